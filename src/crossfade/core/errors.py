@@ -1,0 +1,82 @@
+"""Every error that Crossfade raises on purpose.
+
+A message says what happened, where (file, line, column), and what to do. Each class carries the exit code
+that the command line ends with, so that scripts can tell the cases apart.
+"""
+
+from pathlib import Path
+
+
+class CrossfadeError(Exception):
+    """The root of the tree; catching it catches all that Crossfade raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingsError(CrossfadeError):
+    """A setting has a value that cannot work, or a name that does not exist."""
+
+    exit_code = 3
+
+
+class InputError(CrossfadeError):
+    """A file that a person brought cannot be read as what it should be."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
+        place = "" if path is None else f"{path}{'' if line is None else f', line {line}'}: "
+        super().__init__(place + message)
+        self.path = path
+        self.line = line
+
+
+class UnknownIdError(CrossfadeError):
+    """A user, artist or track that the library does not know."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = ()) -> None:
+        hint = f" Did you mean {', '.join(suggestions)}?" if suggestions else ""
+        super().__init__(message + hint)
+        self.suggestions = suggestions
+
+
+class NotReadyError(CrossfadeError):
+    """Something that has to be done first has not been done: no import, no run, no release."""
+
+    exit_code = 6
+
+
+class ArtifactError(CrossfadeError):
+    """A file that Crossfade wrote is damaged, incomplete, or from a version that this one cannot read."""
+
+    exit_code = 7
+
+
+class SpaceMismatchError(ArtifactError):
+    """Vectors, an index or user vectors of two different spaces were about to be compared."""
+
+
+class BusyError(CrossfadeError):
+    """Another process is writing in this home."""
+
+    exit_code = 8
+
+
+class StorageError(CrossfadeError):
+    """The disk is full, read-only, or failed; what was there before is untouched."""
+
+    exit_code = 9
+
+
+class MissingExtraError(CrossfadeError):
+    """A feature needs a library that is not installed."""
+
+    exit_code = 10
+
+    def __init__(self, feature: str, *, extra: str) -> None:
+        super().__init__(
+            f"{feature} needs a part that is not installed. Install it with: pip install 'crossfade[{extra}]'"
+        )
+        self.extra = extra

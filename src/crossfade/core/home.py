@@ -1,0 +1,72 @@
+"""A library's home directory: where everything lies, and the lock that keeps two writers apart."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossfade.core.artifacts import sweep, translated_storage_errors
+from crossfade.core.errors import BusyError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths below one home directory. Nothing is created until `prepare`."""
+
+    path: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """``crossfade.toml``; every field has a default, so it may be absent."""
+        return self.path / "crossfade.toml"
+
+    @property
+    def listens(self) -> Path:
+        """One directory an import."""
+        return self.path / "listens"
+
+    @property
+    def catalog(self) -> Path:
+        """Tracks, artists, playlists, tags and texts, merged over all imports."""
+        return self.path / "catalog"
+
+    @property
+    def runs(self) -> Path:
+        """The artifacts of the pipeline: ``runs/<step>/<fingerprint>``."""
+        return self.path / "runs"
+
+    @property
+    def releases(self) -> Path:
+        """One directory a release, and ``CURRENT``."""
+        return self.path / "releases"
+
+    def prepare(self) -> None:
+        """Make the home's directories where they are missing."""
+        with translated_storage_errors(self.path):
+            for directory in (self.path, self.listens, self.catalog, self.runs, self.releases):
+                directory.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """Hold the home for one writer, and sweep what an earlier, killed one left half-written.
+
+        Raises BusyError at once, naming the holder, if another process writes here. The operating system
+        drops the lock when its holder dies, so there is nothing to clean by hand.
+        """
+        self.prepare()
+        with (self.path / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise BusyError(f"{self.path} is in use by {holder}. Wait for it to end, or stop it.") from error
+            file.truncate(0)
+            file.write(f"`crossfade {purpose}` (process {os.getpid()})")
+            file.flush()
+            for directory in (self.listens, self.catalog, self.runs, self.releases):
+                sweep(directory)
+            yield
+            file.truncate(0)

@@ -1,0 +1,132 @@
+"""Vector spaces, which every model produces, and neighbours, which every search gives back."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.errors import ArtifactError, SpaceMismatchError
+from crossfade.core.ids import MISSING, Ids, ItemKind, Rows, load_array
+
+Metric = Literal["dot", "cosine"]
+Vectors = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VectorSpace:
+    """Items, and where the model has them users, as points of one space.
+
+    item_vectors  (items, factors) float32
+    user_vectors  (users, factors) float32, or None
+    metric        how a user meets an item: "dot" or "cosine" (item to item is always cosine)
+    settings      what the model was fitted with, as plain values
+    space_id      a digest of all of the above: vectors of two runs cannot be compared, since any rotation
+                  of a space is as good as the space, so whatever is derived from a space carries its id
+    """
+
+    model: str
+    kind: ItemKind
+    metric: Metric
+    item_ids: Ids
+    item_vectors: Vectors
+    user_ids: Ids | None = None
+    user_vectors: Vectors | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    space_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.item_vectors.shape[:1] != (len(self.item_ids),) or self.item_vectors.ndim != 2:
+            raise ArtifactError(f"{len(self.item_ids)} item ids do not fit vectors of shape {self.item_vectors.shape}.")
+        if (self.user_ids is None) != (self.user_vectors is None):
+            raise ArtifactError("A space has user ids and user vectors, or neither.")
+        if (
+            self.user_ids is not None
+            and self.user_vectors is not None
+            and self.user_vectors.shape != (len(self.user_ids), self.factors)
+        ):
+            raise ArtifactError(f"{len(self.user_ids)} user ids do not fit vectors of shape {self.user_vectors.shape}.")
+        if not self.space_id:
+            object.__setattr__(self, "space_id", self._digest())
+
+    @property
+    def factors(self) -> int:
+        """The width of a vector."""
+        return int(self.item_vectors.shape[1])
+
+    def require_same(self, space_id: str, what: str) -> None:
+        """Raise SpaceMismatchError unless ``what`` was made from this very space."""
+        if space_id != self.space_id:
+            raise SpaceMismatchError(
+                f"{what} belongs to space {space_id[:12]}, not to {self.space_id[:12]}: vectors of two spaces cannot "
+                "be compared. Build it again from this space."
+            )
+
+    def save(self, directory: Path) -> None:
+        """Write the vectors, ids and a ``space.json`` into ``directory``."""
+        self.item_ids.save(directory / "item_ids")
+        np.save(directory / "item_vectors.npy", self.item_vectors, allow_pickle=False)
+        if self.user_ids is not None and self.user_vectors is not None:
+            self.user_ids.save(directory / "user_ids")
+            np.save(directory / "user_vectors.npy", self.user_vectors, allow_pickle=False)
+        (directory / "space.json").write_text(json.dumps(self._described(), indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
+        try:
+            described = json.loads((directory / "space.json").read_text())
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{directory} holds no readable vector space: {error}") from error
+        has_users = described.pop("has_users")
+        return cls(
+            **described,
+            item_ids=Ids.load(directory / "item_ids"),
+            item_vectors=load_array(directory / "item_vectors.npy", dtype=np.float32, ndim=2),
+            user_ids=Ids.load(directory / "user_ids") if has_users else None,
+            user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
+        )
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "kind": self.kind,
+            "metric": self.metric,
+            "settings": dict(self.settings),
+            "space_id": self.space_id,
+            "has_users": self.user_ids is not None,
+        }
+
+    def _digest(self) -> str:
+        digest = hashlib.sha256(json.dumps([self.model, self.kind, self.metric, dict(self.settings)]).encode())
+        for array in (self.item_vectors, self.user_vectors):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The best items for each of n queries, best first; equal scores stand in ascending row order.
+
+    rows    (n, k) int32 item rows; MISSING where there are fewer than k items to give
+    scores  (n, k) float32, exact; -inf beside a MISSING row
+    """
+
+    rows: Rows
+    scores: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def listed(self, query: int, item_ids: Ids) -> list[tuple[str, float]]:
+        """The (id, score) pairs of one query, best first, without padding."""
+        return [
+            (item_ids[int(row)], float(score))
+            for row, score in zip(self.rows[query], self.scores[query], strict=True)
+            if row != MISSING
+        ]
