@@ -58,7 +58,8 @@ class SurfaceTable:
     def save(self, directory: Path) -> None:
         """Write the arrays and a ``table.json`` into ``directory``."""
         self.keys.save(directory / "keys")
-        for name, array in {"indptr": self.indptr, "items": self.items, **self.columns}.items():
+        arrays: dict[str, npt.NDArray[Any]] = {"indptr": self.indptr, "items": self.items, **self.columns}
+        for name, array in arrays.items():
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
         described = {"name": self.name, "key": self.key, "kind": self.kind, "columns": sorted(self.columns)}
         (directory / "table.json").write_text(json.dumps(described, sort_keys=True) + "\n")

@@ -1,0 +1,63 @@
+# Everything a newcomer needs: `make demo`, `make test`. Each target sets up what it needs, once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+BENCH := .venv-bench
+DEMO_HOME ?= build/demo
+INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
+SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench lint format lock clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Crossfade needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install $(INSTALL) requirements/dev.txt
+	$(BIN)/python -m pip install $(SELF)
+	@touch $@
+
+$(BENCH)/ready: requirements/peers.txt pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install $(INSTALL) requirements/peers.txt
+	$(BENCH)/bin/python -m pip install $(SELF)
+	@touch $@
+
+demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
+	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
+
+test: lint  ## Lint, types, layers, and every test that takes seconds
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slow"
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+test-all: lint  ## The same with the slow tests
+	$(BIN)/python -m pytest
+
+bench: $(BENCH)/ready  ## Measure against peers, in one run; writes benchmarks/results/
+	$(BENCH)/bin/python -m benchmarks
+
+lint: $(VENV)/ready  ## Style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready  ## Rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock:  ## Resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
+		pyproject.toml --output-file requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
+		--group peers pyproject.toml --output-file requirements/peers.txt
+
+clean:  ## Remove what was built, keep the environments
+	rm -rf build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
