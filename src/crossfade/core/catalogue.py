@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, Rows, load_array
+from crossfade.core.ids import Ids, ItemKind, Rows, load_array
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,6 +53,11 @@ class Catalogue:
 
     artists: Artists
     tracks: Tracks | None
+
+    @property
+    def reason_kind(self) -> ItemKind:
+        """What the reasons of a recommendation are: artists, or tracks where the library knows no artists."""
+        return "track" if self.tracks is not None and not len(self.artists.ids) else "artist"
 
     def save(self, directory: Path) -> None:
         """Write ``artists/`` and ``tracks/`` below ``directory``."""

@@ -16,10 +16,13 @@ KeyKind = Literal["artist", "track", "user"]
 
 COLUMNS: Mapping[str, Any] = {
     "score": np.float32,  # higher is better; comparable within one key only
-    "reason": np.int32,  # the artist's row that makes the item believable, MISSING for "popular"
-    "reason_plays": np.int32,  # how often the user played that artist
+    "reason": np.int32,  # the row, of `Catalogue.reason_kind`, of what in the user's own history makes it believable
+    "reason_plays": np.int32,  # how often the user played that
 }
 """Every column that a surface may have beside its items."""
+
+EVERYONE = "*"
+"""The only key of a table that is the same for all users, such as what new users get."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -29,7 +32,7 @@ class SurfaceTable:
     name     of the surface
     key      what it is asked for by
     kind     what its items are; their rows are those of the `Catalogue`
-    keys     the ids that have a list, sorted
+    keys     the ids that have a list, sorted; `EVERYONE` alone where the list is the same for all users
     indptr   (keys + 1,) int64: the entries of key k are indptr[k]:indptr[k + 1]
     items    (n,) int32 item rows
     columns  (n,) each: some of `COLUMNS`
