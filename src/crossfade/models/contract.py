@@ -1,0 +1,177 @@
+"""What a model is: it learns from one kind of input and gives a space that can recommend.
+
+A model is one file in this room and one line in `crossfade.models.registry`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import numpy as np
+
+from crossfade.core.errors import InputError, NotReadyError
+from crossfade.core.ids import MISSING, Rows
+from crossfade.core.interactions import Interactions
+from crossfade.core.progress import Progress, silent
+from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
+from crossfade.nearest.contract import Index, Restriction
+
+InputKind = Literal["interactions", "sequences", "texts"]
+"""What a model learns from: who played what how often, what followed what, what was written about what."""
+
+Learned = TypeVar("Learned", contravariant=True)
+
+
+class FittedSpace(VectorSpace):
+    """A vector space that answers for itself: recommendations for its users, items similar to its items.
+
+    Scores are exact. Searches are exact too, unless an index of this space is handed in.
+    """
+
+    def recommend(
+        self,
+        user_ids: Sequence[str],
+        k: int,
+        *,
+        exclude: Interactions | None = None,
+        exclude_items: Sequence[str] = (),
+        allowed_items: Sequence[str] | None = None,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` best items for each of the ``user_ids`` by the space's metric.
+
+        exclude        what these users have there is not given again; users it does not know lose nothing
+        exclude_items  given to nobody; ids that are not in the space exclude nothing
+        allowed_items  only these are given; ids that are not in the space allow nothing
+        index          of this space and its metric, to search instead of all items
+        threads        processors to use, None for all; the answer does not depend on it
+
+        Raises UnknownIdError for a user that the space does not know, NotReadyError for a space without users.
+        """
+        if self.user_ids is None or self.user_vectors is None:
+            raise NotReadyError(
+                f"The space of {self.model!r} has items only, so it knows no users. Fold them in, or ask with "
+                "recommend_vectors()."
+            )
+        return self.recommend_vectors(
+            self.user_vectors[self.user_ids.rows(user_ids)],
+            k,
+            user_ids=user_ids,
+            exclude=exclude,
+            exclude_items=exclude_items,
+            allowed_items=allowed_items,
+            index=index,
+            threads=threads,
+        )
+
+    def recommend_vectors(
+        self,
+        vectors: Vectors,
+        k: int,
+        *,
+        user_ids: Sequence[str] = (),
+        exclude: Interactions | None = None,
+        exclude_items: Sequence[str] = (),
+        allowed_items: Sequence[str] | None = None,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """`recommend` for ``vectors`` (n, factors) float32 of this space, such as folded-in users.
+
+        ``user_ids`` names the n users in ``exclude``; it is needed only together with ``exclude``.
+        """
+        indptr, indices = None, np.zeros(0, dtype=np.int32)
+        if exclude is not None:
+            if len(user_ids) != len(vectors):
+                raise InputError(f"{len(user_ids)} user ids do not fit {len(vectors)} vectors to exclude items for")
+            indptr, indices = self._excluded(exclude, user_ids)
+        restriction = Restriction(
+            indptr=indptr,
+            indices=indices,
+            barred=self._known_rows(exclude_items),
+            allowed=None if allowed_items is None else self._known_rows(allowed_items),
+        )
+        return self._index(self.metric, index).search(vectors, k, restriction, threads=threads)
+
+    def similar(
+        self,
+        item_ids: Sequence[str],
+        k: int,
+        *,
+        exclude_items: Sequence[str] = (),
+        allowed_items: Sequence[str] | None = None,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` items nearest to each of the ``item_ids`` by cosine, never the item itself.
+
+        The other arguments are those of `recommend`, but ``index`` is by cosine. Raises UnknownIdError for an
+        item that the space does not know.
+        """
+        rows = self.item_ids.rows(item_ids)
+        restriction = Restriction(
+            indptr=np.arange(len(rows) + 1, dtype=np.int64),
+            indices=rows,
+            barred=self._known_rows(exclude_items),
+            allowed=None if allowed_items is None else self._known_rows(allowed_items),
+        )
+        return self._index("cosine", index).search(self.item_vectors[rows], k, restriction, threads=threads)
+
+    def _index(self, metric: Metric, index: Index | None) -> Index:
+        if index is None:
+            from crossfade.nearest.exact import ExactIndex
+
+            return ExactIndex.build(self, metric)
+        self.require_same(index.space_id, "This index")
+        if index.metric != metric:
+            raise InputError(f"this search is by {metric}, the index by {index.metric}")
+        return index
+
+    def _known_rows(self, names: Sequence[str]) -> Rows:
+        rows = self.item_ids.rows(names, missing="mark")
+        return np.unique(rows[rows != MISSING])
+
+    def _excluded(self, exclude: Interactions, user_ids: Sequence[str]) -> tuple[np.ndarray, Rows]:
+        """What each user has in ``exclude`` as (indptr, indices) of this space's rows."""
+        if exclude.kind != self.kind:
+            raise InputError(f"the interactions to exclude are about {exclude.kind}s, this space about {self.kind}s")
+        users = exclude.user_ids.rows(user_ids, missing="mark")
+        known = np.where(users == MISSING, 0, users)
+        starts, ends = exclude.indptr[known], exclude.indptr[known + 1]
+        lengths = np.where(users == MISSING, 0, ends - starts)
+        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        indices = exclude.indices[places]
+        if exclude.item_ids != self.item_ids:
+            translated = self.item_ids.rows(list(exclude.item_ids), missing="mark")[indices]
+            kept = np.concatenate(([0], np.cumsum(translated != MISSING)))
+            return kept[indptr], translated[translated != MISSING]
+        return indptr, indices
+
+
+class Model(Protocol[Learned]):
+    """A way to learn a space. A class that is made from its settings, keeps to them, and can fit many times."""
+
+    name: ClassVar[str]
+    """The name it is registered under, and the ``model`` of its spaces."""
+
+    learns_from: ClassVar[InputKind]
+
+    settings_class: ClassVar[type[Any]]
+    """The dataclass of its settings; the class itself is made from one such object."""
+
+    settings_class: ClassVar[type[Any]]
+    """A frozen dataclass of documented settings, the seed among them; its fields are the model's keywords too."""
+
+    space_class: ClassVar[type[FittedSpace]]
+    """The class of its spaces, so that a saved one can be loaded with all it can do."""
+
+    @classmethod
+    def of(cls, settings: Any) -> Self:
+        """The model with ``settings``, an object of its settings class."""
+
+    def fit(self, learned: Learned, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
+        """The space learned from one input (`Interactions` for models that learn from interactions).
+
+        Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
+        """
