@@ -16,18 +16,26 @@ import errno
 import hashlib
 import json
 import os
-import secrets
-import shutil
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crossfade import __version__
 from crossfade.core.errors import ArtifactError, StorageError
+from crossfade.core.replacing import (
+    PARTIAL,
+    draft_beside,
+    flush_directory,
+    make_directory,
+    move_into_place,
+    remove,
+    sweep,
+)
 
 MANIFEST = "manifest.json"
-PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +58,25 @@ class Identity:
     @property
     def fingerprint(self) -> str:
         """SHA-256 over all of it and the code's version, in hexadecimal."""
-        return _digest_of({**asdict(self), "code": __version__})
+        return _fingerprint(self, __version__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What ``manifest.json`` says: the identity, rows by table, and (bytes, sha256) of every file."""
+    """What ``manifest.json`` says.
+
+    code               the version of Crossfade that wrote it
+    rows               by table
+    files              (bytes, SHA-256) of every file, by its path below the artifact
+    empty_directories  those that hold no file; the others follow from the files
+    """
 
     identity: Identity
     fingerprint: str
     code: str
     rows: Mapping[str, int]
     files: Mapping[str, tuple[int, str]]
+    empty_directories: tuple[str, ...] = ()
 
 
 @dataclass
@@ -77,37 +92,37 @@ def writing(place: Path, identity: Identity) -> Iterator[Draft]:
     """Give a directory to fill, and publish it at ``place`` if the block ends without an error.
 
     An artifact that already stands at ``place`` is replaced; a reader sees the old or the new one, whole.
-    Raises StorageError when the disk is full or fails; nothing is left behind then.
+    Raises StorageError when the disk is full or fails, ArtifactError when the block made something else than
+    files and directories; nothing is left behind then.
     """
     with translated_storage_errors(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft = Draft(place.parent / f".{place.name}.{secrets.token_hex(4)}{PARTIAL}")
+        make_directory(place.parent)
+        draft = Draft(draft_beside(place))
         draft.path.mkdir()
         try:
             yield draft
             _write_manifest(draft, identity)
             _flush_tree(draft.path)
-            _move_into_place(draft.path, place)
+            move_into_place(draft.path, place)
         except BaseException:
-            shutil.rmtree(draft.path, ignore_errors=True)
+            remove(draft.path)
             raise
 
 
 def read_manifest(place: Path) -> Manifest:
     """The manifest of the artifact at ``place``; ArtifactError if it is missing or not one of ours."""
+    path = place / MANIFEST
     try:
-        said = json.loads((place / MANIFEST).read_text())
-        return Manifest(
-            identity=Identity(**said["identity"]),
-            fingerprint=said["fingerprint"],
-            code=said["code"],
-            rows=said["rows"],
-            files={name: (int(size), str(checksum)) for name, (size, checksum) in said["files"].items()},
-        )
-    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ArtifactError(f"{path} is a link, and Crossfade follows none.")
+        manifest = _parsed(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(f"{place} has no {MANIFEST}: nothing was finished there.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(f"{place / MANIFEST} cannot be read: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ArtifactError(f"{path} cannot be read: {error}") from error
+    if manifest.fingerprint != _fingerprint(manifest.identity, manifest.code):
+        raise ArtifactError(f"{path} was altered: its fingerprint is not that of what it names.")
+    return manifest
 
 
 def verify(place: Path) -> Manifest:
@@ -116,38 +131,47 @@ def verify(place: Path) -> Manifest:
     Raises ArtifactError that names the first file which is missing, cut short, altered, or not listed.
     """
     manifest = read_manifest(place)
-    present = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()} - {MANIFEST}
-    if unlisted := sorted(present - manifest.files.keys()):
+    files, empty_directories = _contents(place)
+    if unlisted := sorted(files - manifest.files.keys() - {MANIFEST}):
         raise ArtifactError(f"{place}: {unlisted[0]} is not part of this artifact.")
     for name, (size, checksum) in manifest.files.items():
         path = place / name
-        if not path.is_file():
+        if name not in files:
             raise ArtifactError(f"{path} is missing.")
-        if path.stat().st_size != size:
-            raise ArtifactError(f"{path} has {path.stat().st_size} bytes, not {size}: it was cut short or altered.")
-        if file_digest(path) != checksum:
+        try:
+            found, digest = path.stat().st_size, file_digest(path)
+        except OSError as error:
+            raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
+        if found != size:
+            raise ArtifactError(f"{path} has {found} bytes, not {size}: it was cut short or altered.")
+        if digest != checksum:
             raise ArtifactError(f"{path} does not match its checksum: the disk or somebody altered it.")
+    if unlike := sorted(empty_directories ^ set(manifest.empty_directories)):
+        raise ArtifactError(f"{place}: the empty directory {unlike[0]} was added or taken away.")
     return manifest
 
 
 def is_whole(place: Path, fingerprint: str) -> bool:
     """Whether the artifact at ``place`` verifies and was made from what ``fingerprint`` names."""
     try:
-        return verify(place).fingerprint == fingerprint
+        return read_manifest(place).fingerprint == fingerprint and verify(place).fingerprint == fingerprint
     except ArtifactError:
         return False
 
 
-def sweep(directory: Path) -> None:
-    """Remove what a killed process left below ``directory``; only for the holder of the home's lock."""
-    for left in directory.rglob(f".*{PARTIAL}"):
-        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
+def discard(place: Path) -> None:
+    """Remove the artifact at ``place`` in one step: a kill leaves it whole, or for `sweep` to finish."""
+    with translated_storage_errors(place):
+        doomed = draft_beside(place)
+        place.rename(doomed)
+        flush_directory(place.parent)
+        remove(doomed)
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Replace one small file so that a reader, and a power loss, sees the old or the new content."""
     with translated_storage_errors(path):
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        draft = draft_beside(path)
         try:
             with draft.open("xb") as file:
                 file.write(content)
@@ -158,15 +182,6 @@ def write_file(path: Path, content: bytes) -> None:
             draft.unlink(missing_ok=True)
             raise
         flush_directory(path.parent)
-
-
-def flush_directory(directory: Path) -> None:
-    """Make renames inside ``directory`` survive a power loss."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def file_digest(path: Path) -> str:
@@ -181,55 +196,114 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
     causes = {
         errno.ENOSPC: "the disk is full. Free some space and run the same command again",
         errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again",
+        errno.EFBIG: "a file grew larger than this process may write (see `ulimit -f`)",
         errno.EROFS: "the disk is read-only",
-        errno.EACCES: "this user may not write there",
-        errno.EPERM: "this user may not write there",
+        errno.EACCES: "this user has no permission to read or write there",
+        errno.EPERM: "this user has no permission to read or write there",
         errno.EIO: "the disk failed to read or write. Check it before you go on",
+        errno.ENOLCK: "this file system has no locks. Keep the library on another",
     }
     try:
         yield
     except OSError as error:
-        if error.errno in causes:
-            raise StorageError(
-                f"{error.filename or place}: {causes[error.errno]}; what was there before is untouched."
-            ) from error
-        raise
+        cause = causes.get(error.errno or 0)
+        if error.errno is None and "requested and" in str(error):
+            # NumPy's way of saying that the disk took only a part of an array; it keeps the cause to itself.
+            cause = "the disk is full or failing. Free some space and run the same command again"
+        if cause is None:
+            raise
+        raise StorageError(f"{error.filename or place}: {cause}; what was there before is untouched.") from error
 
 
 def _write_manifest(draft: Draft, identity: Identity) -> None:
-    files = sorted(path for path in draft.path.rglob("*") if path.is_file())
+    files, empty_directories = _contents(draft.path)
     said = {
         "identity": asdict(identity),
         "fingerprint": identity.fingerprint,
         "code": __version__,
         "rows": draft.rows,
-        "files": {str(path.relative_to(draft.path)): [path.stat().st_size, file_digest(path)] for path in files},
+        "files": {name: [(draft.path / name).stat().st_size, file_digest(draft.path / name)] for name in files},
+        "empty_directories": sorted(empty_directories),
     }
-    (draft.path / MANIFEST).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+    content = json.dumps(said, indent=2, sort_keys=True) + "\n"
+    (draft.path / MANIFEST).write_text(content, encoding="utf-8")
+
+
+def _contents(place: Path) -> tuple[set[str], set[str]]:
+    """The paths below ``place`` of all files, and of the directories that hold nothing.
+
+    Raises ArtifactError for what is neither: a link could lead anywhere, a pipe could block for ever.
+    """
+    files, empty_directories, waiting = set(), set(), [place]
+    while waiting:
+        directory = waiting.pop()
+        try:
+            entries = [(entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in os.scandir(directory)]
+        except OSError as error:
+            raise ArtifactError(f"{directory} cannot be read: {error.strerror or error}") from error
+        for name, mode in entries:
+            path = directory / name
+            if stat.S_ISDIR(mode):
+                waiting.append(path)
+            elif stat.S_ISREG(mode):
+                files.add(path.relative_to(place).as_posix())
+            else:
+                raise ArtifactError(f"{path} is a link or a device; an artifact has files and directories only.")
+        if not entries and directory != place:
+            empty_directories.add(directory.relative_to(place).as_posix())
+    return files, empty_directories
+
+
+def _parsed(said: dict[str, Any]) -> Manifest:
+    identity = Identity(**said["identity"])
+    files = {name: (int(size), str(checksum)) for name, (size, checksum) in said["files"].items()}
+    for name, (size, checksum) in files.items():
+        if not _is_below(name) or name == MANIFEST or size < 0 or not re.fullmatch(r"[0-9a-f]{64}", checksum):
+            raise ValueError(f"{name!r} is not the file of an artifact")
+    return Manifest(
+        identity=identity,
+        fingerprint=str(said["fingerprint"]),
+        code=str(said["code"]),
+        rows={str(table): int(rows) for table, rows in said["rows"].items()},
+        files=files,
+        empty_directories=tuple(str(name) for name in said["empty_directories"]),
+    )
+
+
+def _is_below(name: str) -> bool:
+    """Whether ``name`` is a plain path inside a directory: not absolute, no way up, written in one way only."""
+    path = PurePosixPath(name)
+    return name != "." and "\0" not in name and not path.is_absolute() and ".." not in path.parts and str(path) == name
 
 
 def _flush_tree(directory: Path) -> None:
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
+    for parent, _, files in os.walk(directory):
+        for name in files:
+            with (Path(parent) / name).open("rb") as file:
                 os.fsync(file.fileno())
-        else:
-            flush_directory(path)
-    flush_directory(directory)
+        flush_directory(Path(parent))
 
 
-def _move_into_place(draft: Path, place: Path) -> None:
-    if not place.exists():
-        draft.rename(place)
-    else:
-        # A directory cannot be renamed over another. Between the two renames nothing stands here, which
-        # readers of artifacts take as "not done yet"; releases never come here, their names are new.
-        aside = place.parent / f".{place.name}.{secrets.token_hex(4)}{PARTIAL}"
-        place.rename(aside)
-        draft.rename(place)
-        shutil.rmtree(aside, ignore_errors=True)
-    flush_directory(place.parent)
+def _fingerprint(identity: Identity, code: str) -> str:
+    said = json.dumps({**asdict(identity), "code": code}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _digest_of(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+__all__ = [
+    "MANIFEST",
+    "PARTIAL",
+    "Draft",
+    "Identity",
+    "Manifest",
+    "discard",
+    "file_digest",
+    "flush_directory",
+    "is_whole",
+    "make_directory",
+    "read_manifest",
+    "sweep",
+    "translated_storage_errors",
+    "verify",
+    "write_file",
+    "writing",
+]

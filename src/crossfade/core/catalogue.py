@@ -1,6 +1,5 @@
 """The catalogue behind a release: the names of the items that have been played, by their row numbers."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import Ids, ItemKind, Rows, load_array
+from crossfade.core.texts import Texts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +72,7 @@ class Catalogue:
                 if isinstance(value, np.ndarray):
                     np.save(place / f"{column}.npy", value, allow_pickle=False)
                 elif column != "ids":
-                    (place / f"{column}.json").write_text(json.dumps(list(value), ensure_ascii=False))
+                    (value if isinstance(value, Texts) else Texts.of(value)).save(place / column)
 
     @classmethod
     def load(cls, directory: Path) -> "Catalogue":
@@ -81,13 +81,13 @@ class Catalogue:
         loaded = cls(
             artists=Artists(
                 ids=Ids.load(directory / "artists" / "ids"),
-                names=_strings(directory / "artists" / "names.json"),
+                names=Texts.load(directory / "artists" / "names"),
                 **_counts(directory / "artists"),
             ),
             tracks=Tracks(
                 ids=Ids.load(tracks / "ids"),
-                titles=_strings(tracks / "titles.json"),
-                albums=_strings(tracks / "albums.json"),
+                titles=Texts.load(tracks / "titles"),
+                albums=Texts.load(tracks / "albums"),
                 artist_rows=load_array(tracks / "artist_rows.npy", dtype=np.int32, ndim=1),
                 track_ms=load_array(tracks / "track_ms.npy", dtype=np.int32, ndim=1),
                 **_counts(tracks),
@@ -99,14 +99,6 @@ class Catalogue:
             if part is not None and {len(column) for column in vars(part).values()} != {len(part.ids)}:
                 raise ArtifactError(f"{directory}: the columns of the catalogue are of unequal length.")
         return loaded
-
-
-def _strings(path: Path) -> list[str]:
-    try:
-        strings: list[str] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ArtifactError(f"{path} cannot be read: {error}") from error
-    return strings
 
 
 def _counts(directory: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossfade.core.artifacts import sweep, translated_storage_errors
+from crossfade.core.artifacts import make_directory, sweep, translated_storage_errors
 from crossfade.core.errors import BusyError
 
 
@@ -46,7 +46,7 @@ class Home:
         """Make the home's directories where they are missing."""
         with translated_storage_errors(self.path):
             for directory in (self.path, self.listens, self.catalog, self.runs, self.releases):
-                directory.mkdir(parents=True, exist_ok=True)
+                make_directory(directory)
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
@@ -56,17 +56,22 @@ class Home:
         drops the lock when its holder dies, so there is nothing to clean by hand.
         """
         self.prepare()
-        with (self.path / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-                raise BusyError(f"{self.path} is in use by {holder}. Wait for it to end, or stop it.") from error
-            file.truncate(0)
-            file.write(f"`crossfade {purpose}` (process {os.getpid()})")
-            file.flush()
-            for directory in (self.listens, self.catalog, self.runs, self.releases):
-                sweep(directory)
+        with contextlib.ExitStack() as held:
+            with translated_storage_errors(self.path):
+                # Without a buffer, so that a full disk cannot keep the lock from those who want to free some.
+                file = held.enter_context((self.path / ".lock").open("a+b", buffering=0))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    file.seek(0)
+                    holder = file.read(200).decode(errors="replace").strip() or "another process"
+                    raise BusyError(f"{self.path} is in use by {holder}. Wait for it to end, or stop it.") from error
+                with contextlib.suppress(OSError):
+                    file.truncate(0)
+                    file.write(f"`crossfade {purpose}` (process {os.getpid()})".encode())
+                sweep(self.path, below=False)
+                for directory in (self.listens, self.catalog, self.runs, self.releases):
+                    sweep(directory)
             yield
-            file.truncate(0)
+            with contextlib.suppress(OSError):
+                file.truncate(0)

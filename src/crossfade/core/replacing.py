@@ -1,0 +1,117 @@
+"""Putting something new in the place of something old, so that a kill or power loss leaves one of the two.
+
+What is being written stands beside its place under a name that ends in ``.partial``. A directory cannot be
+renamed over another, so a directory that is replaced changes places with the new one in one step where the
+file system can do that (Linux's renameat2 with RENAME_EXCHANGE); elsewhere it steps aside first, and `sweep`
+puts it back if the process was killed before the new one took its place.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PARTIAL = ".partial"
+
+_ASIDE = ".aside"
+_LEFT = re.compile(rf"\.(?P<name>.+)\.[0-9a-f]{{8}}(?P<aside>{re.escape(_ASIDE)})?{re.escape(PARTIAL)}", re.DOTALL)
+_RENAME_EXCHANGE = 2  # from <linux/fs.h>
+_AT_FDCWD = -100  # from <fcntl.h>: paths are relative to the working directory
+
+
+def draft_beside(place: Path) -> Path:
+    """A new name beside ``place``, hidden, that `sweep` knows to be unfinished."""
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}{PARTIAL}")
+
+
+def make_directory(directory: Path) -> None:
+    """Make ``directory`` and its parents where they are missing, so that a power loss cannot take them back."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        flush_directory(path.parent)
+    directory.mkdir(exist_ok=True)  # raises if something else stands there
+
+
+def flush_directory(directory: Path) -> None:
+    """Make renames inside ``directory`` survive a power loss."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move_into_place(draft: Path, place: Path) -> None:
+    """Rename the directory ``draft`` to ``place``, and remove what stood there before."""
+    if not os.path.lexists(place):
+        draft.rename(place)
+        flush_directory(place.parent)
+        return
+    replaced = draft
+    if not _exchanged(draft, place):
+        replaced = place.with_name(f".{place.name}.{secrets.token_hex(4)}{_ASIDE}{PARTIAL}")
+        place.rename(replaced)
+        try:
+            draft.rename(place)
+        except BaseException:
+            replaced.rename(place)
+            raise
+    # The old one goes only when the new one is sure to be found after a power loss.
+    flush_directory(place.parent)
+    remove(replaced)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link (not what it leads to) or a directory, as far as this user may."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sweep(directory: Path, *, below: bool = True) -> None:
+    """Remove what a killed process left in ``directory``, and ``below`` it; only for the holder of the lock."""
+    for parent, directories, files in os.walk(directory):
+        for name in [*directories, *files]:
+            left = _LEFT.fullmatch(name)
+            if left is None:
+                continue
+            path, place = Path(parent) / name, Path(parent) / left["name"]
+            if left["aside"] and not os.path.lexists(place):
+                path.rename(place)
+                flush_directory(place.parent)
+            else:
+                remove(path)
+        directories[:] = [name for name in directories if below and not _LEFT.fullmatch(name)]
+
+
+def _exchanged(draft: Path, place: Path) -> bool:
+    """Let two names change places in one step; False where the system or the file system cannot."""
+    import ctypes
+
+    renameat2 = _renameat2()
+    if renameat2 is None:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(draft), _AT_FDCWD, os.fsencode(place), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(place))
+
+
+@cache
+def _renameat2() -> Any:
+    """The C library's function, or None where it has none (other than Linux; old libraries)."""
+    import ctypes
+
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if function is not None:
+        function.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]
+        function.restype = ctypes.c_int
+    return function
