@@ -1,10 +1,17 @@
 """Fixtures that every room's tests share."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+from crossfade.core.catalogue import Artists, Catalogue, Tracks
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.spaces import VectorSpace
+from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
 
 
 @pytest.fixture
@@ -20,3 +27,96 @@ def shared_data() -> Path:
     if not place.is_dir():
         pytest.skip(f"needs the real data sets (HetRec, Taste Profile, …) in {place}; set CROSSFADE_DATA")
     return place
+
+
+@dataclass(frozen=True)
+class ReleaseParts:
+    """Everything that a small release is published from, as the arguments of ``publish``."""
+
+    tables: list[SurfaceTable]
+    catalogue: Catalogue
+    spaces: list[tuple[str, Path]]
+    inputs: dict[str, str]
+
+    def publish(self, store: Any, **inputs: str) -> Any:
+        """Publish to ``store``; other ``inputs`` make another release of the same content."""
+        return store.publish(self.tables, self.catalogue, spaces=self.spaces, inputs={**self.inputs, **inputs})
+
+
+def surface_table(
+    name: str, key: Any, kind: Any, lists: dict[str, list[tuple[Any, ...]]], *columns: str
+) -> SurfaceTable:
+    """A table from {key: [(item row, value of each column), ...]}."""
+    keys = Ids.of(lists)
+    entries = [entry for one in keys for entry in lists[one]]
+    return SurfaceTable(
+        name=name,
+        key=key,
+        kind=kind,
+        keys=keys,
+        indptr=np.cumsum([0, *(len(lists[one]) for one in keys)]).astype(np.int64),
+        items=np.array([entry[0] for entry in entries], dtype=np.int32),
+        columns={
+            column: np.array([entry[place] for entry in entries], dtype=COLUMNS[column])
+            for place, column in enumerate(columns, start=1)
+        },
+    )
+
+
+@pytest.fixture
+def release_parts(tmp_path: Path) -> ReleaseParts:
+    """Five artists, four tracks, three users: related, radio, discover and popular, and one space."""
+    artists = Artists(
+        ids=Ids.of(["mb:acdc", "mb:bjork", "mb:motorhead", "mb:radiohead", "name:sigur rós"]),
+        names=["AC/DC", "Björk", "Motörhead", "Radiohead", "Sigur Rós"],
+        listeners=np.array([5, 9, 5, 8, 2]),
+        plays=np.array([50, 90, 60, 80, 10]),
+    )
+    tracks = Tracks(
+        ids=Ids.of(["t/1 creep", "t:army", "t:creep", "t:hunter"]),
+        titles=["Creep", "Army of Me", "Creep", "Hunter"],
+        artist_rows=np.array([3, 1, MISSING, 1], dtype=np.int32),
+        albums=["Pablo Honey", "Post", "", ""],
+        track_ms=np.array([238_000, 0, 0, 255_000], dtype=np.int32),
+        listeners=np.array([7, 6, 1, 9]),
+        plays=np.array([70, 60, 2, 30]),
+    )
+    tables = [
+        surface_table(
+            "related",
+            "artist",
+            "artist",
+            {"mb:acdc": [(2, 0.9), (3, 0.1)], "mb:radiohead": [(1, 0.75), (4, 0.5), (2, 0.25)]},
+            "score",
+        ),
+        surface_table("radio", "track", "track", {"t/1 creep": [(1, 0.5), (3, 0.25)], "t:army": [(3, 1.5)]}, "score"),
+        surface_table(
+            "discover",
+            "user",
+            "artist",
+            {
+                "hetrec:2": [(4, 0.8, 3, 31), (0, 0.1, MISSING, 0)],
+                "hetrec:7": [(1, 0.3, 2, 5)],
+                "lastfm:7": [(1, 0.3, 2, 6)],
+            },
+            "score",
+            "reason",
+            "reason_plays",
+        ),
+        surface_table("popular", "user", "track", {EVERYONE: [(3,), (0,)]}),
+    ]
+    space = VectorSpace(
+        model="als",
+        kind="artist",
+        metric="dot",
+        item_ids=artists.ids,
+        item_vectors=np.eye(5, 3, dtype=np.float32),
+        user_ids=Ids.of(["hetrec:2"]),
+        user_vectors=np.ones((1, 3), dtype=np.float32),
+    )
+    place = tmp_path / "learned" / "als-artist"
+    place.mkdir(parents=True)
+    space.save(place)
+    return ReleaseParts(
+        tables, Catalogue(artists=artists, tracks=tracks), [("als-artist", place)], {"surfaces": "5f" * 32}
+    )
