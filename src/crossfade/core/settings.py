@@ -1,8 +1,8 @@
-"""Settings: frozen dataclasses whose fields carry their own documentation.
+"""Settings: frozen dataclasses whose fields carry their own documentation, as a comment beside each.
 
     @dataclass(frozen=True, kw_only=True)
     class RadioSettings:
-        size: int = setting(250, "items kept for each station, 1 to 1000")
+        size: int = 250  # items kept for each station, 1 to 1000
 
         def __post_init__(self) -> None:
             if not 1 <= self.size <= 1000:
@@ -11,11 +11,17 @@
 A class checks its values when it is made, so a settings object that exists is one that works.
 """
 
+import ast
 import dataclasses
 import difflib
+import inspect
+import io
+import itertools
+import textwrap
+import tokenize
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from crossfade.core.errors import SettingsError
@@ -30,10 +36,13 @@ def setting(default: Value, doc: str) -> Value:
 
 
 def documented(cls: type) -> list[tuple[str, str, object, str]]:
-    """``(name, type, default, doc)`` of every field of a settings class, in order."""
-    hints = typing.get_type_hints(cls)
+    """``(name, type, default, doc)`` of every field of a settings class, in order.
+
+    The doc is the comment at the end of the field's line, or those on the lines right above it.
+    """
+    hints, docs = typing.get_type_hints(cls), _comments(cls)
     return [
-        (field.name, _type_name(hints[field.name]), field.default, field.metadata.get("doc", ""))
+        (field.name, _type_name(hints[field.name]), field.default, field.metadata.get("doc", docs[field.name]))
         for field in dataclasses.fields(cls)
     ]
 
@@ -62,6 +71,25 @@ def from_table(cls: type[SettingsClass], table: Mapping[str, Any], where: str) -
 def as_table(settings: Any) -> dict[str, Any]:
     """The settings as plain values, for a manifest or TOML; leaves out what is None."""
     return {key: value for key, value in dataclasses.asdict(settings).items() if value is not None}
+
+
+def _comments(cls: type) -> dict[str, str]:
+    """The comment that belongs to each field, by the field's name."""
+    source = textwrap.dedent(inspect.getsource(cls))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    found = {token.start[0]: token for token in tokens if token.type == tokenize.COMMENT}
+    docs: dict[str, str] = {}
+    for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]  # a class has a body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            lines = [node.end_lineno or 0]
+            if lines[0] not in found:
+                lines = list(itertools.takewhile(_alone_in(found), range(node.lineno - 1, 0, -1)))[::-1]
+            docs[node.target.id] = " ".join(found[line].string.lstrip("# ") for line in lines)
+    return docs
+
+
+def _alone_in(found: Mapping[int, tokenize.TokenInfo]) -> Callable[[int], bool]:
+    return lambda line: line in found and found[line].line.lstrip().startswith("#")
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
