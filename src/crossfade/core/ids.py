@@ -1,14 +1,15 @@
 """External ids (strings) and row numbers (int32), and the one place that converts between them."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Literal, NewType, TypeVar, overload
+from collections.abc import Iterable, Sequence
+from typing import Literal, NewType, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.arrays import load_array as load_array
+from crossfade.core.errors import UnknownIdError
+from crossfade.core.texts import Texts, laid_out
 
 UserId = NewType("UserId", str)
 ItemId = NewType("ItemId", str)
@@ -22,60 +23,26 @@ MISSING = -1
 """The row number that stands for "no item"; pads a list that is shorter than k."""
 
 
-class Ids(Sequence[str]):
+class Ids(Texts):
     """Unique strings in ascending order of their UTF-8 bytes; a string's place is its row number.
 
     Held as one byte buffer (bytes,) uint8 and offsets (n + 1,) int64, so that millions of ids take little more
     than their text and can be memory-mapped.
     """
 
-    __slots__ = ("_buffer", "_lookup", "_offsets")
+    __slots__ = ("_lookup",)
 
     def __init__(self, buffer: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> None:
-        self._buffer = buffer
-        self._offsets = offsets
+        super().__init__(buffer, offsets)
         self._lookup: dict[str, int] | None = None
 
     @classmethod
-    def of(cls, ids: Iterable[str]) -> "Ids":
-        """The distinct ``ids``, sorted."""
-        encoded = sorted({name.encode() for name in ids})
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(name) for name in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[position] for position in range(*row.indices(len(self)))]
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)} ids")
-        return self._bytes(row % len(self)).decode()
-
-    def __iter__(self) -> Iterator[str]:
-        return (self._bytes(row).decode() for row in range(len(self)))
+    def of(cls, strings: Iterable[str]) -> Self:
+        """The distinct ``strings``, sorted."""
+        return cls(*laid_out(sorted({name.encode() for name in strings})))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.find(name) != MISSING
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Ids)
-            and np.array_equal(self._offsets, other._offsets)
-            and np.array_equal(self._buffer, other._buffer)
-        )
-
-    def __hash__(self) -> int:
-        return hash((len(self), self._buffer[:64].tobytes()))
-
-    def __repr__(self) -> str:
-        return f"Ids({len(self)} ids)"
 
     def find(self, name: str) -> int:
         """The row of ``name``, or MISSING."""
@@ -106,43 +73,3 @@ class Ids(Sequence[str]):
     def select(self, rows: npt.ArrayLike) -> list[str]:
         """The ids at ``rows``, in that order; MISSING rows are left out."""
         return [self[int(row)] for row in np.asarray(rows).ravel() if row != MISSING]
-
-    def save(self, stem: Path) -> None:
-        """Write ``<stem>.bytes.npy`` and ``<stem>.offsets.npy``."""
-        np.save(stem.with_name(stem.name + ".bytes.npy"), self._buffer, allow_pickle=False)
-        np.save(stem.with_name(stem.name + ".offsets.npy"), self._offsets, allow_pickle=False)
-
-    @classmethod
-    def load(cls, stem: Path) -> "Ids":
-        """Memory-map what `save` wrote; ArtifactError if it is not there or not consistent."""
-        buffer = load_array(stem.with_name(stem.name + ".bytes.npy"), dtype=np.uint8, ndim=1)
-        offsets = load_array(stem.with_name(stem.name + ".offsets.npy"), dtype=np.int64, ndim=1)
-        if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(buffer) or np.any(np.diff(offsets) < 0):
-            raise ArtifactError(f"{stem}: the ids' offsets do not fit their text. Run `crossfade verify`.")
-        return cls(buffer, offsets)
-
-    def _bytes(self, row: int) -> bytes:
-        return self._buffer[self._offsets[row] : self._offsets[row + 1]].tobytes()
-
-
-Scalar = TypeVar("Scalar", bound=np.generic)
-
-
-def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
-    """Memory-map an ``.npy`` file of the given ``dtype`` and ``ndim``; ArtifactError if it is another.
-
-    Pickled content is refused, so that reading never executes anything.
-    """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        # An array without elements cannot be memory-mapped.
-        try:
-            array = np.load(path, allow_pickle=False)
-        except ValueError:
-            raise ArtifactError(f"{path} is not an array that Crossfade wrote: {error}") from error
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
-    if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise ArtifactError(f"{path} holds {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
-    return array  # type: ignore[no-any-return]
