@@ -104,6 +104,14 @@ FEEDBACK = pa.schema(
     ]
 )
 
+ALIASES = pa.schema(
+    [
+        pa.field("from_id", _STRING, nullable=False),
+        pa.field("to_id", _STRING, nullable=False),  # another id, never itself an alias
+    ]
+)
+"""Ids of an artist or track that stand for another id of the same thing. Made by the catalogue, not imported."""
+
 TABLES = {
     "listens": LISTENS,
     "counts": COUNTS,

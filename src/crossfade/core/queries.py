@@ -1,0 +1,137 @@
+"""Questions to Parquet files that are larger than memory: one DuckDB connection, with limits and our errors."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crossfade.core.errors import ArtifactError, SettingsError, StorageError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+MEMORY_LIMIT = 4 << 30
+"""Bytes that a query may hold before it spills to disk, where the caller does not say."""
+
+SMALLEST_MEMORY = 64 << 20
+"""Below 64 MiB the buffers of a Parquet scan alone do not fit."""
+
+
+class Queries:
+    """A connection whose results do not depend on the number of threads as long as a query orders its rows."""
+
+    def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        self._connection = connection
+
+    def view(self, name: str, paths: Sequence[Path], schema: "pa.Schema") -> None:
+        """Call the rows of the Parquet files ``paths`` ``name``, with the columns of ``schema``; none for no paths.
+
+        The rows also have ``filename``, the path as it was given.
+        """
+        import pyarrow as pa
+
+        types = {
+            pa.string(): "VARCHAR",
+            pa.timestamp("ms", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+            pa.int64(): "BIGINT",
+            pa.int32(): "INTEGER",
+            pa.int8(): "TINYINT",
+            pa.bool_(): "BOOLEAN",
+        }
+        columns = ", ".join(
+            f"CAST({_name(name)} AS {kind}) AS {_name(name)}"
+            for name, kind in [*((field.name, types[field.type]) for field in schema), ("filename", "VARCHAR")]
+        )
+        if paths:
+            files = ", ".join(_text(_unglobbed(path)) for path in paths)
+            rows = f"read_parquet([{files}], filename = true, hive_partitioning = false)"
+        else:
+            nulls = ", ".join(f"NULL AS {_name(name)}" for name in [*schema.names, "filename"])
+            rows = f"(SELECT {nulls} WHERE false)"  # names are quoted
+        self.run(f"CREATE TEMP VIEW {_name(name)} AS SELECT {columns} FROM {rows}")  # noqa: S608  # names are quoted
+
+    def run(self, sql: str, **values: object) -> None:
+        """Run a statement whose result nobody reads."""
+        self.rows(sql, **values)
+
+    def rows(self, sql: str, **values: object) -> list[tuple[Any, ...]]:
+        """Every row of a small result; ``$name`` in ``sql`` stands for the value of that name."""
+        with translated_query_errors():
+            found: list[tuple[Any, ...]] = self._connection.execute(sql, values or None).fetchall()
+            return found
+
+    def batches(self, sql: str, **values: object) -> Iterator["pa.RecordBatch"]:
+        """The result in Arrow batches, while it is being computed."""
+        with translated_query_errors():
+            reader = self._connection.sql(sql, params=values or None).to_arrow_reader(BATCH)
+        while True:
+            with translated_query_errors():
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
+
+BATCH = 1 << 20
+"""Rows of an Arrow batch: some ten megabytes of numbers."""
+
+
+@contextlib.contextmanager
+def open_queries(spill: Path, *, memory_limit: int = MEMORY_LIMIT, threads: int | None = None) -> Iterator[Queries]:
+    """A connection that keeps to ``memory_limit`` bytes and puts what exceeds them into the directory ``spill``.
+
+    ``threads`` None means one a processor. Raises SettingsError for limits that cannot work.
+    """
+    import duckdb
+
+    if memory_limit < SMALLEST_MEMORY:
+        raise SettingsError(f"memory_limit must be at least {SMALLEST_MEMORY} bytes (64 MiB), not {memory_limit}")
+    if threads is not None and threads < 1:
+        raise SettingsError(f"threads must be at least 1, not {threads}")
+    options: Mapping[str, Any] = {
+        "memory_limit": f"{memory_limit}B",
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+        **({} if threads is None else {"threads": threads}),
+    }
+    with translated_query_errors():
+        connection = duckdb.connect(":memory:", config=options)
+    try:
+        yield Queries(connection)
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def translated_query_errors() -> Iterator[None]:
+    """Turn what DuckDB says about memory, disks and files into our errors."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        if "max_temp_directory_size" in str(error) or "No space left" in str(error):
+            raise StorageError(f"The disk is full: {error}. Free some space and run the same command again.") from error
+        raise SettingsError(f"memory_limit is too small for this library: {error}") from error
+    except duckdb.IOException as error:
+        if "No space left" in str(error) or "Disk quota" in str(error):
+            raise StorageError(f"The disk is full: {error}. Free some space and run the same command again.") from error
+        raise ArtifactError(f"A table cannot be read: {error}. Run `crossfade verify`.") from error
+    except (duckdb.InvalidInputException, duckdb.BinderException, duckdb.ConversionException) as error:
+        raise ArtifactError(f"A table is not one that Crossfade wrote: {error}. Run `crossfade verify`.") from error
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _unglobbed(path: Path) -> str:
+    # DuckDB expands patterns in paths; a set of one character stands for that character alone.
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))

@@ -1,0 +1,131 @@
+"""Plays on disk, in partitions of neighbouring users that each fit into memory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+UNIT = 1 << 30
+"""A whole play in the whole numbers that plays are summed in."""
+
+PLAY = np.dtype([("units", "<i8"), ("user", "<i4"), ("item", "<i4"), ("seconds", "<u4"), ("plays", "<u4")])
+"""A play, or the sum of several: what it weighs in 1/UNIT, who, what, when last, how often."""
+
+_SATURATED = np.iinfo(np.uint32).max  # plays; below it a sum of units stays below 2⁶²
+_MOST_PARTITIONS = 512  # each is an open file, and processes may usually have 1024
+_BLOCK = 1 << 22  # plays that are sorted at a time; more gains nothing
+_BYTES_A_PLAY = 120  # a play, its sorted copy, its key and its place in the order, and what they are summed into
+
+
+def users_of_partitions(events: npt.NDArray[np.int64], *, memory_limit: int) -> npt.NDArray[np.uint16]:
+    """The partition (users,), ascending, of every user who has that many ``events`` (users,).
+
+    A partition is as large as a quarter of ``memory_limit`` bytes can sort, or holds one user alone.
+    """
+    room = max(block_size(memory_limit), -(-int(events.sum()) // _MOST_PARTITIONS))
+    # The place of a user's middle event decides, so that a heavy user shares with few others.
+    middle = np.cumsum(events) - (events + 1) // 2
+    _, partitions = np.unique(middle // room, return_inverse=True)
+    return np.asarray(partitions, dtype=np.uint16)
+
+
+def block_size(memory_limit: int) -> int:
+    """How many plays may be sorted at a time."""
+    return min(_BLOCK, memory_limit // 4 // _BYTES_A_PLAY)
+
+
+class Partition:
+    """One file of plays of neighbouring users; after `summarise`, of pairs of user and item, both ascending."""
+
+    def __init__(self, path: Path, *, items: int, block: int) -> None:
+        self.events = 0
+        self._path = path
+        self._items = items
+        self._block = block
+        self._file: IO[bytes] | None = None
+
+    def append(self, plays: npt.NDArray[Any]) -> None:
+        """Write ``plays`` (n,) of dtype `PLAY` behind what is there."""
+        if self._file is None:
+            self._file = self._path.open("ab")
+        self._file.write(plays.data)
+        self.events += len(plays)
+
+    def finish(self) -> None:
+        """Nothing will be appended any more."""
+        if self._file is not None:
+            self._file.close()
+
+    def summarise(self, *, min_plays: int, min_items: int) -> None:
+        """Replace the plays by one sum a pair, without rare pairs, and then without users of few items."""
+        pairs = np.empty(0, dtype=PLAY)
+        with self._path.open("rb") as file:
+            while content := file.read(self._block * PLAY.itemsize):
+                pairs = summed(np.concatenate((pairs, np.frombuffer(content, dtype=PLAY))), items=self._items)
+        if min_plays > 1:
+            pairs = pairs[pairs["plays"] >= min_plays]
+        if min_items > 1:
+            _, position, degrees = np.unique(pairs["user"], return_inverse=True, return_counts=True)
+            pairs = pairs[degrees[position] >= min_items]
+        self._path.write_bytes(pairs.data)
+
+    def pairs(self) -> npt.NDArray[Any]:
+        """What `summarise` left (n,) of dtype `PLAY`, read again."""
+        return np.fromfile(self._path, dtype=PLAY)
+
+    def listeners(self) -> npt.NDArray[np.int64]:
+        """(items,) the users of this partition by item, after `summarise`."""
+        return np.bincount(self.pairs()["item"], minlength=self._items)
+
+
+class Spool:
+    """The partitions, and which user goes where: ``partition_of_user`` (users,) ascending."""
+
+    def __init__(
+        self, directory: Path, partition_of_user: npt.NDArray[np.uint16], *, items: int, memory_limit: int
+    ) -> None:
+        count = int(partition_of_user[-1]) + 1 if len(partition_of_user) else 0
+        self._partition_of_user = partition_of_user
+        self.partitions: Sequence[Partition] = [
+            Partition(directory / f"{number}.plays", items=items, block=block_size(memory_limit))
+            for number in range(count)
+        ]
+
+    def write(self, **columns: npt.NDArray[Any]) -> None:
+        """Append each play to its partition; ``columns`` (n,) are the fields of `PLAY`."""
+        plays = np.empty(len(columns["user"]), dtype=PLAY)
+        for name, column in columns.items():
+            plays[name] = column
+        wanted = self._partition_of_user[plays["user"]]
+        if len(self.partitions) > 1:
+            # A stable sort of 16-bit numbers counts digits: linear in the plays.
+            plays = plays[np.argsort(wanted, kind="stable")]
+        ends = np.cumsum(np.bincount(wanted, minlength=len(self.partitions)))
+        for partition, start, end in zip(self.partitions, (0, *ends[:-1]), ends, strict=True):
+            if end > start:
+                partition.append(plays[start:end])
+
+    def finish(self) -> None:
+        """Nothing will be written any more."""
+        for partition in self.partitions:
+            partition.finish()
+
+
+def summed(plays: npt.NDArray[Any], *, items: int) -> npt.NDArray[Any]:
+    """``plays`` (n,) of dtype `PLAY` with one row a pair of user and item, both ascending."""
+    if not len(plays):
+        return plays
+    keys = plays["user"].astype(np.int64) * items + plays["item"]
+    order = np.argsort(keys)
+    keys = keys[order]
+    starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    plays = plays[order]
+    pairs = plays[starts]
+    counted = np.add.reduceat(plays["plays"], starts, dtype=np.int64)
+    saturated = counted >= _SATURATED
+    pairs["plays"] = np.minimum(counted, _SATURATED)
+    pairs["units"] = np.where(saturated, _SATURATED * UNIT, np.add.reduceat(plays["units"], starts))
+    pairs["seconds"] = np.maximum.reduceat(plays["seconds"], starts)
+    return pairs
