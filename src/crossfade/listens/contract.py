@@ -40,7 +40,7 @@ class Source(Protocol):
 
     @property
     def members(self) -> Sequence[Member]:
-        """In a fixed order: by path."""
+        """In a fixed order: by path; those of a tar as they stand in it."""
 
     def open(self, member: Member) -> IO[bytes]:
         """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
@@ -51,6 +51,9 @@ class Source(Protocol):
         A line longer than the limit is not held in memory: it is yielded cut to that limit, so that its
         format drops it as malformed. Damage ends the file with an InputError, after the good lines.
         """
+
+    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """`lines` by the thousand, for formats that decode many at once: (number of the first line, the lines)."""
 
     def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
         """`lines` as text: UTF-8 (with or without a mark), UTF-16 by its mark, else Latin-1 for the whole file."""

@@ -1,0 +1,263 @@
+"""Bytes of a hostile or damaged file, decompressed as they are read: bounded, counted, never held whole.
+
+Damage keeps what was good: every byte that could be decompressed before it is handed out first, and only the
+next read raises InputError. Nothing here writes to a disk.
+"""
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from crossfade.core.errors import InputError
+
+MAX_LINE_BYTES = 1 << 20  # ListenBrainz refuses listens over 10 KiB; a longer line than this is no row of anything
+FREE_BYTES = 64 << 20  # below this much decompressed data, no ratio is suspicious: it is read in a second
+MAX_RATIO = 250  # play logs compress 10 to 40 times; deflate's limit, which bombs come near, is 1,032
+MAX_LAYERS = 4  # .zst inside .gz inside …: people have one or two, bombs have many
+MAX_MEMBER_BYTES = 1 << 40  # a month of every ListenBrainz listener is a few GiB; a tebibyte is endless data
+BLOCK_BYTES = 4 << 20  # of whole lines handed out at once: some 5,000 rows, so that cost per block vanishes
+
+PIECE_BYTES = 8 << 10  # asked of a decompressor at once, which is what damage can cost of good data
+
+DAMAGE = (EOFError, OSError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError,
+          tarfile.TarError, zipfile.BadZipFile)  # fmt: skip
+"""What the standard library raises for damaged, truncated, encrypted or unsupported input."""
+
+_MAGIC: dict[bytes, tuple[str, tuple[str, ...]]] = {
+    b"\x1f\x8b\x08": ("gzip", (".gz", ".gzip")),
+    b"\x28\xb5\x2f\xfd": ("zstd", (".zst", ".zstd")),
+    b"BZh": ("bzip2", (".bz2",)),
+    b"\xfd7zXZ\x00": ("xz", (".xz",)),
+}
+COMPRESSION_SUFFIXES = frozenset(suffix for _, suffixes in _MAGIC.values() for suffix in suffixes)
+
+
+class Guarded(io.RawIOBase):
+    """A readable stream over ``inner`` that bounds what comes out and translates what goes wrong.
+
+    ``name`` is for messages; ``drawn`` says how many compressed bytes went in so far. Raises InputError for
+    damage and for a decompression bomb, after all bytes before it were handed out.
+    """
+
+    def __init__(self, inner: Any, name: str, drawn: Callable[[], int]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._name = name
+        self._drawn = drawn
+        self._passed = 0
+        self._failure: InputError | None = None
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` as far as the data goes; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        filled = 0
+        while filled < len(view) and self._failure is None:
+            try:
+                piece = self._inner.read(min(PIECE_BYTES, len(view) - filled))
+            except InputError as error:
+                self._failure = error
+                break
+            except DAMAGE as error:
+                self._failure = InputError(f"damaged after {self._passed} bytes of content: {error}", path=self._name)
+                self._failure.__cause__ = error
+                break
+            if not piece:
+                return filled
+            view[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            self._passed += len(piece)
+            self._check_bounds()
+        if not filled and self._failure is not None:
+            raise self._failure
+        return filled
+
+    def _check_bounds(self) -> None:
+        if self._passed > MAX_MEMBER_BYTES:
+            self._failure = InputError(f"has more than {MAX_MEMBER_BYTES >> 30} GiB of content", path=self._name)
+        elif self._passed > FREE_BYTES and self._passed > MAX_RATIO * max(self._drawn(), 1):
+            self._failure = InputError(
+                f"expands to more than {MAX_RATIO} times its size, as decompression bombs do; unpack it by hand if "
+                "you trust it",
+                path=self._name,
+            )
+
+
+def compression(head: bytes) -> str | None:
+    """What a stream that begins with ``head`` is compressed with, by its first bytes; None if it is not."""
+    return next((kind for magic, (kind, _) in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def decompressed(raw: IO[bytes], name: str, drawn: Callable[[], int]) -> io.BufferedReader:
+    """``raw`` with every layer of compression taken off, guarded.
+
+    Raises InputError for more than MAX_LAYERS layers.
+    """
+    stream = _buffered(Guarded(raw, name, drawn))
+    for _ in range(MAX_LAYERS):
+        kind = compression(peeked(stream, 8))
+        if kind is None:
+            return stream
+        stream = _buffered(Guarded(_decompressor(kind, stream), name, drawn))
+    raise InputError(f"is compressed more than {MAX_LAYERS} times over", path=name)
+
+
+def peeked(stream: io.BufferedReader, size: int) -> bytes:
+    """The next ``size`` bytes, or as many as there are before the end or damage, without consuming them."""
+    try:
+        return stream.peek(size)[:size]
+    except InputError:
+        return b""
+
+
+def pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in pieces of at most a mebibyte; raises InputError at damage, after the good bytes."""
+    read = getattr(stream, "read1", stream.read)
+    while piece := read(1 << 20):
+        yield piece
+
+
+def blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """(number of its first line from 1, some whole lines with their ends), about BLOCK_BYTES at once.
+
+    A line over MAX_LINE_BYTES is cut to that; only the last block may lack its line end.
+    """
+    number, kept, size = 1, [], 0
+    failure: InputError | None = None
+    source = _bounded_lines(stream)
+    while True:
+        try:
+            piece = next(source, b"")
+        except InputError as error:
+            piece, failure = b"", error
+        if piece:
+            kept.append(piece)
+            size += len(piece)
+        if kept and (not piece or size >= BLOCK_BYTES):
+            block = b"".join(kept)
+            yield number, block
+            number += block.count(b"\n")
+            kept, size = [], 0
+        if not piece:
+            if failure is not None:
+                raise failure
+            return
+
+
+def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """(number from 1, line without its end: a line feed, with or without a return before), cut to MAX_LINE_BYTES."""
+    for first, block in blocks(stream):
+        split = block.split(b"\n")
+        if not split[-1]:
+            split.pop()
+        for offset, line in enumerate(split):
+            yield first + offset, line[:-1] if line.endswith(b"\r") else line
+
+
+def text_lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
+    """`lines` as text.
+
+    A mark decides for UTF-8 or UTF-16. Else the first line beyond ASCII decides for the whole file: UTF-8 if it
+    is valid, Latin-1 if not. A later line that is not valid UTF-8 is read as Latin-1 by itself.
+    """
+    buffered: io.BufferedReader = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
+    mark = peeked(buffered, 3)
+    source: IO[bytes] = buffered
+    if mark[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        source = _buffered(_Recoded(buffered))
+    is_utf8: bool | None = None
+    for number, line in lines(source):
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if is_utf8 is None and not line.isascii():
+            is_utf8 = _is_utf8(line)
+        yield number, line.decode("utf-8" if line.isascii() or (is_utf8 and _is_utf8(line)) else "latin-1")
+
+
+def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Runs of whole lines; a line over the limit comes cut, alone, with its end."""
+    rest: list[bytes] = []  # the beginning of a line whose end has not come yet
+    size = 0
+    failure: InputError | None = None
+    source = pieces(stream)
+    while True:
+        try:
+            piece = next(source, b"")
+        except InputError as error:
+            piece, failure = b"", error
+        if not piece:
+            break
+        end = piece.find(b"\n") + 1
+        if not end:
+            # Beyond the limit the line is counted but not kept.
+            if size <= MAX_LINE_BYTES:
+                rest.append(piece)
+            size += len(piece)
+            continue
+        first = b"".join(rest) + piece[:end]
+        yield first if len(first) <= MAX_LINE_BYTES else first[:MAX_LINE_BYTES] + b"\n"
+        last = piece.rfind(b"\n") + 1
+        if last > end:
+            yield piece[end:last]
+        rest, size = [piece[last:]], len(piece) - last
+    if last_line := b"".join(rest)[:MAX_LINE_BYTES]:
+        yield last_line
+    if failure is not None:
+        raise failure
+
+
+class _Recoded(io.RawIOBase):
+    """UTF-16 with its mark, as UTF-8; what is not valid becomes U+FFFD."""
+
+    def __init__(self, inner: io.BufferedReader) -> None:
+        super().__init__()
+        self._inner = inner
+        self._decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            piece = self._inner.read1(1 << 16)
+            self._ready = self._decoder.decode(piece, final=not piece).encode()
+            if not piece:
+                break
+        given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+
+def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    return io.BufferedReader(raw, 1 << 18)
+
+
+def _decompressor(kind: str, stream: io.BufferedReader) -> Any:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=stream, mode="rb")
+    if kind == "bzip2":
+        return bz2.BZ2File(stream)
+    if kind == "xz":
+        return lzma.LZMAFile(stream)
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
