@@ -81,9 +81,10 @@ def build_interactions(
     """Write the `Interactions` of the ``listens`` and ``counts`` among ``tables`` into ``directory``.
 
     ``tables`` lists the Parquet files by table name. ``catalog`` is the directory whose ``artist_aliases.parquet``
-    and ``track_aliases.parquet`` say which ids stand for another; None: none does. Skipped listens do not count. Listens age towards
-    ``reference_time``, without which it is the newest listen; counts have no times and do not age. What does
-    not fit into ``memory_limit`` bytes goes to a directory below ``directory``, which is gone in the end.
+    and ``track_aliases.parquet`` say which ids stand for another; None: none does. Skipped listens do not count.
+    Listens age towards ``reference_time``, without which it is the newest listen; counts have no times and do
+    not age. What does not fit into ``memory_limit`` bytes goes to a directory below ``directory``, which is
+    gone in the end.
 
     Gives back the rows: users, items, pairs, and the plays that they come from. A library that knows nothing of
     this ``kind`` gives interactions without users and items. Raises NotReadyError if nothing has been
