@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -73,16 +73,13 @@ class VectorSpace:
         if self.user_ids is not None and self.user_vectors is not None:
             self.user_ids.save(directory / "user_ids")
             np.save(directory / "user_vectors.npy", self.user_vectors, allow_pickle=False)
-        (directory / "space.json").write_text(json.dumps(self._described(), indent=2, sort_keys=True) + "\n")
+        said = json.dumps(self._described(), indent=2, sort_keys=True) + "\n"
+        (directory / "space.json").write_text(said, encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
-        try:
-            described = json.loads((directory / "space.json").read_text())
-        except (OSError, ValueError) as error:
-            raise ArtifactError(f"{directory} holds no readable vector space: {error}") from error
-        has_users = described.pop("has_users")
+        described, has_users = cls._read_description(directory / "space.json")
         return cls(
             **described,
             item_ids=Ids.load(directory / "item_ids"),
@@ -90,6 +87,20 @@ class VectorSpace:
             user_ids=Ids.load(directory / "user_ids") if has_users else None,
             user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
         )
+
+    @staticmethod
+    def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
+        """What `_described` gave, checked, and whether there are users."""
+        try:
+            said = dict(json.loads(path.read_text(encoding="utf-8")))
+            has_users = bool(said.pop("has_users"))
+            if said.keys() != {"model", "kind", "metric", "settings", "space_id"}:
+                raise ValueError(f"it describes {sorted(said)}")
+            if said["kind"] not in get_args(ItemKind) or said["metric"] not in get_args(Metric):
+                raise ValueError(f"there is no space of {said['kind']}s with the metric {said['metric']!r}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{path.parent} holds no readable vector space: {error}") from error
+        return said, has_users
 
     def _described(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -65,20 +65,26 @@ class SurfaceTable:
         for name, array in arrays.items():
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
         described = {"name": self.name, "key": self.key, "kind": self.kind, "columns": sorted(self.columns)}
-        (directory / "table.json").write_text(json.dumps(described, sort_keys=True) + "\n")
+        (directory / "table.json").write_text(json.dumps(described, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> "SurfaceTable":
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
         try:
-            described = json.loads((directory / "table.json").read_text())
-            columns = described.pop("columns")
-        except (OSError, ValueError, KeyError) as error:
+            described = dict(json.loads((directory / "table.json").read_text(encoding="utf-8")))
+            columns = {name: COLUMNS[name] for name in described.pop("columns")}
+            if described.keys() != {"name", "key", "kind"}:
+                raise ValueError(f"it describes {sorted(described)}")
+            if described["kind"] not in get_args(ItemKind) or described["key"] not in get_args(KeyKind):
+                raise ValueError(f"there is no table of {described['kind']}s by {described['key']}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{directory} holds no readable surface table: {error}") from error
         return cls(
             **described,
             keys=Ids.load(directory / "keys"),
             indptr=load_array(directory / "indptr.npy", dtype=np.int64, ndim=1),
             items=load_array(directory / "items.npy", dtype=np.int32, ndim=1),
-            columns={name: load_array(directory / f"{name}.npy", dtype=COLUMNS[name], ndim=1) for name in columns},
+            columns={
+                name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in columns.items()
+            },
         )

@@ -1,0 +1,121 @@
+"""Vector spaces and neighbours."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from crossfade.core.errors import ArtifactError, SpaceMismatchError
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.spaces import Neighbours, VectorSpace
+
+
+def make(**changes):
+    parts = {
+        "model": "als",
+        "kind": "artist",
+        "metric": "dot",
+        "item_ids": Ids.of("abc"),
+        "item_vectors": np.arange(6, dtype=np.float32).reshape(3, 2),
+        "user_ids": Ids.of("u"),
+        "user_vectors": np.ones((1, 2), dtype=np.float32),
+        "settings": {"factors": 2},
+    }
+    return VectorSpace(**{**parts, **changes})
+
+
+def test_a_space_knows_its_width():
+    assert make().factors == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"item_ids": Ids.of("ab")},
+        {"item_vectors": np.zeros(3, dtype=np.float32)},
+        {"user_ids": None},
+        {"user_vectors": None},
+        {"user_vectors": np.ones((2, 2), dtype=np.float32)},
+        {"user_vectors": np.ones((1, 3), dtype=np.float32)},
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(changes):
+    with pytest.raises(ArtifactError):
+        make(**changes)
+
+
+def test_equal_spaces_have_equal_ids():
+    assert make().space_id == make().space_id
+    assert len(make().space_id) == 64
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "bpr"},
+        {"kind": "track"},
+        {"metric": "cosine"},
+        {"settings": {"factors": 3}},
+        {"item_vectors": np.arange(1, 7, dtype=np.float32).reshape(3, 2)},
+        {"user_vectors": np.zeros((1, 2), dtype=np.float32)},
+        {"user_ids": None, "user_vectors": None},
+    ],
+)
+def test_whatever_changes_a_space_changes_its_id(changes):
+    assert make(**changes).space_id != make().space_id
+
+
+def test_what_belongs_to_another_space_is_refused():
+    space = make()
+    space.require_same(space.space_id, "the index")
+    with pytest.raises(SpaceMismatchError, match="the index"):
+        space.require_same(make(model="bpr").space_id, "the index")
+
+
+@pytest.mark.parametrize("changes", [{}, {"user_ids": None, "user_vectors": None}])
+def test_a_saved_space_is_the_same(tmp_path, changes):
+    space = make(**changes)
+    space.save(tmp_path)
+    loaded = VectorSpace.load(tmp_path)
+    for field in dataclasses.fields(VectorSpace):
+        one, other = getattr(space, field.name), getattr(loaded, field.name)
+        assert np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
+    assert isinstance(loaded.item_vectors, np.memmap)
+
+
+def test_what_holds_no_space_is_refused(tmp_path):
+    with pytest.raises(ArtifactError, match="no readable vector space"):
+        VectorSpace.load(tmp_path)
+    make().save(tmp_path)
+    np.save(tmp_path / "user_vectors.npy", np.zeros((5, 2), dtype=np.float32))
+    with pytest.raises(ArtifactError):
+        VectorSpace.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["[]", "{}", "null", '{"has_users": false, "model": "als"}', '{"has_users": true, "x": 1}']
+)
+def test_a_description_of_something_else_is_refused(tmp_path, wrong):
+    make().save(tmp_path)
+    (tmp_path / "space.json").write_text(wrong)
+    with pytest.raises(ArtifactError, match="no readable vector space"):
+        VectorSpace.load(tmp_path)
+
+
+def test_a_metric_that_does_not_exist_is_refused(tmp_path):
+    make().save(tmp_path)
+    said = json.loads((tmp_path / "space.json").read_text())
+    (tmp_path / "space.json").write_text(json.dumps({**said, "metric": "euclidean"}))
+    with pytest.raises(ArtifactError, match="euclidean"):
+        VectorSpace.load(tmp_path)
+
+
+def test_neighbours_are_listed_without_padding():
+    found = Neighbours(
+        rows=np.array([[2, 0], [1, MISSING]], dtype=np.int32),
+        scores=np.array([[0.5, 0.25], [1, -np.inf]], dtype=np.float32),
+    )
+    assert len(found) == 2
+    assert found.listed(0, Ids.of("abc")) == [("c", 0.5), ("a", 0.25)]
+    assert found.listed(1, Ids.of("abc")) == [("b", 1.0)]
