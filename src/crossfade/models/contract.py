@@ -158,17 +158,13 @@ class Model(Protocol[Learned]):
     learns_from: ClassVar[InputKind]
 
     settings_class: ClassVar[type[Any]]
-    """The dataclass of its settings; the class itself is made from one such object."""
-
-    settings_class: ClassVar[type[Any]]
-    """A frozen dataclass of documented settings, the seed among them; its fields are the model's keywords too."""
+    """The frozen dataclass of its settings, the seed among them."""
 
     space_class: ClassVar[type[FittedSpace]]
     """The class of its spaces, so that a saved one can be loaded with all it can do."""
 
-    @classmethod
-    def of(cls, settings: Any) -> Self:
-        """The model with ``settings``, an object of its settings class."""
+    def __init__(self, settings: Any = None, /, **changes: Any) -> None:
+        """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
 
     def fit(self, learned: Learned, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
         """The space learned from one input (`Interactions` for models that learn from interactions).
