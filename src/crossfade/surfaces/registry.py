@@ -1,0 +1,89 @@
+"""Every surface, in the order in which they are built: one line each.
+
+A line says what commands and routes need to know, and where the surface is; its code is loaded only when the
+surface is built.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from crossfade.core.errors import UnknownIdError
+from crossfade.core.progress import Progress, silent
+from crossfade.core.tables import SurfaceTable
+from crossfade.surfaces.contract import Library, Surface, SurfaceInputs
+
+AskedBy = Literal["artist", "item", "user", "everyone"]
+"""What a person names to see the list; an "item" is a track, or an artist where the library has no tracks."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """name     of the surface, its table, its command and its route
+    asked_by  what a person names to see a list of it
+    title     as people read it
+    help      one line for the command's help and the route's documentation
+    home      "module:class"
+    """
+
+    name: str
+    asked_by: AskedBy
+    title: str
+    help: str
+    home: str
+
+    def load(self) -> Surface:
+        """The surface itself; this imports its module."""
+        module, _, cls = self.home.partition(":")
+        surface: Surface = getattr(importlib.import_module(module), cls)()
+        return surface
+
+
+SURFACES: Mapping[str, Registered] = {
+    line.name: line
+    for line in (
+        Registered(
+            "related", "artist", "Related Artists", "Artists like an artist.", "crossfade.surfaces.related:Related"
+        ),
+        Registered("radio", "item", "Radio", "A station that goes on from an item.", "crossfade.surfaces.radio:Radio"),
+        Registered("popular", "everyone", "Popular", "What most listeners play.", "crossfade.surfaces.popular:Popular"),
+        Registered(
+            "discover",
+            "user",
+            "Discover",
+            "New music for a user, with reasons.",
+            "crossfade.surfaces.discover:Discover",
+        ),
+    )
+}
+
+
+def registered(name: str) -> Registered:
+    """The line of one surface; UnknownIdError, with what there is, for another name."""
+    if name not in SURFACES:
+        raise UnknownIdError(f"There is no surface {name!r}. There are: {', '.join(SURFACES)}.")
+    return SURFACES[name]
+
+
+def available(library: Library) -> list[Registered]:
+    """The surfaces that a library can have, each after those that it needs."""
+    return [line for line in SURFACES.values() if line.load().available(library)]
+
+
+def build_all(
+    inputs: SurfaceInputs,
+    settings: Mapping[str, Any] | None = None,
+    progress: Callable[[str], Progress] = lambda name: silent,
+) -> dict[str, SurfaceTable]:
+    """Every table that the library can have, by name, each built from those before it.
+
+    ``settings`` holds settings objects by name; a surface that it lacks has its defaults. ``progress`` gives
+    the listener to the building of one surface.
+    """
+    tables: dict[str, SurfaceTable] = dict(inputs.built)
+    for line in available(inputs.library):
+        surface = line.load()
+        chosen = (settings or {}).get(line.name, surface.settings_class())
+        tables[line.name] = surface.build(replace(inputs, built=tables), chosen, progress(line.name))
+    return tables
