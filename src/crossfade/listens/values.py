@@ -1,0 +1,136 @@
+"""Values as files write them, and what they mean: numbers, texts, times, identifiers.
+
+Each function takes what a file says and gives the value, or None where it says nothing that can be used.
+"""
+
+import math
+import re
+from datetime import UTC, datetime
+
+MBID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The shape of a MusicBrainz identifier, in lower case."""
+
+_RECORDING = re.compile(r"https?://(?:beta\.)?musicbrainz\.org/(?:recording|track)/([0-9a-fA-F-]{36})(?:\.html)?/?")
+_ARTIST = re.compile(r"https?://(?:beta\.)?musicbrainz\.org/artist/([0-9a-fA-F-]{36})(?:\.html)?/?")
+
+_MONTHS = {
+    month: number
+    for number, month in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
+}
+_DAY_MONTH_YEAR = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4}),? (\d{2}):(\d{2})(?::(\d{2}))?")
+
+# Seconds since 1970 pass 1e11 in the year 5138, so that a larger number counts a smaller unit.
+_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
+
+
+def text(value: object) -> str | None:
+    """A string without the blanks around it; None for an empty one and for anything else."""
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def number(value: object) -> float | None:
+    """A finite number, from a number or the text of one."""
+    if isinstance(value, str):
+        # float() would take "1_000" and digits of every script for numbers.
+        if "_" in value or not value.isascii():
+            return None
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def milliseconds(value: object, *, per_unit: float = 1.0) -> int | None:
+    """A length of time above zero, in milliseconds; ``per_unit`` is how many of them one unit of ``value`` has."""
+    length = number(value)
+    # What an int32 holds are 24 days, longer than any track.
+    return round(length * per_unit) if length is not None and 0 < length * per_unit < 2**31 - 1 else None
+
+
+def mbid(value: object) -> str | None:
+    """A MusicBrainz identifier in lower case."""
+    if not isinstance(value, str):
+        return None
+    lowered = value.strip().lower()
+    return lowered if MBID.fullmatch(lowered) else None
+
+
+def recording_in(address: object) -> str | None:
+    """The recording's MBID in an address of musicbrainz.org."""
+    found = _RECORDING.fullmatch(address) if isinstance(address, str) else None
+    return mbid(found.group(1)) if found else None
+
+
+def artist_in(address: object) -> str | None:
+    """The artist's MBID in an address of musicbrainz.org."""
+    found = _ARTIST.fullmatch(address) if isinstance(address, str) else None
+    return mbid(found.group(1)) if found else None
+
+
+def day_month_year(value: str) -> float | None:
+    """Seconds since 1970 of "19 Aug 2026, 20:48", in UTC; the comma may be missing."""
+    found = _DAY_MONTH_YEAR.fullmatch(value.strip())
+    if found is None:
+        return None
+    day, month, year, hour, minute, second = found.groups()
+    try:
+        when = datetime(
+            int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC
+        )
+    except (KeyError, ValueError):
+        return None
+    return when.timestamp()
+
+
+def iso_time(value: str) -> float | None:
+    """Seconds since 1970 of an ISO 8601 time; UTC where it names no zone."""
+    cleaned = value.strip().removesuffix(" UTC")
+    try:
+        when = datetime.fromisoformat(cleaned)
+    except ValueError:
+        return None
+    try:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except OverflowError:
+        return None
+
+
+def time(value: object) -> float | None:
+    """Seconds since 1970 of a time in any of the spellings that files use.
+
+    Seconds, milliseconds, microseconds or nanoseconds since 1970 (told apart by their size), ISO 8601, or
+    "19 Aug 2026, 20:48".
+    """
+    if (since := number(value)) is not None:
+        for below, per_second in _UNITS:
+            if abs(since) < below:
+                return since / per_second
+        return None
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    if isinstance(value, str):
+        return iso_time(value) if value[:4].isdigit() else day_month_year(value)
+    return None
+
+
+def truth(value: object) -> bool | None:
+    """Yes or no, from a boolean, 0 and 1, or a word."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return bool(value)
+    if isinstance(value, str):
+        return _WORDS.get(value.strip().lower())
+    return None
+
+
+_WORDS = {"true": True, "t": True, "yes": True, "y": True, "1": True}
+_WORDS |= {"false": False, "f": False, "no": False, "n": False, "0": False}
