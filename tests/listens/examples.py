@@ -1,0 +1,226 @@
+"""One small, sound input for every format, made by hand: {format: {file name: content}}."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ARTIST = "8bfac288-ccc5-448d-9573-c33ea2aa5c30"
+TRACK = "62c2e20a-559e-422f-a44c-9afa7882f0c4"
+USER = "b80344d063b5ccb3212f76538f3d9e43d87dca9e"
+OTHER = "4c5bbfababc9e93891d297fc9673a2131d92715b"
+
+
+def _parquet(**columns: list[object]) -> bytes:
+    content = io.BytesIO()
+    pq.write_table(pa.table(columns), content)
+    return content.getvalue()
+
+
+EXAMPLES: dict[str, dict[str, bytes]] = {
+    "spotify-extended": {
+        "Streaming_History_Audio_2024_1.json": json.dumps(
+            [
+                {
+                    "ts": "2024-03-01T08:05:00Z",
+                    "platform": "android",
+                    "ms_played": 226863,
+                    "conn_country": "SE",
+                    "ip_addr": "192.0.2.1",
+                    "master_metadata_track_name": "Lose Control",
+                    "master_metadata_album_artist_name": "Missy Elliott",
+                    "master_metadata_album_album_name": "The Cookbook",
+                    "spotify_track_uri": "spotify:track:0UaMYEvWZi0ZqiDOoHU3YI",
+                    "episode_name": None,
+                    "episode_show_name": None,
+                    "spotify_episode_uri": None,
+                    "reason_start": "clickrow",
+                    "reason_end": "trackdone",
+                    "shuffle": False,
+                    "skipped": False,
+                    "offline": False,
+                    "offline_timestamp": None,
+                    "incognito_mode": False,
+                }
+            ]
+        ).encode()
+    },
+    "spotify": {
+        "StreamingHistory0.json": json.dumps(
+            [{"endTime": "2024-03-01 08:05", "artistName": "Low", "trackName": "Fly", "msPlayed": 353000}]
+        ).encode()
+    },
+    "lastfm-csv": {
+        "scrobbles.csv": (
+            "uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\r\n"
+            f'"1143374412","26 Mar 2006, 12:00","Metallica","{ARTIST}","Metallica","","Enter Sandman","{TRACK}"\r\n'
+            '"1143374777","26 Mar 2006, 12:06","Earth, Wind & Fire","","I Am","","Say ""Yes""",""\r\n'
+        ).encode()
+    },
+    "lastfm-json": {
+        "recenttracks.json": json.dumps(
+            {
+                "recenttracks": {
+                    "track": [
+                        {
+                            "artist": {"mbid": "", "#text": "Portishead"},
+                            "album": {"mbid": "", "#text": "Dummy"},
+                            "name": "Roads",
+                            "mbid": "",
+                            "@attr": {"nowplaying": "true"},
+                        },
+                        {
+                            "artist": {"mbid": ARTIST, "#text": "Metallica"},
+                            "album": {"mbid": "", "#text": ""},
+                            "name": "Enter Sandman",
+                            "mbid": TRACK,
+                            "date": {"uts": "1143374412", "#text": "26 Mar 2006, 12:00"},
+                        },
+                    ],
+                    "@attr": {"user": "someone", "page": "1", "totalPages": "1"},
+                }
+            }
+        ).encode()
+    },
+    "scrobbler-log": {
+        ".scrobbler.log": (
+            "#AUDIOSCROBBLER/1.1\n#TZ/UTC\n#CLIENT/Rockbox sansae200 1.1\n"
+            f"Metallica\tMetallica\tEnter Sandman\t1\t331\tL\t1143374412\t{TRACK}\n"
+            "Portishead\tPortishead\tCowboys\t1\t279\tS\t1143374777\t\n"
+        ).encode()
+    },
+    "maloja": {
+        "maloja_export.json": json.dumps(
+            {
+                "maloja": {"export_time": 1650700000},
+                "scrobbles": [
+                    {
+                        "time": 1650684324,
+                        "duration": 180,
+                        "origin": "client:navidrome",
+                        "track": {
+                            "artists": ["Nina Simone", "Hot Chip"],
+                            "title": "Sinnerman",
+                            "album": {"artists": ["Nina Simone"], "albumtitle": "Pastel Blues"},
+                            "length": 620,
+                        },
+                    },
+                    {"time": 1650685000, "track": {"artists": ["Low"], "title": "Sunflower", "album": None}},
+                ],
+            }
+        ).encode()
+    },
+    "lastfm-360k": {
+        "usersha1-artmbid-artname-plays.tsv": (
+            f"{USER}\t{ARTIST}\tbetty blowtorch\t2137\n{USER}\t\tdie \u00e4rzte\t1099\n"
+        ).encode()
+    },
+    "lastfm-1k": {
+        "userid-timestamp-artid-artname-traid-traname.tsv": (
+            f"user_000001\t2009-05-04T23:08:57Z\t{ARTIST}\tDeep Dish\t\tComposition 0919 (Live)\n"
+            f"user_000002\t2009-05-04T13:54:10Z\t\t\u5742\u672c\u9f8d\u4e00\t{TRACK}\tComposition 0919\n"
+        ).encode()
+    },
+    "taste-profile": {
+        "train_triplets.txt": (
+            f"{USER}\tSOAKIMP12A8C130995\t1\n{USER}\tSOBBMDR12A8C13253B\t2\n{OTHER}\tSOAKIMP12A8C130995\t3\n"
+        ).encode(),
+        "unique_tracks.txt": (
+            b"TRMMMYQ128F932D901<SEP>SOAKIMP12A8C130995<SEP>Faster Pussy cat<SEP>Silent Night\n"
+            b"TRMMMKD128F425225D<SEP>SOBBMDR12A8C13253B<SEP>Karkkiautomaatti<SEP>Tanssi vaan\n"
+        ),
+    },
+    "hetrec": {
+        "user_artists.dat": b"userID\tartistID\tweight\r\n2\t51\t13883\r\n2\t52\t11690\r\n3\t51\t7\r\n",
+        "artists.dat": (
+            b"id\tname\turl\tpictureURL\n51\tDuran Duran\thttp://u/1\thttp://p/1\n52\tMorcheeba\thttp://u/2\t\n"
+        ),
+        "tags.dat": "tagID\ttagValue\r\n1\tnew wave\r\n2\tgénial\r\n".encode("iso-8859-1"),
+        "user_taggedartists.dat": (
+            b"userID\tartistID\ttagID\tday\tmonth\tyear\r\n2\t51\t1\t1\t4\t2009\r\n3\t51\t1\t1\t5\t2010\r\n"
+            b"\r\n3\t52\t2\t1\t5\t2010\r\n"
+        ),
+        "user_friends.dat": b"userID\tfriendID\r\n2\t3\r\n3\t2\r\n",
+    },
+    "audioscrobbler": {
+        "user_artist_data.txt": b"1000002 1 55\r\n1000002 1000006 33\r\n1000019 1000010 8\r\n",
+        "artist_data.txt": b"1\tPortishead\r\n1000006\tMorcheeba\r\n1000010\tportishaed\r\n",
+        "artist_alias.txt": b"1000010\t1\r\n",
+    },
+    "million-playlist": {
+        "mpd.slice.0-999.json": json.dumps(
+            {
+                "info": {"generated_on": "2017-12-03 08:41:42", "slice": "0-999", "version": "v1"},
+                "playlists": [
+                    {
+                        "name": "Throwbacks",
+                        "collaborative": "false",
+                        "pid": 0,
+                        "modified_at": 1493424000,
+                        "num_followers": 1,
+                        "tracks": [
+                            {
+                                "pos": 0,
+                                "artist_name": "Missy Elliott",
+                                "track_uri": "spotify:track:0UaMYEvWZi0ZqiDOoHU3YI",
+                                "artist_uri": "spotify:artist:2wIVse2owClT7go1WT98tk",
+                                "track_name": "Lose Control",
+                                "album_uri": "spotify:album:6vV5UrXcfyQD1wu4Qo2I9K",
+                                "duration_ms": 226863,
+                                "album_name": "The Cookbook",
+                            }
+                        ],
+                    }
+                ],
+            }
+        ).encode()
+    },
+    "jspf": {
+        "playlist.jspf": json.dumps(
+            {
+                "playlist": {
+                    "title": "Top Discoveries",
+                    "creator": "troi-bot",
+                    "identifier": "https://listenbrainz.org/playlist/45edcb2c-34e7-4f35-8f9c-8c1b25c3bd7b",
+                    "track": [
+                        {
+                            "identifier": [f"https://musicbrainz.org/recording/{TRACK}"],
+                            "title": "Roads",
+                            "creator": "Portishead",
+                            "album": "Dummy",
+                            "duration": 305000,
+                            "extension": {
+                                "https://musicbrainz.org/doc/jspf#track": {
+                                    "artist_identifiers": [f"https://musicbrainz.org/artist/{ARTIST}"]
+                                }
+                            },
+                        },
+                        {"title": "Cowboys", "creator": "Portishead"},
+                    ],
+                }
+            }
+        ).encode()
+    },
+    "xspf": {
+        "playlist.xspf": (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<playlist version="1" xmlns="http://xspf.org/ns/0/">\n<title>Evening</title><creator>anna</creator>\n'
+            "<trackList>\n"
+            f"<track><identifier>http://musicbrainz.org/recording/{TRACK}</identifier><title>Roads</title>"
+            "<creator>Portishead</creator><album>Dummy</album><duration>305000</duration></track>\n"
+            "<track><title>T&#252;r &amp; Tor</title><creator>Bj\u00f6rk</creator></track>\n"
+            "</trackList>\n</playlist>\n"
+        ).encode()
+    },
+    "m3u": {
+        "evening.m3u8": (
+            "#EXTM3U\n#PLAYLIST:Evening\n#EXTINF:305,Portishead - Roads\n#EXTALB:Dummy\n"
+            "Portishead/Dummy/04 Roads.flac\n"
+            "Music/07 - Bj\u00f6rk - J\u00f3ga.mp3\n"
+        ).encode()
+    },
+    "columns": {
+        "plays.parquet": _parquet(user=["anna", "anna", "ben"], artist=["Low", "Björk", "Low"], plays=[3, 1, 12])
+    },
+}
