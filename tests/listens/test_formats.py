@@ -1,0 +1,64 @@
+import pytest
+
+from crossfade.listens.formats import FORMATS, load_format
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_called_what_it_is_registered_as(name):
+    assert load_format(name).name == name
+    assert load_format(name).title
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_file_of_an_example_is_recognised_as_what_it_is(name, examples, recognised):
+    for file, content in examples[name].items():
+        sureness = {kind: recognised(kind, file, content) for kind in FORMATS}
+        rest = [sure for kind, sure in sureness.items() if kind != name]
+        assert 0 < sureness[name] <= 1
+        assert sureness[name] > max(rest), (file, sureness)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_example_is_read_without_a_fault(name, examples, read):
+    found = read(name, examples[name])
+    assert found.damage is None
+    assert found.listened or found.counted
+    assert {reason for _, reason in found.reasons} <= {"incomplete"}  # what was still playing
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\n\n",
+        b"\x00\x01\x02\xff\xfe binary",
+        b"Music Listening Dataset\r\nAudioscrobbler.com\r\n6 May 2005\r\n",
+        b"0 148 2800 2079 151\n1 2793 1398\n2 2887 2566 350 150 151\n",  # one line a user
+        b'{"albums": [{"title": "x"}]}',
+        b"<html><body>playlist</body></html>",
+        b"id;colour\n1;red\n2;green\n",
+    ],
+)
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_none_of_them_is_not_recognised(name, content, recognised):
+    assert recognised(name, "something.txt", content) == 0
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["lastfm-csv", "lastfm-1k", "lastfm-360k", "m3u", "scrobbler-log"])
+def test_marks_of_other_encodings_change_nothing(name, mark, examples, read, recognised):
+    plain = examples[name]
+    marked = {file: content.decode().encode(mark) for file, content in plain.items()}
+    expected, found = read(name, plain), read(name, marked)
+    assert (found.listened, found.counted, found.items) == (expected.listened, expected.counted, expected.items)
+    for file, content in marked.items():
+        assert recognised(name, file, content) > 0.5
+
+
+@pytest.mark.parametrize(
+    "name", ["lastfm-csv", "lastfm-1k", "lastfm-360k", "taste-profile", "hetrec", "audioscrobbler", "scrobbler-log"]
+)
+def test_line_ends_change_nothing(name, examples, read):
+    plain = {file: content.replace(b"\r\n", b"\n") for file, content in examples[name].items()}
+    found = read(name, {file: content.replace(b"\n", b"\r\n") for file, content in plain.items()})
+    assert found == read(name, plain)
