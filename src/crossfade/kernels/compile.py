@@ -1,0 +1,59 @@
+"""One place for how kernels are compiled."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+import numba
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Function = Callable[Parameters, Result]
+
+
+@overload
+def jit(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]: ...
+@overload
+def jit(
+    *, inline: bool = False, parallel: bool = False, fastmath: bool = False
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]: ...
+def jit(function: Any = None, *, inline: bool = False, parallel: bool = False, fastmath: bool = False) -> Any:
+    """Compile a function of arrays and numbers with Numba when it is first called.
+
+    The machine code releases the GIL, divides by zero as NumPy does, and is kept on disk for the next process:
+    beside the source, else in the user's cache directory, else (both read-only) not at all.
+
+    inline    put the code into every kernel that calls it, for short functions inside inner loops
+    parallel  Numba's own threads; most kernels take a range of rows instead, and `kernels.threads` runs ranges
+    fastmath  let the compiler reorder sums; never where NaN or infinity may come in
+    """
+    if function is None:
+        return functools.partial(jit, inline=inline, parallel=parallel, fastmath=fastmath)
+    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "parallel": parallel, "fastmath": fastmath}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        # Numba raises at decoration if it finds no directory to write to: nothing but the next start is slower.
+        return numba.njit(**options)(function)
+    _stamp(compiled)
+    return compiled
+
+
+def _stamp(compiled: Any) -> None:
+    """Have the cached machine code of a kernel expire when any kernel's source changes.
+
+    Numba looks only at the file of the function itself, but a function holds the code of all those it calls.
+    """
+    cached = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if cached is not None:
+        cached._source_stamp = (cached._source_stamp, _digest())
+
+
+@functools.cache
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,264 @@
+"""Sixteen float32 numbers at once, for kernels whose speed hangs on the processor's vector unit.
+
+Numba vectorises plain loops well as long as nothing has to stay in registers across them; products of many
+short vectors want just that. A `Lanes` value lives in registers and exists inside compiled kernels only. LLVM
+maps it to one 512-bit register, two of 256 bits, or four of 128, whichever the processor has.
+
+Offsets are in elements from the start of a C-contiguous float32 array of any shape. **Nothing is checked
+against the array's end.** Arrays from `aligned` start on a cache line, so that no load straddles two.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+from crossfade.kernels.compile import jit
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+
+WIDTH = 16
+"""Lanes of a `Lanes`; widths of vectors are padded to a multiple of it."""
+
+LINE = 64
+"""Bytes of a cache line."""
+
+
+def aligned(*shape: int) -> Floats:
+    """Zeros float32 of ``shape`` that start on a cache line."""
+    size = int(np.prod(shape, dtype=np.int64))
+    room = np.zeros(size + LINE // 4, dtype=np.float32)
+    skipped = (-room.ctypes.data % LINE) // 4
+    return room[skipped : skipped + size].reshape(shape)
+
+
+def padded(width: int) -> int:
+    """The least multiple of WIDTH that is not below ``width``."""
+    return -(-width // WIDTH) * WIDTH
+
+
+class Lanes:
+    """The type of the sixteen numbers, for readers and type checkers; never made outside kernels."""
+
+
+class _LanesType(types.Type):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+_LANES = _LanesType()
+_FLOAT = ir.FloatType()
+_VECTOR = ir.VectorType(_FLOAT, WIDTH)
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _intrinsic(described: Callable[..., Any]) -> Any:
+    """A function that emits its own LLVM code; ``described`` gives its signature and what emits it."""
+    return intrinsic(described)
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
+
+
+def _is_floats(array_type: Any) -> bool:
+    return isinstance(array_type, types.Array) and array_type.dtype == types.float32 and array_type.layout == "C"
+
+
+def _shuffled(builder: Any, first: Any, second: Any, places: Sequence[int]) -> Any:
+    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places)))
+
+
+@_intrinsic
+def _zero(typing: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(_VECTOR, [0.0] * WIDTH)
+
+    return _LANES(), generate
+
+
+@_intrinsic
+def _spread(typing: Any, number: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _repeated(builder, args[0])
+
+    return (_LANES(types.float32), generate) if number == types.float32 else None
+
+
+@_intrinsic
+def _spread_from(typing: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _repeated(builder, builder.load(_pointer(context, builder, signature.args[0], *args)))
+
+    return (_LANES(array, types.int64), generate) if _is_floats(array) else None
+
+
+@_intrinsic
+def _load(typing: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *args)
+        return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4, typ=_VECTOR)
+
+    return (_LANES(array, types.int64), generate) if _is_floats(array) else None
+
+
+@_intrinsic
+def _store(typing: Any, array: Any, offset: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        builder.store(args[2], builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return (types.void(array, types.int64, _LANES), generate) if _is_floats(array) else None
+
+
+@_intrinsic
+def _add(typing: Any, first: Any, second: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(*args)
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@_intrinsic
+def _multiply(typing: Any, first: Any, second: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fmul(*args)
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@_intrinsic
+def _multiply_add(typing: Any, first: Any, second: Any, sum_: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.fma.v{WIDTH}f32"), args)
+
+    return _LANES(_LANES, _LANES, _LANES), generate
+
+
+@_intrinsic
+def _total(typing: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        sums, width = args[0], WIDTH
+        while width > 1:
+            width //= 2
+            sums = builder.fadd(
+                _shuffled(builder, sums, sums, range(width)), _shuffled(builder, sums, sums, range(width, 2 * width))
+            )
+        return builder.extract_element(sums, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(_LANES), generate
+
+
+@_intrinsic
+def _store_totals(
+    typing: Any, array: Any, offset: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any
+) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        totals = _totals_of_eight(builder, args[2:])
+        builder.store(totals, builder.bitcast(pointer, totals.type.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return (types.void(array, types.int64, *[_LANES] * 8), generate) if _is_floats(array) else None
+
+
+@_intrinsic
+def _prefetch(typing: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        fetch = builder.module.declare_intrinsic(
+            "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+        )
+        # To read (0), into the second-level cache (2), as data (1).
+        builder.call(fetch, [pointer, number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return (types.void(array, types.int64), generate) if _is_floats(array) else None
+
+
+def _repeated(builder: Any, number: Any) -> Any:
+    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    return _shuffled(builder, single, single, [0] * WIDTH)
+
+
+def _totals_of_eight(builder: Any, vectors: Sequence[Any]) -> Any:
+    """The totals of eight `Lanes`, as eight numbers in a row.
+
+    Three rounds add two vectors into one that holds half as many partial sums of each; all but the last of
+    them stay inside 128 bits, where shuffles cost one cycle.
+    """
+    quarters = range(0, WIDTH, 4)
+    rounds = (
+        [(q + k, WIDTH + q + k) for q in quarters for k in (0, 1)],
+        [(q, q + 1, WIDTH + q, WIDTH + q + 1) for q in quarters],
+        [(*range(8), *range(WIDTH, WIDTH + 8))],
+    )
+    shifts = (2, 2, 8)
+    for groups, shift in zip(rounds, shifts, strict=True):
+        low = [place for group in groups for place in group]
+        high = [place + shift for place in low]
+        vectors = [
+            builder.fadd(_shuffled(builder, a, b, low), _shuffled(builder, a, b, high))
+            for a, b in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+    last = vectors[0]
+    return builder.fadd(
+        _shuffled(builder, last, last, [*range(4), *range(8, 12)]),
+        _shuffled(builder, last, last, [*range(4, 8), *range(12, 16)]),
+    )
+
+
+zero: Callable[[], Lanes] = _zero
+"""Sixteen zeros."""
+
+spread: Callable[[np.float32], Lanes] = _spread
+"""One number sixteen times."""
+
+spread_from: Callable[[Floats, int], Lanes] = _spread_from
+"""The number at an offset of an array, sixteen times."""
+
+load: Callable[[Floats, int], Lanes] = _load
+"""The sixteen numbers from an offset of an array on."""
+
+store: Callable[[Floats, int, Lanes], None] = _store
+"""Write sixteen numbers to an array from an offset on."""
+
+add: Callable[[Lanes, Lanes], Lanes] = _add
+"""a + b"""
+
+multiply: Callable[[Lanes, Lanes], Lanes] = _multiply
+"""a b"""
+
+multiply_add: Callable[[Lanes, Lanes, Lanes], Lanes] = _multiply_add
+"""a b + c, rounded once"""
+
+total: Callable[[Lanes], np.float32] = _total
+"""The sum of the sixteen numbers, always in the same order."""
+
+store_totals: Callable[[Floats, int, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes], None] = _store_totals
+"""Write the sums of eight `Lanes` to an array from an offset on: half the work of eight `total`."""
+
+prefetch: Callable[[Floats, int], None] = _prefetch
+"""Ask for the cache line at an offset of an array; a wrong offset does no harm."""
+
+
+@jit
+def scratch(size: int) -> Floats:
+    """Zeros float32 (size,) that start on a cache line, made inside a kernel."""
+    room = np.zeros(size + LINE // 4, dtype=np.float32)
+    skipped = (-room.ctypes.data % LINE) // 4
+    return room[skipped : skipped + size]

@@ -1,0 +1,78 @@
+"""Kernels on several processors.
+
+A kernel takes a range of rows and releases the GIL; threads of this process take range after range. Which
+thread takes which range never matters to the result, and several fits may run in one process, both of which
+Numba's own threads do not promise.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from threading import Lock
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Range = tuple[int, int]
+Piece = TypeVar("Piece")
+
+PIECES = 256
+"""Into how many ranges work is cut: enough that threads end together, few enough that calls cost nothing."""
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def balanced(indptr: npt.NDArray[np.int64], row_cost: int) -> list[Range]:
+    """Ranges of rows that cost alike, the dearest first, so that none is left to run alone at the end.
+
+    A row costs its entries, the difference of two neighbours in ``indptr`` (rows + 1,), plus ``row_cost``.
+    A row that is dearer than a whole range becomes a range of its own.
+    """
+    rows = len(indptr) - 1
+    costs = indptr + np.arange(rows + 1) * row_cost
+    share = max(float(costs[-1] - costs[0]) / PIECES, 1.0)
+    heavy = np.flatnonzero(np.diff(costs) >= share)
+    evenly = np.searchsorted(costs, costs[0] + share * np.arange(1, PIECES))
+    bounds = np.unique(np.concatenate(([0, rows], heavy, heavy + 1, evenly.clip(max=rows))))
+    ranges = [(int(first), int(last)) for first, last in pairwise(bounds)]
+    return sorted(ranges, key=lambda piece: (costs[piece[0]] - costs[piece[1]], piece[0]))
+
+
+def each(work: Callable[[Piece], None], pieces: Iterable[Piece], threads: int) -> None:
+    """Call ``work`` once for each piece, on ``threads`` threads that take pieces in the given order.
+
+    The first error ends the work and is raised.
+    """
+    if threads <= 1:
+        for piece in pieces:
+            work(piece)
+        return
+    waiting = _Waiting(iter(pieces))
+    with ThreadPoolExecutor(threads) as pool:
+        for finished in [pool.submit(waiting.drain, work) for _ in range(threads)]:
+            finished.result()
+
+
+class _Waiting:
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self._pieces = pieces
+        self._lock = Lock()
+
+    def drain(self, work: Callable[[Piece], None]) -> None:
+        nothing = object()
+        while True:
+            with self._lock:
+                piece = next(self._pieces, nothing)
+            if piece is nothing:
+                return
+            try:
+                work(piece)  # type: ignore[arg-type]
+            except BaseException:
+                with self._lock:
+                    self._pieces = iter(())
+                raise

@@ -1,0 +1,44 @@
+"""Work on several threads."""
+
+import numpy as np
+import pytest
+
+from crossfade.kernels.threads import balanced, each
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_every_piece_is_done_once(threads):
+    done = []
+    each(done.append, range(100), threads)
+    assert sorted(done) == list(range(100))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_error_in_a_thread_is_raised_and_ends_the_work(threads):
+    done = []
+
+    def work(piece):
+        if piece == 5:
+            raise ValueError("five")
+        done.append(piece)
+
+    with pytest.raises(ValueError, match="five"):
+        each(work, range(10_000), threads)
+    assert len(done) < 10_000
+
+
+def test_ranges_cover_all_rows_and_cost_alike(rng):
+    lengths = rng.integers(0, 40, 10_000)
+    lengths[[7, 5000]] = 30_000
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    ranges = balanced(indptr, 10)
+    assert sorted(row for first, last in ranges for row in range(first, last)) == list(range(10_000))
+    costs = [indptr[last] - indptr[first] + 10 * (last - first) for first, last in ranges]
+    # The two heavy rows stand alone and come first; nothing else is as dear as an even share and one row more.
+    assert sorted(ranges[:2]) == [(7, 8), (5000, 5001)]
+    assert max(costs[2:]) <= (indptr[-1] + 10 * 10_000) / 256 + 50
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_no_rows_are_no_work():
+    assert balanced(np.zeros(1, dtype=np.int64), 10) == []
