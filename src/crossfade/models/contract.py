@@ -4,7 +4,7 @@ A model is one file in this room and one line in `crossfade.models.registry`.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 

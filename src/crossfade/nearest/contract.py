@@ -10,7 +10,7 @@ Every backend answers with `Neighbours` under the same rules:
 Backends differ in which items they find: the exact one the true best, the others nearly always the true best.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, Self
 
@@ -56,8 +56,8 @@ class Restriction:
     """
 
     indptr: npt.NDArray[np.int64] | None = None
-    indices: Rows = EXCLUDED_NOWHERE
-    barred: Rows = EXCLUDED_NOWHERE
+    indices: Rows = field(default_factory=lambda: EXCLUDED_NOWHERE)
+    barred: Rows = field(default_factory=lambda: EXCLUDED_NOWHERE)
     allowed: Rows | None = None
 
     def open_items(self, items: int) -> npt.NDArray[np.bool_]:
