@@ -1,0 +1,99 @@
+"""Alternating least squares over arrays: one half-iteration, the Gram matrix and the loss, on several processors.
+
+For every row u with entries J, against the fixed vectors y of the other side,
+
+    (G + λᵤI + Σⱼ aⱼ yⱼyⱼᵀ) xᵤ = Σⱼ cⱼ yⱼ,    cⱼ = 1 + α wⱼ
+
+G is a multiple of YᵀY, and the surplus aⱼ is cⱼ - 1 where the sum over all pairs counts the played ones too, else
+cⱼ. Results are the same bytes on one processor and on many: each row is solved alone, and sums over rows are
+added up in a fixed order.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.kernels.als_cg import solve_by_gradients
+from crossfade.kernels.als_cholesky import add_gram, solve_by_factoring
+from crossfade.kernels.als_equations import Equations
+from crossfade.kernels.als_halves import Half, constant
+from crossfade.kernels.als_loss import add_losses
+from crossfade.kernels.lanes import Floats, aligned
+from crossfade.kernels.threads import Range, balanced, each
+
+Solver = Literal["cg", "cholesky"]
+
+GRAM_ROWS = 4096
+"""Rows that go into one partial Gram matrix; sums of that many float32 products are exact to some 1e-6."""
+
+GRAM_FLOATS = 1 << 26
+"""Numbers that all partial Gram matrices together hold at most: 256 MB."""
+
+
+def gram_matrix(vectors: Floats, threads: int) -> npt.NDArray[np.float64]:
+    """VᵀV (width, width) float64 of ``vectors`` (n, width)."""
+    rows, width = vectors.shape
+    pieces = max(1, min(-(-rows // GRAM_ROWS), GRAM_FLOATS // width**2))
+    bounds = [rows * piece // pieces for piece in range(pieces + 1)]
+    partial = aligned(pieces, width, width)
+
+    read = constant(vectors)
+
+    def add(piece: int) -> None:
+        add_gram(read, bounds[piece], bounds[piece + 1], partial[piece])
+
+    each(add, range(pieces), threads)
+    upper: npt.NDArray[np.float64] = np.triu(partial.sum(axis=0, dtype=np.float64))
+    return upper + np.triu(upper, 1).T
+
+
+def solve_rows(
+    half: Half,
+    fixed: Floats,
+    solved: Floats,
+    *,
+    gram: npt.NDArray[np.float64],
+    penalties: npt.NDArray[np.float64],
+    alpha: float,
+    counted: float,
+    solver: Solver,
+    steps: int,
+    tolerance: float = 0.0,
+    threads: int = 1,
+) -> None:
+    """Solve every row of ``half`` against ``fixed`` (n, width), into ``solved`` (rows, width).
+
+    gram       (width, width) G
+    penalties  (rows,) λᵤ, > 0
+    alpha      what one unit of weight adds to the confidence 1, >= 0
+    counted    what the surplus has more than alpha · weight: 0 if G counts the played pairs too, else 1
+    solver     "cholesky" solves; "cg" takes up to ``steps`` steps from what ``solved`` holds, fewer where the
+               residual is down to ``tolerance`` of the first
+
+    Vectors come from `lanes.aligned`, padded with zeros to a multiple of `lanes.WIDTH`, and stay so.
+    """
+    equations = Equations.of(half, fixed, gram, penalties, alpha, counted)
+
+    def solve(piece: Range) -> None:
+        if solver == "cg":
+            solve_by_gradients(*piece, equations, steps, np.float32(tolerance * tolerance), solved)
+        else:
+            solve_by_factoring(*piece, equations, solved)
+
+    each(solve, balanced(half.indptr, fixed.shape[1]), threads)
+
+
+def loss_of_entries(
+    half: Half, row_vectors: Floats, column_vectors: Floats, *, alpha: float, counted: float, threads: int
+) -> float:
+    """Σ a s² - 2 c s + c over all entries, s = x · y: what the entries add to the sum of s² over all pairs."""
+    losses = np.zeros(half.rows, dtype=np.float64)
+    equations = Equations.of(half, column_vectors, np.zeros((0, 0)), np.zeros(0), alpha, counted)
+    rows = constant(row_vectors)
+
+    def measure(piece: Range) -> None:
+        add_losses(*piece, equations, rows, losses)
+
+    each(measure, balanced(half.indptr, 1), threads)
+    return float(losses.sum())

@@ -1,0 +1,182 @@
+"""Rows of alternating least squares solved exactly.
+
+For a row, with the fixed vectors yⱼ of its entries, their confidences cⱼ and surpluses aⱼ:
+
+    A = G + λI + Σⱼ aⱼ yⱼyⱼᵀ = UᵀU,    Uᵀz = Σⱼ cⱼ yⱼ,    U x = z
+
+A row costs O(entries · f² / 2 + f³ / 6). Only the upper half of A is ever formed, in tiles of eight rows by
+sixteen columns that stay in registers while the entries pass.
+"""
+
+import numpy as np
+
+from crossfade.kernels.als_equations import Equations
+from crossfade.kernels.als_passes import EIGHT, Offsets, combine, project_eight
+from crossfade.kernels.compile import jit
+from crossfade.kernels.lanes import (
+    WIDTH,
+    Floats,
+    add,
+    load,
+    multiply,
+    multiply_add,
+    prefetch,
+    scratch,
+    spread,
+    spread_from,
+    store,
+    zero,
+)
+
+BLOCK_FLOATS = 4096
+"""Numbers of the vectors that are added at a time: half of a first-level cache."""
+
+LEAST_BLOCK = 32
+"""Vectors that are added at a time at least, however wide: loading and storing the tiles has to pay."""
+
+LOOK_AHEAD = 16
+"""Entries between asking for a vector and using it."""
+
+LEAST_PIVOT = np.float32(1e-7)
+"""Part of a diagonal element that is left at least: below it, float32 cannot tell a remainder from zero."""
+
+
+@jit(inline=True)
+def add_outer_products(vectors: Floats, first: int, count: int, width: int, matrix: Floats) -> None:
+    """Add to matrix (width, width) Σ yyᵀ, upper half only, over the ``count`` vectors that lie from ``first`` on."""
+    for row in range(0, width, EIGHT):
+        for column in range(row // WIDTH * WIDTH, width, WIDTH):
+            sum_a = sum_b = sum_c = sum_d = sum_e = sum_f = sum_g = sum_h = zero()
+            for at in range(first, first + count * width, width):
+                across = load(vectors, at + column)
+                sum_a = multiply_add(across, spread_from(vectors, at + row), sum_a)
+                sum_b = multiply_add(across, spread_from(vectors, at + row + 1), sum_b)
+                sum_c = multiply_add(across, spread_from(vectors, at + row + 2), sum_c)
+                sum_d = multiply_add(across, spread_from(vectors, at + row + 3), sum_d)
+                sum_e = multiply_add(across, spread_from(vectors, at + row + 4), sum_e)
+                sum_f = multiply_add(across, spread_from(vectors, at + row + 5), sum_f)
+                sum_g = multiply_add(across, spread_from(vectors, at + row + 6), sum_g)
+                sum_h = multiply_add(across, spread_from(vectors, at + row + 7), sum_h)
+            at = row * width + column
+            store(matrix, at, add(load(matrix, at), sum_a))
+            store(matrix, at + width, add(load(matrix, at + width), sum_b))
+            store(matrix, at + 2 * width, add(load(matrix, at + 2 * width), sum_c))
+            store(matrix, at + 3 * width, add(load(matrix, at + 3 * width), sum_d))
+            store(matrix, at + 4 * width, add(load(matrix, at + 4 * width), sum_e))
+            store(matrix, at + 5 * width, add(load(matrix, at + 5 * width), sum_f))
+            store(matrix, at + 6 * width, add(load(matrix, at + 6 * width), sum_g))
+            store(matrix, at + 7 * width, add(load(matrix, at + 7 * width), sum_h))
+
+
+@jit
+def add_gram(vectors: Floats, first: int, last: int, matrix: Floats) -> None:
+    """Add to matrix (width, width) Σ yyᵀ, upper half only, over the rows ``first`` to ``last`` of ``vectors``."""
+    width = vectors.shape[1]
+    block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
+    flat, upper = vectors.reshape(-1), matrix.reshape(-1)
+    for row in range(first, last, block):
+        add_outer_products(flat, row * width, min(block, last - row), width, upper)
+
+
+@jit
+def solve_by_factoring(
+    first: int,
+    last: int,
+    equations: Equations,
+    solved: Floats,
+) -> None:
+    """Solve the rows ``first`` to ``last`` of ``solved`` (rows, width); a row without entries becomes zero."""
+    indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
+    alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
+    block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
+    vectors, matrix, right, answer = scratch(block * width), scratch(width * width), scratch(width), scratch(width)
+    least, numbers, offsets = scratch(width), scratch(WIDTH), np.zeros(EIGHT, dtype=np.int64)
+    flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
+    for row in range(first, last):
+        start, stop = indptr[row], indptr[row + 1]
+        x = solved[row]
+        if start == stop:
+            x[:] = 0.0
+            continue
+        for k in range(0, width * width, WIDTH):
+            store(matrix, k, load(shared, k))
+        for k in range(width):
+            matrix[k * width + k] += penalties[row]
+        right[:] = 0.0
+        for begin in range(start, stop, block):
+            count = min(block, stop - begin)
+            for j in range(count):
+                ahead = np.int64(indices[min(begin + j + LOOK_AHEAD, end - 1)]) * width
+                origin = np.int64(indices[begin + j]) * width
+                weight = weights[begin + j]
+                played = weight > 0
+                confidence = spread(alpha * weight + np.float32(1.0) if played else np.float32(0.0))
+                # Of the surplus, each of the two factors of an outer product takes the root.
+                root = spread(np.sqrt(alpha * weight + counted) if played else np.float32(0.0))
+                for k in range(0, width, WIDTH):
+                    prefetch(flat, ahead + k)
+                    part = load(flat, origin + k)
+                    store(vectors, j * width + k, multiply(part, root))
+                    store(right, k, multiply_add(part, confidence, load(right, k)))
+            add_outer_products(vectors, 0, count, width, matrix)
+        for k in range(width):
+            # Exactly, no pivot falls below λ.
+            least[k] = max(penalties[row], LEAST_PIVOT * matrix[k * width + k])
+        _factor(matrix, width, least, right, answer, numbers, offsets)
+        _substitute_back(matrix, width, answer, numbers, offsets, x)
+
+
+@jit
+def _factor(
+    matrix: Floats, width: int, least: Floats, right: Floats, answer: Floats, numbers: Floats, offsets: Offsets
+) -> None:
+    """Overwrite the upper half of ``matrix`` with U, and ``answer`` with z of Uᵀz = ``right``.
+
+    ``least`` (width,) bounds the pivots from below.
+    """
+    for top in range(0, width, EIGHT):
+        left = top // WIDTH * WIDTH
+        for pivot in range(top, top + EIGHT):
+            at = pivot * width
+            kept = matrix[at + pivot] > least[pivot]
+            root = np.sqrt(matrix[at + pivot] if kept else least[pivot])
+            scale = np.float32(1.0) / root
+            # Where rounding has eaten the pivot, what stands beside it is rounding too, and would grow.
+            beside = spread(scale if kept else np.float32(0.0))
+            for k in range(left, width, WIDTH):
+                store(matrix, at + k, multiply(load(matrix, at + k), beside))
+            matrix[at + pivot] = root
+            answer[pivot] = right[pivot] * scale
+            for below in range(pivot + 1, top + EIGHT):
+                back = spread(-matrix[at + below])
+                for k in range(left, width, WIDTH):
+                    under = below * width + k
+                    store(matrix, under, multiply_add(load(matrix, at + k), back, load(matrix, under)))
+                right[below] -= matrix[at + below] * answer[pivot]
+        for m in range(EIGHT):
+            offsets[m] = (top + m) * width + left
+            numbers[m] = -answer[top + m]
+        combine(matrix, offsets, 0, EIGHT, numbers, 0, width - left, right, left)
+        for below in range(top + EIGHT, width):
+            start = below // WIDTH * WIDTH
+            for m in range(EIGHT):
+                offsets[m] = (top + m) * width + start
+                numbers[m] = -matrix[(top + m) * width + below]
+            combine(matrix, offsets, 0, EIGHT, numbers, 0, width - start, matrix, below * width + start)
+
+
+@jit
+def _substitute_back(matrix: Floats, width: int, answer: Floats, numbers: Floats, offsets: Offsets, x: Floats) -> None:
+    """Solve U x = ``answer``."""
+    x[:] = 0.0
+    for top in range(width - EIGHT, -1, -EIGHT):
+        left = top // WIDTH * WIDTH
+        for m in range(EIGHT):
+            offsets[m] = (top + m) * width + left
+        # What is not solved yet is still zero, so whatever stands below the diagonal adds nothing.
+        project_eight(matrix, offsets, 0, x, left, width - left, numbers, 0)
+        for pivot in range(top + EIGHT - 1, top - 1, -1):
+            rest = answer[pivot] - numbers[pivot - top]
+            for right in range(pivot + 1, top + EIGHT):
+                rest -= matrix[pivot * width + right] * x[right]
+            x[pivot] = rest / matrix[pivot * width + pivot]

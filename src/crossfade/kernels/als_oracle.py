@@ -1,0 +1,57 @@
+"""Alternating least squares as one reads it: the oracle that the kernels must agree with to 1e-4."""
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.kernels.als_halves import Half
+
+Matrix = npt.NDArray[np.floating]
+
+
+def solve_rows(
+    half: Half,
+    fixed: Matrix,
+    *,
+    gram: Matrix,
+    penalties: npt.ArrayLike,
+    alpha: float,
+    counted: float,
+    steps: int | None = None,
+    start: Matrix | None = None,
+) -> npt.NDArray[np.float64]:
+    """The solution of every row (rows, factors) float64; arguments as for `crossfade.kernels.als.solve_rows`.
+
+    steps  None solves exactly; a number takes that many steps of conjugate gradients from ``start``
+    """
+    factors = fixed.shape[1]
+    solved = np.zeros((half.rows, factors))
+    for row, penalty in enumerate(np.asarray(penalties, dtype=np.float64)):
+        span = slice(half.indptr[row], half.indptr[row + 1])
+        weights = half.weights[span].astype(np.float64)
+        played = fixed[half.indices[span]].astype(np.float64)[weights > 0]  # (played, factors)
+        confidence = 1 + alpha * weights[weights > 0]  # (played,)
+        surplus = confidence - 1 + counted  # (played,)
+        if span.start == span.stop:
+            continue
+        matrix = gram + penalty * np.eye(factors) + (played.T * surplus) @ played
+        if steps is None:
+            solved[row] = np.linalg.solve(matrix, played.T @ confidence)
+        else:
+            origin = np.zeros(factors) if start is None else start[row].astype(np.float64)
+            solved[row] = _descend(matrix, played.T @ confidence, origin, steps)
+    return solved
+
+
+def _descend(matrix: Matrix, right: Matrix, x: Matrix, steps: int) -> Matrix:
+    residual = right - matrix @ x
+    direction = residual
+    for _ in range(steps):
+        length = residual @ residual
+        if length < 1e-20:
+            break
+        product = matrix @ direction
+        stride = length / (direction @ product)
+        x = x + stride * direction
+        residual = residual - stride * product
+        direction = residual + (residual @ residual) / length * direction
+    return x
