@@ -1,0 +1,288 @@
+"""Alternating least squares: the model against its definition."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from crossfade.core.errors import InputError, NotReadyError, SettingsError, UnknownIdError
+from crossfade.core.ids import Ids
+from crossfade.core.interactions import Interactions
+from crossfade.models.als import ALS, ALSSettings, ALSSpace
+
+OBJECTIVES = [
+    {"objective": "hkv", "alpha": 4.0, "regularization": 0.5},
+    {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "log", "epsilon": 0.5},
+    {"objective": "ials", "alpha": 0.0, "regularization": 0.05, "unobserved_weight": 0.3},
+    {"objective": "ials", "alpha": 1.0, "regularization": 0.5, "unobserved_weight": 0.2, "frequency_exponent": 0.5},
+]
+
+
+@pytest.fixture
+def interactions(rng):
+    """60 users, 45 items, 700 pairs with long-tailed plays."""
+    keys = rng.choice(60 * 45, 700, replace=False)
+    return Interactions.from_counts(
+        [f"u{key // 45:02d}" for key in keys], [f"i{key % 45:02d}" for key in keys], rng.geometric(0.2, 700)
+    )
+
+
+def dense_loss(interactions, fields, users, items):
+    """The objective as it is written, over every pair."""
+    users, items = users.astype(np.float64), items.astype(np.float64)
+    scores = users @ items.T
+    plays = interactions.matrix().toarray().astype(np.float64)
+    played = plays > 0
+    shaped = np.log(1 + plays / fields["epsilon"]) if fields.get("confidence") == "log" else plays
+    confidence = 1 + fields["alpha"] * shaped
+    if fields["objective"] == "hkv":
+        pulled = (np.where(played, confidence, 1.0) * (played - scores) ** 2).sum()
+        return pulled + fields["regularization"] * ((users**2).sum() + (items**2).sum())
+    weight, exponent = fields["unobserved_weight"], fields.get("frequency_exponent", 1.0)
+    pulled = (confidence * (1 - scores) ** 2)[played].sum() + weight * (scores**2).sum()
+    of_users = (played.sum(axis=1) + weight * len(items)) ** exponent
+    of_items = (played.sum(axis=0) + weight * len(users)) ** exponent
+    held = (of_users * (users**2).sum(axis=1)).sum() + (of_items * (items**2).sum(axis=1)).sum()
+    return pulled + fields["regularization"] * held
+
+
+@pytest.mark.parametrize("fields", OBJECTIVES)
+def test_the_gradient_of_the_dense_objective_is_zero_at_every_user(interactions, fields):
+    space = ALS(factors=12, iterations=3, **fields).fit(interactions)
+    users, items = space.user_vectors.astype(np.float64), space.item_vectors
+    at_best = dense_loss(interactions, fields, users, items)
+    step = 1e-3
+    for user in (0, 17, 59):
+        for factor in (0, 5, 11):
+            moved = []
+            for sign in (1, -1):
+                users[user, factor] += sign * step
+                moved.append(dense_loss(interactions, fields, users, items))
+                users[user, factor] -= sign * step
+            gradient = (moved[0] - moved[1]) / (2 * step)
+            curvature = (moved[0] - 2 * at_best + moved[1]) / step**2
+            assert abs(gradient) < 1e-4 * curvature
+
+
+@pytest.mark.parametrize("fields", OBJECTIVES)
+def test_the_tracked_loss_is_the_dense_objective(interactions, fields):
+    # A fit ends with the users solved against the last items: what a longer fit does next.
+    shorter, longer = (
+        ALS(factors=10, iterations=iterations, solver="cholesky", **fields).fit(interactions, track_loss=True)
+        for iterations in (2, 3)
+    )
+    expected = dense_loss(interactions, fields, shorter.user_vectors, shorter.item_vectors)
+    assert longer.history[4].total == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("fields", OBJECTIVES)
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+def test_no_half_iteration_raises_the_loss(interactions, fields, solver):
+    fit = ALS(factors=16, iterations=8, solver=solver, **fields).fit(interactions, track_loss=True)
+    totals = np.array([loss.total for loss in fit.history])
+    assert len(totals) == 16
+    assert np.all(np.diff(totals) <= 1e-6 * totals[0])
+    assert totals[-1] < 0.9 * totals[0]
+
+
+def test_the_loss_has_three_parts(interactions):
+    fit = ALS(factors=16, iterations=2).fit(interactions, track_loss=True)
+    last = fit.history[-1]
+    assert last.total == last.pairs + last.entries + last.regularization
+    assert last.pairs > 0
+    assert last.regularization > 0
+    assert ALS(factors=16, iterations=2).fit(interactions).history == ()
+
+
+def test_the_two_objectives_differ(interactions):
+    # With these settings g, λᵤ and c agree; only the surplus tells them apart.
+    fields = {"factors": 16, "iterations": 5, "alpha": 3.0, "regularization": 0.4, "solver": "cholesky"}
+    hkv = ALS(objective="hkv", **fields).fit(interactions)
+    ials = ALS(objective="ials", unobserved_weight=1.0, frequency_exponent=0.0, **fields).fit(interactions)
+    played = interactions.matrix().toarray() > 0
+    scores = [(space.user_vectors @ space.item_vectors.T)[played].mean() for space in (hkv, ials)]
+    assert scores[0] > scores[1] + 0.005
+
+
+def test_one_play_too_few_for_alpha_is_still_solvable(interactions):
+    # α r as the whole confidence would fall below 1 here and make the surplus negative.
+    small = dataclasses.replace(interactions, weights=interactions.weights * np.float32(1e-3))
+    fit = ALS(factors=16, iterations=8, alpha=0.1, solver="cholesky").fit(small, track_loss=True)
+    totals = [loss.total for loss in fit.history]
+    assert totals == sorted(totals, reverse=True)
+    assert np.isfinite(fit.user_vectors).all()
+
+
+def test_a_planted_structure_is_found_again(rng):
+    # Three tastes with ten items each; a user plays six of the ten.
+    pairs = [
+        (f"u{taste}{user:02d}", f"i{taste}{item}")
+        for taste in range(3)
+        for user in range(30)
+        for item in rng.choice(10, 6, replace=False)
+    ]
+    fit = ALS(factors=8, alpha=2.0, regularization=5.0).fit(
+        Interactions.from_counts([user for user, _ in pairs], [item for _, item in pairs], np.ones(len(pairs)))
+    )
+    scores = fit.user_vectors @ fit.item_vectors.T
+    tastes_of_users = np.array([int(name[1]) for name in fit.user_ids])
+    tastes_of_items = np.array([int(name[1]) for name in fit.item_ids])
+    same = tastes_of_users[:, None] == tastes_of_items
+    # Also the four items of their taste that a user did not play outrank every stranger.
+    assert np.all(np.where(same, scores, np.inf).min(axis=1) > np.where(same, -np.inf, scores).max(axis=1))
+
+
+@pytest.mark.parametrize("fields", [{"factors": 40}, {"factors": 20}, {"factors": 64, "objective": "ials"}])
+def test_threads_do_not_change_a_byte(interactions, fields):
+    spaces = [ALS(iterations=3, **fields).fit(interactions, threads=threads) for threads in (1, 2)]
+    assert spaces[0].space_id == spaces[1].space_id
+    assert spaces[0].user_vectors.tobytes() == spaces[1].user_vectors.tobytes()
+
+
+def test_the_seed_decides_the_space(interactions):
+    ids = {ALS(factors=8, iterations=1, seed=seed).fit(interactions).space_id for seed in (0, 0, 1)}
+    assert len(ids) == 2
+
+
+def test_the_order_of_users_does_not_matter(rng, interactions):
+    order = rng.permutation(60)
+    matrix = interactions.matrix()[order]
+    matrix.sort_indices()
+    shuffled = dataclasses.replace(
+        interactions, indptr=matrix.indptr.astype(np.int64), indices=matrix.indices, weights=matrix.data
+    )
+    fits = [ALS(factors=16, iterations=4, solver="cholesky").fit(given) for given in (interactions, shuffled)]
+    scale = np.abs(fits[0].item_vectors).max()
+    np.testing.assert_allclose(fits[0].item_vectors, fits[1].item_vectors, atol=1e-3 * scale)
+    np.testing.assert_allclose(fits[0].user_vectors[order], fits[1].user_vectors, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("fields", [*({**fields, "factors": 24} for fields in OBJECTIVES), {"factors": 600}])
+def test_folding_in_gives_the_vector_of_training(interactions, fields, tmp_path):
+    fit = ALS(iterations=2, **fields).fit(interactions)
+    fit.save(tmp_path)
+    for space in (fit, ALSSpace.load(tmp_path)):
+        for user in (0, 31):
+            span = interactions.of_user(user)
+            names = [interactions.item_ids[int(row)] for row in interactions.indices[span]]
+            plays = interactions.weights[span]
+            np.testing.assert_allclose(space.fold_in_user(names, plays), fit.user_vectors[user], atol=1e-5)
+            # The order of the plays does not matter, and what stands twice is summed.
+            twice = space.fold_in_user([*names[::-1], *names], [*(plays[::-1] / 2), *(plays / 2)])
+            np.testing.assert_allclose(twice, fit.user_vectors[user], atol=1e-4)
+
+
+@pytest.mark.parametrize("fields", OBJECTIVES)
+def test_a_folded_in_item_solves_its_normal_equations(interactions, fields):
+    space = ALS(factors=9, iterations=2, **fields).fit(interactions)
+    plays = np.array([3.0, 1.0, 8.0])
+    rows = np.array([4, 50, 9])
+    folded = space.fold_in_item([space.user_ids[row] for row in rows], plays)
+    users = space.user_vectors.astype(np.float64)
+    shaped = np.log(1 + plays / fields["epsilon"]) if fields.get("confidence") == "log" else plays
+    confidence = 1 + fields["alpha"] * shaped
+    if fields["objective"] == "hkv":
+        shared, surplus, penalty = 1.0, confidence - 1, fields["regularization"]
+    else:
+        shared, surplus = fields["unobserved_weight"], confidence
+        penalty = fields["regularization"] * (3 + shared * 60) ** fields.get("frequency_exponent", 1.0)
+    matrix = shared * users.T @ users + (users[rows].T * surplus) @ users[rows] + penalty * np.eye(9)
+    np.testing.assert_allclose(folded, np.linalg.solve(matrix, users[rows].T @ confidence), atol=1e-5)
+
+
+def test_folding_in_nothing_gives_the_zero_vector(interactions):
+    space = ALS(factors=8, iterations=1).fit(interactions)
+    np.testing.assert_array_equal(space.fold_in_user([], []), np.zeros(8, dtype=np.float32))
+    np.testing.assert_array_equal(space.fold_in_user(["i00"], [0.0]), np.zeros(8, dtype=np.float32))
+
+
+def test_what_cannot_be_folded_in_is_refused(interactions):
+    space = ALS(factors=8, iterations=1).fit(interactions)
+    with pytest.raises(UnknownIdError, match="nobody"):
+        space.fold_in_user(["nobody"], [1.0])
+    with pytest.raises(InputError, match="do not fit"):
+        space.fold_in_user(["i00", "i01"], [1.0])
+    for wrong in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="finite"):
+            space.fold_in_item(["u00"], [wrong])
+    with pytest.raises(NotReadyError):
+        dataclasses.replace(space, user_ids=None, user_vectors=None, space_id="").fold_in_item(["u00"], [1.0])
+
+
+def test_rows_without_interactions_are_zero(interactions):
+    lonely = Ids.of([*interactions.user_ids, "u99"])
+    wider = dataclasses.replace(interactions, user_ids=lonely, indptr=np.append(interactions.indptr, 700))
+    fit = ALS(factors=8, iterations=2).fit(wider)
+    assert not fit.user_vectors[60].any()
+    assert fit.user_vectors[:60].any(axis=1).all()
+
+
+def test_progress_reaches_its_total_and_never_falls(interactions):
+    told = []
+    ALS(factors=8, iterations=3).fit(interactions, progress=lambda done, total, unit: told.append((done, total, unit)))
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[-1] == (7, 7, "half-iterations")
+    assert len(told) == 8
+
+
+@pytest.mark.parametrize(
+    "weights", [np.float32("nan"), np.float32(-1), np.float32("inf")], ids=["nan", "negative", "infinite"]
+)
+def test_weights_that_mean_nothing_are_refused(interactions, weights):
+    damaged = interactions.weights.copy()
+    damaged[350] = weights
+    with pytest.raises(InputError, match="position 350"):
+        ALS(factors=8).fit(dataclasses.replace(interactions, weights=damaged))
+
+
+def test_no_interactions_are_refused(interactions):
+    nothing = dataclasses.replace(
+        interactions,
+        indptr=np.zeros(61, dtype=np.int64),
+        indices=np.zeros(0, dtype=np.int32),
+        weights=np.zeros(0, dtype=np.float32),
+    )
+    with pytest.raises(InputError, match="no interactions"):
+        ALS().fit(nothing)
+
+
+def test_items_that_do_not_exist_are_refused(interactions):
+    for wrong in (-1, 45):
+        indices = interactions.indices.copy()
+        indices[7] = wrong
+        with pytest.raises(InputError, match="beyond"):
+            ALS().fit(dataclasses.replace(interactions, indices=indices))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"factors": 7},
+        {"factors": 2049},
+        {"objective": "bpr"},
+        {"regularization": 0.0},
+        {"regularization": float("nan")},
+        {"alpha": -1.0},
+        {"alpha": float("inf")},
+        {"confidence": "square"},
+        {"epsilon": 0.0},
+        {"unobserved_weight": 0.0},
+        {"frequency_exponent": -0.5},
+        {"iterations": 0},
+        {"solver": "lu"},
+        {"cg_steps": 0},
+        {"seed": -1},
+    ],
+)
+def test_settings_that_cannot_be_solved_are_refused(wrong):
+    (name,) = wrong
+    with pytest.raises(SettingsError, match=name):
+        ALSSettings(**wrong)
+
+
+def test_the_model_is_made_from_settings_or_keywords():
+    assert ALS(factors=20).settings == ALS.of(ALSSettings(factors=20)).settings
+    with pytest.raises(SettingsError, match="no such setting"):
+        ALS(factor=20)
+    with pytest.raises(SettingsError, match="not from both"):
+        ALS(ALSSettings(), factors=20)
