@@ -45,7 +45,7 @@ class Chunk:
 
     first         the row of the first of them
     listens       `schemas.LISTENS`, by listener and time; some rows stand twice
-    private       (rows,) bool, beside ``listens``
+    plays         the same as row numbers
     feedback      `schemas.FEEDBACK`: thumbs given to the radio
     left_at       (listeners,) seconds from the history's first at which each left for good, inf for never
     satisfaction  (listeners,) 0 to 1, at the end
@@ -53,7 +53,7 @@ class Chunk:
 
     first: int
     listens: "pa.Table"
-    private: npt.NDArray[np.bool_]
+    plays: Plays
     feedback: "pa.Table"
     left_at: Floats
     satisfaction: Floats
@@ -105,7 +105,7 @@ class Historian:
             yield Chunk(
                 first=first,
                 listens=self._ids.listens(plays),
-                private=plays.private,
+                plays=plays,
                 feedback=self._ids.feedback(plays),
                 left_at=np.array([life.left_at for life in lives]),
                 satisfaction=np.array([life.satisfaction for life in lives]),
@@ -132,6 +132,7 @@ class Historian:
             sessions.modes,
             sessions.playlists,
             uniforms,
+            rng.random((people.known[row], 2)),
             np.cumsum(weights * self._artist_match, axis=1),
             fit,
             people.novelty[row],

@@ -42,6 +42,7 @@ class Listeners:
     interests   (n, INTERESTS) int32 genre rows, -1 beyond the last; ``shares`` (n, INTERESTS) sum to 1
     centres     (n, INTERESTS, DIMENSIONS) where each interest lies
     breadth, mainstream, novelty, activity, skip_bias   (n,); activity in plays a day
+    known       (n,) how many tracks each knows by heart when the history begins
     chronotype  (n,) rows of CHRONOTYPES; ``shift`` (n,) hours later than the average
     city        (n,) rows of CITIES; ``zone`` (n,) seconds ahead of UTC
     joined      (n,) seconds from the history's first; 0 for those who were there before
@@ -58,6 +59,7 @@ class Listeners:
     novelty: Floats
     activity: Floats
     skip_bias: Floats
+    known: Rows
     chronotype: Rows
     shift: Floats
     city: Rows
@@ -102,7 +104,8 @@ def build(settings: DemoSettings) -> Listeners:
         mainstream=np.clip(rng.normal(1.0, 0.25, count), 0.2, 1.6),
         novelty=np.clip(rng.beta(3.0, 6.5, count), 0.04, 0.9),
         activity=np.minimum(activity, 400.0),
-        skip_bias=rng.normal(1.85, 0.75, count),
+        skip_bias=rng.normal(1.74, 0.75, count),
+        known=np.exp(rng.normal(4.6, 0.6, count)).astype(np.int32),
         chronotype=chronotype,
         shift=_SHIFT[chronotype] + rng.normal(0.0, 0.5, count),
         city=city,

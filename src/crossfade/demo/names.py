@@ -12,14 +12,11 @@ import numpy.typing as npt
 
 from crossfade.core.schemas import normalised
 from crossfade.demo import genres
-from crossfade.demo.vocabulary import COMMON, OWN_PLACES, STYLES
+from crossfade.demo.vocabulary import COMMON, OWN_PLACES, STYLES, TAKEN
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _DRAWS = 64
 _CLOSINGS = {"Live": 0.04, "Acoustic": 0.03, "Demo": 0.015}
-
-TAKEN = frozenset[str]()
-"""Names of known artists that these words could form."""
 
 
 class Speaker:
@@ -67,7 +64,7 @@ def places_of(genre: int) -> tuple[str, ...]:
 def artists(rng: np.random.Generator, genre: npt.NDArray[np.int32]) -> tuple[list[str], list[str]]:
     """A unique name and a place for each artist of the given genre."""
     speaker = Speaker(rng)
-    names, places, seen = [], [], set(TAKEN)
+    names, places, seen = [], [], {normalised(name) for name in TAKEN}
     for row in genre.tolist():
         place = speaker.one_of(places_of(row))
         family = genres.GENRES[row].family

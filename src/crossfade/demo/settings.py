@@ -12,17 +12,17 @@ class DemoSettings:
     """The size and the character of a simulated world; equal settings give equal bytes."""
 
     listeners: int = setting(2_000, "people in the world, 2 to 10,000,000")
-    artists: int = setting(3_000, "artists, 60 to 500,000")
+    artists: int = setting(3_000, "artists, 10 to 5,000,000")
     tracks_per_artist: float = setting(10.0, "tracks of the typical artist, before compilations, 2 to 50")
     playlists: int = setting(1_500, "playlists, 0 to 5,000,000")
     days: int = setting(180, "length of the history, in days, 7 to 3,650")
-    start: str = setting("2024-01-01", "first day of the history, UTC, as YYYY-MM-DD, from 1990 on")
+    start: str = setting("2024-01-01", "first day of the history, UTC, as YYYY-MM-DD, from 2000 on")
     plays_per_day: float = setting(6.0, "plays a day of the mean listener, skips counted, above 0, at most 200")
     activity_spread: float = setting(1.2, "sigma of the logarithm of a listener's plays a day, 0 to 2.5")
-    popularity_exponent: float = setting(0.85, "s of the artists' inherent popularity, rank^-s, 0 to 2")
+    popularity_exponent: float = setting(1.2, "s of the artists' inherent popularity, rank^-s, 0 to 2")
     newcomers: float = setting(0.35, "share of listeners who join during the history, 0 to 1")
     releases: float = setting(0.12, "share of albums that come out during the history, 0 to 1")
-    churn: float = setting(0.004, "hazard of leaving, a day, at middling satisfaction, 0 to 0.5")
+    churn: float = setting(0.0025, "hazard of leaving, a day, at middling satisfaction, 0 to 0.5")
     private_share: float = setting(0.015, "share of sessions that are private, 0 to 0.5")
     duplicate_share: float = setting(0.003, "share of rows that are sent twice, 0 to 0.5")
     seed: int = setting(2014, "of all randomness, 0 to 2**63 - 1")
@@ -31,7 +31,7 @@ class DemoSettings:
     def __post_init__(self) -> None:
         whole = {
             "listeners": (2, 10_000_000),
-            "artists": (60, 500_000),
+            "artists": (10, 5_000_000),
             "tracks_per_artist": (2, 50),
             "playlists": (0, 5_000_000),
             "days": (7, 3_650),
@@ -50,8 +50,8 @@ class DemoSettings:
             value = getattr(self, name)
             if not least <= value <= most:  # written positively, so that NaN is refused too
                 raise SettingsError(f"demo.{name} must be {least} to {most}, not {value}")
-        if self.first_day.year < 1990:
-            raise SettingsError(f"demo.start must be 1990 or later, not {self.start!r}")
+        if self.first_day.year < 2000:
+            raise SettingsError(f"demo.start must be 2000 or later, not {self.start!r}")
 
     @property
     def first_day(self) -> datetime.date:
@@ -65,6 +65,11 @@ class DemoSettings:
     def start_seconds(self) -> int:
         """The beginning of the first day, in seconds since 1970."""
         return (self.first_day - datetime.date(1970, 1, 1)).days * 86_400
+
+    @property
+    def end_seconds(self) -> int:
+        """The end of the last day, in seconds since 1970."""
+        return self.start_seconds + 86_400 * self.days
 
 
 SMALL = DemoSettings(listeners=120, artists=240, tracks_per_artist=6.0, playlists=60, days=90)

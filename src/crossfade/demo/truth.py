@@ -106,8 +106,7 @@ class Truth:
 
     def save(self, place: Path, settings: DemoSettings) -> None:
         """Publish it as an artifact at ``place``."""
-        identity = Identity(kind=KIND, version=_VERSION, settings=as_table(settings), seed=settings.seed)
-        with writing(place, identity) as draft:
+        with writing(place, truth_identity(settings)) as draft:
             self.user_ids.save(draft.path / "user_ids")
             self.artist_ids.save(draft.path / "artist_ids")
             Ids.of(self.genre_names).save(draft.path / "genre_names")
@@ -132,6 +131,12 @@ class Truth:
                 for name, (dtype, ndim) in _ARRAYS.items()
             },
         )
+
+
+def truth_identity(settings: DemoSettings) -> Identity:
+    """What the truth of a world is made from."""
+    said = {name: value for name, value in as_table(settings).items() if name != "chunk"}
+    return Identity(kind=KIND, version=_VERSION, settings=said, seed=settings.seed)
 
 
 def _sorted(ids: list[str]) -> npt.NDArray[np.int64]:

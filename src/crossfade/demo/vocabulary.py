@@ -45,6 +45,9 @@ STYLES = {family: _style(table) for family, table in _READ["family"].items()}
 LISTENERS = words(_READ["listeners"])
 """First names of listeners, from many places."""
 
+TAKEN = words(_READ["taken"])
+"""Names of known artists that the patterns could form."""
+
 OWN_PLACES = {name: words(table["places"]) for name, table in _READ["genre"].items() if "places" in table}
 """Where artists of some genres come from, instead of their family's places."""
 

@@ -34,7 +34,7 @@ def tags(settings: DemoSettings, catalogue: Catalogue) -> tuple[list[int], list[
     rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=(5,)))
     energy, brightness = _means(catalogue)
     crowd = np.exp(
-        4.5 + 0.8 * (catalogue.log_popularity - catalogue.log_popularity.max()) + rng.normal(0, 0.4, len(energy))
+        4.5 + 0.5 * (catalogue.log_popularity - catalogue.log_popularity.max()) + rng.normal(0, 0.4, len(energy))
     )
     artists: list[int] = []
     written: list[str] = []

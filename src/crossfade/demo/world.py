@@ -42,7 +42,7 @@ class World:
     def listens(self) -> Iterator[pa.Table]:
         """The play events by `schemas.LISTENS`, private ones left out, a chunk of listeners at a time."""
         for chunk in self.history():
-            yield chunk.listens.filter(pa.array(~chunk.private))
+            yield chunk.listens.filter(pa.array(~chunk.plays.private))
 
     @cached_property
     def ids(self) -> Ids:

@@ -122,6 +122,7 @@ def listen(
     modes: Ints,
     chosen_playlists: Ints,
     uniforms: Floats,
+    memory: Floats,
     cumulative: Floats,
     fit: Floats,
     novelty: float,
@@ -146,6 +147,7 @@ def listen(
     contexts, modes   (sessions,) row of ``match`` and ``cumulative``; one of LIBRARY, SEARCH, …
     chosen_playlists  (sessions,) a row of ``playlist_first``, -1 where the session plays none
     uniforms          (≥ sum of lengths, UNIFORMS) in [0, 1)
+    memory            (known, 2) in [0, 1): tracks that the listener knows from before, each drawn as if exploring
     cumulative        (contexts, artists) running sums of the choice weights
     fit               (artists,) 0 to 1
     first_track       (artists + 1,) where an artist's tracks begin; ``artist_of``, ``album_end`` (the row past the
@@ -160,8 +162,15 @@ def listen(
     most = len(uniforms)
     tracks, begun = np.empty(most, dtype=np.int32), np.empty(most)
     heard, session_of = np.empty(most), np.empty(most, dtype=np.int32)
-    finished = np.empty(most, dtype=np.int32)  # the tracks heard through, oldest first
+    finished = np.empty(most + len(memory), dtype=np.int32)  # the tracks heard through, oldest first
     plays, done = 0, 0
+    for known in range(len(memory) if len(starts) > 0 else 0):
+        wanted = memory[known, 0] * cumulative[0, -1]
+        artist = min(np.searchsorted(cumulative[0], wanted, side="right"), len(fit) - 1)
+        track = pick_track(artist, starts[0], 0, memory[known, 1], first_track, released, weights, match)
+        if track >= 0:
+            finished[done] = track
+            done += 1
     clock, satisfaction, left_at = -np.inf, 0.6, np.inf
     for session in range(len(starts)):
         if starts[session] < clock:
@@ -184,12 +193,15 @@ def listen(
                 size = playlist_first[listed + 1] - playlist_first[listed]
                 if plays == begin:
                     entry = playlist_first[listed] + int(u[1] * size)
+                elif plays - begin >= size:
+                    break  # played through
                 elif entry >= playlist_first[listed + 1]:
                     entry = playlist_first[listed]
-                track = playlist_tracks[entry]
-                entry += 1
-                if released[track] > clock:
-                    track = -1  # added to the playlist later on
+                if size > 0:
+                    track = playlist_tracks[entry]
+                    entry += 1
+                    if released[track] > clock:
+                        track = -1  # added to the playlist later on
             elif mode == ALBUM and following >= 0 and following < album_end[following - 1]:
                 track = following
                 if released[track] > clock:

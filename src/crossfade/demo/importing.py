@@ -1,0 +1,103 @@
+"""Sends a demo world through the real import, as one more source, and keeps its truth beside it.
+
+Private rows are dropped there, rows that were sent twice are found, and names, tags and playlists are merged, as
+with anything else that is imported.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from crossfade.core.artifacts import is_whole
+from crossfade.core.home import Home
+from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import as_table
+from crossfade.demo.settings import DemoSettings
+from crossfade.demo.truth import truth_identity
+from crossfade.demo.world import World, simulate
+from crossfade.listens.contract import Member, Sink, Source
+from crossfade.listens.importing import import_rows
+from crossfade.listens.ledger import Ledger
+
+NAME = "demo"
+"""Of the import in the home."""
+
+
+def truth_place(home: Home) -> Path:
+    """Where `import_demo` puts the truth of the world that it imported."""
+    return home.path / "demo-truth"
+
+
+def import_demo(home: Home, settings: DemoSettings | None = None, progress: Progress = silent) -> Ledger:
+    """Simulate the world of ``settings`` and import it into ``home``; an earlier demo there is replaced.
+
+    Gives the import's ledger. The truth is published at `truth_place`. Raises what `import_rows` raises.
+    """
+    settings = settings or DemoSettings()
+    world = simulate(settings)
+    form = _DemoFormat(world, progress)
+    ledger = import_rows(home, NAME, form, inputs={NAME: _digest(settings)}, now=float(settings.end_seconds))
+    if not is_whole(truth_place(home), truth_identity(settings).fingerprint):
+        if not form.outcomes:  # the very same world was imported before, so that nothing was simulated now
+            form.outcomes = [(chunk.left_at, chunk.satisfaction) for chunk in world.history()]
+        left_at, satisfaction = (np.concatenate(column) for column in zip(*form.outcomes, strict=True))
+        world.truth.with_outcomes(world.people, left_at, satisfaction).save(truth_place(home), settings)
+    return ledger
+
+
+def _digest(settings: DemoSettings) -> str:
+    """What the world is made from; how many listeners are simulated at once changes nothing."""
+    said = {name: value for name, value in as_table(settings).items() if name != "chunk"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+class _DemoFormat:
+    """A format that reads no file: it tells the sink what happens in a world."""
+
+    name = "demo"
+    title = "Simulated world"
+
+    def __init__(self, world: World, progress: Progress) -> None:
+        self._world, self._progress = world, progress
+        self.outcomes: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def recognise(self, member: Member) -> float:
+        """Never: no file is a demo world."""
+        return 0.0
+
+    def read(self, source: Source, sink: Sink) -> None:
+        """The catalogue first, then the listening history, a chunk of listeners at a time."""
+        self._catalogue(sink)
+        (member,) = source.members
+        total, first = self._world.settings.listeners, 1
+        for chunk in self._world.history():
+            sink.listens(member, first, chunk.listens, pa.array(chunk.plays.private))
+            first += chunk.listens.num_rows
+            for user, track, score, given in zip(*_columns(chunk.feedback), strict=True):
+                sink.feedback(user, track, score, given.timestamp())
+            self.outcomes.append((chunk.left_at, chunk.satisfaction))
+            self._progress(float(chunk.first + len(chunk.left_at)), float(total), "listeners")
+
+    def _catalogue(self, sink: Sink) -> None:
+        tables = self._world.tables()
+        for artist, name in zip(*_columns(tables["artists"]), strict=True):
+            sink.artist(artist, name)
+        for track, title, artist, album, track_ms, isrc in zip(*_columns(tables["tracks"]), strict=True):
+            sink.track(track, title, artist_id=artist, album=album, track_ms=track_ms, isrc=isrc)
+        for artist, tag, count in zip(*_columns(tables["tags"]), strict=True):
+            sink.tag(artist, tag, count)
+        for artist, text in zip(*_columns(tables["texts"]), strict=True):
+            sink.text(artist, text)
+        for user, friend in zip(*_columns(tables["friends"]), strict=True):
+            sink.friend(user, friend)
+        for playlist, title, owner, followers in zip(*_columns(tables["playlists"]), strict=True):
+            sink.playlist(playlist, title, owner=owner, followers=followers)
+        for playlist, position, track, artist in zip(*_columns(tables["playlist_items"]), strict=True):
+            sink.playlist_item(playlist, position, track, artist)
+
+
+def _columns(table: pa.Table) -> list[list[object]]:
+    return [column.to_pylist() for column in table.columns]
