@@ -116,4 +116,5 @@ def _urgent(left: npt.NDArray[np.int64], places: int, apart: int) -> npt.NDArray
 
 
 def _numbered(values: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    numbers: npt.NDArray[np.int64] = np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return numbers

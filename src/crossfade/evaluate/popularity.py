@@ -1,0 +1,19 @@
+"""The baseline that every model has to beat: everybody is recommended what most users play."""
+
+import numpy as np
+
+from crossfade.core.interactions import Interactions
+from crossfade.core.spaces import VectorSpace
+
+
+def popularity_space(train: Interactions) -> VectorSpace:
+    """A space of one dimension, in which an item stands at its number of listeners and each user at 1."""
+    return VectorSpace(
+        model="popularity",
+        kind=train.kind,
+        metric="dot",
+        item_ids=train.item_ids,
+        item_vectors=train.listeners().astype(np.float32)[:, None],
+        user_ids=train.user_ids,
+        user_vectors=np.ones((len(train.user_ids), 1), dtype=np.float32),
+    )
