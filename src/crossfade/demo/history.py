@@ -32,6 +32,7 @@ Rows = npt.NDArray[np.int32]
 SESSION = 12.0
 """Plays of the mean session, skips counted."""
 
+_PARTICULAR = 0.1  # a moment whose floor lies below needs music of its own
 _MOST_IN_SESSION = 150
 _MODE_BIAS = np.array([-0.45, 0.1, -0.5, 0.25, 0.35])  # people are patient with albums, impatient with the radio
 _PLAY_SECONDS = 30.0  # less, and less than half of the track, is not a play
@@ -208,6 +209,7 @@ class Historian:
             picked = np.searchsorted(shares, chance[here, 4], side="right").clip(max=len(choices) - 1)
             platforms[here] = np.array(choices)[picked]
         playlists = self._chosen_playlists(row, moments, chance[:, 5])
+        modes[(modes == listening.PLAYLIST) & (playlists < 0)] = listening.LIBRARY
         playlists[modes != listening.PLAYLIST] = -1
         return _Sessions(
             starts=starts[keep],
@@ -220,7 +222,10 @@ class Historian:
         )
 
     def _chosen_playlists(self, row: int, moments: npt.NDArray[np.int64], chance: Floats) -> Rows:
-        """For each session one of the playlists that the listener follows; one made for the moment if there is any."""
+        """For each session one of the playlists that the listener follows, made for the moment if there is any.
+
+        Moments that are particular about their music have no other; -1 there, and for who follows none.
+        """
         followed = self._playlists.followed[row]
         followed = followed[followed >= 0]
         chosen = np.full(len(moments), -1, dtype=np.int32)
@@ -228,8 +233,11 @@ class Historian:
             made_for = self._playlists.moment[followed]
             for moment in np.unique(moments):
                 here = moments == moment
-                fitting = followed[made_for == moment] if np.any(made_for == moment) else followed
-                chosen[here] = fitting[(chance[here] * len(fitting)).astype(np.int64)]
+                fitting = followed[made_for == moment]
+                if not len(fitting) and MOMENTS[moment].floor > _PARTICULAR:
+                    fitting = followed
+                if len(fitting):
+                    chosen[here] = fitting[(chance[here] * len(fitting)).astype(np.int64)]
         return chosen
 
 

@@ -2,9 +2,10 @@
 
 Choice. A play repeats with probability 1 - novelty or explores. A repeat copies an earlier finished play at
 distance d back, P(d) ∝ 1 / (d + 1): copying by recency, in which frequent tracks win by standing there often
-(Anderson, Kumar, Tomkins & Vassilvitskii, "The dynamics of repeat consumption", WWW 2014). Exploring draws an
-artist with probability ∝ exp(affinity + mainstreamness · log popularity) · match(context), and one of the
-artist's released tracks ∝ popularity · match(context), new releases first.
+(Anderson, Kumar, Tomkins & Vassilvitskii, "The dynamics of repeat consumption", WWW 2014). What was on a moment
+ago, or does not suit the moment, gives way to any earlier play. Exploring draws an artist with probability
+∝ Σₖ shareₖ exp(-d² / 2·breadth²) · popularity^mainstream · match(context), and one of the artist's released tracks
+∝ popularity · match(context), new releases first.
 
 Skipping. P(skip) = σ(bias - 3.2 · fit + 0.7 · [not from memory] + 0.5 · times among the last 20 plays
 + 0.6 · (1 - match) + what the source and the moment add); the place of a skip is drawn from the published curve of
@@ -29,7 +30,7 @@ Ints = npt.NDArray[np.int32]
 LIBRARY, SEARCH, ALBUM, PLAYLIST, RADIO = range(5)
 """Where a session's tracks come from."""
 
-UNIFORMS = 8
+UNIFORMS = 12
 """Random numbers that one event may use."""
 
 NEW_SECONDS = 45 * 86_400.0  # a release is pushed for some six weeks
@@ -211,11 +212,20 @@ def listen(
                 track = pick_track(near, clock, context, u[3], first_track, released, weights, match)
                 outside = True
             if track < 0 and repeats:
-                track = finished[done - 1 - recency_distance(done, u[1])]
-                for back in range(1, min(12, plays - begin) + 1):
-                    if tracks[plays - back] == track:
-                        track = finished[done - 1 - int(u[2] * done)]
+                for attempt in range(3):
+                    # Recently heard first; then, where that has just been on or does not suit, further back.
+                    if attempt == 0:
+                        back = recency_distance(done, u[1])
+                    else:
+                        back = int(u[8 + attempt] * done)
+                    track = finished[done - 1 - back]
+                    stale = False
+                    for place in range(1, min(12, plays - begin) + 1):
+                        stale = stale or tracks[plays - place] == track
+                    if not stale and u[10 + attempt % 2] < match[context, track]:
                         break
+                    if attempt == 2 and match[context, track] < 0.2:
+                        track = -1  # nothing known suits the moment: look for something new
             if track < 0:
                 for attempt in range(2):
                     wanted = u[1 + attempt] * cumulative[context, -1]
