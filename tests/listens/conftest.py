@@ -68,6 +68,8 @@ class Recording:
 
     def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
         for offset, row in enumerate(table.to_pylist()):
+            row["listened_at"] = row["listened_at"].timestamp()
+            row["artist"] = row.pop("artist_name")
             self.listened.append({"line": first + offset, **row})
 
     def count(self, place: tuple[Member, int], **said: Any) -> None:

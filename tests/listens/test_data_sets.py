@@ -92,6 +92,35 @@ def test_a_bad_row_of_lastfm_1k_costs_itself_alone(row, reason, read):
     assert found.reasons == [(2, reason)]
 
 
+@pytest.mark.parametrize("spoilt", [b"", b"\n", b"user_000001\n", b"user_000001\t2009-05-04T23:08:57Z\t\t \t\t\n"])
+def test_lastfm_1k_reads_blocks_and_rows_alike(spoilt, rng, read):
+    """A bad row makes its block be read row by row; the good ones come out the same."""
+    names = ["Low", " Low ", "Bj\u00f6rk", 'Say "Yes"', "a,b", "NULL", "0"]
+    lines = []
+    for _ in range(300):
+        artist, title = rng.choice(names), rng.choice([*names, "\u2028", ""])
+        artist_id, track_id = rng.choice(["", ARTIST, TRACK.upper(), "no-mbid"], size=2)
+        user = f"user_{rng.integers(1000):06d}"
+        time = f"200{rng.integers(5, 10)}-0{rng.integers(1, 10)}-1{rng.integers(10)}T0{rng.integers(10)}:59:07Z"
+        lines.append("\t".join((user, time, artist_id, artist, track_id, title)))
+    content = "\n".join(lines).encode() + b"\n"
+    blockwise, rowwise = read("lastfm-1k", {"x": content}), read("lastfm-1k", {"x": b"\xef\xbb\xbf" + content})
+    assert blockwise == rowwise
+    assert len(blockwise.listened) == 300
+    spoilt_too = read("lastfm-1k", {"x": content + spoilt})
+    assert spoilt_too.listened == blockwise.listened
+    assert len(spoilt_too.dropped) == (1 if spoilt.strip() else 0)
+
+
+def test_lastfm_1k_in_latin_1(read):
+    content = "user_000001\t2009-05-04T23:08:57Z\t\tBj\u00f6rk\t\tJ\u00f3ga\r\n" * 2
+    found = read("lastfm-1k", {"x": content.encode("iso-8859-1")})
+    assert [(row["line"], row["artist"], row["title"]) for row in found.listened] == [
+        (1, "Bj\u00f6rk", "J\u00f3ga"),
+        (2, "Bj\u00f6rk", "J\u00f3ga"),
+    ]
+
+
 def test_taste_profile_with_names(read, examples):
     found = read("taste-profile", examples["taste-profile"])
     assert found.counted == [
