@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 from crossfade.core.errors import SettingsError
 from crossfade.core.queries import Queries
-from crossfade.core.schemas import NAMED, normalised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,8 @@ def find_aliases(queries: Queries, settings: CatalogSettings) -> None:
 
     No to_id is itself a from_id.
     """
+    from crossfade.core.schemas import normalised
+
     queries.function("normalised", normalised)
     queries.run(
         "CREATE TEMP TABLE artist_known AS SELECT DISTINCT artist_id AS id, normalised(name) AS key FROM artists"
@@ -56,6 +57,8 @@ def find_aliases(queries: Queries, settings: CatalogSettings) -> None:
 
 def _join(queries: Queries, kind: str, settings: CatalogSettings) -> None:
     """Make ``<kind>_aliases`` from ``<kind>_known`` (id, key)."""
+    from crossfade.core.schemas import NAMED
+
     queries.run(_KNOWN.format(kind=kind), named=NAMED)
     queries.run(_SOURCES.format(kind=kind), wanted=settings.join_sources)
     queries.run(_NAMES.format(kind=kind), wanted=settings.join_names)

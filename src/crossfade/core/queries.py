@@ -149,14 +149,21 @@ def translated_query_errors() -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         if "max_temp_directory_size" in str(error) or "No space left" in str(error):
-            raise StorageError(f"The disk is full: {error}. Free some space and run the same command again.") from error
-        raise SettingsError(f"memory_limit is too small for this library: {error}") from error
+            raise StorageError(f"The disk is full: {_first_line(error)}; free some space, then repeat this.") from error
+        raise SettingsError(f"memory_limit is too small for this library: {_first_line(error)}") from error
     except duckdb.IOException as error:
         if "No space left" in str(error) or "Disk quota" in str(error):
-            raise StorageError(f"The disk is full: {error}. Free some space and run the same command again.") from error
-        raise ArtifactError(f"A table cannot be read: {error}. Run `crossfade verify`.") from error
+            raise StorageError(f"The disk is full: {_first_line(error)}; free some space, then repeat this.") from error
+        raise ArtifactError(f"A table cannot be read: {_first_line(error)}. Run `crossfade verify`.") from error
     except (duckdb.InvalidInputException, duckdb.BinderException, duckdb.ConversionException) as error:
-        raise ArtifactError(f"A table is not one that Crossfade wrote: {error}. Run `crossfade verify`.") from error
+        raise ArtifactError(
+            f"A table is not one that Crossfade wrote: {_first_line(error)}. Run `crossfade verify`."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    # What follows are hints for people who write queries.
+    return str(error).partition("\n")[0].rstrip(". ")
 
 
 def _name(name: str) -> str:
