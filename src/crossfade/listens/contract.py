@@ -24,11 +24,13 @@ class Member:
     relative  its path inside what was given to import (just the file's name for a single file), with the
               compression suffixes (.gz, .zst, .bz2, .xz) taken off
     head      its first bytes after decompression, at most 64 KiB
+    footer    the beginning of a Parquet file's footer, which names its columns, at most 64 KiB; else empty
     """
 
     name: str
     relative: PurePosixPath
     head: bytes
+    footer: bytes = b""
 
 
 class Source(Protocol):
@@ -49,7 +51,7 @@ class Source(Protocol):
         """(line number from 1, line without its end) of the member.
 
         A line longer than the limit is not held in memory: it is yielded cut to that limit, so that its
-        format drops it as malformed. Damage ends the file with an InputError, after the good lines.
+        format drops it as malformed. Damage ends the lines, after the good ones, and stands in the ledger.
         """
 
     def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
@@ -96,7 +98,8 @@ class Sink(Protocol):
         """Many play events at once, for columnar sources.
 
         ``table`` has `crossfade.core.schemas.LISTENS`'s columns, those that the source lacks left out
-        (``skipped`` is judged then), and may have ``artist_name``, ``title``, ``album`` for the catalogue.
+        (``skipped`` is judged then), and may have ``artist_name``, ``title``, ``album``, ``isrc`` for the catalogue,
+        of which ids are made where ``artist_id`` and ``track_id`` are null or missing.
         Row r of the table is record ``first + r`` of the member; ``private`` marks rows to be forgotten.
         """
 

@@ -6,6 +6,8 @@ from crossfade.listens.contract import Format
 
 # name → "module:class"; imported only when a file has to be recognised or read.
 FORMATS: dict[str, str] = {
+    "listenbrainz": "crossfade.listens.listenbrainz:ListenBrainz",
+    "listenbrainz-spark": "crossfade.listens.listenbrainz_parquet:ListenBrainzParquet",
     "spotify-extended": "crossfade.listens.spotify:SpotifyExtended",
     "spotify": "crossfade.listens.spotify:SpotifyBasic",
     "lastfm-csv": "crossfade.listens.lastfm_csv:LastfmCsv",

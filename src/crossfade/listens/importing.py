@@ -161,7 +161,9 @@ def _read(reading: Recognised, source: Input, sink: ImportSink) -> None:
             sink.opened(member)
 
         try:
-            reading.format.read(Selection(source, left, opening), sink)
+            reading.format.read(
+                Selection(source, left, opening, lambda member, why: sink.damaged(member, str(why))), sink
+            )
         except InputError as error:
             # A format that gives up before it opens anything finds fault with the first.
             broken = opened[-1] if opened else left[0]

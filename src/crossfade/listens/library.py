@@ -1,6 +1,5 @@
 """The imports of a home: which there are, where their tables lie, and how to take one out again."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crossfade.core.artifacts import MANIFEST, Manifest, flush_directory, read_manifest, translated_storage_errors
+from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
 from crossfade.core.errors import ArtifactError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
@@ -80,13 +79,8 @@ def delete_import(home: Home, name: str) -> None:
     Rows that later imports held too were dropped from those as duplicates, and go with it: import their
     files again to have them. Raises UnknownIdError if there is none of that name.
     """
-    with home.locked("delete-import"), translated_storage_errors(home.listens):
-        place = find_import(home, name).path
-        # Without its manifest it is no import any more, so a kill in between leaves nothing half there.
-        (place / MANIFEST).unlink()
-        flush_directory(place)
-        shutil.rmtree(place)
-        flush_directory(home.listens)
+    with home.locked("delete-import"):
+        discard(find_import(home, name).path)
 
 
 def listens_of_buckets(place: Path, first: int, last: int, users: pa.Array) -> Iterator[pa.Table]:

@@ -286,13 +286,15 @@ class ImportSink:
 
     def _stage_names(self, kept: pa.Table) -> None:
         """Remember what the artists and tracks of a batch are called, each pair once a batch."""
-        named = kept.filter(pc.is_valid(kept["artist_name"])).select(["artist_id", "artist_name"])
-        if len(named):
-            counted = named.group_by(["artist_id", "artist_name"], use_threads=False).aggregate([([], "count_all")])
+        artists, names = (kept[name].combine_chunks().dictionary_encode() for name in ("artist_id", "artist_name"))
+        said = np.flatnonzero(names.is_valid().to_numpy(zero_copy_only=False))
+        artist, name = (column.indices.fill_null(0).to_numpy()[said].astype(np.int64) for column in (artists, names))
+        pairs, rows = np.unique(artist * max(len(names.dictionary), 1) + name, return_counts=True)
+        if len(pairs):
+            artist, name = np.divmod(pairs, len(names.dictionary))
             schema, _ = STAGED["artists"]
-            self.stage("artists").append(
-                pa.table([counted["artist_id"], counted["artist_name"], counted["count_all"]], schema=schema)
-            )
+            called = [artists.dictionary.take(pa.array(artist)), names.dictionary.take(pa.array(name)), pa.array(rows)]
+            self.stage("artists").append(pa.table(called, schema=schema))
         codes = kept["track_id"].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
         titled = kept["title"].is_valid().to_numpy()
         distinct, where = np.unique(np.where(titled, codes, -1), return_index=True)

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from crossfade.core.errors import InputError
 from crossfade.core.progress import Progress
@@ -23,8 +23,11 @@ HEAD_BYTES = 64 << 10  # enough for a format to see its first rows
 SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, so that heads never fill the memory
 MANY = 256
 MAX_MEMBERS = 100_000  # a library's worth of playlists; more is a mistake, or an attack on memory
+MAX_FOOTER_BYTES = 4 << 20  # of a Parquet file; some 100 row groups of 50 columns
+_PARQUET = b"PAR1"
 _JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 
+Part = TypeVar("Part")
 Opener = Callable[[], io.BufferedReader]
 
 
@@ -76,6 +79,7 @@ class Input:
             stream = opener()
             size = HEAD_BYTES if len(self._members) < MANY else SHORT_HEAD_BYTES
             head = _first(stream, size)
+            footer = _parquet_footer(stream, head) if head.startswith(_PARQUET) else b""
         except InputError as error:
             self.skipped.append((name, str(error)))
             return
@@ -83,7 +87,7 @@ class Input:
             self.skipped.append((name, "an archive inside an archive; take it out and import it by itself"))
             return
         self._openers[name] = opener
-        self._members.append(Member(name, relative, head))
+        self._members.append(Member(name, relative, head, footer))
 
     def raw(self, path: Path) -> "_Metered":
         """The bytes of a file on the disk, counted for progress."""
@@ -98,11 +102,18 @@ class Input:
 class Selection:
     """Some of the members of an `Input`: what one format gets to see."""
 
-    def __init__(self, whole: Input, members: Sequence[Member], opened: Callable[[Member], None]) -> None:
+    def __init__(
+        self,
+        whole: Input,
+        members: Sequence[Member],
+        opened: Callable[[Member], None],
+        damaged: Callable[[Member, InputError], None],
+    ) -> None:
         self.name = whole.name
         self.members = members
         self._whole = whole
         self._opened = opened
+        self._damaged = damaged
 
     def open(self, member: Member) -> IO[bytes]:
         """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
@@ -111,15 +122,22 @@ class Selection:
 
     def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
         """See `streams.lines`."""
-        return streams.lines(self.open(member))
+        return self._sound(member, streams.lines)
 
     def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
         """See `streams.blocks`."""
-        return streams.blocks(self.open(member))
+        return self._sound(member, streams.blocks)
 
     def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
         """See `streams.text_lines`."""
-        return streams.text_lines(self.open(member))
+        return self._sound(member, streams.text_lines)
+
+    def _sound(self, member: Member, read: Callable[[IO[bytes]], Iterator[Part]]) -> Iterator[Part]:
+        """What comes before damage; damage is reported, and ends it."""
+        try:
+            yield from read(self.open(member))
+        except InputError as error:
+            self._damaged(member, error)
 
 
 def open_input(path: Path) -> Input:
@@ -327,6 +345,23 @@ def _first(stream: io.BufferedReader, size: int) -> bytes:
             break
         read += piece
     return bytes(read)
+
+
+def _parquet_footer(stream: io.BufferedReader, head: bytes) -> bytes:
+    """The beginning of the footer of a Parquet file of which ``head`` has been read from ``stream``."""
+    tail = head
+    try:
+        if stream.seekable():
+            stream.seek(-min(MAX_FOOTER_BYTES, stream.seek(0, io.SEEK_END)), io.SEEK_END)
+            tail = stream.read()
+        else:
+            for piece in streams.pieces(stream):
+                tail = (tail + piece)[-MAX_FOOTER_BYTES:]
+    except InputError:
+        return b""
+    # The footer is followed by its length and the mark.
+    length = int.from_bytes(tail[-8:-4], "little") if tail.endswith(_PARQUET) else 0
+    return tail[-8 - length :][:HEAD_BYTES] if 0 < length <= len(tail) - 8 else b""
 
 
 def _is_tar(head: bytes) -> bool:

@@ -42,12 +42,14 @@ COMPRESSION_SUFFIXES = frozenset(suffix for _, suffixes in _MAGIC.values() for s
 class Guarded(io.RawIOBase):
     """A readable stream over ``inner`` that bounds what comes out and translates what goes wrong.
 
-    ``name`` is for messages; ``drawn`` says how many compressed bytes went in so far. Raises InputError for
+    ``name`` is for messages; ``drawn`` says how many compressed bytes went in so far; ``seekable`` that ``inner`` is
+    and stands for itself, undecompressed. Raises InputError for
     damage and for a decompression bomb, after all bytes before it were handed out.
     """
 
-    def __init__(self, inner: Any, name: str, drawn: Callable[[], int]) -> None:
+    def __init__(self, inner: Any, name: str, drawn: Callable[[], int], *, seekable: bool = False) -> None:
         super().__init__()
+        self._seekable = seekable
         self._inner = inner
         self._name = name
         self._drawn = drawn
@@ -57,6 +59,21 @@ class Guarded(io.RawIOBase):
     def readable(self) -> bool:
         """Always."""
         return True
+
+    def seekable(self) -> bool:
+        """Whether one can go back: in a plain file on the disk."""
+        return self._seekable
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As `io.RawIOBase.seek`."""
+        if not self._seekable:
+            raise io.UnsupportedOperation("this stream only goes forward")
+        position: int = self._inner.seek(offset, whence)
+        return position
+
+    def tell(self) -> int:
+        """As `io.RawIOBase.tell`."""
+        return self.seek(0, io.SEEK_CUR)
 
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer`` as far as the data goes; 0 at the end."""
@@ -85,7 +102,7 @@ class Guarded(io.RawIOBase):
     def _check_bounds(self) -> None:
         if self._passed > MAX_MEMBER_BYTES:
             self._failure = InputError(f"has more than {MAX_MEMBER_BYTES >> 30} GiB of content", path=self._name)
-        elif self._passed > FREE_BYTES and self._passed > MAX_RATIO * max(self._drawn(), 1):
+        elif not self._seekable and self._passed > FREE_BYTES and self._passed > MAX_RATIO * max(self._drawn(), 1):
             self._failure = InputError(
                 f"expands to more than {MAX_RATIO} times its size, as decompression bombs do; unpack it by hand if "
                 "you trust it",
@@ -99,11 +116,11 @@ def compression(head: bytes) -> str | None:
 
 
 def decompressed(raw: IO[bytes], name: str, drawn: Callable[[], int]) -> io.BufferedReader:
-    """``raw`` with every layer of compression taken off, guarded.
+    """``raw`` with every layer of compression taken off, guarded; seekable if ``raw`` is a plain file.
 
     Raises InputError for more than MAX_LAYERS layers.
     """
-    stream = _buffered(Guarded(raw, name, drawn))
+    stream = _buffered(Guarded(raw, name, drawn, seekable=isinstance(raw, io.FileIO)))
     for _ in range(MAX_LAYERS):
         kind = compression(peeked(stream, 8))
         if kind is None:
