@@ -1,0 +1,127 @@
+"""All settings of a home: ``crossfade.toml``, one table a room, model or surface.
+
+    [run]
+    threads = 2
+
+    [models.als]
+    factors = 128
+
+A class of settings lives beside what it sets; here they are only found, by the registries, so that a new
+model or surface brings its own table with it.
+"""
+
+import difflib
+import importlib
+import os
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from crossfade.core.errors import SettingsError
+from crossfade.core.home import Home
+from crossfade.core.settings import from_table
+from crossfade.models.registry import MODELS, model_class
+from crossfade.surfaces.registry import SURFACES, registered
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What concerns a run as a whole."""
+
+    models: tuple[str, ...] = ("als",)  # the models to fit, by name
+    threads: int = 0  # processors to use, 1 or more; 0 for all. Results do not depend on it
+    memory_mb: int = 4096  # what the aggregation of listens may hold in memory, in MB, 256 or more
+    keep_artifacts: int = 2  # how many results of each step to keep, the newest first, 1 or more
+    keep_releases: int = 3  # how many releases to keep, the active one always among them, 2 or more
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work."""
+        for model in self.models:
+            if model not in MODELS:
+                raise SettingsError(f"there is no model {model!r}; there are: {', '.join(MODELS)}")
+        if not self.models:
+            raise SettingsError("models must name at least one model")
+        for name, least in (("threads", 0), ("memory_mb", 256), ("keep_artifacts", 1), ("keep_releases", 2)):
+            if getattr(self, name) < least:
+                raise SettingsError(f"{name} must be {least} or more, not {getattr(self, name)}")
+
+    @property
+    def memory_bytes(self) -> int:
+        """``memory_mb`` in bytes."""
+        return self.memory_mb * 1_000_000
+
+    @property
+    def processors(self) -> int:
+        """``threads``, with 0 resolved to what this process may use."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+_ROOMS = {
+    "run": "crossfade.pipeline.settings:RunSettings",
+    "import": "crossfade.listens.cleaning:CleaningSettings",
+    "catalog": "crossfade.catalog.identity:CatalogSettings",
+    "interactions": "crossfade.listens.interactions:InteractionSettings",
+    "serve": "crossfade.serve.settings:ServeSettings",
+}
+
+
+def sections() -> list[str]:
+    """Every table that ``crossfade.toml`` may have."""
+    return [*_ROOMS, *(f"models.{name}" for name in MODELS), *(f"surfaces.{name}" for name in SURFACES)]
+
+
+def settings_class(section: str) -> type[Any]:
+    """The class of settings behind one table."""
+    room, _, name = section.partition(".")
+    if room == "models":
+        return model_class(name).settings_class
+    if room == "surfaces":
+        return registered(name).load().settings_class
+    module, _, attribute = _ROOMS[section].partition(":")
+    found: type[Any] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+class Settings:
+    """The settings of one home; each table is checked when it is asked for, unknown tables at once."""
+
+    def __init__(self, tables: dict[str, Any], where: str = "the settings") -> None:
+        self._tables = _flattened(tables, where)
+        self._where = where
+
+    @classmethod
+    def of(cls, home: Home) -> "Settings":
+        """Read ``crossfade.toml`` of ``home``; all defaults where there is none."""
+        path = home.settings_file
+        try:
+            return cls(tomllib.loads(path.read_text("utf-8")), str(path))
+        except FileNotFoundError:
+            return cls({}, str(path))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+
+    def section(self, name: str) -> Any:
+        """The settings object of one table."""
+        return from_table(settings_class(name), self._tables.get(name, {}), f"{self._where}: [{name}]")
+
+    @property
+    def run(self) -> RunSettings:
+        """The table [run]."""
+        found: RunSettings = self.section("run")
+        return found
+
+
+def _flattened(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    known = sections()
+    flat: dict[str, dict[str, Any]] = {}
+    for name, table in tables.items():
+        nested = isinstance(table, dict) and name not in known
+        for section, content in (
+            {f"{name}.{key}": value for key, value in table.items()}.items() if nested else [(name, table)]
+        ):
+            if section not in known or not isinstance(content, dict):
+                near = difflib.get_close_matches(section, known, n=1)
+                hint = f"Did you mean [{near[0]}]?" if near else f"There are: {', '.join(known)}."
+                raise SettingsError(f"{where}: there is no table [{section}]. {hint}")
+            flat[section] = content
+    return flat
