@@ -9,7 +9,7 @@ INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format lock clean
+.PHONY: help demo test test-all bench lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ lint: $(VENV)/ready  ## Style, types and layers
 format: $(VENV)/ready  ## Rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/ready  ## Write the page of settings from the code
+	$(BIN)/python -m crossfade.cli.settings_page > docs/settings.md
 
 lock:  ## Resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \

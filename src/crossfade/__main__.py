@@ -1,0 +1,5 @@
+"""``python -m crossfade`` is the ``crossfade`` command."""
+
+from crossfade.cli import main
+
+main()

@@ -1,0 +1,154 @@
+"""Commands that fill a home: the demo world, imports, and runs."""
+
+import dataclasses
+import sys
+import webbrowser
+from pathlib import Path
+
+import click
+
+from crossfade.cli.options import home_option, json_option
+from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.core.home import Home
+from crossfade.core.settings import from_table
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, metavar="[FORMAT] PATH…")
+@click.option("--user", help='Whose history it is, for files that do not say; otherwise "me".')
+@json_option
+@home_option
+def import_(home: Home, paths: tuple[str, ...], user: str | None, as_json: bool) -> None:
+    """Read listening history: exports, logs, dumps, data sets, playlists.
+
+    FORMAT is guessed from the content when it is not given. A PATH is a file, a folder, a zip or a tar, as it
+    was downloaded. What was dropped, and why, is shown afterwards and kept beside the import.
+    """
+    from crossfade.listens.formats import FORMATS
+    from crossfade.listens.importing import import_paths
+    from crossfade.pipeline.settings import Settings
+
+    format_name = None
+    if paths[0] in FORMATS and not Path(paths[0]).exists():
+        format_name, paths = paths[0], paths[1:]
+    if not paths:
+        raise click.UsageError(f"Name what to import: crossfade import {format_name} PATH")
+    settings = Settings.of(home).section("import")
+    with live_progress() as opened:
+        ledgers = import_paths(
+            home,
+            [Path(path) for path in paths],
+            format=format_name,
+            user=user,
+            settings=settings,
+            progress=opened("Import"),
+        )
+    if as_json:
+        print_json([ledger.as_json() for ledger in ledgers])
+        return
+    for ledger in ledgers:
+        click.echo("\n".join(ledger.lines()))
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would run, and why; do nothing.")
+@json_option
+@home_option
+def run(home: Home, dry_run: bool, as_json: bool) -> None:
+    """Learn, recommend and publish; only what has changed.
+
+    A run that was stopped goes on where it stopped. Readers are served the old release until the new one is
+    whole.
+    """
+    if dry_run:
+        _show_preview(home, as_json=as_json)
+    else:
+        _run(home, as_json=as_json)
+
+
+@click.command()
+@click.option("--listeners", type=click.IntRange(10, 10_000_000), default=None, help="How many listeners.")
+@click.option("--artists", type=click.IntRange(10, 5_000_000), default=None, help="How many artists.")
+@click.option("--seed", type=click.IntRange(0), default=None, help="Of the world; the same seed makes the same world.")
+@click.option("--open", "open_page", is_flag=True, help="On a terminal: serve the result and open it in a browser.")
+@home_option
+def demo(home: Home, listeners: int | None, artists: int | None, seed: int | None, open_page: bool) -> None:
+    """Make a world of listeners and run the whole job on it.
+
+    The listeners, artists and tracks are invented; what is learned from them is not.
+    """
+    from crossfade.demo.importing import import_demo
+    from crossfade.demo.settings import DemoSettings
+
+    said = {"listeners": listeners, "artists": artists, "seed": seed}
+    settings = from_table(DemoSettings, {name: value for name, value in said.items() if value is not None}, "demo")
+    with live_progress() as opened:
+        ledger = import_demo(home, settings, opened("Simulate a world"))
+    click.echo("\n".join(ledger.lines()))
+    _run(home, as_json=False)
+    _show_demo(home)
+    if open_page and sys.stdout.isatty():
+        from crossfade.pipeline.settings import Settings
+        from crossfade.serve.server import serve
+
+        serve(home, Settings.of(home).section("serve"), ready=webbrowser.open)
+    else:
+        say(f"Ask on: crossfade related ARTIST --home {home.path}, or serve it: crossfade serve --home {home.path}")
+
+
+def _run(home: Home, *, as_json: bool) -> None:
+    from crossfade.pipeline.run import run as run_pipeline
+
+    with live_progress() as opened:
+        result = run_pipeline(home, lambda step: opened(step.title))
+    if as_json:
+        steps = [dataclasses.asdict(step) for step in result.steps]
+        print_json({"steps": steps, "release": result.version, "published": result.published})
+        return
+    print_table(
+        [
+            Column("step"),
+            Column("did"),
+            Column("seconds", "number"),
+            Column("peak memory", "number"),
+            Column("holds"),
+        ],
+        [
+            [
+                step.title,
+                "built" if step.built else "kept",
+                f"{step.seconds:.1f}" if step.built else "",
+                size(step.peak_bytes) if step.built else "",
+                ", ".join(f"{count:,} {table}" for table, count in step.rows.items()),
+            ]
+            for step in result.steps
+        ],
+    )
+    say(f"Release {result.version} is {'published' if result.published else 'up to date'}.")
+
+
+def _show_preview(home: Home, *, as_json: bool) -> None:
+    from crossfade.pipeline.run import preview
+
+    steps = preview(home)
+    if as_json:
+        print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
+        return
+    print_table(
+        [Column("step"), Column("would"), Column("because")],
+        [[step.title, "stay" if why is None else "run", why or "nothing has changed"] for step, why in steps],
+    )
+
+
+def _show_demo(home: Home) -> None:
+    """A look at what came out: one listener's page, and the artists like the one behind its first reason."""
+    from crossfade.cli.ask import print_entries
+    from crossfade.stores.registry import open_store
+
+    with open_store(home).open() as reader:
+        user = reader.users(limit=1)[0]
+        page = reader.entries("discover", user, limit=10)
+        print_entries(page, title=f"\nDiscover for {user}", note=f"release {reader.version}")
+        seed = next((entry.reason for entry in page if entry.reason is not None), None)
+        if seed is not None:
+            print_entries(reader.entries("related", seed.id, limit=10), title=f"\nRelated to {seed.name}")

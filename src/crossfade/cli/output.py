@@ -1,0 +1,127 @@
+"""How the command line prints: tables and bars for a person, tab-separated lines in a pipe, JSON for a machine."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from crossfade.core.progress import Progress, silent
+
+BAR_CELLS = 12  # width of a score's bar
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table; ``kind`` is "text", "number" or "bar" (a share from 0 to 1)."""
+
+    title: str
+    kind: str = "text"
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False))
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, title: str = "", note: str = "") -> None:
+    """A table on a terminal; in a pipe one line a row, its cells apart by tabs, without title and bars."""
+    if not sys.stdout.isatty():
+        shown = [position for position, column in enumerate(columns) if column.kind != "bar"]
+        for row in rows:
+            click.echo("\t".join(_plain(row[position]) for position in shown))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, caption=note or None, title_justify="left", caption_justify="left", box=None)
+    table.title_style, table.caption_style, table.header_style = "bold", "dim", "dim"
+    for column in columns:
+        table.add_column(column.title, justify="right" if column.kind == "number" else "left", overflow="fold")
+    for row in rows:
+        # Names come from files of strangers: they are text, never markup.
+        table.add_row(
+            *(
+                Text(bar(cell), style="cyan") if column.kind == "bar" else Text(_plain(cell))
+                for column, cell in zip(columns, row, strict=True)
+            )
+        )
+    Console().print(table)
+
+
+def say(message: str) -> None:
+    """A line for the person, beside the result: on standard error, so that a pipe stays clean."""
+    click.echo(message, err=True)
+
+
+def bar(share: float) -> str:
+    """``share`` from 0 to 1 as a bar of eighths of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * BAR_CELLS * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
+
+
+def size(count: float) -> str:
+    """Bytes as people read them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+@contextmanager
+def live_progress() -> Iterator[Callable[[str], Progress]]:
+    """Gives a function that opens a line of progress (rate and time left) by its title.
+
+    On a terminal the lines are bars; elsewhere nothing is drawn, since a log wants results.
+    """
+    if not sys.stderr.isatty():
+        yield lambda title: silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as bars:
+
+        def opened(title: str) -> Progress:
+            line = bars.add_task(title, total=None, rate="")
+
+            def moved(done: float, total: float | None, unit: str) -> None:
+                speed = bars.tasks[line].speed
+                rate = "" if not speed else f"{_short(speed)} {unit}/s"
+                bars.update(line, completed=done, total=total, rate=rate)
+
+            return moved
+
+        yield opened
+
+
+def _short(number: float) -> str:
+    for unit in ("", "k", "M", "G"):
+        if abs(number) < 1000:
+            return f"{number:.3g}{unit}"
+        number /= 1000
+    return f"{number:.3g}T"
+
+
+def _plain(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.4f}"
+    # A tab or line break inside a name would break the line, an escape sequence the terminal.
+    return "".join(character if character.isprintable() else " " for character in str(cell))

@@ -1,0 +1,255 @@
+"""Every command on a real, small library: what it prints, and its exit code."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from crossfade.cli import crossfade
+from crossfade.cli.registry import commands
+from crossfade.core.errors import MissingExtraError
+
+
+@pytest.mark.parametrize("command", [name for name, _ in commands()])
+def test_every_command_explains_itself(command):
+    shown = CliRunner().invoke(crossfade, [command, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage: " in shown.output
+
+
+def test_related_by_name_and_by_id_are_the_same_list(asked):
+    popular = asked("popular")["entries"]
+    artist = popular[0].get("artist") or popular[0]
+    by_id = asked("related", artist["id"])
+    by_name = asked("related", artist["name"].upper())
+    assert by_id == by_name
+    assert by_id["key"] == artist["id"]
+    assert artist["id"] not in [entry["id"] for entry in by_id["entries"]]
+    scores = [entry["score"] for entry in by_id["entries"]]
+    assert scores
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_discover_gives_a_reason_for_everything_it_shows(asked):
+    listeners = [line["key"] for line in asked_for_all(asked)]
+    assert listeners
+    for answer in asked_for_all(asked):
+        for entry in answer["entries"]:
+            assert entry["reason"]["plays"] >= 1
+            assert entry["reason"]["name"]
+
+
+def asked_for_all(asked):
+    from crossfade.core.home import Home
+    from crossfade.stores.registry import open_store
+
+    home = asked("status")["home"]
+    from pathlib import Path
+
+    with open_store(Home(Path(home))).open() as reader:
+        users = reader.users(limit=5)
+    return [asked("discover", user) for user in users]
+
+
+def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):
+    answer = asked("discover", "nobody-has-this-name")
+    assert answer["key"] is None
+    assert "Nothing is known of 'nobody-has-this-name' yet" in answer["note"]
+    assert answer["entries"] == asked("popular")["entries"]
+
+
+def test_a_pipe_gets_one_line_an_entry(call, asked):
+    lines = call("popular", "--limit", "5").stdout.splitlines()
+    entries = asked("popular", "--limit", "5")["entries"]
+    assert [line.split("\t")[1] for line in lines] == [entry["name"] for entry in entries]
+    assert [line.split("\t")[-1] for line in lines] == [entry["id"] for entry in entries]
+
+
+def test_search_finds_by_a_part_of_a_name_in_any_case(asked):
+    popular = asked("popular", "--limit", "1")["entries"][0]
+    artist = (popular.get("artist") or popular)["name"]
+    found = asked("search", artist[: max(4, len(artist) - 2)].upper())
+    assert artist in [one["name"] for one in found["artists"]]
+
+
+def test_a_misspelt_name_is_suggested_and_ends_with_5(call, asked):
+    popular = asked("popular", "--limit", "1")["entries"][0]
+    artist = (popular.get("artist") or popular)["name"]
+    refused = call("related", artist[:-1] + "qq")
+    assert refused.exit_code == 5
+    assert artist in refused.stderr
+
+
+def test_status_adds_up_with_the_import(asked):
+    status = asked("status")
+    held = status["imports"][0]
+    assert held["import"] == "demo"
+    assert held["plays"] > 0
+    assert held["dropped"] > 0
+    assert status["release"] == asked("releases")[-1]["version"]
+
+
+def test_a_second_run_changes_nothing(asked, own_home):
+    before = asked("status", home=own_home)["release"]
+    again = asked("run", home=own_home)
+    assert not any(step["built"] for step in again["steps"])
+    assert (again["release"], again["published"]) == (before, False)
+
+
+def test_a_dry_run_says_what_a_changed_setting_touches(call, asked, own_home):
+    (own_home / "crossfade.toml").write_text("[surfaces.related]\nsize = 7\n")
+    would = {step["step"]: step["runs_because"] for step in asked("run", "--dry-run", home=own_home)}
+    assert would["surface-related"] == "size changed from 20 to 7"
+    assert would["catalog"] is None
+    assert would["als-artist"] is None
+    assert would["surface-popular"] is None
+    assert call("run", home=own_home).exit_code == 0
+    artist = asked("popular", home=own_home)["entries"][0]
+    related = asked("related", (artist.get("artist") or artist)["id"], home=own_home)
+    assert len(related["entries"]) <= 7
+
+
+def test_rolling_back_serves_the_release_before(call, asked, own_home):
+    first = asked("status", home=own_home)["release"]
+    (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 16\n")
+    second = asked("run", home=own_home)
+    assert second["published"]
+    assert call("rollback", home=own_home).exit_code == 0
+    assert asked("status", home=own_home)["release"] == first
+    assert call("rollback", second["release"], home=own_home).exit_code == 0
+    assert asked("status", home=own_home)["release"] == second["release"]
+
+
+def test_verify_names_what_is_damaged_and_ends_with_7(call, asked, own_home):
+    assert call("verify", home=own_home).exit_code == 0
+    version = asked("status", home=own_home)["release"]
+    database = own_home / "releases" / version / "release.sqlite"
+    content = bytearray(database.read_bytes())
+    content[len(content) // 2] ^= 1
+    database.chmod(0o600)
+    database.write_bytes(content)
+    refused = call("verify", home=own_home)
+    assert refused.exit_code == 7
+    assert str(database) in refused.stdout
+
+
+def test_an_empty_home_says_what_to_do_first(call, tmp_path):
+    for command in (["run"], ["related", "x"], ["popular"], ["rollback"]):
+        refused = call(*command, home=tmp_path / "empty")
+        assert refused.exit_code == 6, refused.output
+        assert "crossfade " in refused.stderr
+
+
+def test_a_setting_that_does_not_exist_ends_with_3(call, own_home):
+    (own_home / "crossfade.toml").write_text("[models.als]\nfactor = 16\n")
+    refused = call("run", home=own_home)
+    assert refused.exit_code == 3
+    assert "Did you mean 'factors'?" in refused.stderr
+
+
+def test_a_file_of_no_known_format_ends_with_4(call, tmp_path):
+    strange = tmp_path / "strange.bin"
+    strange.write_bytes(bytes(range(256)) * 100)
+    refused = call("import", str(strange), home=tmp_path / "home")
+    assert refused.exit_code == 4
+    assert "strange.bin" in refused.stderr
+
+
+def test_a_second_writer_stops_with_8_and_is_told_who_is_there(call, own_home):
+    with (own_home / ".lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write("`crossfade run` (process 4711)")
+        lock.flush()
+        refused = call("run", home=own_home)
+    assert refused.exit_code == 8
+    assert "process 4711" in refused.stderr
+
+
+def test_a_missing_extra_ends_with_10(call, monkeypatch):
+    import crossfade.serve.server
+
+    def missing(*arguments, **options):
+        raise MissingExtraError("`crossfade serve`", extra="serve")
+
+    monkeypatch.setattr(crossfade.serve.server, "serve", missing)
+    refused = call("serve")
+    assert refused.exit_code == 10
+    assert "pip install 'crossfade[serve]'" in refused.stderr
+
+
+def test_a_usage_error_ends_with_2(call):
+    assert call("related").exit_code == 2
+    assert call("popular", "--limit", "0").exit_code == 2
+
+
+def test_config_shows_what_is_in_force(call, asked, own_home):
+    (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 48\n")
+    assert asked("config", "show", "models.als", home=own_home)["models.als"]["factors"] == 48
+    assert "models.als.factors\t48\t64\t" in call("config", "show", home=own_home).stdout
+    assert call("config", "show", "nonsense", home=own_home).exit_code == 3
+
+
+def test_the_doctor_finds_a_good_home_well_and_a_bad_setting_bad(call, asked, own_home):
+    assert {finding["state"] for finding in asked("doctor", home=own_home)} <= {"ok", "note"}
+    (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 'many'\n")
+    refused = call("doctor", home=own_home)
+    assert refused.exit_code == 1
+    assert "factors must be of type int" in refused.stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell):
+    shown = CliRunner().invoke(crossfade, ["completion", shell])
+    assert shown.exit_code == 0
+    assert "_CROSSFADE_COMPLETE" in shown.output
+
+
+def test_names_are_completed_from_the_release(asked, demo_home):
+    popular = asked("popular", "--limit", "1")["entries"][0]
+    artist = (popular.get("artist") or popular)["name"]
+    begun = artist.split()[0][:5]
+    completed = subprocess.run(
+        [sys.executable, "-m", "crossfade"],
+        env={
+            **os.environ,
+            "_CROSSFADE_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"crossfade related {begun}",
+            "COMP_CWORD": "2",
+            "CROSSFADE_HOME": str(demo_home),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert artist in completed.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(demo_home):
+    shown = subprocess.run(
+        f"{sys.executable} -m crossfade popular --json --home {demo_home} | head -c 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (shown.stdout, shown.stderr) == ("{", "")
+
+
+def test_an_import_of_the_same_file_twice_adds_nothing(call, asked, tmp_path):
+    history = tmp_path / "StreamingHistory0.json"
+    rows = [
+        {"endTime": f"2024-03-0{day} 10:00", "artistName": "Someone", "trackName": f"Song {day}", "msPlayed": 200_000}
+        for day in range(1, 6)
+    ]
+    history.write_text(json.dumps(rows))
+    home = tmp_path / "home"
+    first = asked("import", str(history), home=home)[0]
+    assert (first["read"], first["plays"], first["dropped"]) == (5, 5, {})
+    again = asked("import", "spotify", str(history), home=home)[0]
+    assert (again["read"], again["plays"], again["dropped"]) == (5, 0, {"duplicate": 5})
+    assert len(asked("status", home=home)["imports"]) == 1

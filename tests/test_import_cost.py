@@ -1,0 +1,43 @@
+"""What importing and asking for help load: nothing heavy, nothing optional."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "luigi", "fastapi", "uvicorn", "voyager", "rich", "msgspec"}
+
+
+def modules_after(code: str) -> set[str]:
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport json, sys; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in json.loads(shown.stderr.splitlines()[-1])}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert not modules_after("import crossfade") & (HEAVY | {"numpy"})
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments):
+    code = f"""
+from click.testing import CliRunner
+from crossfade.cli import crossfade
+result = CliRunner().invoke(crossfade, {arguments!r})
+assert result.exit_code == 0, result.output
+"""
+    assert not modules_after(code) & HEAVY
+
+
+def test_every_public_name_is_found():
+    import crossfade
+
+    for name in crossfade.__all__:
+        assert getattr(crossfade, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = crossfade.nonsense
