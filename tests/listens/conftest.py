@@ -25,7 +25,12 @@ class MemorySource:
     def __init__(self, files: Files) -> None:
         self.name = "memory"
         self.members = [
-            Member(name, PurePosixPath(name.removesuffix(".gz")), self._plain(name, files[name])[: 64 << 10])
+            Member(
+                name,
+                PurePosixPath(name.removesuffix(".gz")),
+                self._plain(name, files[name])[: 64 << 10],
+                _footer(self._plain(name, files[name])),
+            )
             for name in sorted(files)
         ]
         self._files = files
@@ -45,6 +50,13 @@ class MemorySource:
     @staticmethod
     def _plain(name: str, content: bytes) -> bytes:
         return gzip.decompress(content) if name.endswith(".gz") else content
+
+
+def _footer(content: bytes) -> bytes:
+    """What stands before the last eight bytes of a Parquet file, as long as the first four of them say."""
+    if not content.endswith(b"PAR1"):
+        return b""
+    return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
 
 
 @dataclass

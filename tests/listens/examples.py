@@ -19,6 +19,38 @@ def _parquet(**columns: list[object]) -> bytes:
 
 
 EXAMPLES: dict[str, dict[str, bytes]] = {
+    "listenbrainz": {
+        "1.listens": json.dumps(
+            {
+                "user_id": 1,
+                "user_name": "anna",
+                "timestamp": 1143374412,
+                "track_metadata": {
+                    "artist_name": "Metallica",
+                    "track_name": "Enter Sandman",
+                    "release_name": "Metallica",
+                    "additional_info": {"artist_mbids": [ARTIST], "recording_mbid": TRACK},
+                },
+                "recording_msid": "5c1f9a42-3a06-4d1f-8b1c-6f9a5b0c2d11",
+            }
+        ).encode()
+        + b"\n"
+    },
+    "listenbrainz-spark": {
+        "0.parquet": _parquet(
+            listened_at=[1143374412],
+            created=[1143374413],
+            user_id=[1],
+            recording_msid=["5c1f9a42-3a06-4d1f-8b1c-6f9a5b0c2d11"],
+            artist_name=["Metallica"],
+            artist_credit_id=[5],
+            release_name=["Metallica"],
+            release_mbid=[None],
+            recording_name=["Enter Sandman"],
+            recording_mbid=[TRACK],
+            artist_credit_mbids=[[ARTIST]],
+        )
+    },
     "spotify-extended": {
         "Streaming_History_Audio_2024_1.json": json.dumps(
             [

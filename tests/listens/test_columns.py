@@ -119,7 +119,8 @@ def test_parquet_of_every_kind_of_value(read, recognised):
         skipped=pa.array([True, None, False]),
         blob=pa.array([b"\x00", b"", None]),
     )
-    assert recognised("columns", "x.parquet", content) > 0
+    assert recognised("columns", "x.parquet", content) >= 0.5
+    assert recognised("columns", "x.parquet", parquet(user=["a"], colour=["red"])) == 0
     found = read("columns", {"x.parquet": content})
     heard = [
         (row["line"], row["user_id"], row["artist"], row["title"], row["ms_played"], row["skipped"])
@@ -145,6 +146,13 @@ def test_times_in_parquet(times, read):
     # A time without a zone is UTC.
     expected = 1_143_374_412 + (7200 if times.type == pa.timestamp("ms") else 0)
     assert listen["listened_at"] == expected
+
+
+def test_bytes_that_are_no_text_are_no_name(read):
+    names = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff\xfe", b"Low"]).buffers())
+    found = read("columns", {"x.parquet": parquet(artist=names, plays=[1, 2])})
+    assert [(count["line"], count["artist_id"]) for count in found.counted] == [(2, "name:low")]
+    assert found.reasons == [(1, "incomplete")]
 
 
 def test_damaged_parquet_is_damage(read):

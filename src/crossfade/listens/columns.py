@@ -9,6 +9,7 @@ the names they have.
 """
 
 import itertools
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -48,6 +49,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 
 _DELIMITERS = (",", "\t", ";", "|")
 _PARQUET = b"PAR1"
+_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_ -]*")
 _ROWS_AT_ONCE = 1 << 15
 # A Parquet file's table of contents stands at its end, so one that comes from an archive has to be spooled.
 _IN_MEMORY = 64 << 20
@@ -71,11 +73,14 @@ class Columns:
             raise SettingsError(f"There is no column {unknown[0]!r} to map to. There are: {', '.join(NAMES)}.")
 
     def recognise(self, member: Member) -> float:
-        """A fair guess for a line of names that say who or when, and what; a weak one for any Parquet file."""
+        """A fair guess for names of columns that say who or when, and what."""
         if member.head.startswith(_PARQUET):
-            return 0.3
-        lines = head_lines(member, 1)
-        found = self._found(_header(lines[0], self._columns)[1]) if lines else {}
+            # Names stand in a footer between numbers that may look like letters, so this is a guess indeed.
+            header = [name.decode() for name in _WORD.findall(member.footer)]
+        else:
+            lines = head_lines(member, 1)
+            header = _header(lines[0], self._columns)[1] if lines else []
+        found = self._found(header)
         return 0.5 if _ITEMS & found.keys() and _OTHERS & found.keys() else 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
@@ -168,8 +173,19 @@ def _plain(column: "pa.Array") -> list[Any]:
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         since = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         return [None if value is None else value / 1e6 for value in since.to_pylist()]
-    plain: list[Any] = column.to_pylist()
+    try:
+        plain: list[Any] = column.to_pylist()
+    except UnicodeDecodeError:
+        # A file may say that bytes are text which are none; such a value is not known.
+        return [_decoded(value) for value in column.cast(pa.binary()).to_pylist()]
     return plain
+
+
+def _decoded(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _seekable(file: IO[bytes]) -> IO[bytes]:
