@@ -163,8 +163,12 @@ class Model(Protocol[Learned]):
     space_class: ClassVar[type[FittedSpace]]
     """The class of its spaces, so that a saved one can be loaded with all it can do."""
 
-    def __init__(self, settings: Any = None, /, **changes: Any) -> None:
+    def __init__(self, settings: Any = None, /, **fields: Any) -> None:
         """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
+
+    @classmethod
+    def of(cls, settings: Any) -> Self:
+        """The model with ``settings``, an object of its settings class."""
 
     def fit(self, learned: Learned, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
         """The space learned from one input (`Interactions` for models that learn from interactions).

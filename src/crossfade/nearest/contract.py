@@ -85,7 +85,7 @@ class Restriction:
         ):
             raise InputError(f"the exclusions are not those of {queries} queries")
         query = np.repeat(np.arange(queries), np.diff(indptr))
-        return indptr, np.ascontiguousarray(self.indices[np.lexsort((self.indices, query))])
+        return np.array(indptr), self.indices[np.lexsort((self.indices, query))]
 
 
 EVERYTHING = Restriction()

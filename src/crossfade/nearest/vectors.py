@@ -1,0 +1,46 @@
+"""What vectors must be before they are searched: checked here, trusted in the kernels."""
+
+import numpy as np
+
+from crossfade.core.errors import InputError
+from crossfade.core.spaces import Metric, Vectors, VectorSpace
+from crossfade.kernels.topk import lengths_of, unit_vectors
+
+LONGEST = 1e18
+"""Longer vectors could overflow a float32 product: |x · y| ≤ |x| |y| ≤ 1e36."""
+
+
+def checked_items(space: VectorSpace) -> Vectors:
+    """The item vectors of ``space``, contiguous; InputError if one is not finite or too long."""
+    return _checked(space.item_vectors, f"the item vectors of space {space.space_id[:12]}")
+
+
+def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
+    """Queries (n, factors) ready to be multiplied with items: contiguous float32, of length one for "cosine".
+
+    Raises InputError for another shape, and for numbers that are not finite or too large.
+    """
+    queries = np.asarray(queries)
+    if queries.ndim != 2 or queries.shape[1] != factors:
+        raise InputError(f"queries must be (n, {factors}) numbers for this space, not of shape {queries.shape}")
+    checked = _checked(queries, "the queries")
+    return unit_vectors(checked) if metric == "cosine" else checked
+
+
+def require_count(k: int) -> None:
+    """InputError unless ``k`` is at least 1."""
+    if k < 1:
+        raise InputError(f"at least 1 neighbour must be asked for, not {k}")
+
+
+def _checked(vectors: Vectors, what: str) -> Vectors:
+    contiguous = np.ascontiguousarray(vectors, dtype=np.float32)
+    lengths = lengths_of(contiguous)
+    # Written positively, so that NaN is refused too.
+    wrong = ~(lengths <= LONGEST)
+    if np.any(wrong):
+        raise InputError(
+            f"{what} must be finite and no longer than {LONGEST:.0e}; {int(wrong.sum())} of {len(wrong)} are not, "
+            f"the first in row {int(np.flatnonzero(wrong)[0])}. Fit the model again."
+        )
+    return contiguous
