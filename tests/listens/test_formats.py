@@ -1,5 +1,9 @@
+import re
+from pathlib import Path
+
 import pytest
 
+from crossfade.listens.columns import NAMES
 from crossfade.listens.formats import FORMATS, load_format
 
 
@@ -62,3 +66,15 @@ def test_line_ends_change_nothing(name, examples, read):
     plain = {file: content.replace(b"\r\n", b"\n") for file, content in examples[name].items()}
     found = read(name, {file: content.replace(b"\n", b"\r\n") for file, content in plain.items()})
     assert found == read(name, plain)
+
+
+def test_the_names_of_columns_are_those_of_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    rows = [row.split("|") for row in page.splitlines() if row.startswith("| `")]
+    said = {
+        ours: re.findall(r"\w+", names.replace("_", ""))
+        for row in rows
+        for ours, names in zip(re.findall(r"`(\w+)`", row[1]), row[2].split(";"), strict=False)
+        if ours in NAMES
+    }
+    assert {ours: tuple(names) for ours, names in said.items()} == NAMES
