@@ -65,6 +65,11 @@ def surface_table(
 
 @pytest.fixture
 def release_parts(tmp_path: Path) -> ReleaseParts:
+    """What `small_release` makes, below this test's own directory."""
+    return small_release(tmp_path)
+
+
+def small_release(directory: Path) -> ReleaseParts:
     """Five artists, four tracks, three users: related, radio, discover and popular, and one space."""
     artists = Artists(
         ids=Ids.of(["mb:acdc", "mb:bjork", "mb:motorhead", "mb:radiohead", "name:sigur rós"]),
@@ -114,7 +119,7 @@ def release_parts(tmp_path: Path) -> ReleaseParts:
         user_ids=Ids.of(["hetrec:2"]),
         user_vectors=np.ones((1, 3), dtype=np.float32),
     )
-    place = tmp_path / "learned" / "als-artist"
+    place = directory / "learned" / "als-artist"
     place.mkdir(parents=True)
     space.save(place)
     return ReleaseParts(

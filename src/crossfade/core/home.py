@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossfade.core.artifacts import make_directory, sweep, translated_storage_errors
-from crossfade.core.errors import BusyError
+from crossfade.core.errors import BusyError, StorageError
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,13 @@ class Home:
         return self.path / "releases"
 
     def prepare(self) -> None:
-        """Make the home's directories where they are missing."""
+        """Make the home's directories where they are missing; StorageError where that cannot be."""
         with translated_storage_errors(self.path):
-            for directory in (self.path, self.listens, self.catalog, self.runs, self.releases):
-                make_directory(directory)
+            try:
+                for directory in (self.path, self.listens, self.catalog, self.runs, self.releases):
+                    make_directory(directory)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise StorageError(f"{error.filename} is not a directory, and a library is one.") from error
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:

@@ -1,0 +1,207 @@
+"""Interrupts an act on a home at its first step, its second, its third, … until it survives.
+
+    python interrupting.py ACT MANNER DIRECTORY
+
+Run as a program of its own, since it forks, and a process with threads must not. A step is whatever changes
+or flushes the disk. MANNER is "kill" (SIGKILL), "full" (the step fails with ENOSPC) or "failing" (EIO).
+After each interruption the old or the new content must be there, whole; a disk error must have come out as a
+StorageError; and doing the same again under the home's lock must succeed and leave nothing half-written.
+Prints how many steps were interrupted.
+"""
+
+import errno
+import itertools
+import os
+import runpy
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from crossfade.core import artifacts, replacing
+from crossfade.core.artifacts import Identity, verify, write_file, writing
+from crossfade.core.errors import StorageError
+from crossfade.core.home import Home
+from crossfade.stores.registry import open_store
+
+STEPS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "sqlite3.connect"}
+NOT_REACHED, STORAGE_ERROR, ABSORBED = 0, 9, 3
+
+
+def interrupt(number: int, manner: str, home: Path) -> Callable[[], bool]:
+    """Make the step ``number`` of this process the one that is interrupted; tells whether it was reached."""
+    steps: list[None] = []
+
+    def step() -> None:
+        steps.append(None)
+        if len(steps) != number:
+            return
+        if manner == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(errno.ENOSPC if manner == "full" else errno.EIO, "interrupted", str(home))
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open":
+            path, _, flags = arguments
+            writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR)
+            if writes and str(path).startswith(str(home)):
+                step()
+        elif event in STEPS:
+            step()
+
+    def stepping(function: Callable[..., object]) -> Callable[..., object]:
+        def stepped(*arguments: object) -> object:
+            step()
+            return function(*arguments)
+
+        return stepped
+
+    os.fsync = stepping(os.fsync)  # type: ignore[assignment]
+    replacing._exchanged = stepping(replacing._exchanged)  # type: ignore[assignment]
+    sys.addaudithook(hook)
+    return lambda: len(steps) >= number
+
+
+class Replacing:
+    """An artifact is replaced by another."""
+
+    def __init__(self, home: Home) -> None:
+        self.place = home.runs / "space"
+        self.write("old")
+
+    def write(self, content: str) -> None:
+        with writing(self.place, Identity(kind="test", version=1, settings={"content": content})) as draft:
+            (draft.path / "deep").mkdir()
+            for name in ("a", "deep/b"):
+                (draft.path / name).write_text(content)
+
+    def act(self) -> None:
+        self.write("new")
+
+    def content(self) -> str:
+        said = str(verify(self.place).identity.settings["content"])
+        assert (self.place / "deep" / "b").read_text() == said
+        return said
+
+
+class ReplacingWithoutExchange(Replacing):
+    """The same where the file system cannot let two names change places; a kill may need the sweep."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        replacing._renameat2 = lambda: None  # type: ignore[assignment]
+        super().__init__(home)
+
+    def content(self) -> str:
+        replacing.sweep(self.home.runs)
+        return super().content()
+
+
+class WritingAFile:
+    """A small file is replaced by another."""
+
+    def __init__(self, home: Home) -> None:
+        self.path = home.path / "crossfade.toml"
+        write_file(self.path, b"old")
+
+    def act(self) -> None:
+        write_file(self.path, b"new")
+
+    def content(self) -> str:
+        return self.path.read_text()
+
+
+class Publishing:
+    """A second release is published."""
+
+    def __init__(self, home: Home) -> None:
+        self.store = open_store(home)
+        small_release = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["small_release"]
+        self.parts = small_release(home.path)
+        self.parts.publish(self.store, content="old")
+
+    def act(self) -> None:
+        self.parts.publish(self.store, content="new")
+
+    def content(self) -> str:
+        for version in self.store.versions():
+            self.store.verify(version)
+        with self.store.open() as reader:
+            assert reader.artist("bjork").id == "mb:bjork"
+            assert reader.space("als-artist").factors == 3
+            return str(reader.manifest.identity.inputs["content"])
+
+
+class RollingBack(Publishing):
+    """The release before is activated."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self.first = self.store.current()
+        # In this act the new content is that of the release that is older.
+        self.parts.publish(self.store, content="old again")
+
+    def act(self) -> None:
+        if self.store.current() != self.first:
+            self.store.roll_back()
+
+    def content(self) -> str:
+        return {"old": "new", "old again": "old"}[super().content()]
+
+
+class Pruning(Publishing):
+    """All but the newest release are removed."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self.parts.publish(self.store, content="middle")
+        self.parts.publish(self.store, content="new")
+
+    def act(self) -> None:
+        self.store.prune(1)
+
+    def content(self) -> str:
+        assert super().content() == "new"
+        return "old" if len(self.store.versions()) > 1 else "new"
+
+
+ACTS = {
+    cls.__name__: cls for cls in (Replacing, ReplacingWithoutExchange, WritingAFile, Publishing, RollingBack, Pruning)
+}
+
+
+def run(act: str, manner: str, directory: Path) -> int:
+    """Interrupt every step of ``act``; how many there were."""
+    for number in itertools.count(1):
+        home = Home(directory / f"{number:03d}")
+        home.prepare()
+        scene = ACTS[act](home)
+        assert scene.content() == "old"
+        child = os.fork()
+        if child == 0:
+            reached = interrupt(number, manner, home.path)
+            try:
+                scene.act()
+            except StorageError:
+                os._exit(STORAGE_ERROR)
+            # What is only tidied up may fail without a word: the next holder of the lock sweeps.
+            os._exit(ABSORBED if reached() else NOT_REACHED)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        wanted = (-signal.SIGKILL,) if manner == "kill" else (STORAGE_ERROR, ABSORBED)
+        assert status in (NOT_REACHED, *wanted), f"step {number} ended with {status}"
+        content = scene.content()
+        assert content == "new" if status in (NOT_REACHED, ABSORBED) else content in ("old", "new"), f"step {number}"
+        with home.locked("run"):
+            scene.act()
+        assert scene.content() == "new", f"step {number}"
+        left = [path for path in home.path.rglob("*") if path.name.endswith(artifacts.PARTIAL)]
+        assert not left, f"step {number} left {left}"
+        shutil.rmtree(home.path)
+        if status == NOT_REACHED:
+            return number - 1
+    raise AssertionError("unreachable")
+
+
+if __name__ == "__main__":
+    print(run(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

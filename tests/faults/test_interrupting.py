@@ -1,0 +1,40 @@
+"""A kill, a full disk and a failing disk at every step of what writes: see interrupting.py."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# The least number of steps that each act is known to have, so that a hook that sees none is noticed: making
+# and filling a draft, flushing it, moving it, flushing the parent.
+ACTS = {
+    "Replacing": 10,
+    "ReplacingWithoutExchange": 10,
+    "WritingAFile": 4,
+    "Publishing": 20,
+    "RollingBack": 4,
+    "Pruning": 10,
+}
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """In memory where the system has that: a kill is as sudden there, and hundreds of flushes cost nothing."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="crossfade-", dir=memory) as place:
+        yield Path(place)
+
+
+@pytest.mark.parametrize("manner", ["kill", "full", "failing"])
+@pytest.mark.parametrize("act", ACTS)
+def test_an_interruption_at_any_step_loses_nothing(act, manner, directory):
+    script = Path(__file__).with_name("interrupting.py")
+    run = subprocess.run([sys.executable, script, act, manner, directory], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout) >= ACTS[act]
