@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.core.home import Home
 from crossfade.listens.columns import NAMES
 from crossfade.listens.formats import FORMATS, load_format
+from crossfade.listens.importing import import_paths
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -28,6 +30,24 @@ def test_every_example_is_read_without_a_fault(name, examples, read):
     assert found.damage is None
     assert found.listened or found.counted
     assert {reason for _, reason in found.reasons} <= {"incomplete"}  # what was still playing
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_example_is_imported_from_its_folder(name, examples, read, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for file, content in examples[name].items():
+        (folder / file).write_bytes(content)
+    (ledger,) = import_paths(Home(tmp_path / "home"), [folder])
+    found = read(name, examples[name])
+    assert ledger.formats == [name]
+    assert (ledger.skipped, ledger.damaged) == ([], [])
+    assert ledger.plays + ledger.skips == len(found.listened)
+    assert ledger.counts == len(found.counted)
+    assert ledger.read == len(found.listened) + len(found.counted) + len(found.dropped)
+    assert ledger.tables.get("playlist_items", 0) == len(found.items)
+    assert ledger.tables.get("friends", 0) == len(found.friends)
+    assert ledger.tables.get("tags", 0) == len(found.tags)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ MANY = 256
 MAX_MEMBERS = 100_000  # a library's worth of playlists; more is a mistake, or an attack on memory
 MAX_FOOTER_BYTES = 4 << 20  # of a Parquet file; some 100 row groups of 50 columns
 _PARQUET = b"PAR1"
+_HIDDEN_BUT_WANTED = frozenset({".scrobbler.log"})  # portable players hide what they wrote down
 _JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 
 Part = TypeVar("Part")
@@ -172,7 +173,7 @@ def files_below(folder: Path, skipped: list[tuple[str, str]]) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _JUNK)
         for name in sorted(names):
             path = Path(directory) / name
-            if name.startswith(".") or name in _JUNK:
+            if (name.startswith(".") and name not in _HIDDEN_BUT_WANTED) or name in _JUNK:
                 continue
             if path.is_symlink() or not path.is_file():
                 skipped.append((path.relative_to(folder).as_posix(), "a link or a device, not a file"))
