@@ -80,7 +80,8 @@ class Recording:
 
     def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
         for offset, row in enumerate(table.to_pylist()):
-            row["listened_at"] = row["listened_at"].timestamp()
+            if row["listened_at"] is not None:
+                row["listened_at"] = row["listened_at"].timestamp()
             row["artist"] = row.pop("artist_name")
             self.listened.append({"line": first + offset, **row})
 

@@ -68,6 +68,35 @@ def test_what_is_none_of_them_is_not_recognised(name, content, recognised):
     assert recognised(name, "something.txt", content) == 0
 
 
+def spoilt(content, rng):
+    """``content`` with a few bytes changed, a piece cut out or doubled, or its end missing."""
+    spoiling = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        at, to = sorted(rng.integers(0, len(spoiling) + 1, size=2))
+        match rng.integers(4):
+            case 0:
+                spoiling[at : at + 1] = rng.choice(
+                    [b"\0", b"\xff", b'"', b"\t", b"\n", b"{", b"]", b"-", b"\\ud800", b"9" * 400]
+                )
+            case 1:
+                del spoiling[at:to]
+            case 2:
+                spoiling[at:at] = spoiling[at:to]
+            case 3:
+                del spoiling[max(to, 1) :]
+    return bytes(spoiling)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_spoilt_files_cost_rows_or_files_and_nothing_else(name, examples, read, recognised, rng):
+    for _ in range(60):
+        files = {file: spoilt(content, rng) for file, content in examples[name].items()}
+        # Whatever is wrong is dropped with a reason or is damage: any other error would end the test.
+        read(name, files)
+        for file, content in files.items():
+            assert 0 <= recognised(name, file, content) <= 1
+
+
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("name", ["lastfm-csv", "lastfm-1k", "lastfm-360k", "m3u", "scrobbler-log"])
 def test_marks_of_other_encodings_change_nothing(name, mark, examples, read, recognised):

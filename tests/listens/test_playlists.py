@@ -37,7 +37,7 @@ def test_million_playlist(read, examples):
 def test_bad_playlists_and_tracks_of_a_slice_cost_themselves_alone(read):
     good = {"artist_name": "Low", "track_name": "Fly", "track_uri": "spotify:track:1"}
     playlists = [
-        {"pid": 1, "tracks": [good, "text", {"artist_name": "Low"}, {"pos": 9, **good}]},
+        {"pid": 1, "tracks": [good, "text", {"artist_name": "Low"}, {"pos": 9, **good}, {"pos": -1, **good}]},
         {"pid": 2},
         {"tracks": [good]},
         "text",
@@ -48,6 +48,7 @@ def test_bad_playlists_and_tracks_of_a_slice_cost_themselves_alone(read):
     assert found.items == [
         ("mpd:1", 0, "spotify:track:1", "name:low"),
         ("mpd:1", 9, "spotify:track:1", "name:low"),
+        ("mpd:1", 4, "spotify:track:1", "name:low"),
     ]
     assert {playlist: said["title"] for playlist, said in found.playlists.items()} == {"mpd:1": "", "mpd:3": "x"}
 

@@ -59,7 +59,6 @@ def _put(sink: Sink, place: tuple[Member, int], playlist: Any) -> None:
         if not isinstance(track, dict):
             sink.drop(place, "malformed", "a track is not an object")
             continue
-        position = values.number(track.get("pos"))
         entry = Entry(
             artist=values.text(track.get("artist_name")),
             title=values.text(track.get("track_name")),
@@ -68,4 +67,10 @@ def _put(sink: Sink, place: tuple[Member, int], playlist: Any) -> None:
             artist_id=values.text(track.get("artist_uri")),
             track_id=values.text(track.get("track_uri")),
         )
-        put_entry(sink, place, playlist_id, order if position is None else int(position), entry)
+        put_entry(sink, place, playlist_id, _position(track, order), entry)
+
+
+def _position(track: dict[str, Any], order: int) -> int:
+    """Where the track says that it stands; the challenge's playlists have gaps. Else its place in the list."""
+    said = track.get("pos")
+    return said if isinstance(said, int) and 0 <= said < 2**31 else order
