@@ -57,7 +57,7 @@ def test_encodings_of_json(encoding):
 
 @pytest.mark.parametrize("chunk", [16, 1 << 20])
 @pytest.mark.parametrize(
-    "tail", [b"", b', {"a": 3', b', {"a": }]', b" ]]", b', {"a": "\xff"}]', b", {1: 2}]", b', {"a" 3}]', b"}"]
+    "tail", [b"", b', {"a": 3', b', {"a": }]', b" ]]", b', {"a": "\xff"}]', b", {1: 2}]", b', {"a" 3}]', b"}", b" 34]"]
 )
 def test_damage_keeps_the_records_before_it(tail, chunk, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", chunk)
