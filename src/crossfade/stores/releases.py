@@ -23,7 +23,6 @@ from crossfade.core.artifacts import (
     Identity,
     Manifest,
     discard,
-    read_manifest,
     verify,
     write_file,
     writing,
@@ -56,18 +55,13 @@ class Releases:
 
     def current(self) -> Version:
         """The active release; NotReadyError before the first, ArtifactError if ``CURRENT`` is damaged."""
-        pointer = self.directory / CURRENT
-        try:
-            name = pointer.read_bytes().decode("ascii").removesuffix("\n")
-        except FileNotFoundError as error:
-            raise NotReadyError(f"{self.directory} holds no release yet. Run `crossfade run` to make one.") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"{pointer} cannot be read: {error}. {_REMEDY}") from error
-        if not _NAME.fullmatch(name):
-            raise ArtifactError(f"{pointer} does not name a release. {_REMEDY}")
-        if not self.place(Version(name)).is_dir():
-            raise ArtifactError(f"{pointer} names {name}, which is not there. {_REMEDY}")
-        return Version(name)
+        version = self._pointed_to()
+        while not self.place(version).is_dir():
+            # Perhaps another one was made active, and this one pruned, since the pointer was read.
+            before, version = version, self._pointed_to()
+            if version == before:
+                raise ArtifactError(f"{self.directory / CURRENT} names {version}, which is not there. {_REMEDY}")
+        return version
 
     def add(self, identity: Identity, fill: Callable[[Draft], None]) -> Version:
         """Publish what ``fill`` writes, and make it active; nothing, if the active release is of ``identity``."""
@@ -148,6 +142,18 @@ class Releases:
         except (NotReadyError, ArtifactError):
             return None
 
+    def _pointed_to(self) -> Version:
+        pointer = self.directory / CURRENT
+        try:
+            name = pointer.read_bytes().decode("ascii").removesuffix("\n")
+        except FileNotFoundError as error:
+            raise NotReadyError(f"{self.directory} holds no release yet. Run `crossfade run` to make one.") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"{pointer} cannot be read: {error}. {_REMEDY}") from error
+        if not _NAME.fullmatch(name):
+            raise ArtifactError(f"{pointer} does not name a release. {_REMEDY}")
+        return Version(name)
+
     def _point_to(self, version: Version) -> None:
         write_file(self.directory / CURRENT, f"{version}\n".encode("ascii"))
 
@@ -200,6 +206,3 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 def _number(version: Version) -> int:
     return int(version.partition("-")[0])
-
-
-__all__ = ["CURRENT", "Releases", "fill_with_spaces", "read_manifest"]

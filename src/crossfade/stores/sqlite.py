@@ -6,6 +6,7 @@ from typing import Any
 
 from crossfade.core.artifacts import Draft, Identity, Manifest
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.errors import ArtifactError
 from crossfade.core.tables import SurfaceTable
 from crossfade.stores.contract import Version
 from crossfade.stores.releases import Releases, fill_with_spaces
@@ -58,4 +59,12 @@ class SQLiteStore:
         return self._releases.prune(keep)
 
     def open(self, version: Version | None = None) -> SQLiteReader:
-        return SQLiteReader(self._releases, self.current() if version is None else version)
+        while version is None:
+            active = self.current()
+            try:
+                return SQLiteReader(self._releases, active)
+            except ArtifactError:
+                # Perhaps another one was made active, and this one pruned, before it could be held.
+                if self.current() == active:
+                    raise
+        return SQLiteReader(self._releases, version)

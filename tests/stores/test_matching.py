@@ -1,0 +1,98 @@
+"""Names that people type, and names that a catalogue has."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossfade.stores.matching import (
+    BEGINNING,
+    NOTHING,
+    PART,
+    SQUEEZED,
+    WHOLE,
+    WORDS,
+    folded,
+    grams,
+    how_well,
+    nearest_names,
+    squeezed,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Björk", "bjork"),
+        ("Bjo\u0308rk", "bjork"),
+        ("MOTÖRHEAD", "motorhead"),
+        ("Sigur  Rós\t", "sigur ros"),
+        ("Mø", "mo"),
+        ("Łona", "lona"),
+        ("Æther", "aether"),
+        ("Straße", "strasse"),
+        ("İstanbul", "istanbul"),
+        ("AC/DC", "ac dc"),
+        ("R.E.M.", "rem"),
+        ("Guns N’ Roses", "guns n roses"),
+        ("Simon & Garfunkel", "simon and garfunkel"),
+        ("Ke$ha", "ke$ha"),
+        ("ＡＢＢＡ", "abba"),
+        ("!!!", "!!!"),
+        ("Sunn O)))", "sunn o"),
+        ("林檎", "林檎"),
+        ("ガンダム", "カンタム"),  # the marks of voiced sounds are marks like any other
+        ("", ""),
+        (" ", ""),
+    ],
+)
+def test_folding(text, wanted):
+    assert folded(text) == wanted
+
+
+@given(st.text(max_size=40))
+def test_folding_twice_changes_nothing_and_case_never_matters(text):
+    once = folded(text)
+    assert folded(once) == once
+    assert folded(text.casefold()) == once
+
+
+def test_grams_of_a_word():
+    assert grams("abba") == ["  a", " ab", "abb", "ba ", "bba"]
+    assert grams("abba", closed=False) == ["  a", " ab", "abb", "bba"]
+    assert grams("ab c") == ["  a", "  c", " ab", " c ", "ab "]
+    assert grams("") == []
+
+
+def test_letters_that_stand_alone_are_words():
+    assert grams("林檎") == ["  林", "  檎", " 林 ", " 檎 "]
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_the_open_grams_of_a_beginning_are_among_those_of_the_whole(beginning, rest):
+    start = folded(beginning)
+    assert set(grams(start, closed=False)) <= set(grams(start + squeezed(folded(rest))))
+
+
+@pytest.mark.parametrize(
+    ("question", "names", "wanted"),
+    [
+        ("creep", ["creep"], WHOLE),
+        ("acdc", ["ac dc"], SQUEEZED),
+        ("rad", ["radiohead"], BEGINNING),
+        ("floyd pi", ["pink floyd"], WORDS),
+        ("adio", ["radiohead"], PART),
+        ("abba", ["radiohead"], NOTHING),
+        ("creep", ["the creeps", "creep"], WHOLE),
+        ("creep", [], NOTHING),
+    ],
+)
+def test_how_well_a_name_is_met(question, names, wanted):
+    assert how_well(question, *names) == wanted
+
+
+def test_the_nearest_names_come_first():
+    names = [("bjorn", "Björn"), ("radiohead", "Radiohead"), ("bjork", "Björk"), ("metallica", "Metallica")]
+    # One letter changed places in "Björk": more alike than "Björn", where one was lost besides.
+    assert nearest_names("bjrok", names, limit=5) == ("Björk", "Björn")
+    assert nearest_names("bjrok", names, limit=1) == ("Björk",)
+    assert nearest_names("zzz", names, limit=5) == ()
