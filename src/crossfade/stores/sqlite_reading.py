@@ -5,7 +5,6 @@ import json
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -80,13 +79,13 @@ class SQLiteReader:
     def entries(self, surface: str, key: str, *, limit: int | None = None, offset: int = 0) -> list[Entry]:
         ranked = self.ranked(surface, key)
         span = slice(offset, None if limit is None else offset + limit)
-        entries = self.named(self.surfaces[surface].kind, ranked.items[span].tolist())
+        names = self._names(self.surfaces[surface].kind, ranked.items[span].tolist())
         columns = {name: values[span] for name, values in ranked.columns.items()}
-        scores = [shortest(score) for score in columns["score"]] if "score" in columns else [None] * len(entries)
-        reasons = self._reasons(columns, len(entries))
+        scores = [shortest(score) for score in columns["score"]] if "score" in columns else [None] * len(names)
+        reasons = self._reasons(columns, len(names))
         return [
-            replace(entry, score=score, reason=reason)
-            for entry, score, reason in zip(entries, scores, reasons, strict=True)
+            Entry(id=id_, name=name, artist_id=artist_id, artist_name=artist_name, score=score, reason=reason)
+            for (id_, name, artist_id, artist_name), score, reason in zip(names, scores, reasons, strict=True)
         ]
 
     def ranked(self, surface: str, key: str) -> RankedRows:
@@ -107,10 +106,9 @@ class SQLiteReader:
         )
 
     def named(self, kind: ItemKind, rows: Sequence[int]) -> list[Entry]:
-        known = {row: rest for row, *rest in self._ask_in(_NAMED[kind], sorted(set(rows)))}
         return [
             Entry(id=id_, name=name, artist_id=artist_id, artist_name=artist_name)
-            for id_, name, artist_id, artist_name in (known[row] for row in rows)
+            for id_, name, artist_id, artist_name in self._names(kind, rows)
         ]
 
     def artist(self, text: str) -> Artist:
@@ -203,13 +201,18 @@ class SQLiteReader:
         rows = columns["reason"].tolist()
         plays = columns["reason_plays"].tolist() if "reason_plays" in columns else [None] * count
         given = [row for row in rows if row != MISSING]
-        named = dict(zip(given, self.named(self._reason_kind, given), strict=True))
+        named = dict(zip(given, self._names(self._reason_kind, given), strict=True))
         return [
             None
             if row == MISSING
-            else Reason(kind=self._reason_kind, id=named[row].id, name=named[row].name, plays=played)
+            else Reason(kind=self._reason_kind, id=named[row][0], name=named[row][1], plays=played)
             for row, played in zip(rows, plays, strict=True)
         ]
+
+    def _names(self, kind: ItemKind, rows: Sequence[int]) -> list[tuple[str, str, str | None, str | None]]:
+        """(id, name, artist's id, artist's name) of each of ``rows``, in their order."""
+        known = {row: (*names,) for row, *names in self._ask_in(_NAMED[kind], sorted(set(rows)))}
+        return [known[row] for row in rows]
 
     def _artists(self, rows: Sequence[int]) -> list[Artist]:
         question = "SELECT row, id, name, listeners, plays FROM artists WHERE row IN"
