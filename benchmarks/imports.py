@@ -55,7 +55,7 @@ def report(title: str, file: Path, rows: int, least: dict[str, float], whole: di
     for name, found in (("reading and decoding alone", least), ("import", whole)):
         print(
             f"  {name:28} {found['seconds']:7.2f} s  {megabytes / found['seconds']:7.1f} MB/s  "
-            f"{rows / found['seconds'] / 1e3:6.0f} krows/s  {found['cpu']:6.2f} s CPU  peak {found['peak_mib']:5.0f} MiB"
+            f"{rows / found['seconds'] / 1e3:6.0f} krows/s {found['cpu']:5.2f} s CPU, peak {found['peak_mib']:5.0f} MiB"
         )
     print(f"  the import takes {whole['cpu'] / least['cpu']:.1f} times the CPU of the least")
 

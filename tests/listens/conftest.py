@@ -73,6 +73,7 @@ class Recording:
     friends: list[tuple[str, str]] = field(default_factory=list)
     playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
     items: list[tuple[str, int, str, str | None]] = field(default_factory=list)
+    thumbs: list[tuple[str | None, str, int, float | None]] = field(default_factory=list)
     damage: str | None = None
 
     def listen(self, place: tuple[Member, int], **said: Any) -> None:
@@ -103,6 +104,9 @@ class Recording:
 
     def friend(self, user_id: str, friend_id: str) -> None:
         self.friends.append((user_id, friend_id))
+
+    def feedback(self, user_id: str | None, track_id: str, score: int, given_at: float | None = None) -> None:
+        self.thumbs.append((user_id, track_id, score, given_at))
 
     def playlist(self, playlist_id: str, title: str, **said: Any) -> None:
         self.playlists[playlist_id] = {"title": title, **said}

@@ -139,7 +139,7 @@ def _import(
         staging.mkdir()
         sink = ImportSink(staging, ledger, settings, user=user, now=time.time() if now is None else now)
         for reading in readings:
-            _read(reading, source, sink)
+            feed(reading, source, sink)
         sink.finish()
         draft.rows.update(publish(sink, draft.path, earlier))
         shutil.rmtree(staging)
@@ -149,8 +149,8 @@ def _import(
     return ledger
 
 
-def _read(reading: Recognised, source: Input, sink: ImportSink) -> None:
-    """Let the format read its members; damage ends one of them, and the format goes on with those after it."""
+def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
+    """Let the format hand its members to ``sink``; damage ends one of them, and it goes on with those after it."""
     sink.begin(reading.format.name)
     left = list(reading.members)
     while left:

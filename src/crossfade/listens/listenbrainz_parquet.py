@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from crossfade.core.errors import InputError
 from crossfade.listens.contract import Member, Sink, Source
-from crossfade.listens.listenbrainz_rows import mbids
+from crossfade.listens.listenbrainz_rows import mbids, times
 
 _COLUMNS = (
     "listened_at",
@@ -111,8 +111,7 @@ def _time(column: pa.ChunkedArray) -> pa.Array:
     column = column.combine_chunks()
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("ms", tz=column.type.tz), safe=False).cast(pa.int64()).cast(_UTC)
-    seconds = pc.max_element_wise(pc.min_element_wise(column.cast(pa.float64()), 1e12), -1e12, skip_nulls=False)
-    return pc.multiply(seconds, 1000.0).cast(pa.int64(), safe=False).cast(_UTC)
+    return times(column.cast(pa.float64()))
 
 
 def _first(lists: pa.Array) -> pa.Array:

@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+# The years 68 and 5138, in seconds since 1970.
+_EARLIEST, _LATEST = -6e10, 1e11
 _MBID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
@@ -214,7 +216,7 @@ class ListenColumns:
         said = self._columns
         users = said["user_id"]
         arrays = {
-            "listened_at": _times(said["listened_at"]),
+            "listened_at": times(_numbers(said["listened_at"])),
             "artist_name": pa.array(said["artist_name"], pa.string()),
             "title": pa.array(said["title"], pa.string()),
             "album": pa.array(said["album"], pa.string()),
@@ -253,11 +255,10 @@ def mbids(column: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(column, _MBID), column, None)
 
 
-def _times(seconds: list[Any]) -> pa.Array:
-    """Milliseconds since 1970; what no clock can say becomes absurd, and is dropped as such."""
-    bounded = pc.max_element_wise(
-        pc.min_element_wise(_numbers(seconds), 1e12, skip_nulls=False), -1e12, skip_nulls=False
-    )
+def times(seconds: pa.Array) -> pa.Array:
+    """Times from seconds since 1970. What no calendar can say becomes absurd, and is dropped as such."""
+    latest = pc.min_element_wise(seconds, _LATEST, skip_nulls=False)
+    bounded = pc.max_element_wise(latest, _EARLIEST, skip_nulls=False)
     return pc.round(pc.multiply(bounded, 1000.0)).cast(pa.int64()).cast(pa.timestamp("ms", tz="UTC"))
 
 

@@ -1,0 +1,139 @@
+"""Spotify's histories."""
+
+import json
+from typing import Any
+
+import pytest
+
+EXTENDED = "Streaming_History_Audio_2023_1.json"
+TEN = 1_577_959_200.0  # 2020-01-02 10:00 UTC
+
+
+def row(**said: Any) -> dict[str, Any]:
+    return {
+        "ts": "2020-01-02T10:00:00Z",
+        "username": "someone",
+        "platform": "linux",
+        "ms_played": 200_000,
+        "conn_country": "NO",
+        "ip_addr_decrypted": "192.0.2.77",
+        "user_agent_decrypted": "unknown",
+        "master_metadata_track_name": "Monkey",
+        "master_metadata_album_artist_name": "Low",
+        "master_metadata_album_album_name": "The Great Destroyer",
+        "spotify_track_uri": "spotify:track:1",
+        "episode_name": None,
+        "episode_show_name": None,
+        "spotify_episode_uri": None,
+        "reason_start": "clickrow",
+        "reason_end": "trackdone",
+        "shuffle": False,
+        "skipped": None,
+        "offline": None,
+        "offline_timestamp": 0,
+        "incognito_mode": False,
+        **said,
+    }
+
+
+def extended(*rows: object) -> dict[str, bytes]:
+    return {EXTENDED: json.dumps(rows).encode()}
+
+
+def test_a_row_began_when_it_stopped_less_what_was_played(read) -> None:
+    (listen,) = read("spotify-extended", extended(row())).listened
+    assert listen == {
+        "line": 1,
+        "listened_at": TEN - 200,
+        "artist": "Low",
+        "title": "Monkey",
+        "track_id": "spotify:track:1",
+        "album": "The Great Destroyer",
+        "ms_played": 200_000,
+        "source": "chosen",
+        "platform": "linux",
+    }
+
+
+def test_old_rows_with_nulls_are_rows(read) -> None:
+    old = row(username=None, platform=None, reason_start=None, incognito_mode=None, spotify_track_uri=None)
+    (listen,) = read("spotify-extended", extended(old)).listened
+    assert (listen["track_id"], listen["source"], listen["platform"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"incognito_mode": True}, "private"),
+        ({"incognito_mode": True, "episode_name": "x"}, "private"),
+        ({"episode_name": "An episode"}, "not-music"),
+        ({"spotify_episode_uri": "spotify:episode:1"}, "not-music"),
+        ({"audiobook_title": "A book"}, "not-music"),
+        ({"master_metadata_album_artist_name": None}, "incomplete"),
+        ({"ts": None}, "incomplete"),
+        ({"ts": "yesterday"}, "malformed"),
+        ({"ts": "2020-02-30T10:00:00Z"}, "malformed"),
+        ({"ms_played": "many"}, "malformed"),
+        ({"master_metadata_track_name": 7}, "malformed"),
+    ],
+)
+def test_rows_that_are_no_listens(read, said, reason) -> None:
+    found = read("spotify-extended", extended(row(), row(**said), row()))
+    assert found.reasons == [(2, reason)]
+    assert len(found.listened) == 2
+
+
+def test_videos_are_no_music(read) -> None:
+    found = read("spotify-extended", {"Streaming_History_Video_2023.json": json.dumps([row()]).encode()})
+    assert found.reasons == [(1, "not-music")]
+
+
+def test_a_row_of_another_shape_costs_itself(read) -> None:
+    found = read("spotify-extended", extended(row(), 7, "x", [1], None, row()))
+    assert [line for line, _ in found.reasons] == [2, 3, 4, 5]
+    assert len(found.listened) == 2
+
+
+def test_addresses_and_names_go_nowhere(read) -> None:
+    found = read("spotify-extended", extended(row(), row(ts=None)))
+    assert "192.0.2.77" not in repr(found)
+    assert "someone" not in repr(found)
+
+
+def test_a_cut_file_keeps_its_rows(read) -> None:
+    content = json.dumps([row(), row(), row()]).encode()
+    found = read("spotify-extended", {EXTENDED: content[:-20]})
+    assert len(found.listened) == 2
+    assert "cut short" in found.damage
+
+
+def test_basic_rows_name_the_minute_at_which_they_ended(read) -> None:
+    rows = [
+        {"endTime": "2020-01-02 10:00", "artistName": "Low", "trackName": "Monkey", "msPlayed": 60_000},
+        {"endTime": "2020-01-02 10:00", "podcastName": "A show", "episodeName": "One", "msPlayed": 60_000},
+        {"endTime": "10 o'clock", "artistName": "Low", "trackName": "Monkey", "msPlayed": 1},
+        {"endTime": "2020-01-02 10:00", "artistName": "", "trackName": "Monkey", "msPlayed": 1},
+        {"artistName": "Low", "trackName": "Monkey", "msPlayed": 1},
+        "nothing",
+    ]
+    found = read("spotify", {"StreamingHistory0.json": json.dumps(rows).encode()})
+    assert found.listened == [
+        {"line": 1, "listened_at": TEN - 60, "artist": "Low", "title": "Monkey", "ms_played": 60_000}
+    ]
+    assert found.reasons == [
+        (2, "not-music"),
+        (3, "malformed"),
+        (4, "incomplete"),
+        (5, "incomplete"),
+        (6, "malformed"),
+    ]
+
+
+def test_both_are_told_by_their_columns(recognised) -> None:
+    both = {
+        "spotify-extended": json.dumps([row()]).encode(),
+        "spotify": b'[\n  {\n "endTime" : "2020-01-02 10:00", "artistName" : "A", "msPlayed" : 1 } ]',
+    }
+    for name, content in both.items():
+        for other in both:
+            assert recognised(other, "whatever.json", content) == (1.0 if name == other else pytest.approx(0, abs=0.3))
