@@ -31,7 +31,7 @@ class IndexSettings:
     """How vectors are indexed. Only `backend` matters to exact search."""
 
     backend: Literal["auto", "exact", "graph"] = setting(
-        "auto", "exact, graph, or auto: graph once the catalogue is too large for exact search"
+        "auto", "exact, graph, or auto: graph in catalogues too large for exact search"
     )
     links: int = setting(16, "neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file")
     build_breadth: int = setting(128, "candidates looked at for each item while building, 16 to 1024")

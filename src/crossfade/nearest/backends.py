@@ -1,0 +1,61 @@
+"""The backends by name, and which of them a catalogue gets. A new one is a file in this room and a line here."""
+
+import importlib
+from pathlib import Path
+
+from crossfade.core.errors import ArtifactError
+from crossfade.core.progress import Progress, silent
+from crossfade.core.spaces import Metric, VectorSpace
+from crossfade.nearest.contract import Index, IndexSettings
+
+# name → "module:class"; imported only when the backend is used.
+BACKENDS: dict[str, str] = {
+    "exact": "crossfade.nearest.exact:ExactIndex",
+    "graph": "crossfade.nearest.graph:GraphIndex",
+}
+
+LARGE = 1_000_000
+"""Items from which "auto" means the graph: below, exact search answers as many queries a second as the graph does at
+95 % recall, and there is nothing to build. See docs/decisions/0003-graph-index.md."""
+
+DEFAULT_SETTINGS = IndexSettings()
+
+
+def backend_class(name: str) -> type[Index]:
+    """The class registered as ``name``."""
+    module, _, attribute = BACKENDS[name].partition(":")
+    found: type[Index] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def chosen_backend(settings: IndexSettings, items: int) -> str:
+    """The name of the backend for a catalogue of ``items``."""
+    if settings.backend != "auto":
+        return settings.backend
+    return "graph" if items >= LARGE else "exact"
+
+
+def build_index(
+    space: VectorSpace,
+    metric: Metric,
+    settings: IndexSettings = DEFAULT_SETTINGS,
+    *,
+    progress: Progress = silent,
+) -> Index:
+    """Index ``space`` with the backend that its size and the ``settings`` ask for.
+
+    Raises InputError for vectors that are not finite, MissingExtraError where the backend's library is missing.
+    """
+    return backend_class(chosen_backend(settings, len(space.item_ids))).build(
+        space, metric, settings, progress=progress
+    )
+
+
+def load_index(directory: Path, space: VectorSpace) -> Index:
+    """Open an index of any backend; the errors are those of `Index.load`."""
+    from crossfade.nearest.files import describe
+
+    backend = describe(directory).backend
+    if backend not in BACKENDS:
+        raise ArtifactError(f"{directory} holds an index of the kind {backend!r}, which this version does not know.")
+    return backend_class(backend).load(directory, space)
