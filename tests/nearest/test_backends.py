@@ -1,0 +1,107 @@
+"""Which backend a catalogue gets, neighbour tables, and what only one backend has to answer for."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from crossfade.core.errors import InputError, MissingExtraError, SettingsError, SpaceMismatchError
+from crossfade.core.ids import Ids
+from crossfade.core.spaces import VectorSpace
+from crossfade.nearest.backends import LARGE, build_index, chosen_backend
+from crossfade.nearest.contract import IndexSettings, Restriction
+from crossfade.nearest.exact import ExactIndex
+from crossfade.nearest.exclusions import Exclusions
+from crossfade.nearest.tables import neighbour_table
+
+
+def space_of(vectors):
+    return VectorSpace(
+        model="als",
+        kind="artist",
+        metric="dot",
+        item_ids=Ids.of(f"{row:05}" for row in range(len(vectors))),
+        item_vectors=np.asarray(vectors, dtype=np.float32),
+    )
+
+
+def test_small_catalogues_are_searched_exactly_and_large_ones_by_the_graph():
+    assert chosen_backend(IndexSettings(), LARGE - 1) == "exact"
+    assert chosen_backend(IndexSettings(), LARGE) == "graph"
+    assert chosen_backend(IndexSettings(backend="graph"), 1) == "graph"
+    assert chosen_backend(IndexSettings(backend="exact"), 10 * LARGE) == "exact"
+    assert isinstance(build_index(space_of(np.ones((3, 2))), "dot"), ExactIndex)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"backend": "annoy"}, {"links": 3}, {"links": 65}, {"build_breadth": 15}, {"search_breadth": 4097}],
+)
+def test_settings_that_cannot_work_are_refused(wrong):
+    with pytest.raises(SettingsError, match=rf"index\.{next(iter(wrong))}"):
+        IndexSettings(**wrong)
+
+
+def test_without_its_library_the_graph_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    with pytest.raises(MissingExtraError, match=r"crossfade\[index\]"):
+        build_index(space_of(np.ones((3, 2))), "dot", IndexSettings(backend="graph"))
+
+
+def test_a_neighbour_table_leaves_out_the_item_itself():
+    # On a circle the neighbours of a point are the points beside it; lengths do not matter to the cosine.
+    turns = np.radians([0, 10, 30, 70, 90])
+    vectors = np.stack([np.cos(turns), np.sin(turns)], axis=1) * np.array([[1], [9], [2], [5], [3]])
+    told = []
+    table = neighbour_table(space_of(vectors), 2, progress=lambda *said: told.append(said))
+    assert table.rows.tolist() == [[1, 2], [0, 2], [1, 0], [4, 2], [3, 2]]
+    np.testing.assert_allclose(table.scores[0], np.cos(turns[1:3]), rtol=1e-6)
+    assert told[-1] == (5, 5, "items")
+
+
+def test_a_neighbour_table_pads_and_does_not_depend_on_threads(rng):
+    space = space_of(rng.standard_normal((9000, 4)))
+    one, two = (neighbour_table(space, 3, threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one.rows, two.rows)
+    np.testing.assert_array_equal(one.scores, two.scores)
+    assert (one.rows != np.arange(9000)[:, None]).all()
+    assert neighbour_table(space_of([[1, 0], [0, 1]]), 3).rows.tolist() == [[1, -1, -1], [0, -1, -1]]
+
+
+def test_a_neighbour_table_refuses_an_index_that_does_not_fit():
+    space, other = space_of(np.eye(3)), space_of(np.eye(3)[::-1])
+    with pytest.raises(SpaceMismatchError):
+        neighbour_table(space, 1, index=ExactIndex.build(other, "cosine"))
+    with pytest.raises(InputError, match="cosine"):
+        neighbour_table(space, 1, index=ExactIndex.build(space, "dot"))
+
+
+def test_exclusions_are_counted_once_and_only_where_the_item_is_open():
+    restriction = Restriction(
+        indptr=np.array([0, 4, 4, 5]),
+        indices=np.array([3, 1, 3, 0, 2], dtype=np.int32),
+        barred=np.array([0], dtype=np.int32),
+    )
+    exclusions = Exclusions(restriction, 3, 5)
+    # Four items are open; the first query loses 1 and 3 (0 is closed anyway), the last one 2.
+    assert exclusions.left.tolist() == [2, 4, 3]
+    rows = np.array([[0, 1, 2, 3, 4]] * 2, dtype=np.int32)
+    hits = exclusions.hit(np.array([0, 2]), rows)
+    assert hits.tolist() == [[True, True, False, True, False], [True, False, True, False, False]]
+    alone = exclusions.of(np.array([2, 0]))
+    assert alone.indptr.tolist() == [0, 1, 4]
+    assert alone.indices.tolist() == [2, 0, 1, 3]
+    among = exclusions.among(np.array([0, 1]), np.array([0, 3, 4], dtype=np.int32))
+    assert (among.indptr.tolist(), among.indices.tolist(), among.barred.tolist()) == ([0, 2, 2], [0, 1], [0])
+
+
+def test_the_longest_items_are_found_where_the_graph_alone_would_miss_them(rng):
+    pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+    # One item in fifty is thirty times as long as the others: all of the best are among these.
+    vectors = rng.standard_normal((6000, 16)).astype(np.float32)
+    vectors[::50] *= 30
+    space, queries = space_of(vectors), rng.standard_normal((50, 16)).astype(np.float32)
+    exact = ExactIndex.build(space, "dot").search(queries, 10)
+    graph = build_index(space, "dot", IndexSettings(backend="graph", search_breadth=16)).search(queries, 10)
+    assert (exact.rows % 50 == 0).all()
+    np.testing.assert_array_equal(graph.rows, exact.rows)
