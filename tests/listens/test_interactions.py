@@ -199,6 +199,22 @@ def test_what_nobody_chose_weighs_less_but_is_as_much_played(built):
     assert triples(made)["u", "a"] == (3.0, 4, int(START.timestamp()))
 
 
+@pytest.mark.parametrize("kind", ["artist", "track"])
+def test_an_alias_is_counted_as_what_it_stands_for(built, kind):
+    made = built(
+        listens=[listen("u", "x", track="x"), listen("u", "z", track="z")],
+        counts=[plays_of("u", 2, artist="y", track="y"), plays_of("v", 1, artist="y", track="y")],
+        aliases=[("y", "x"), ("nobody played", "z")],
+        kind=kind,
+    )
+    assert {pair: plays for pair, (_, plays, _) in triples(made).items()} == {
+        ("u", "x"): 3,
+        ("u", "z"): 1,
+        ("v", "x"): 1,
+    }
+    assert list(made.item_ids) == ["x", "z"]
+
+
 def test_a_skip_is_no_play(built):
     made = built(listens=[listen("u", "a"), listen("u", "b", skipped=True), listen("v", "a", skipped=True)])
     assert list(made.user_ids) == ["u"]
@@ -236,16 +252,18 @@ def many():
 def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_files(built, many, monkeypatch):
     chosen = InteractionSettings(weight="log", half_life_days=30, min_listeners=2)
     written = []
-    for threads, memory_limit, block, files in [
-        (1, 1 << 30, 1 << 22, 1),
-        (2, 64 << 20, 1 << 22, 5),
-        (2, 1 << 30, 97, 1),
+    for threads, memory_limit, block, batch, files in [
+        (1, 1 << 30, 1 << 22, 1 << 20, 1),
+        (2, 64 << 20, 1 << 22, 1 << 20, 5),
+        (2, 1 << 30, 97, 101, 1),
     ]:
         monkeypatch.setattr("crossfade.listens.partitions._BLOCK", block)
+        monkeypatch.setattr("crossfade.core.queries.BATCH", batch)
         made = built.directory(listens=many, files=files, threads=threads, memory_limit=memory_limit, chosen=chosen)
         written.append({path.name: path.read_bytes() for path in made.iterdir()})
     assert written[0] == written[1] == written[2]
     assert "spool" not in written[0]
+    assert {row["artist_id"] for row in many} >= set(Interactions.load(made, kind="artist").item_ids)
 
 
 def test_progress_never_falls_and_ends_at_the_total(built, many):

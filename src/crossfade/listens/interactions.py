@@ -124,7 +124,7 @@ def _name_the_events(
         f"""
         CREATE TEMP VIEW events AS
             SELECT user_id, {item} AS item_id, 1 AS plays, epoch_ms(listened_at) // 1000 AS seconds,
-                   coalesce(source IN ({lean_back}), false) AS lean_back
+                   source IN ({lean_back}) AS lean_back
             FROM listens WHERE NOT skipped AND {item} IS NOT NULL
             UNION ALL
             SELECT user_id, {item}, CAST(least(plays, {most}) AS INTEGER), NULL, false
