@@ -1,0 +1,144 @@
+"""What every format has to do, whatever it reads: each one that is registered is held to it.
+
+Its own example is recognised and read, and garbage costs rows or files but never more: nothing but InputError
+is raised, and the ledger adds up.
+"""
+
+import io
+import runpy
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crossfade.core.home import Home
+from crossfade.listens import streams
+from crossfade.listens.cleaning import CleaningSettings
+from crossfade.listens.contract import REASONS
+from crossfade.listens.formats import FORMATS, load_format
+from crossfade.listens.importing import feed, import_paths
+from crossfade.listens.ledger import Ledger
+from crossfade.listens.publishing import publish
+from crossfade.listens.recognition import Recognised, recognise
+from crossfade.listens.sink import ImportSink
+from crossfade.listens.sources import Input
+
+NOW = 1_800_000_000.0
+EXAMPLES: Mapping[str, Mapping[str, bytes]] = runpy.run_path(
+    str(Path(__file__).parents[1] / "listens" / "examples.py")
+)["EXAMPLES"]
+
+every_format = pytest.mark.parametrize("name", sorted(FORMATS))
+# Examples are small; what counts is how they are spoiled.
+spoiled = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
+)
+
+
+def in_memory(files: Mapping[str, bytes]) -> Input:
+    """Files that lie nowhere, opened as those on a disk are."""
+    found = Input("memory")
+    for file, content in sorted(files.items()):
+        raw = content
+
+        def opener(raw: bytes = raw, file: str = file) -> io.BufferedReader:
+            inner = io.BytesIO(raw)
+            return streams.decompressed(inner, file, inner.tell)
+
+        found.add(file, PurePosixPath(file), opener)
+    return found
+
+
+def read(name: str, files: Mapping[str, bytes], place: Path) -> Ledger:
+    """The ledger of an import of ``files`` as the format ``name``; it has been checked."""
+    ledger = Ledger(name="test", source="memory")
+    source = in_memory(files)
+    sink = ImportSink(place / "staging", ledger, CleaningSettings(), user="me", now=NOW)
+    if source.members:
+        feed(Recognised(load_format(name), source.members, 1.0), source, sink)
+    sink.finish()
+    place.mkdir(exist_ok=True)
+    ledger.tables = publish(sink, place, [])
+    ledger.check()
+    for reason in ledger.dropped:
+        assert reason in REASONS
+    return ledger
+
+
+def test_every_format_has_an_example() -> None:
+    assert set(EXAMPLES) == set(FORMATS)
+
+
+@every_format
+def test_its_own_example_is_recognised_and_no_other_is(name: str) -> None:
+    own = load_format(name)
+    for other, files in EXAMPLES.items():
+        found, unknown = recognise("memory", in_memory(files).members, None)
+        assert not unknown
+        assert ([reading.format.name for reading in found] == [name]) is (other == name)
+    assert own.name == name
+    assert own.title
+
+
+@every_format
+def test_its_example_as_a_folder_becomes_an_import(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for file, content in EXAMPLES[name].items():
+        (folder / file.lstrip(".")).write_bytes(content)
+    (ledger,) = import_paths(Home(tmp_path / "home"), [folder], now=NOW)
+    assert ledger.formats == [name]
+    assert ledger.accepted > 0 or ledger.tables
+    assert ledger.damaged == []
+    assert set(ledger.dropped) <= {"incomplete"}
+
+
+@every_format
+def test_its_example_makes_no_use_of_how_it_is_packed(name: str, tmp_path: Path) -> None:
+    plain = read(name, EXAMPLES[name], tmp_path / "plain")
+    packed = {f"{file}.zst": pa.compress(content, "zstd", asbytes=True) for file, content in EXAMPLES[name].items()}
+    again = read(name, packed, tmp_path / "packed")
+    assert (again.read, again.accepted, again.dropped, again.tables) == (
+        plain.read,
+        plain.accepted,
+        plain.dropped,
+        plain.tables,
+    )
+
+
+@every_format
+@spoiled
+@given(data=st.data())
+def test_garbage_after_a_valid_beginning_costs_no_more_than_it_hits(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    files = dict(EXAMPLES[name])
+    file = data.draw(st.sampled_from(sorted(files)))
+    cut = data.draw(st.integers(0, len(files[file])))
+    garbage = data.draw(
+        st.binary(max_size=200)
+        | st.text(st.sampled_from('[]{}",:\t\r\n0123456789-e.\0 nulltrue<>#'), max_size=200).map(str.encode)
+    )
+    files[file] = files[file][:cut] + garbage + data.draw(st.sampled_from([b"", files[file][cut:]]))
+    read(name, files, tmp_path_factory.mktemp("spoiled"))
+
+
+@every_format
+def test_the_other_formats_examples_are_no_fault_either(name: str, tmp_path: Path) -> None:
+    for other, files in EXAMPLES.items():
+        read(name, files, tmp_path / other)
+
+
+@every_format
+def test_a_damaged_file_leaves_the_others(name: str, tmp_path: Path) -> None:
+    files = dict(EXAMPLES[name])
+    whole = read(name, files, tmp_path / "whole")
+    first = min(files)
+    # The same file once more, cut in the middle of its compression, before the sound ones.
+    cut = pa.compress(files[first] * 50, "zstd", asbytes=True)
+    spoilt = read(name, {**files, f"!{first}.zst": cut[: len(cut) // 2]}, tmp_path / "spoilt")
+    assert spoilt.accepted >= whole.accepted
+    assert all(spoilt.tables.get(table, 0) >= rows for table, rows in whole.tables.items())
