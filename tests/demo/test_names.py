@@ -16,9 +16,9 @@ def slots(style):
         yield from names._SLOT.findall(pattern)
 
 
-@pytest.mark.parametrize("family", genres.FAMILIES)
-def test_every_pattern_can_be_filled(family):
-    style = STYLES[family]
+@pytest.mark.parametrize("manner", STYLES)
+def test_every_pattern_can_be_filled(manner):
+    style = STYLES[manner]
     assert set(slots(style)) <= set(style.banks) | set(COMMON) | {"place"}
     assert len(style.instruments) >= 3
     assert all(len(set(bank)) == len(bank) for bank in style.banks.values())
@@ -29,6 +29,18 @@ def test_a_name_has_no_word_twice(rng):
     for _ in range(300):
         name = speaker.say(("{noun} and {noun} and {noun}",), "rock")
         assert len(set(name.split(" and "))) == 3
+
+
+def test_every_genre_has_a_manner():
+    manners = {names.manner_of(row) for row in range(len(genres.GENRES))}
+    assert manners == set(STYLES)
+
+
+def test_an_article_stands_before_its_vowel(rng):
+    speaker = names.Speaker(rng)
+    assert speaker.say(("Like a Island",), "rock") == "Like an Island"
+    assert speaker.say(("A Orchard for a River",), "jazz") == "An Orchard for a River"
+    assert speaker.say(("Camino a Olinda",), "latin") == "Camino a Olinda"
 
 
 def test_a_taken_name_is_never_given(rng, monkeypatch):

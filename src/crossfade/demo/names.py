@@ -16,6 +16,9 @@ from crossfade.demo.vocabulary import COMMON, OWN_PLACES, STYLES, TAKEN
 
 _SLOT = re.compile(r"\{(\w+)\}")
 _DRAWS = 64
+_ARTICLE = re.compile(r"\b([Aa]) (?=[AEIOUaeiou])")  # "a" before a vowel, in English
+_OTHER_TONGUES = {"latin", "bossa nova"}
+_CLOSED = {"rock", "pop", "soul", "jazz", "folk", "country", "blues"}
 _CLOSINGS = {"Live": 0.04, "Acoustic": 0.03, "Demo": 0.015}
 
 
@@ -36,9 +39,9 @@ class Speaker:
         """One of ``options``, each alike."""
         return options[int(self.uniform() * len(options))]
 
-    def say(self, patterns: Sequence[str], family: str, place: str = "") -> str:
-        """One of ``patterns`` in the family's words; a word stands in it once. ``place`` fills {place}."""
-        style, used = STYLES[family], set[str]()
+    def say(self, patterns: Sequence[str], manner: str, place: str = "") -> str:
+        """One of ``patterns`` in the words of a key of STYLES, none of them twice. ``place`` fills {place}."""
+        style, used = STYLES[manner], set[str]()
 
         def word(slot: re.Match[str]) -> str:
             bank = slot[1]
@@ -52,7 +55,14 @@ class Speaker:
             used.add(chosen)
             return chosen
 
-        return _SLOT.sub(word, self.one_of(patterns))
+        said = _SLOT.sub(word, self.one_of(patterns))
+        return said if manner in _OTHER_TONGUES else _ARTICLE.sub(r"\1n ", said)
+
+
+def manner_of(genre: int) -> str:
+    """The key of STYLES by which artists of a genre are named."""
+    found = genres.GENRES[genre]
+    return found.name if found.name in STYLES else found.family
 
 
 def places_of(genre: int) -> tuple[str, ...]:
@@ -67,10 +77,10 @@ def artists(rng: np.random.Generator, genre: npt.NDArray[np.int32]) -> tuple[lis
     names, places, seen = [], [], {normalised(name) for name in TAKEN}
     for row in genre.tolist():
         place = speaker.one_of(places_of(row))
-        family = genres.GENRES[row].family
+        manner = manner_of(row)
         name = ""
         for _ in range(_DRAWS):
-            name = speaker.say(STYLES[family].artists, family, place)
+            name = speaker.say(STYLES[manner].artists, manner, place)
             if normalised(name) not in seen:
                 break
         number = 2
@@ -94,14 +104,14 @@ def titles(
     """A title for each track and each album; an artist's titles differ from each other."""
     speaker = Speaker(rng)
     album_titles: list[str] = []
-    families = [genres.GENRES[row].family for row in genre.tolist()]
+    manners = [manner_of(row) for row in genre.tolist()]
     artist_of_album = album_artist.tolist()
     seen: set[tuple[int, str]] = set()
 
     def fresh(artist: int, patterns: Sequence[str], closing: str = "") -> str:
         title = ""
         for attempt in range(_DRAWS):
-            title = speaker.say(patterns, families[artist]) + closing
+            title = speaker.say(patterns, manners[artist]) + closing
             if attempt > 32:
                 title = f"{title}, Pt. {attempt - 31}"
             if (artist, normalised(title)) not in seen:
@@ -111,15 +121,15 @@ def titles(
 
     for artist, gathered in zip(artist_of_album, compilation.tolist(), strict=True):
         patterns = ("Best of {time}", "The Collection", "Anthology", "The {noun} Years") if gathered else ()
-        album_titles.append(fresh(artist, patterns or STYLES[families[artist]].albums))
+        album_titles.append(fresh(artist, patterns or STYLES[manners[artist]].albums))
     seen.clear()
     track_titles = []
     for album in album_of.tolist():
         artist, closing, chance = artist_of_album[album], "", speaker.uniform()
         for word, share in _CLOSINGS.items():
-            if chance < share and families[artist] not in {"classical", "electronic"}:
+            if chance < share and manners[artist] in _CLOSED:
                 closing = f" ({word})"
                 break
             chance -= share
-        track_titles.append(fresh(artist, STYLES[families[artist]].tracks, closing))
+        track_titles.append(fresh(artist, STYLES[manners[artist]].tracks, closing))
     return track_titles, album_titles

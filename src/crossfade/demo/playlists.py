@@ -1,8 +1,8 @@
 """Playlists that somebody would make: each has a theme, and its tracks keep to it.
 
 A theme is an interest of the owner, narrowed by a mood, an activity, or a decade. Tracks are drawn without
-replacement, P ∝ popularity · exp(-d² / 2·0.4²) · suits(theme), over the artists of the theme's genre and its
-neighbours, at most three by one artist (Efraimidis & Spirakis' keys: the largest log(u) / weight). A
+replacement, P ∝ popularity · exp(-d² / 2·0.3²) · suits(theme), over the artists of the theme's genre and its
+neighbours, at most three by one artist (Efraimidis & Spirakis' keys: the smallest -log(u) / weight). A
 collaborative playlist takes turns between the interests of several friends.
 """
 
@@ -20,7 +20,7 @@ from crossfade.demo.settings import DemoSettings
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int32]
 
-_POOL = 400  # artists that a theme looks through; keeps the cost of a playlist flat in large worlds
+_POOL = 160  # artists that a theme looks through; keeps the cost of a playlist flat in large worlds
 _MOST_BY_ARTIST = 3
 
 # mood → (energy, tolerance), (brightness, tolerance)
@@ -94,9 +94,11 @@ def build(settings: DemoSettings, catalogue: Catalogue, people: Listeners, frien
         others = known.get(owner, [])
         together = bool(others) and rng.random() < 0.15
         joined = [owner, *rng.permutation(others)[: int(rng.integers(1, 4))].tolist()] if together else [owner]
-        interest = [int(rng.choice(people.shares.shape[1], p=people.shares[member])) for member in joined]
-        themes[row] = people.interests[owner, interest[0]]
-        kind = _kind(rng)
+        theme = int(rng.choice(people.shares.shape[1], p=people.shares[owner]))
+        # The others bring what of theirs is nearest to it.
+        interest = [_nearest(people, member, people.centres[owner, theme]) for member in joined]
+        themes[row] = people.interests[owner, theme]
+        kind = _kind(rng, genres.GENRES[themes[row]])
         size = int(np.clip(np.exp(rng.normal(3.3, 0.5)), 8, 150))
         places = [people.centres[member, column] for member, column in zip(joined, interest, strict=True)]
         picked = [
@@ -128,13 +130,34 @@ def build(settings: DemoSettings, catalogue: Catalogue, people: Listeners, frien
     )
 
 
-def _kind(rng: np.random.Generator) -> str:
+def _nearest(people: Listeners, listener: int, place: Floats) -> int:
+    """The column of the listener's interest that lies nearest to ``place``."""
+    gaps = ((people.centres[listener] - place) ** 2).sum(axis=1)
+    return int(np.where(people.shares[listener] > 0, gaps, np.inf).argmin())
+
+
+def _kind(rng: np.random.Generator, genre: genres.Genre) -> str:
+    """What a playlist of a genre is for; nobody looks for loud bossa nova."""
     chance = rng.random()
     if chance < 0.35:
-        return list(MOODS)[int(rng.integers(len(MOODS)))]
-    if chance < 0.70:
-        return ACTIVITIES[int(rng.integers(len(ACTIVITIES)))]
-    return "decade" if chance < 0.80 else "favourites"
+        fitting = {
+            "calm": genre.energy < 0.6,
+            "loud": genre.energy > 0.6,
+            "sunny": genre.brightness > 0.5,
+            "dark": genre.brightness < 0.55,
+        }
+    elif chance < 0.70:
+        fitting = {
+            "running": genre.energy > 0.55,
+            "commute": True,
+            "work": genre.energy < 0.7,
+            "party": genre.energy > 0.6 and genre.brightness > 0.45,
+            "relaxing": genre.energy < 0.5,
+        }
+    else:
+        fitting = {"decade": chance < 0.80, "favourites": chance >= 0.80}
+    kinds = [kind for kind, fits in fitting.items() if fits]
+    return kinds[int(rng.integers(len(kinds)))]
 
 
 def _title(rng: np.random.Generator, kind: str, genre: str, names: list[str]) -> str:
@@ -163,18 +186,27 @@ class _Shelf:
         source = self._catalogue
         artists = self._pools[genre]
         gap = ((source.vectors[artists] - place) ** 2).sum(axis=1)
-        liking = np.exp(-gap / (2 * 0.4**2) + 0.6 * source.log_popularity[artists])
+        liking = np.exp(-gap / (2 * 0.3**2) + 0.6 * source.log_popularity[artists])
         counts = np.diff(source.first_track)[artists]
         tracks = np.repeat(source.first_track[artists] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         weight = np.repeat(liking, counts) * source.weights[tracks] * self._suits(genre, kind, tracks)
         weight[source.recording[tracks] != tracks] = 0.0  # nobody adds the compilation's copy
-        keys = np.log(rng.random(len(tracks)) + 1e-300) / np.maximum(weight, 1e-300)
+        tracks, weight = tracks[weight > 0.0], weight[weight > 0.0]
+        keys = -np.log(rng.random(len(tracks)) + 1e-300) / weight  # ascending: exponential races
+        # A few times as many as wanted nearly always suffice, and are much faster to sort than all.
+        few = min(8 * size, len(tracks))
+        best = np.argpartition(keys, few - 1)[:few] if few else np.arange(0)
+        chosen = self._first(tracks[best[np.argsort(keys[best], kind="stable")]], size)
+        if len(chosen) < size and few < len(tracks):
+            chosen = self._first(tracks[np.argsort(keys, kind="stable")], size)
+        return chosen
+
+    def _first(self, tracks: npt.NDArray[np.int64], size: int) -> list[int]:
+        """The first ``size`` of ``tracks`` with no more than `_MOST_BY_ARTIST` of one artist."""
         taken: dict[int, int] = {}
         chosen: list[int] = []
-        for entry in np.argsort(-keys, kind="stable").tolist():
-            track = int(tracks[entry])
-            artist = int(source.artist_of[track])
-            if weight[entry] <= 0.0 or len(chosen) == size:
+        for track, artist in zip(tracks.tolist(), self._catalogue.artist_of[tracks].tolist(), strict=True):
+            if len(chosen) == size:
                 break
             if taken.get(artist, 0) < _MOST_BY_ARTIST:
                 taken[artist] = taken.get(artist, 0) + 1

@@ -78,7 +78,7 @@ SMALL = DemoSettings(listeners=120, artists=240, tracks_per_artist=6.0, playlist
 DEFAULT = DemoSettings()
 """For `make demo`: well over a million listens in seconds."""
 
-LARGE = DemoSettings(listeners=100_000, artists=30_000, playlists=60_000)
+LARGE = DemoSettings(listeners=100_000, artists=30_000, playlists=30_000)
 """Some seventy million listens, streamed; for a machine with an hour to spare."""
 
 SIZES = {"small": SMALL, "default": DEFAULT, "large": LARGE}

@@ -40,7 +40,16 @@ _READ = tomllib.loads(resources.files("crossfade.demo").joinpath("vocabulary.tom
 COMMON = {name: words(text) for name, text in _READ["common"].items()}
 """The banks that every family may draw from."""
 
-STYLES = {family: _style(table) for family, table in _READ["family"].items()}
+
+def _with_base(table: Mapping[str, Any]) -> dict[str, Any]:
+    base = _READ["family"][table["like"]]
+    return {**base, **table, "banks": {**base.get("banks", {}), **table.get("banks", {})}}
+
+
+STYLES = {family: _style(table) for family, table in _READ["family"].items()} | {
+    genre: _style(_with_base(table)) for genre, table in _READ["style"].items()
+}
+"""By family, and by genre where it has names of its own."""
 
 LISTENERS = words(_READ["listeners"])
 """First names of listeners, from many places."""

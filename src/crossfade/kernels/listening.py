@@ -214,10 +214,7 @@ def listen(
             if track < 0 and repeats:
                 for attempt in range(3):
                     # Recently heard first; then, where that has just been on or does not suit, further back.
-                    if attempt == 0:
-                        back = recency_distance(done, u[1])
-                    else:
-                        back = int(u[8 + attempt] * done)
+                    back = recency_distance(done, u[1]) if attempt == 0 else int(u[8 + attempt] * done)
                     track = finished[done - 1 - back]
                     stale = False
                     for place in range(1, min(12, plays - begin) + 1):
