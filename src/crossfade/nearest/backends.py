@@ -14,9 +14,9 @@ BACKENDS: dict[str, str] = {
     "graph": "crossfade.nearest.graph:GraphIndex",
 }
 
-LARGE = 1_000_000
-"""Items from which "auto" means the graph: below, exact search answers as many queries a second as the graph does at
-95 % recall, and there is nothing to build. See docs/decisions/0003-graph-index.md."""
+LARGE = 500_000
+"""Items from which "auto" means the graph. A query is answered as fast by either at some 150,000, but the graph has
+to be built first; over a whole neighbour table both take about as long here. See docs/decisions/0003-graph-index.md."""
 
 DEFAULT_SETTINGS = IndexSettings()
 
