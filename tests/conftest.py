@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 
 from crossfade.core.catalogue import Artists, Catalogue, Tracks
 from crossfade.core.ids import MISSING, Ids
+from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
+from crossfade.surfaces.contract import SurfaceInputs
 
 
 @pytest.fixture
@@ -124,4 +127,93 @@ def small_release(directory: Path) -> ReleaseParts:
     space.save(place)
     return ReleaseParts(
         tables, Catalogue(artists=artists, tracks=tracks), [("als-artist", place)], {"surfaces": "5f" * 32}
+    )
+
+
+LIBRARIES = ("artists", "tracks", "artists and tracks")
+"""What a library can know, as `surface_inputs` takes it."""
+
+
+@pytest.fixture
+def surface_inputs(rng: np.random.Generator) -> Callable[[str], SurfaceInputs]:
+    """Makes one of `LIBRARIES`: 60 listeners of four genres, 40 artists, four tracks of each artist.
+
+    Vectors stand near the axis of their genre. The last two artists of each genre have one listener; the first
+    user has played nothing twice, the second one artist only.
+    """
+
+    def make(knows: str) -> SurfaceInputs:
+        artists, genre = 40, np.arange(40) % 4
+        users, items, plays = [], [], []
+        for user in range(60):
+            taste = np.where(genre == user % 4, 12.0, 1.0) / (1 + np.arange(artists) // 4)
+            taste[-8:] = 0
+            count = 1 if user == 1 else 10
+            for artist in rng.choice(artists, count, replace=False, p=taste / taste.sum()):
+                users.append(user)
+                items.append(int(artist))
+                plays.append(1 if user == 0 else int(rng.geometric(0.08)))
+        for artist in range(32, 40):
+            users.append(artist)
+            items.append(artist)
+            plays.append(7)
+        names = [f"u{user:02d}" for user in users]
+        by_artist = Interactions.from_counts(names, [f"a{item:02d}" for item in items], plays)
+        chosen = rng.integers(0, 4, len(items))
+        by_track = Interactions.from_counts(
+            names * 2,
+            [
+                f"a{item:02d}-{track}"
+                for offset in (0, 1)
+                for item, track in zip(items, (chosen + offset) % 4, strict=True)
+            ],
+            plays * 2,
+            kind="track",
+        )
+        track_artists = by_artist.item_ids.rows([name.split("-")[0] for name in by_track.item_ids])
+        catalogue = Catalogue(
+            artists=Artists(
+                ids=by_artist.item_ids if "artists" in knows else Ids.of([]),
+                names=[f"Artist {name}" for name in by_artist.item_ids] if "artists" in knows else [],
+                listeners=by_artist.listeners() if "artists" in knows else np.zeros(0, np.int64),
+                plays=by_artist.item_plays() if "artists" in knows else np.zeros(0, np.int64),
+            ),
+            tracks=Tracks(
+                ids=by_track.item_ids,
+                titles=[f"Song {name}" for name in by_track.item_ids],
+                artist_rows=track_artists if "artists" in knows else np.full(len(track_artists), MISSING, np.int32),
+                albums=[""] * len(track_artists),
+                track_ms=np.zeros(len(track_artists), np.int32),
+                listeners=by_track.listeners(),
+                plays=by_track.item_plays(),
+            )
+            if "tracks" in knows
+            else None,
+        )
+        user_genre = np.array([int(name[1:]) % 4 for name in by_artist.user_ids])
+        return SurfaceInputs(
+            catalogue=catalogue,
+            artist_interactions=by_artist if "artists" in knows else None,
+            artist_space=planted_space(rng, by_artist, genre, user_genre) if "artists" in knows else None,
+            track_interactions=by_track if "tracks" in knows else None,
+            track_space=planted_space(rng, by_track, genre[track_artists], user_genre) if "tracks" in knows else None,
+        )
+
+    return make
+
+
+def planted_space(
+    rng: np.random.Generator, interactions: Interactions, item_genre: np.ndarray, user_genre: np.ndarray
+) -> VectorSpace:
+    """Vectors of eight factors near the axes of their genres."""
+    axes = np.eye(8, dtype=np.float32)
+    noise = rng.normal(0, 0.25, (len(item_genre) + len(user_genre), 8)).astype(np.float32)
+    return VectorSpace(
+        model="planted",
+        kind=interactions.kind,
+        metric="dot",
+        item_ids=interactions.item_ids,
+        item_vectors=axes[item_genre] + noise[: len(item_genre)],
+        user_ids=interactions.user_ids,
+        user_vectors=axes[user_genre] + noise[len(item_genre) :],
     )

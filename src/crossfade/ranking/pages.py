@@ -40,11 +40,11 @@ class DiscoverSettings:
     recognised: int = 5  # plays from which on a listener recognises an artist as a reason, 1 to 1000
     most_played: int = 3  # artists that a listener recognises however seldom they were played, 1 to 100
     known: int = 2  # plays from which on an artist is no news to a listener, 1 to 1000
-    shrinkage: float = 20.0  # listeners at which a vector is believed half, for reasons, 0 to 10000
+    shrinkage: float = 5.0  # listeners at which a vector is believed half, for reasons, 0 to 10000
     near: float = 99.5  # percentile of all similarities above which a reason counts without a list, 50 to 100
     related: int = 20  # length of the lists of related artists in which reasons are found, 1 to 200
-    taste: float = 0.5  # share of the listener's vector in the score, against the related artists, 0 to 1
-    popularity_cost: float = 0.0  # what the best known item loses of its score, of about 1, 0 to 1
+    taste: float = 0.7  # share of the listener's vector in the score, against the related artists, 0 to 1
+    popularity_cost: float = 0.1  # what the best known item loses of its score, of about 1, 0 to 1
     diversity: float = 0.2  # weight of being unlike the rest of the page, 0 (none) to 1 (nothing else)
     pool: int = 300  # best candidates that compete for each place, 1 to 5000
     per_artist: int = 2  # items of one artist on a page, 1 to 500

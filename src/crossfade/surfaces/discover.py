@@ -107,8 +107,8 @@ def _offer(inputs: SurfaceInputs, maker_kind: ItemKind, item_kind: ItemKind, set
     things = made_by
     versions = np.full(len(items.ids), MISSING, dtype=np.int32)
     if maker_kind == "artist":
-        things = _things(artist_groups(catalogue.artists.names))
         versions = artist_groups(catalogue.artists.names)
+        things = _things(versions)
     if item_kind != maker_kind and catalogue.tracks is not None:
         made_by = catalogue.tracks.artist_rows
         versions = track_groups(catalogue.tracks.titles, made_by)
