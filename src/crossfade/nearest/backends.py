@@ -14,9 +14,10 @@ BACKENDS: dict[str, str] = {
     "graph": "crossfade.nearest.graph:GraphIndex",
 }
 
-LARGE = 500_000
-"""Items from which "auto" means the graph. A query is answered as fast by either at some 150,000, but the graph has
-to be built first; over a whole neighbour table both take about as long here. See docs/decisions/0003-graph-index.md."""
+LARGE = 300_000
+"""Items from which "auto" means the graph. On two processors a whole neighbour table takes as long by either at some
+200,000, the building of the graph included; exact search is worth waiting for a little longer. See
+docs/decisions/0003-graph-index.md."""
 
 DEFAULT_SETTINGS = IndexSettings()
 
