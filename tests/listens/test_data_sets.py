@@ -92,10 +92,13 @@ def test_a_bad_row_of_lastfm_1k_costs_itself_alone(row, reason, read):
     assert found.reasons == [(2, reason)]
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"\n", b"user_000001\n", b"user_000001\t2009-05-04T23:08:57Z\t\t \t\t\n"])
+@pytest.mark.parametrize(
+    "spoilt",
+    [b"", b"\n", b"user_000001\n", b"user_000001\t\t\tLow\t\tFly\n", b"user_000001\t2009-05-04T23:08:57Z\t\t \t\t\n"],
+)
 def test_lastfm_1k_reads_blocks_and_rows_alike(spoilt, rng, read):
     """A bad row makes its block be read row by row; the good ones come out the same."""
-    names = ["Low", " Low ", "Bj\u00f6rk", 'Say "Yes"', "a,b", "NULL", "0"]
+    names = ["Low", " Low ", "Bj\u00f6rk", 'Say "Yes"', '"Heroes"', "a,b", "NULL", "0"]
     lines = []
     for _ in range(300):
         artist, title = rng.choice(names), rng.choice([*names, "\u2028", ""])
