@@ -62,6 +62,10 @@ def test_an_id_whose_names_point_to_two_identifiers_joins_neither(aliases):
     assert aliases(artists=artists) == {}
 
 
+def test_a_name_that_stands_for_two_artists_joins_neither(aliases):
+    assert aliases(artists=[("name:x", "X"), ("name:x", "Y"), (RADIOHEAD, "X"), (OTHER, "Y")]) == {}
+
+
 def test_a_name_follows_a_source_to_its_identifier(aliases):
     artists = [("name:ye", "Ye"), ("hetrec:5", "Ye"), ("hetrec:5", "Kanye West"), (OTHER, "Kanye West")]
     assert aliases(artists=artists) == {"name:ye": OTHER, "hetrec:5": OTHER}

@@ -1,0 +1,144 @@
+"""How fast, and in how much memory, listens become interactions.
+
+    python benchmarks/interactions.py --listens 100000000 --directory /somewhere/with/20/GB
+
+Writes that many listens as an import would (parts of a million, users together, Zstandard), then reads them three
+times, each time in a process of its own: a scan that only decodes the columns that are needed, which nothing
+can beat; then the interactions of artists, and of tracks. Prints seconds on the clock and of the processors
+(on a machine that does other work only these mean much), rows a second on the clock, the peak of the memory,
+and how many times the scan's processor time each takes.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crossfade.core.progress import silent
+from crossfade.core.queries import open_queries
+from crossfade.core.schemas import LISTENS
+from crossfade.listens.interactions import InteractionSettings, build_interactions
+
+PART = 1_000_000  # listens
+TRACKS_AN_ARTIST = 10
+SOURCES = ["library", "playlist", "radio", "search"]
+
+
+def identifiers(number: int, kind: int) -> pa.Array:
+    """``number`` distinct texts like those of MusicBrainz, in random order."""
+    rng = np.random.default_rng(kind)
+    return pa.array([str(uuid.UUID(bytes=rng.bytes(16))) for _ in range(number)])
+
+
+def generate(directory: Path, listens: int, users: int, tracks: int) -> list[Path]:
+    """Parts of an import: log-normal numbers of listens a user, tracks by the power of their rank."""
+    directory.mkdir(parents=True)
+    rng = np.random.default_rng(7)
+    appetite = rng.lognormal(0.0, 1.0, users)
+    listens_of_user = np.maximum(1, (appetite / appetite.sum() * listens).astype(np.int64))
+    ends = np.cumsum(listens_of_user)
+    names = pa.array([f"listener{number:07d}" for number in rng.permutation(users)])
+    popularity = np.cumsum((np.arange(tracks) + 50.0) ** -0.9)
+    track_ids, artist_ids = identifiers(tracks, 1), identifiers(tracks // TRACKS_AN_ARTIST, 2)
+    paths = []
+    total = int(ends[-1])
+    for part, first in enumerate(range(0, total, PART)):
+        size = min(PART, total - first)
+        user = np.searchsorted(ends, np.arange(first, first + size), side="right")
+        rank = np.searchsorted(popularity, rng.random(size) * popularity[-1])
+        # Half of what people play they have played before: the listener's own few favourites.
+        favourite = (user * 2654435761 + rng.integers(0, 40, size) ** 2 * 40503) % tracks
+        track = np.where(rng.random(size) < 0.5, rank, favourite)
+        columns = {
+            "user_id": names.take(pa.array(user)),
+            "listened_at": pa.array(rng.integers(1_400_000_000_000, 1_700_000_000_000, size), LISTENS[1].type),
+            "artist_id": artist_ids.take(pa.array(track // TRACKS_AN_ARTIST)),
+            "track_id": track_ids.take(pa.array(track)),
+            "ms_played": pa.array(rng.integers(1_000, 300_000, size).astype(np.int32)),
+            "track_ms": pa.array(np.full(size, 240_000, dtype=np.int32)),
+            "skipped": pa.array(rng.random(size) < 0.1),
+            "source": pa.array(SOURCES).take(pa.array(rng.integers(0, len(SOURCES), size))),
+            "context": pa.nulls(size, pa.string()),
+            "platform": pa.nulls(size, pa.string()),
+        }
+        path = directory / f"part-{part:05d}.parquet"
+        pq.write_table(pa.table(columns, schema=LISTENS), path, row_group_size=1 << 16, compression="zstd")
+        paths.append(path)
+    return paths
+
+
+def scan(paths: list[Path], threads: int, spill: Path) -> None:
+    """Decode the columns that interactions need, and do nothing with them."""
+    with open_queries(spill, threads=threads) as queries:
+        queries.view("listens", paths, LISTENS)
+        queries.rows(
+            "SELECT max(length(user_id)), max(length(track_id)), max(epoch_ms(listened_at)), count(source) "
+            "FROM listens WHERE NOT skipped"
+        )
+
+
+def measured(job: str, directory: Path, threads: int) -> dict[str, float]:
+    """Seconds, processor seconds and peak memory of one ``job`` in a process of its own."""
+    started = time.perf_counter()
+    worker = subprocess.Popen(
+        [sys.executable, __file__, "--job", job, "--directory", str(directory), "--threads", str(threads)]
+    )
+    _, status, used = os.wait4(worker.pid, 0)
+    worker.returncode = os.waitstatus_to_exitcode(status)
+    if status:
+        raise SystemExit(f"{job} failed")
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / (1 << 20)}
+
+
+def work(job: str, directory: Path, threads: int) -> None:
+    """What one measured process does."""
+    paths = sorted((directory / "listens").glob("part-*.parquet"))
+    if job == "scan":
+        scan(paths, threads, directory / "spill")
+        return
+    made = directory / job
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    settings = InteractionSettings(half_life_days=90, weight="log")
+    build_interactions({"listens": paths}, None, job, made, settings, progress=silent, threads=threads)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--listens", type=int, default=10_000_000)
+    options.add_argument("--users", type=int, default=0, help="default: one for every 200 listens")
+    options.add_argument("--tracks", type=int, default=1_000_000)
+    options.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--directory", type=Path, required=True)
+    options.add_argument("--job", choices=["scan", "artist", "track"])
+    chosen = options.parse_args()
+    if chosen.job:
+        work(chosen.job, chosen.directory, chosen.threads)
+        return
+    listens = chosen.directory / "listens"
+    if not listens.exists():
+        generate(listens, chosen.listens, chosen.users or max(1, chosen.listens // 200), chosen.tracks)
+    paths = sorted(listens.glob("part-*.parquet"))
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    gib = sum(path.stat().st_size for path in paths) / (1 << 30)
+    print(f"{rows:,} listens in {gib:.1f} GiB")
+    results = {}
+    for job in ("scan", "artist", "track"):
+        results[job] = measured(job, chosen.directory, chosen.threads)
+        results[job]["rows_a_second"] = rows / results[job]["seconds"]
+        results[job]["times_the_scan"] = results[job]["cpu_seconds"] / results["scan"]["cpu_seconds"]
+        print(job, json.dumps({name: round(value, 2) for name, value in results[job].items()}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
