@@ -200,3 +200,9 @@ def test_satisfaction_follows_fit():
     assert not any(np.isfinite(chunk.left_at).any() for chunk in chunks)
     happy = np.concatenate([chunk.satisfaction for chunk in chunks])
     assert np.corrcoef(happy, -world.people.skip_bias)[0, 1] > 0.4
+
+
+def test_no_two_listeners_share_their_random_numbers(plays):
+    # How much of a track is heard before an early skip is a random number itself.
+    early = plays.heard[(plays.heard < 5.0) & ~plays.again]
+    assert len(np.unique(early)) > 0.999 * len(early)
