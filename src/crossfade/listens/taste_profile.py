@@ -34,8 +34,8 @@ class TasteProfile:
         return 1.0 if _part(member) else 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
-        """The names of the songs, then one count a triplet."""
-        for member in sorted(source.members, key=lambda member: _part(member) != "names"):
+        """One count a triplet, and the names of the songs."""
+        for member in source.members:
             if _part(member) == "names":
                 _read_names(source, member, sink)
             else:
