@@ -69,7 +69,7 @@ def _kernels(home: Home) -> Iterator[Finding]:
 def _extras(home: Home) -> Iterator[Finding]:
     for extra, module, gives in (
         ("serve", "fastapi", "`crossfade serve`"),
-        ("index", "voyager", "approximate search in large catalogues"),
+        ("index", "usearch", "approximate search in large catalogues"),
     ):
         if importlib.util.find_spec(module):
             yield Finding("ok", f"extra {extra}", f"{gives} is installed")
