@@ -16,6 +16,7 @@ from crossfade.core import schemas
 from crossfade.listens.cleaning import BATCH, MAX_TEXT, CleaningSettings, Drops, Judge
 from crossfade.listens.contract import REASONS, Member
 from crossfade.listens.ledger import FileLedger, Ledger, Sample
+from crossfade.listens.names import CALLED, Names
 from crossfade.listens.staging import Stage
 
 BATCH_ROWS = 100_000  # judged at once: enough that the cost per batch vanishes, some 20 MiB
@@ -37,8 +38,7 @@ STAGED = {
         "user_id",
     ),
     "counts": (pa.schema([*_PLACE, *(field.with_nullable(True) for field in schemas.COUNTS)]), "user_id"),
-    # How many rows call an artist so: the name that most of them use is kept.
-    "artists": (schemas.ARTISTS.append(pa.field("rows", pa.int64())), "artist_id"),
+    "artists": (CALLED, "artist_id"),
     "tracks": (schemas.TRACKS, "track_id"),
     "tags": (schemas.TAGS, "artist_id"),
     "texts": (schemas.TEXTS, "artist_id"),
@@ -65,6 +65,7 @@ class ImportSink:
         self._judge = Judge(settings, now)
         self._stages: dict[str, Stage] = {}
         self._directory = directory
+        self._names = Names(self.stage("artists"), self.stage("tracks"))
         self._format = ""
         self._numbers: dict[str, int] = {}
         self._member: Member | None = None
@@ -223,6 +224,7 @@ class ImportSink:
         """Judge and stage what still waits; no rows may come afterwards."""
         self._judge_listens()
         self._judge_counts()
+        self._names.flush()
         for table in list(self._others):
             self._stage_others(table)
 
@@ -261,7 +263,7 @@ class ImportSink:
         self._tables, self._table_rows = [], 0
         kept, drops = self._judge.listens(batch)
         self._book(batch, drops)
-        self._stage_names(kept)
+        self._names.take(kept)
         schema, _ = STAGED["listens"]
         self.stage("listens").append(pa.table([_as(kept[f.name], f, len(kept)) for f in schema], schema=schema))
 
@@ -283,26 +285,6 @@ class ImportSink:
                 self.ledger.files[file].drop(reason, int(number))
             for row in rows[: self.settings.samples]:
                 self._sample(self.ledger.files[files[row]].name, int(lines[row]), reason, why)
-
-    def _stage_names(self, kept: pa.Table) -> None:
-        """Remember what the artists and tracks of a batch are called, each pair once a batch."""
-        artists, names = (kept[name].combine_chunks().dictionary_encode() for name in ("artist_id", "artist_name"))
-        said = np.flatnonzero(names.is_valid().to_numpy(zero_copy_only=False))
-        artist, name = (column.indices.fill_null(0).to_numpy()[said].astype(np.int64) for column in (artists, names))
-        pairs, rows = np.unique(artist * max(len(names.dictionary), 1) + name, return_counts=True)
-        if len(pairs):
-            artist, name = np.divmod(pairs, len(names.dictionary))
-            schema, _ = STAGED["artists"]
-            called = [artists.dictionary.take(pa.array(artist)), names.dictionary.take(pa.array(name)), pa.array(rows)]
-            self.stage("artists").append(pa.table(called, schema=schema))
-        codes = kept["track_id"].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
-        titled = kept["title"].is_valid().to_numpy()
-        distinct, where = np.unique(np.where(titled, codes, -1), return_index=True)
-        first = np.sort(where[distinct >= 0])
-        if len(first):
-            rows = kept.take(first)
-            schema, _ = STAGED["tracks"]
-            self.stage("tracks").append(pa.table([_as(rows[f.name], f, len(rows)) for f in schema], schema=schema))
 
     def _take(self, table: str, row: tuple[Any, ...]) -> None:
         rows = self._others.setdefault(table, [])
