@@ -17,8 +17,10 @@ def queries(tmp_path):
 
 
 def test_a_view_reads_every_file_and_says_which(queries, tmp_path):
-    paths = [tmp_path / "a=1 [x]*?'.parquet", tmp_path / "b.parquet"]
-    for path in paths:
+    # A directory like a partition's must not overrule the column, nor a pattern take in the file beside it.
+    (tmp_path / "name=overruled").mkdir()
+    paths = [tmp_path / "name=overruled" / "a [x]*'.parquet", tmp_path / "b*.parquet"]
+    for path in [*paths, tmp_path / "beside.parquet"]:
         pq.write_table(pa.table([["id"], [path.name]], schema=ARTISTS), path)
     queries.view("artists", paths, ARTISTS)
     found = queries.rows("SELECT name, filename FROM artists ORDER BY name")
