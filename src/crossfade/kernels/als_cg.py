@@ -13,9 +13,10 @@ filtering", RecSys 2011.
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_passes import EIGHT, combine, project_eight
+from crossfade.kernels.als_passes import EIGHT, Offsets, combine, project_eight
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -38,11 +39,11 @@ CONVERGED = np.float32(1e-20)
 GROUP = 32
 """Entries that are projected before they are combined: their vectors are still in the first-level cache."""
 
-NEAR = 1 << 18
-"""Bytes of coming vectors to have asked for: a good part of a second-level cache, but not all of it."""
+NEAR = 1 << 16
+"""Bytes of the vectors that have been asked for and not come to use yet: little beside a second-level cache."""
 
-LOOK_AHEAD = 2 * EIGHT
-"""Entries ahead in a row that is too long for the cache."""
+LOOK_AHEAD = 4 * EIGHT
+"""Entries ahead that a row asks for itself if it is longer than that."""
 
 
 @jit
@@ -53,14 +54,18 @@ def solve_by_gradients(
     steps: int,
     tolerance: np.float32,
     solved: Floats,
+    blocks: tuple[int, ...],
 ) -> None:
     """Move the rows ``first`` to ``last`` of ``solved`` by up to ``steps`` steps towards their solutions.
 
     tolerance  a row is left once its residual is this many times its first one, squared lengths; 0 for never
     solved     (rows, width) starting points, overwritten; a row without entries becomes zero
+    blocks     as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
+               rids short loops of their ends; none compiles for any width
     """
     indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
-    alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
+    alpha, counted = equations.alpha, equations.counted
+    width = WIDTH * len(blocks) if len(blocks) else solved.shape[1]
     longest = 0
     for row in range(first, last):
         longest = max(longest, indptr[row + 1] - indptr[row])
@@ -79,15 +84,8 @@ def solve_by_gradients(
         if entries == 0:
             x[:] = 0.0
             continue
-        for j in range(entries):
-            weight = weights[start + j]
-            played = weight > 0
-            confidence[j] = alpha * weight + np.float32(1.0) if played else np.float32(0.0)
-            surplus[j] = alpha * weight + counted if played else np.float32(0.0)
-            offsets[j] = np.int64(indices[start + j]) * width
-        for j in range(entries, entries + GROUP):
-            confidence[j] = surplus[j] = 0.0
-            offsets[j] = offsets[entries - 1]
+        stop = start + entries
+        _unpack(weights[start:stop], indices[start:stop], alpha, counted, width, confidence, surplus, offsets)
         rounded = -(-entries // EIGHT) * EIGHT
         coming, enough = start + ahead, CONVERGED
         for step in range(-1, steps):
@@ -105,10 +103,10 @@ def solve_by_gradients(
                 for j in range(0, count, EIGHT):
                     if entries > ahead:
                         for m in range(begin + j + LOOK_AHEAD, min(begin + j + LOOK_AHEAD + EIGHT, entries)):
-                            _ask(flat, offsets[m], width)
+                            _ask(flat, int(offsets[m]), width)
                     else:
                         for m in range(coming, min(coming + pace, end)):
-                            _ask(flat, np.int64(indices[m]) * width, width)
+                            _ask(flat, int(indices[m]) * width, width)
                         coming += pace
                     project_eight(flat, offsets, begin + j, along, 0, width, multiples, j)
                 for j in range(0, count, WIDTH):
@@ -121,29 +119,63 @@ def solve_by_gradients(
                 if step + 1 < steps:
                     combine(flat, offsets, begin, count, multiples, 0, width, product, 0)
             if step < 0:
-                for k in range(0, width, WIDTH):
-                    downhill = multiply(load(product, k), spread(np.float32(-1.0)))
-                    store(residual, k, downhill)
-                    store(direction, k, downhill)
+                _turn_downhill(product, residual, direction, width)
                 length = total(_inner(residual, residual, width))
                 enough = max(CONVERGED, length * tolerance)
                 if length < enough:
                     break
                 continue
-            stride = length / total(curvature)
-            for k in range(0, width, WIDTH):
-                store(x, k, multiply_add(load(direction, k), spread(stride), load(x, k)))
-            if step + 1 == steps:
-                break
-            for k in range(0, width, WIDTH):
-                store(residual, k, multiply_add(load(product, k), spread(-stride), load(residual, k)))
-            shorter = total(_inner(residual, residual, width))
+            shorter = _move(x, direction, product, residual, length, length / total(curvature), width)
             if shorter < enough:
                 break
-            for k in range(0, width, WIDTH):
-                turned = multiply_add(load(direction, k), spread(shorter / length), load(residual, k))
-                store(direction, k, turned)
             length = shorter
+
+
+@jit(inline=True)
+def _unpack(
+    weights: Floats,
+    indices: npt.NDArray[np.int32],
+    alpha: np.float32,
+    counted: np.float32,
+    width: int,
+    confidence: Floats,
+    surplus: Floats,
+    offsets: Offsets,
+) -> None:
+    """Lay out what a row's entries count for and where their vectors are, and a group that counts for nothing."""
+    entries = len(weights)
+    for j in range(entries):
+        weight = weights[j]
+        played = weight > 0
+        confidence[j] = alpha * weight + np.float32(1.0) if played else np.float32(0.0)
+        surplus[j] = alpha * weight + counted if played else np.float32(0.0)
+    for j in range(entries):
+        offsets[j] = np.int64(indices[j]) * width
+    for j in range(entries, entries + GROUP):
+        confidence[j] = surplus[j] = 0.0
+        offsets[j] = offsets[entries - 1]
+
+
+@jit(inline=True)
+def _turn_downhill(gradient: Floats, residual: Floats, direction: Floats, width: int) -> None:
+    for k in range(0, width, WIDTH):
+        downhill = multiply(load(gradient, k), spread(np.float32(-1.0)))
+        store(residual, k, downhill)
+        store(direction, k, downhill)
+
+
+@jit(inline=True)
+def _move(
+    x: Floats, direction: Floats, product: Floats, residual: Floats, length: np.float32, stride: np.float32, width: int
+) -> np.float32:
+    """Take a step and turn the direction for the next; gives back the residual's new squared length."""
+    for k in range(0, width, WIDTH):
+        store(x, k, multiply_add(load(direction, k), spread(stride), load(x, k)))
+        store(residual, k, multiply_add(load(product, k), spread(-stride), load(residual, k)))
+    shorter = total(_inner(residual, residual, width))
+    for k in range(0, width, WIDTH):
+        store(direction, k, multiply_add(load(direction, k), spread(shorter / length), load(residual, k)))
+    return shorter
 
 
 @jit(inline=True)

@@ -3,7 +3,8 @@
 Vectors lie flat in a float32 array, ``width`` numbers each (a multiple of `lanes.WIDTH`), and are named by the
 offsets of their first numbers. `project_eight` takes eight of them at a time, because then a load of the
 direction serves eight multiplications, and the eight sums that inner products end with cost little more than
-one. `combine` keeps its sums in registers over all vectors, in blocks of 32 numbers.
+one. `combine` keeps its sums in registers over all vectors, in blocks of up to four lanes; even and odd vectors have
+sums of their own, so that no multiplication waits for the one before.
 """
 
 import numpy as np
@@ -59,24 +60,35 @@ def combine(
     combined_at: int,
 ) -> None:
     """Add to ``combined`` Σ multiples[j] · (the vector at offsets[first + j]) over j < ``count``, an even number."""
-    k = 0
-    while k + 2 * WIDTH <= width:
-        left, right = load(combined, combined_at + k), load(combined, combined_at + k + WIDTH)
-        other_left = other_right = zero()
+    for k in range(0, width, 4 * WIDTH):
+        start = combined_at + k
+        second, third, fourth = k + WIDTH < width, k + 2 * WIDTH < width, k + 3 * WIDTH < width
+        even_a = load(combined, start)
+        even_b = even_c = even_d = odd_a = odd_b = odd_c = odd_d = zero()
+        if second:
+            even_b = load(combined, start + WIDTH)
+        if third:
+            even_c = load(combined, start + 2 * WIDTH)
+        if fourth:
+            even_d = load(combined, start + 3 * WIDTH)
         for j in range(0, count, 2):
             even, odd = offsets[first + j] + k, offsets[first + j + 1] + k
             of_even, of_odd = spread_from(multiples, multiples_at + j), spread_from(multiples, multiples_at + j + 1)
-            left = multiply_add(load(vectors, even), of_even, left)
-            right = multiply_add(load(vectors, even + WIDTH), of_even, right)
-            other_left = multiply_add(load(vectors, odd), of_odd, other_left)
-            other_right = multiply_add(load(vectors, odd + WIDTH), of_odd, other_right)
-        store(combined, combined_at + k, add(left, other_left))
-        store(combined, combined_at + k + WIDTH, add(right, other_right))
-        k += 2 * WIDTH
-    if k < width:
-        left, other_left = load(combined, combined_at + k), zero()
-        for j in range(0, count, 2):
-            even, odd = offsets[first + j] + k, offsets[first + j + 1] + k
-            left = multiply_add(load(vectors, even), spread_from(multiples, multiples_at + j), left)
-            other_left = multiply_add(load(vectors, odd), spread_from(multiples, multiples_at + j + 1), other_left)
-        store(combined, combined_at + k, add(left, other_left))
+            even_a = multiply_add(load(vectors, even), of_even, even_a)
+            odd_a = multiply_add(load(vectors, odd), of_odd, odd_a)
+            if second:
+                even_b = multiply_add(load(vectors, even + WIDTH), of_even, even_b)
+                odd_b = multiply_add(load(vectors, odd + WIDTH), of_odd, odd_b)
+            if third:
+                even_c = multiply_add(load(vectors, even + 2 * WIDTH), of_even, even_c)
+                odd_c = multiply_add(load(vectors, odd + 2 * WIDTH), of_odd, odd_c)
+            if fourth:
+                even_d = multiply_add(load(vectors, even + 3 * WIDTH), of_even, even_d)
+                odd_d = multiply_add(load(vectors, odd + 3 * WIDTH), of_odd, odd_d)
+        store(combined, start, add(even_a, odd_a))
+        if second:
+            store(combined, start + WIDTH, add(even_b, odd_b))
+        if third:
+            store(combined, start + 2 * WIDTH, add(even_c, odd_c))
+        if fourth:
+            store(combined, start + 3 * WIDTH, add(even_d, odd_d))
