@@ -1,0 +1,180 @@
+"""Metrics held against lists worked out by hand, against an oracle and against chance."""
+
+import numpy as np
+import pytest
+
+from crossfade.core.errors import InputError
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.spaces import VectorSpace
+from crossfade.evaluate.popularity import popularity_space
+from crossfade.evaluate.recommendation import Hidden, compute, coverage, evaluate_space, gini, novelty
+from crossfade.evaluate.splits import random_holdout
+
+
+def played(pairs, **counts):
+    users, items = zip(*pairs, strict=True)
+    return Interactions.from_counts(users, items, [counts.get(user + item, 1) for user, item in pairs])
+
+
+def space_of(scores, users, items, metric="dot"):
+    """A space in which user u scores item i with scores[u, i]."""
+    return VectorSpace(
+        model="given",
+        kind="artist",
+        metric=metric,
+        item_ids=Ids.of(items),
+        item_vectors=np.ascontiguousarray(np.asarray(scores, dtype=np.float32).T),
+        user_ids=Ids.of(users),
+        user_vectors=np.eye(len(users), dtype=np.float32),
+    )
+
+
+@pytest.fixture
+def hidden():
+    """User 0 hid items 1, 3 and one that no space knows; user 1 hid item 0."""
+    return Hidden(
+        users=np.array([0, 1], np.int32),
+        asked=(np.array([0, 3, 4]), np.array([1, 3, MISSING, 0], np.int32), np.ones(4, np.float32)),
+        excluded=(np.zeros(3, np.int64), np.zeros(0, np.int32)),
+        skipped=0,
+    )
+
+
+def test_metrics_by_hand(hidden):
+    ranked = np.array([[3, 2, 1], [2, 0, MISSING]], np.int32)
+    recall, capped, ndcg, precision = compute(ranked, hidden, 3)
+    assert recall == pytest.approx([2 / 3, 1])
+    assert capped == pytest.approx([2 / 3, 1])
+    # User 0: hits at ranks 1 and 3 of three possible; user 1: at rank 2 of one.
+    assert ndcg == pytest.approx([(1 + 1 / 2) / (1 + 1 / np.log2(3) + 1 / 2), 1 / np.log2(3)])
+    assert precision == pytest.approx([(1 + 2 / 3) / 3, 1 / 2])
+
+
+def test_a_short_list_is_not_held_against_a_user_who_hid_more(hidden):
+    recall, capped, ndcg, precision = compute(np.array([[1], [0]], np.int32), hidden, 1)
+    assert recall == pytest.approx([1 / 3, 1])
+    assert capped == pytest.approx([1, 1])
+    assert ndcg == pytest.approx([1, 1])
+    assert precision == pytest.approx([1, 1])
+
+
+def test_whole_lists_by_hand():
+    lists = np.array([[0, 1], [0, MISSING]], np.int32)
+    assert coverage(lists, 4) == 0.5
+    # Places 0, 0, 1, 2: Σ (2i - n - 1) x_i / (n Σ x) = (1 · 1 + 3 · 2) / (4 · 3).
+    assert gini(lists, 4) == pytest.approx(7 / 12)
+    assert gini(np.array([[0], [1], [2]], np.int32), 3) == pytest.approx(0)
+    # Two entries of an item that a quarter plays, one of an item that nobody of eight plays.
+    assert novelty(lists, np.array([2, 0]), 8) == pytest.approx((2 + 2 + 3) / 3)
+
+
+def test_the_percentile_rank_by_hand():
+    train = played([("u", "a"), ("v", "b")])
+    test = played([("u", "c"), ("u", "d"), ("v", "e")], uc=3)
+    items = "abcde"
+    # u's candidates are b to e: c is first, d shares places 2 and 3 with e; v's are a and c to e, all equal.
+    space = space_of([[9, 1, 8, 5, 5], [2, 9, 2, 2, 2]], "uv", items)
+    report = evaluate_space(space, train, test, 2)
+    assert report.per_user["percentile_rank"] == pytest.approx([(3 * 0 + 1 * 0.5) / 4, 0.5])
+
+
+def test_a_space_that_knows_the_answer_is_perfect(rng):
+    scores = rng.random((20, 30))
+    users, items = [f"u{row:02d}" for row in range(20)], [f"i{row:02d}" for row in range(30)]
+    best = np.argsort(-scores, axis=1)
+    train = played([(users[u], items[i]) for u in range(20) for i in best[u, :3]])
+    test = played([(users[u], items[i]) for u in range(20) for i in best[u, 3:8]])
+    report = evaluate_space(space_of(scores, users, items), train, test, 5)
+    assert {report.estimates[f"{name}@5"].value for name in ("recall", "capped_recall", "ndcg", "map")} == {1.0}
+    # Ranks 0 to 4 of 27 candidates.
+    assert report.estimates["percentile_rank"].value == pytest.approx(2 / 26)
+
+
+def test_chance_finds_k_of_all_items(rng):
+    users, items = [f"u{row:03d}" for row in range(400)], [f"i{row:03d}" for row in range(200)]
+    pairs = [(user, items[item]) for user in users for item in rng.choice(200, 12, replace=False)]
+    split = random_holdout(played(pairs), 0.5, rng)
+    report = evaluate_space(space_of(rng.random((400, 200)), users, items), split.train, split.test, 20)
+    # 20 of 194 candidates; 2,400 test pairs make a standard error of 0.006.
+    assert report.estimates["recall@20"].value == pytest.approx(20 / 194, abs=0.02)
+    assert report.estimates["percentile_rank"].value == pytest.approx(0.5, abs=0.02)
+
+
+def test_train_items_are_never_candidates():
+    train, test = played([("u", "a")]), played([("u", "b")])
+    report = evaluate_space(space_of([[9, 1, 5]], "u", "abc"), train, test, 2)
+    assert report.estimates["recall@2"].value == 1
+    assert report.totals["coverage@2"] == pytest.approx(2 / 3)
+
+
+def test_train_and_test_may_have_ids_of_their_own():
+    train = played([("u", "a"), ("x", "z")])
+    test = played([("u", "b"), ("u", "unheard"), ("nobody", "b")])
+    report = evaluate_space(space_of([[9, 1, 5], [1, 1, 1]], "uv", "abc"), train, test, 2)
+    assert report.users == 1
+    assert report.skipped == 1
+    assert report.estimates["recall@2"].value == 0.5
+
+
+def test_a_cosine_space_is_ranked_by_cosine():
+    train, test = played([("u", "a"), ("v", "a")]), played([("u", "b")])
+    vectors = np.array([[1, 0], [1, 0.1], [5, 5]], np.float32)
+    space = VectorSpace(
+        model="given",
+        kind="artist",
+        metric="cosine",
+        item_ids=Ids.of("abc"),
+        item_vectors=vectors,
+        user_ids=Ids.of("uv"),
+        user_vectors=np.array([[1, 0], [0, 1]], np.float32),
+    )
+    report = evaluate_space(space, train, test, 1)
+    assert report.estimates["recall@1"].value == 1
+    assert report.estimates["percentile_rank"].value == 0
+
+
+def test_the_order_of_users_does_not_matter(rng):
+    scores = rng.random((10, 15))
+    items = [f"i{row:02d}" for row in range(15)]
+    pairs = [(u, int(i)) for u in range(10) for i in rng.choice(15, 6, replace=False)]
+    values = []
+    for names in (list("abcdefghij"), list("jihgfedcba")):
+        whole = played([(names[u], items[i]) for u, i in pairs])
+        in_order = scores[np.argsort(names)]
+        train = played([(names[u], items[i]) for n, (u, i) in enumerate(pairs) if n % 2])
+        assert whole.pairs == 60
+        test = played([(names[u], items[i]) for n, (u, i) in enumerate(pairs) if not n % 2])
+        report = evaluate_space(space_of(in_order, names, items), train, test, 5)
+        values.append({name: estimate.value for name, estimate in report.estimates.items()})
+    assert values[0] == pytest.approx(values[1])
+
+
+def test_what_cannot_be_evaluated_is_refused():
+    train, test = played([("u", "a")]), played([("u", "b")])
+    space = space_of([[9, 1]], "u", "ab")
+    items_only = VectorSpace(
+        model="given", kind="artist", metric="dot", item_ids=space.item_ids, item_vectors=space.item_vectors
+    )
+    with pytest.raises(InputError, match="place"):
+        evaluate_space(space, train, test, 0)
+    with pytest.raises(InputError, match="no users"):
+        evaluate_space(items_only, train, test)
+    with pytest.raises(InputError, match="nobody to ask"):
+        evaluate_space(space, train, played([("w", "b")]))
+    with pytest.raises(InputError, match="tracks"):
+        evaluate_space(space, train, Interactions.from_counts(["u"], ["b"], [1], kind="track"))
+
+
+def test_popularity_meets_its_published_values(shared_data):
+    """Recall@20 .1161 and NDCG@20 .1176 are published for this split of MovieLens-1M."""
+
+    def read(name):
+        lines = (line.split() for line in (shared_data / "movielens1m-m1" / name).read_text().splitlines())
+        return played([(user, item) for user, *items in lines for item in items])
+
+    train, test = read("train.txt"), read("test.txt")
+    report = evaluate_space(popularity_space(train), train, test, 20)
+    assert round(report.estimates["recall@20"].value, 4) == 0.1161
+    assert round(report.estimates["ndcg@20"].value, 4) == 0.1176
+    assert report.users == 6022

@@ -1,0 +1,134 @@
+"""Related Artists, Radio and Popular: evidence, spellings, versions and caps."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from crossfade.core.catalogue import Artists, Catalogue
+from crossfade.core.ids import Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.spaces import VectorSpace
+from crossfade.core.tables import EVERYONE
+from crossfade.surfaces.contract import SurfaceInputs
+from crossfade.surfaces.popular import Popular, PopularSettings
+from crossfade.surfaces.radio import Radio, RadioSettings
+from crossfade.surfaces.related import Related, RelatedSettings
+
+
+def library(vectors, listeners, names=None):
+    """Artists a00, a01, … with these vectors, each played by as many users as it has listeners."""
+    ids = [f"a{row:02d}" for row in range(len(listeners))]
+    pairs = [(f"u{user:03d}", artist) for artist, count in zip(ids, listeners, strict=True) for user in range(count)]
+    played = Interactions.from_counts(*zip(*pairs, strict=True), [5] * len(pairs))
+    return SurfaceInputs(
+        catalogue=Catalogue(
+            artists=Artists(
+                ids=played.item_ids, names=names or ids, listeners=played.listeners(), plays=played.item_plays()
+            ),
+            tracks=None,
+        ),
+        artist_interactions=played,
+        artist_space=VectorSpace(
+            model="planted",
+            kind="artist",
+            metric="dot",
+            item_ids=Ids.of(ids),
+            item_vectors=np.array(vectors, dtype=np.float32),
+        ),
+    )
+
+
+def listed(table, key):
+    return table.items[table.of_key(table.keys.row(key))].tolist()
+
+
+def test_an_artist_with_three_listeners_is_nobodys_twin():
+    """a01 points exactly where a00 does, but three listeners made it so; a02, at cosine 0.8, has a hundred."""
+    inputs = library([[1, 0], [2, 0], [0.8, 0.6]], [100, 3, 100])
+    table = Related().build(inputs, RelatedSettings())
+    assert listed(table, "a00") == [2, 1]
+    # e(100) = 100/105, e(3) = 3/8.
+    assert table.columns["score"][:2].tolist() == pytest.approx([0.8 * (100 / 105) ** 2, 100 / 105 * 3 / 8])
+    assert listed(Related().build(inputs, RelatedSettings(shrinkage=0)), "a00") == [1, 2]
+
+
+def test_related_lists_hold_the_largest_shrunk_cosines(surface_inputs):
+    inputs = surface_inputs("artists")
+    table = Related().build(inputs, RelatedSettings(size=7, shrinkage=3))
+    vectors = inputs.artist_space.item_vectors.astype(np.float64)
+    directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    evidence = inputs.catalogue.artists.listeners / (inputs.catalogue.artists.listeners + 3.0)
+    rel = directions @ directions.T * np.outer(evidence, evidence)
+    np.fill_diagonal(rel, -np.inf)
+    for row, key in enumerate(table.keys):
+        scores = np.sort(rel[inputs.catalogue.artists.ids.find(key)])[::-1][:7]
+        np.testing.assert_allclose(table.columns["score"][table.of_key(row)], scores[scores > 0], rtol=1e-5)
+
+
+def test_only_what_points_the_same_way_is_related():
+    table = Related().build(library([[1, 0], [0.9, 0.1], [-1, 0]], [9, 9, 9]), RelatedSettings())
+    assert listed(table, "a00") == [1]
+    assert "a02" not in table.keys
+
+
+def test_spellings_of_one_artist_stand_once_and_never_for_each_other():
+    names = ["Beyoncé", "beyonce", "Solange", "The Carters", "Carters feat. Somebody"]
+    vectors = [[1, 0.0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]
+    table = Related().build(library(vectors, [50, 40, 30, 20, 10], names), RelatedSettings())
+    assert listed(table, "a00") == [2, 3]
+    # From a02, a00 (cosine 0.981, 50 listeners) is nearer than its other spelling a01 (0.995, 40 listeners).
+    assert listed(table, "a02") == [0, 3]
+
+
+def test_a_list_cut_by_spellings_is_still_filled_as_far_as_can_be(rng):
+    """Thirty spellings of one artist stand before the others, more than any list was searched at first."""
+    names = ["Same"] * 30 + [f"Other {row}" for row in range(20)] + ["Key"]
+    angles = np.concatenate([np.linspace(0.01, 0.1, 30), np.linspace(0.2, 1.2, 20), [0.0]])
+    inputs = library(np.column_stack([np.cos(angles), np.sin(angles)]), [5] * 51, names)
+    table = Related().build(inputs, RelatedSettings(size=10))
+    assert listed(table, "a50") == [0, *range(30, 39)]
+
+
+def test_radio_keeps_an_artist_to_a_few_tracks(surface_inputs):
+    inputs = surface_inputs("artists and tracks")
+    table = Radio().build(inputs, RadioSettings(per_artist=2))
+    makers = inputs.catalogue.tracks.artist_rows
+    most = [np.bincount(makers[table.items[table.of_key(row)]]).max() for row in range(len(table.keys))]
+    assert max(most) == 2
+
+
+def test_radio_plays_a_song_in_one_version(surface_inputs):
+    inputs = surface_inputs("artists and tracks")
+    tracks = inputs.catalogue.tracks
+    # All tracks of an artist are versions of one song.
+    titles = [f"Song{' - Live' if row % 2 else ' (Remastered)'}" for row in range(len(tracks.ids))]
+    catalogue = dataclasses.replace(inputs.catalogue, tracks=dataclasses.replace(tracks, titles=titles))
+    table = Radio().build(dataclasses.replace(inputs, catalogue=catalogue), RadioSettings())
+    for row, key in enumerate(table.keys):
+        makers = tracks.artist_rows[table.items[table.of_key(row)]]
+        assert len(set(makers.tolist())) == len(makers)
+        assert tracks.artist_rows[tracks.ids.find(key)] not in makers
+
+
+def test_radio_has_as_many_as_there_are_to_play():
+    angles = np.linspace(0, 1.5, 40)
+    inputs = library(np.column_stack([np.cos(angles), np.sin(angles)]), [5] * 40)
+    table = Radio().build(inputs, RadioSettings())
+    assert np.diff(table.indptr).tolist() == [39] * 40
+
+
+def test_popular_ranks_by_listeners_then_plays():
+    inputs = library([[1, 0]] * 4, [2, 3, 3, 1])
+    artists = dataclasses.replace(inputs.catalogue.artists, plays=np.array([900, 10, 20, 1]))
+    inputs = dataclasses.replace(inputs, catalogue=dataclasses.replace(inputs.catalogue, artists=artists))
+    table = Popular().build(inputs, PopularSettings())
+    assert listed(table, EVERYONE) == [2, 1, 0, 3]
+    assert table.columns["score"].tolist() == pytest.approx([1, 1, 2 / 3, 1 / 3])
+
+
+def test_popular_shares_its_places_among_artists(surface_inputs):
+    inputs = surface_inputs("artists and tracks")
+    table = Popular().build(inputs, PopularSettings(per_artist=1))
+    makers = inputs.catalogue.tracks.artist_rows[table.items]
+    assert len(set(makers.tolist())) == len(makers)
