@@ -44,6 +44,8 @@ def test_listens_under_every_delimiter(delimiter, read, recognised):
 def test_names_are_tried_in_their_order_and_each_column_is_used_once():
     found = Columns()._found(["Track", "song", "artist", "user_name", "ts", "date"])
     assert found == {"title": "Track", "artist": "artist", "user": "user_name", "listened_at": "ts"}
+    # A column that the person has given to something else is not found again.
+    assert Columns({"title": "artist"})._found(["artist", "band"]) == {"title": "artist", "artist": "band"}
 
 
 def test_what_the_person_says_comes_first(read):

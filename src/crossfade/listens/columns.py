@@ -165,11 +165,9 @@ def _header(line: str, said: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _plain(column: "pa.Array") -> list[Any]:
-    """The values of a Parquet column; times as seconds since 1970, dictionaries as what they stand for."""
+    """The values of a Parquet column; times as seconds since 1970."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         since = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         return [None if value is None else value / 1e6 for value in since.to_pylist()]
