@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from crossfade.cli import crossfade
 from crossfade.cli.registry import commands
 from crossfade.core.errors import MissingExtraError
+from crossfade.core.home import Home
+from crossfade.stores.registry import open_store
 
 
 @pytest.mark.parametrize("command", [name for name, _ in commands()])
@@ -34,25 +36,14 @@ def test_related_by_name_and_by_id_are_the_same_list(asked):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_discover_gives_a_reason_for_everything_it_shows(asked):
-    listeners = [line["key"] for line in asked_for_all(asked)]
-    assert listeners
-    for answer in asked_for_all(asked):
-        for entry in answer["entries"]:
-            assert entry["reason"]["plays"] >= 1
-            assert entry["reason"]["name"]
-
-
-def asked_for_all(asked):
-    from crossfade.core.home import Home
-    from crossfade.stores.registry import open_store
-
-    home = asked("status")["home"]
-    from pathlib import Path
-
-    with open_store(Home(Path(home))).open() as reader:
+def test_discover_gives_a_reason_for_everything_it_shows(asked, demo_home):
+    with open_store(Home(demo_home)).open() as reader:
         users = reader.users(limit=5)
-    return [asked("discover", user) for user in users]
+    shown = [entry for user in users for entry in asked("discover", user)["entries"]]
+    assert shown
+    for entry in shown:
+        assert entry["reason"]["plays"] >= 1
+        assert entry["reason"]["name"]
 
 
 def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):
@@ -171,12 +162,10 @@ def test_a_second_writer_stops_with_8_and_is_told_who_is_there(call, own_home):
 
 
 def test_a_missing_extra_ends_with_10(call, monkeypatch):
-    import crossfade.serve.server
-
     def missing(*arguments, **options):
         raise MissingExtraError("`crossfade serve`", extra="serve")
 
-    monkeypatch.setattr(crossfade.serve.server, "serve", missing)
+    monkeypatch.setattr("crossfade.serve.server.serve", missing)
     refused = call("serve")
     assert refused.exit_code == 10
     assert "pip install 'crossfade[serve]'" in refused.stderr

@@ -26,13 +26,7 @@ from typing import Any, TypeVar
 
 from crossfade.core.errors import SettingsError
 
-Value = TypeVar("Value")
 SettingsClass = TypeVar("SettingsClass")
-
-
-def setting(default: Value, doc: str) -> Value:
-    """A dataclass field with a ``default`` and one line of ``doc``: meaning, unit, range."""
-    return dataclasses.field(default=default, metadata={"doc": doc})
 
 
 def documented(cls: type) -> list[tuple[str, str, object, str]]:
@@ -42,7 +36,7 @@ def documented(cls: type) -> list[tuple[str, str, object, str]]:
     """
     hints, docs = typing.get_type_hints(cls), _comments(cls)
     return [
-        (field.name, _type_name(hints[field.name]), field.default, field.metadata.get("doc", docs[field.name]))
+        (field.name, _type_name(hints[field.name]), field.default, docs[field.name])
         for field in dataclasses.fields(cls)
     ]
 

@@ -4,29 +4,28 @@ import datetime
 from dataclasses import dataclass
 
 from crossfade.core.errors import SettingsError
-from crossfade.core.settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
     """The size and the character of a simulated world; equal settings give equal bytes."""
 
-    listeners: int = setting(2_000, "people in the world, 2 to 10,000,000")
-    artists: int = setting(3_000, "artists, 10 to 5,000,000")
-    tracks_per_artist: float = setting(10.0, "tracks of the typical artist, before compilations, 2 to 50")
-    playlists: int = setting(1_500, "playlists, 0 to 5,000,000")
-    days: int = setting(180, "length of the history, in days, 7 to 3,650")
-    start: str = setting("2024-01-01", "first day of the history, UTC, as YYYY-MM-DD, from 2000 on")
-    plays_per_day: float = setting(6.0, "plays a day of the mean listener, skips counted, above 0, at most 200")
-    activity_spread: float = setting(1.2, "sigma of the logarithm of a listener's plays a day, 0 to 2.5")
-    popularity_exponent: float = setting(1.2, "s of the artists' inherent popularity, rank^-s, 0 to 2")
-    newcomers: float = setting(0.35, "share of listeners who join during the history, 0 to 1")
-    releases: float = setting(0.12, "share of albums that come out during the history, 0 to 1")
-    churn: float = setting(0.0025, "hazard of leaving, a day, at middling satisfaction, 0 to 0.5")
-    private_share: float = setting(0.015, "share of sessions that are private, 0 to 0.5")
-    duplicate_share: float = setting(0.003, "share of rows that are sent twice, 0 to 0.5")
-    seed: int = setting(2014, "of all randomness, 0 to 2**63 - 1")
-    chunk: int = setting(256, "listeners simulated at a time; bounds memory, never changes the history; 1 to 65,536")
+    listeners: int = 2_000  # people in the world, 2 to 10,000,000
+    artists: int = 3_000  # artists, 10 to 5,000,000
+    tracks_per_artist: float = 10.0  # tracks of the typical artist, before compilations, 2 to 50
+    playlists: int = 1_500  # playlists, 0 to 5,000,000
+    days: int = 180  # length of the history, in days, 7 to 3,650
+    start: str = "2024-01-01"  # first day of the history, UTC, as YYYY-MM-DD, from 2000 on
+    plays_per_day: float = 6.0  # plays a day of the mean listener, skips counted, above 0, at most 200
+    activity_spread: float = 1.2  # sigma of the logarithm of a listener's plays a day, 0 to 2.5
+    popularity_exponent: float = 1.2  # s of the artists' inherent popularity, rank^-s, 0 to 2
+    newcomers: float = 0.35  # share of listeners who join during the history, 0 to 1
+    releases: float = 0.12  # share of albums that come out during the history, 0 to 1
+    churn: float = 0.0025  # hazard of leaving, a day, at middling satisfaction, 0 to 0.5
+    private_share: float = 0.015  # share of sessions that are private, 0 to 0.5
+    duplicate_share: float = 0.003  # share of rows that are sent twice, 0 to 0.5
+    seed: int = 2014  # of all randomness, 0 to 2**63 - 1
+    chunk: int = 256  # listeners simulated at a time; bounds memory, never changes the history; 1 to 65,536
 
     def __post_init__(self) -> None:
         whole = {

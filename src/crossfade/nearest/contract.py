@@ -20,7 +20,6 @@ import numpy.typing as npt
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import setting
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 
 EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
@@ -30,12 +29,11 @@ EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
 class IndexSettings:
     """How vectors are indexed. Only `backend` matters to exact search."""
 
-    backend: Literal["auto", "exact", "graph"] = setting(
-        "auto", "exact, graph, or auto: graph in catalogues too large for exact search"
-    )
-    links: int = setting(16, "neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file")
-    build_breadth: int = setting(128, "candidates looked at for each item while building, 16 to 1024")
-    search_breadth: int = setting(128, "candidates looked at for each query, 16 to 4096; more: better recall, slower")
+    # exact, graph, or auto: graph once the catalogue is too large for exact search
+    backend: Literal["auto", "exact", "graph"] = "auto"
+    links: int = 16  # neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file
+    build_breadth: int = 128  # candidates looked at for each item while building, 16 to 1024
+    search_breadth: int = 128  # candidates looked at for each query, 16 to 4096; more: better recall, slower
 
     def __post_init__(self) -> None:
         if self.backend not in ("auto", "exact", "graph"):

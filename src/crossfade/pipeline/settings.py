@@ -61,6 +61,7 @@ _ROOMS = {
     "import": "crossfade.listens.cleaning:CleaningSettings",
     "catalog": "crossfade.catalog.identity:CatalogSettings",
     "interactions": "crossfade.listens.interactions:InteractionSettings",
+    "index": "crossfade.nearest.contract:IndexSettings",
     "serve": "crossfade.serve.settings:ServeSettings",
 }
 
