@@ -66,6 +66,12 @@ def surface_table(
     )
 
 
+@pytest.fixture(scope="session")
+def make_release_parts() -> Callable[[Path], ReleaseParts]:
+    """Makes what `small_release` makes, below any directory."""
+    return small_release
+
+
 @pytest.fixture
 def release_parts(tmp_path: Path) -> ReleaseParts:
     """What `small_release` makes, below this test's own directory."""

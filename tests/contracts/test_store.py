@@ -19,9 +19,13 @@ def store(request, tmp_path):
     return open_store(home, request.param)
 
 
-@pytest.fixture
-def reader(store, release_parts):
-    release_parts.publish(store)
+@pytest.fixture(scope="module", params=sorted(STORES))
+def reader(request, tmp_path_factory, make_release_parts):
+    """Of the release of `release_parts`, in a store that nothing else writes to."""
+    home = Home(tmp_path_factory.mktemp("store") / "home")
+    home.prepare()
+    store = open_store(home, request.param)
+    make_release_parts(home.path).publish(store)
     with store.open() as opened:
         yield opened
 

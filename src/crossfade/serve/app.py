@@ -1,0 +1,78 @@
+"""The application: routes over the active release of one home. It only reads."""
+
+import contextlib
+import html
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse
+
+from crossfade import __version__
+from crossfade.core.home import Home
+from crossfade.serve.active import ActiveRelease
+from crossfade.serve.envelope import Envelope
+from crossfade.serve.replies import add_problem_replies
+from crossfade.serve.routes import catalogue_routes, service_routes
+from crossfade.serve.settings import ServeSettings
+from crossfade.serve.surface_routes import surface_routes
+from crossfade.stores.registry import open_store
+
+_DESCRIPTION = """
+Recommendations from listening history. Every answer is read from one immutable release and names it; `ETag`
+is the release's, so a client that sends `If-None-Match` is told 304 until another release is active. Errors
+are `application/problem+json` (RFC 9457).
+"""
+
+
+def create_app(home: Home, settings: ServeSettings, *, active: ActiveRelease | None = None) -> FastAPI:
+    """The ASGI application that serves the releases of ``home``.
+
+    It holds the release open until its lifespan ends; ``active`` gives another source of the release.
+    """
+    active = active or ActiveRelease(open_store(home))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        active.close()
+
+    # The pages that FastAPI offers for its documentation load scripts from elsewhere: nothing here leaves the machine.
+    app = FastAPI(
+        title="Crossfade",
+        version=__version__,
+        description=_DESCRIPTION.strip(),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(service_routes(active, settings))
+    app.include_router(surface_routes(active, settings))
+    app.include_router(catalogue_routes(active, settings))
+    add_problem_replies(app)
+    app.add_middleware(Envelope, settings=settings)
+
+    @app.get("/", include_in_schema=False, response_class=HTMLResponse)
+    def index() -> Response:
+        """What can be asked here, for a person with a browser."""
+        return HTMLResponse(page)
+
+    page = _page(app)
+    return app
+
+
+def _page(app: FastAPI) -> str:
+    """A page that lists the routes."""
+    rows = [
+        f"<dt><code>{html.escape(path)}</code></dt><dd>{html.escape(methods['get']['summary'])}</dd>"
+        for path, methods in app.openapi()["paths"].items()
+    ]
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Crossfade</title>\n<h1>Crossfade</h1>',
+            '<p>This library answers over HTTP, as <a href="/openapi.json">openapi.json</a> describes.</p>',
+            "<dl>",
+            *rows,
+            "</dl>\n</html>\n",
+        ]
+    )

@@ -1,0 +1,97 @@
+"""What every request goes through: who may call, headers that protect, a line in the log, and a last resort.
+
+The line in the log names the route and not the path, since the ids of users are in the path:
+
+    GET /v1/users/{user_id}/discover 200 1834 bytes 2.1 ms
+"""
+
+import logging
+import time
+from urllib.parse import unquote_to_bytes
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crossfade.serve.replies import failure, problem
+from crossfade.serve.settings import ServeSettings
+
+ENCODED_SLASH = "\x00"
+"""Stands for a %2F while a path is matched, so that a slash inside an id is never taken for one between parts."""
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_log = logging.getLogger("crossfade.serve.access")
+
+
+class Envelope:
+    """Wraps an application; HEAD is answered like GET, without the body."""
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        reply = _Reply(send, without_body=scope["method"] == "HEAD")
+        inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"], "path": _path(scope)}
+        started = time.perf_counter()
+        try:
+            if self._settings.answers_to(_called(scope)):
+                await self._app(inner, receive, reply.send)
+            else:
+                await problem(421, "This server does not go by that name.")(inner, receive, reply.send)
+        except Exception as error:  # noqa: BLE001 (the last resort: nothing of it may reach the client)
+            response = failure(error)
+            if not reply.status:
+                await response(inner, receive, reply.send)
+        route = getattr(inner.get("route"), "path_format", "(no route)")
+        took = (time.perf_counter() - started) * 1000
+        _log.info("%s %s %d %d bytes %.1f ms", scope["method"], route, reply.status, reply.bytes, took)
+
+
+class _Reply:
+    """Passes a response on, with the headers that protect, and notes what the log is to say of it."""
+
+    def __init__(self, send: Send, *, without_body: bool) -> None:
+        self._send = send
+        self._without_body = without_body
+        self.status = 0
+        self.bytes = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = {name.lower() for name, _ in message["headers"]}
+            added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+            headers = [*message["headers"], *(header for header in added if header[0] not in given)]
+            message = {**message, "headers": headers}
+        elif message["type"] == "http.response.body":
+            if self._without_body:
+                message = {**message, "body": b""}
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _path(scope: Scope) -> str:
+    """The decoded path, in which a slash that was encoded is `ENCODED_SLASH`."""
+    raw = scope.get("raw_path")
+    if raw is None:
+        return str(scope["path"])
+    plain = raw.replace(b"%00", b"\xef\xbf\xbd").replace(b"%2F", b"%00").replace(b"%2f", b"%00")
+    return unquote_to_bytes(plain).decode(errors="replace")
+
+
+def _called(scope: Scope) -> str:
+    """The name that the request calls this server by, without the port."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host: str = value.decode("latin-1")
+            return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return ""

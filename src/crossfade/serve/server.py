@@ -1,0 +1,86 @@
+"""Listening: a socket, the application behind it, and a log that people can read."""
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
+from crossfade.core.home import Home
+from crossfade.serve.settings import ServeSettings
+
+_TAKEN = (errno.EADDRINUSE,)
+_BACKLOG = 128  # connections that wait while all threads are busy
+
+_log = logging.getLogger("crossfade.serve")
+
+
+def serve(home: Home, settings: ServeSettings, *, ready: Callable[[str], object] | None = None) -> None:
+    """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
+
+    Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the
+    address cannot be listened at.
+    """
+    try:
+        import uvicorn
+
+        from crossfade.serve.app import create_app
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"fastapi", "pydantic", "starlette", "uvicorn"}:
+            raise
+        raise MissingExtraError("Serving over HTTP", extra="serve") from error
+
+    _log_readably()
+    with listening(settings) as listener:
+        # uvicorn's own access log would write down who asked for what; the application logs routes instead.
+        config = uvicorn.Config(
+            create_app(home, settings), access_log=False, log_config=None, server_header=False, date_header=True
+        )
+        address = _address(listener, settings.host)
+        _log.info("Listening at %s, until interrupted.", address)
+        if not settings.is_local:
+            _log.warning("Whoever can reach %s can read this library: there is no login.", address)
+        if ready is not None:
+            ready(address)
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:
+            _log.info("Stopped.")
+
+
+def listening(settings: ServeSettings) -> socket.socket:
+    """A socket that accepts connections at the address of ``settings``; errors as for `serve`."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"{settings.host} is not an address that can be listened at: {error}") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno in _TAKEN:
+            raise BusyError(
+                f"Port {settings.port} is in use by another program. Choose another with --port."
+            ) from error
+        raise SettingsError(f"{settings.host} port {settings.port} cannot be listened at: {error.strerror}") from error
+    return listener
+
+
+def _address(listener: socket.socket, host: str) -> str:
+    port = listener.getsockname()[1]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _log_readably() -> None:
+    """A line an event on standard error, with the hour; warnings alone of what is not ours."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    for name, level in (("crossfade.serve", logging.INFO), ("uvicorn", logging.WARNING)):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)

@@ -1,0 +1,107 @@
+"""A served library, and a client that calls it without a socket."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from crossfade.core.home import Home
+from crossfade.serve.settings import ServeSettings
+from crossfade.stores.registry import open_store
+
+fastapi = pytest.importorskip("fastapi", reason="needs the extra `serve`")
+
+
+class Client:
+    """Calls an application in this process."""
+
+    def __init__(self, app, runner):
+        self._app = app
+        self._runner = runner
+
+    def request(self, method, url, **options):
+        async def call():
+            transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+                return await client.request(method, url, **options)
+
+        return self._runner.run(call())
+
+    def get(self, url, **options):
+        return self.request("GET", url, **options)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A library that is served: it looks at every request which release is active, so that tests need not wait."""
+
+    home: Home
+    store: Any
+    active: Any
+    app: Any
+
+
+@contextlib.contextmanager
+def serving(directory):
+    from crossfade.serve.active import ActiveRelease
+    from crossfade.serve.app import create_app
+
+    home = Home(directory / "home")
+    home.prepare()
+    store = open_store(home)
+    active = ActiveRelease(store, check_seconds=0)
+    yield Served(home, store, active, create_app(home, ServeSettings(), active=active))
+    active.close()
+
+
+@pytest.fixture(scope="session")
+def client_of():
+    """Makes a client of any application."""
+    with asyncio.Runner() as runner:
+        yield lambda app: Client(app, runner)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, make_release_parts):
+    """A library with the release of `release_parts`; tests may only read it."""
+    directory = tmp_path_factory.mktemp("served")
+    with serving(directory) as library:
+        make_release_parts(directory).publish(library.store)
+        yield library
+
+
+@pytest.fixture
+def client(served, client_of):
+    """A client of `served`."""
+    return client_of(served.app)
+
+
+@pytest.fixture
+def unpublished(tmp_path):
+    """A library of this test's own, without a release."""
+    with serving(tmp_path) as library:
+        yield library
+
+
+@pytest.fixture
+def home(unpublished):
+    return unpublished.home
+
+
+@pytest.fixture
+def store(unpublished):
+    return unpublished.store
+
+
+@pytest.fixture
+def active(unpublished):
+    return unpublished.active
+
+
+@pytest.fixture
+def empty(unpublished, client_of):
+    """A client of `unpublished`."""
+    return client_of(unpublished.app)

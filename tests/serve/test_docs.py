@@ -1,0 +1,33 @@
+"""A route, a status or a setting that the guide does not show fails here."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from crossfade.serve.settings import ServeSettings
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+
+
+def test_every_route_is_documented_and_no_other(served):
+    routes = set(served.app.openapi()["paths"])
+    assert {route for route in routes if f"| `{route}` |" not in GUIDE} == set()
+    assert {route for route in re.findall(r"^\| `(/[^`]*)` \|", GUIDE, re.MULTILINE) if route not in routes} == set()
+
+
+def test_every_parameter_is_documented(served):
+    for methods in served.app.openapi()["paths"].values():
+        for parameter in methods["get"].get("parameters", []):
+            assert parameter["in"] == "path" or f"`{parameter['name']}`" in GUIDE, parameter["name"]
+
+
+def test_every_status_is_documented(served):
+    for methods in served.app.openapi()["paths"].values():
+        for status in methods["get"]["responses"]:
+            assert status == "200" or f"| {status} |" in GUIDE
+
+
+def test_the_settings_that_it_names_exist():
+    named = set(re.findall(r"`serve\.(\w+)`", GUIDE))
+    assert named
+    assert named <= {field.name for field in fields(ServeSettings)}

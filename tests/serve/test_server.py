@@ -1,0 +1,114 @@
+"""Listening at a real socket."""
+
+import builtins
+import contextlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
+from crossfade.serve.server import listening, serve
+from crossfade.serve.settings import ServeSettings
+
+SERVER = """
+import sys
+from pathlib import Path
+from crossfade.core.home import Home
+from crossfade.serve.server import serve
+from crossfade.serve.settings import ServeSettings
+serve(Home(Path(sys.argv[1])), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.fixture
+def server(home):
+    """A server of its own process: its address, and the process."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SERVER, home.path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        address = process.stdout.readline().strip()
+        try:
+            yield address, process
+        finally:
+            process.kill()
+
+
+def until(seconds, condition):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+
+
+def test_a_server_serves_new_releases_without_a_restart(server, release_parts, store):
+    address, process = server
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+    with httpx.Client(base_url=address) as client:
+        assert client.get("/health").json() == {"status": "ok"}
+        assert client.get("/ready").status_code == 503
+        first = release_parts.publish(store, day="1")
+        until(10, lambda: client.get("/ready").status_code == 200)
+        answer = client.get("/v1/users/hetrec:2/discover")
+        assert answer.json()["release"] == first
+        assert "server" not in answer.headers
+        head = client.head("/v1/users/hetrec:2/discover")
+        assert head.headers["content-length"] == str(len(answer.content))
+        assert client.get("/v1/artists/AC%2FDC").json()["name"] == "AC/DC"
+        second = release_parts.publish(store, day="2")
+        until(10, lambda: client.get("/v1/release").json()["release"] == second)
+        store.roll_back()
+        until(10, lambda: client.get("/v1/release").json()["release"] == first)
+    process.send_signal(signal.SIGINT)
+    log = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert f"Listening at {address}" in log
+    assert "GET /v1/users/{user_id}/discover 200" in log
+    assert "hetrec:2" not in log
+    assert "Traceback" not in log
+
+
+def test_a_taken_port_is_named(home):
+    with listening(ServeSettings(port=0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BusyError, match=f"Port {port} is in use"):
+            serve(home, ServeSettings(port=port))
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])
+def test_an_address_that_is_not_ours_is_named(host):
+    # 192.0.2.0/24 is kept for documentation (RFC 5737); no machine has it.
+    with pytest.raises(SettingsError, match="listened at"):
+        listening(ServeSettings(host=host, port=0))
+
+
+def test_six_is_spoken_too(home):
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        with listening(ServeSettings(host="::1", port=0)) as listener:
+            assert listener.family == socket.AF_INET6
+        return
+    pytest.skip("needs IPv6 on this machine")
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_without_the_extra_it_says_what_to_install(home, monkeypatch, missing):
+    for name in [name for name in sys.modules if name.startswith(("crossfade.serve.app", missing))]:
+        monkeypatch.delitem(sys.modules, name)
+    real = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name.partition(".")[0] == missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[serve\]'"):
+        serve(home, ServeSettings(port=0))
