@@ -355,6 +355,16 @@ def test_tables_of_rows_and_single_rows_are_cleaned_alike(importing, tmp_path: P
     assert one.ledger == many.ledger
 
 
+def test_a_private_row_is_counted_and_forgotten(importing) -> None:
+    found = importing()
+    listen(found, 1, artist="Ex", private=True)
+    listen(found, 2, artist="Why", private=False)
+    tables = found.finish()
+    assert [row["artist_id"] for row in tables["listens"]] == ["name:why"]
+    assert [row["name"] for row in tables["artists"]] == ["Why"]
+    assert (found.ledger.read, found.ledger.dropped, found.ledger.samples) == (2, {"private": 1}, {})
+
+
 def test_private_rows_of_a_table_are_forgotten(importing) -> None:
     found = importing()
     table = pa.table(
