@@ -1,0 +1,74 @@
+"""How kernels are compiled and kept."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import crossfade.kernels.compile
+
+SOURCE = """
+from crossfade.kernels.compile import jit
+
+@jit
+def double(x):
+    return 2 * x
+
+@jit(fastmath=True)
+def quadruple(x):
+    return double(double(x))
+
+print(quadruple(3), sum(quadruple.stats.cache_hits.values()) if hasattr(quadruple, "stats") else -1)
+"""
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A copy of the package's kernels with one more, so that its cache can be watched; gives back a way to run it."""
+    package = tmp_path / "site" / "crossfade"
+    (package / "kernels").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "kernels" / "__init__.py").touch()
+    shutil.copy(Path(crossfade.kernels.compile.__file__), package / "kernels" / "compile.py")
+    (package / "kernels" / "made.py").write_text(SOURCE)
+
+    def run(**environment):
+        told = subprocess.run(
+            [sys.executable, "-m", "crossfade.kernels.made"],
+            env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return told.stdout.split()
+
+    run.package = package / "kernels"
+    return run
+
+
+def test_machine_code_is_kept_until_any_kernel_changes(installed):
+    assert installed() == ["12", "0"]
+    assert installed() == ["12", "1"]
+    # Another module's kernel could be inside this one's code.
+    (installed.package / "other.py").write_text("changed = True\n")
+    assert installed() == ["12", "0"]
+    assert installed() == ["12", "1"]
+
+
+def test_a_read_only_installation_keeps_it_for_the_user_instead(installed, tmp_path):
+    # A file in the place of the directory stops even a superuser from writing.
+    (installed.package / "__pycache__").touch()
+    elsewhere = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "kept")}
+    assert installed(**elsewhere) == ["12", "0"]
+    assert installed(**elsewhere) == ["12", "1"]
+
+
+def test_kernels_work_where_nothing_can_be_written(installed):
+    (installed.package / "__pycache__").touch()
+    nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/nowhere"}
+    assert installed(**nowhere) == ["12", "0"]
+    assert installed(**nowhere) == ["12", "0"]
