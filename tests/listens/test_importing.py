@@ -127,11 +127,14 @@ def test_the_same_file_twice_is_known_before_it_is_read(
 
 
 def test_files_that_overlap_count_once(home: Home, tmp_path: Path) -> None:
-    write(tmp_path / "a.json", *minutes(0, 20))
-    write(tmp_path / "b.json", *minutes(10, 30))
-    first, second = import_paths(home, [tmp_path / "a.json", tmp_path / "b.json"], now=NOW)
-    assert (first.accepted, second.accepted, second.dropped) == (20, 10, {"duplicate": 10})
-    assert len(heard(home)) == len(set(heard(home))) == 30
+    spans = {"a": (10, 20), "b": (15, 30), "c": (0, 40)}
+    paths = [write(tmp_path / f"{name}.json", *minutes(*span)) for name, span in spans.items()]
+    first, second, third = import_paths(home, paths, now=NOW)
+    assert (first.accepted, first.dropped) == (10, {})
+    assert (second.accepted, second.dropped) == (10, {"duplicate": 5})
+    # What is new stands before and after what is not.
+    assert (third.accepted, third.dropped) == (20, {"duplicate": 20})
+    assert len(heard(home)) == len(set(heard(home))) == 40
     assert second.samples["duplicate"][0].line == 1
 
 
