@@ -280,6 +280,12 @@ def test_settings_that_cannot_be_solved_are_refused(wrong):
         ALSSettings(**wrong)
 
 
+def test_a_space_names_every_setting_that_its_newcomers_need(interactions):
+    settings = ALS(factors=8, iterations=1, objective="ials").fit(interactions).settings
+    assert (settings["regularization"], settings["alpha"]) == (0.003, 0.0)
+    assert set(settings) == {field.name for field in dataclasses.fields(ALSSettings)}
+
+
 def test_the_model_is_made_from_settings_or_keywords():
     assert ALS(factors=20).settings == ALS.of(ALSSettings(factors=20)).settings
     with pytest.raises(SettingsError, match="no such setting"):

@@ -15,7 +15,7 @@ RecSys 2022.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -242,7 +242,7 @@ class ALS:
             item_vectors=_narrowed(item_vectors, settings.factors),
             user_ids=interactions.user_ids,
             user_vectors=_narrowed(user_vectors, settings.factors),
-            settings=as_table(settings),
+            settings=as_table(problem.resolved()),
             history=tuple(history),
         )
 
@@ -257,6 +257,10 @@ class _Problem:
         self.regularization = settings.regularization or (0.1 if hkv else 0.003)
         alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 0.0)
         self.strengths = {"alpha": alpha, "counted": 0.0 if hkv else 1.0}
+
+    def resolved(self) -> ALSSettings:
+        """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
+        return replace(self.settings, regularization=self.regularization, alpha=self.strengths["alpha"])
 
     def scaled(self, weights: Floats) -> Floats:
         """The weights that confidence is linear in."""
