@@ -192,6 +192,17 @@ def test_an_artist_is_called_what_most_rows_call_it(importing) -> None:
     assert found.finish()["artists"] == [{"artist_id": "a", "name": "Low"}]
 
 
+@pytest.mark.parametrize("batch", [1, 100])
+def test_a_track_is_known_by_the_rows_that_tell_most_of_it(importing, monkeypatch: pytest.MonkeyPatch, batch) -> None:
+    monkeypatch.setattr("crossfade.listens.sink.BATCH_ROWS", batch)
+    found = importing()
+    told = [{}, {"album": "Late", "track_ms": 200_000}, {"album": "Other"}]
+    for line, more in enumerate(told):
+        listen(found, line, track_id="t", listened_at=1_600_000_000.0 + line, **more)
+    (track,) = found.finish()["tracks"]
+    assert (track["title"], track["album"], track["track_ms"]) == ("Monkey", "Late", 200_000)
+
+
 def test_the_same_user_time_and_track_is_one_listen(importing) -> None:
     found = importing()
     listen(found, 1, ms_played=40_000)

@@ -234,3 +234,10 @@ def test_other_parquet_is_not_a_spark_dump(recognised) -> None:
     assert recognised("listenbrainz-spark", "0.parquet", parquet()) == 1
     assert recognised("listenbrainz-spark", "0.parquet", parquet(artist_credit_mbids=None, user_id=None)) < 0.5
     assert recognised("listenbrainz-spark", "0.csv", b"listened_at,user_id,artist_name") == 0
+
+
+def test_blank_lines_move_no_numbers(read) -> None:
+    good = json.dumps(row()).encode()
+    found = read("listenbrainz", {"1.listens": good + b"\n\n" + good + b"\n"})
+    assert [listen["line"] for listen in found.listened] == [1, 3]
+    assert found.reasons == []
