@@ -138,3 +138,15 @@ def test_removing_a_link_leaves_what_it_leads_to(tmp_path):
     remove(tmp_path / "never-there")
     assert names(tmp_path) == ["kept"]
     assert names(kept) == ["x"]
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_the_old_one_goes_only_when_the_new_one_is_on_the_disk(tmp_path, monkeypatch, exchange):
+    if not exchange:
+        monkeypatch.setattr(replacing, "_renameat2", lambda: None)
+    place = directory_with(tmp_path / "x", "old")
+    seen = []
+    monkeypatch.setattr(replacing, "flush_directory", lambda path: seen.append((path, len(names(path)))))
+    move_into_place(directory_with(draft_beside(place), "new"), place)
+    # At the time of the flush both were there: the new one in its place, the old one aside.
+    assert seen == [(tmp_path, 2)]

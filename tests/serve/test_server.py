@@ -71,6 +71,8 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, s
     log = process.communicate(timeout=20)[1]
     assert process.returncode == 0
     assert f"Listening at {address}" in log
+    assert "WARNING There is no release to serve yet." in log
+    assert f"Serving release {first}." in log
     assert "GET /v1/users/{user_id}/discover 200" in log
     assert "hetrec:2" not in log
     assert "Traceback" not in log

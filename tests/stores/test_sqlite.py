@@ -1,6 +1,7 @@
 """The store of releases in SQLite: what the contract does not say."""
 
 import dataclasses
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -117,8 +118,10 @@ def test_the_file_is_what_other_programs_take_it_for(store, releases, release_pa
     with sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         keys = [key for (key,) in database.execute('SELECT key FROM "surface:related" ORDER BY rowid')]
+        pieces = [gram for (gram,) in database.execute("SELECT gram FROM artist_grams ORDER BY rowid")]
     database.close()
     assert keys == sorted(keys)
+    assert pieces == sorted(pieces)
     assert {entry.name for entry in (releases / version).iterdir()} == {FILE, "manifest.json", "spaces"}
 
 
@@ -348,6 +351,37 @@ def test_readers_see_one_whole_release_while_others_are_published(store, release
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_release_that_is_pruned_while_it_is_opened_is_not_served(store, release_parts, monkeypatch):
+    """Between the opening of its manifest and the lock on it, a release can go."""
+    first, _ = (release_parts.publish(store, day=day) for day in "12")
+    flock = fcntl.flock
+
+    def late(descriptor, how):
+        if how == fcntl.LOCK_SH:
+            monkeypatch.setattr(fcntl, "flock", flock)
+            assert store.prune(1) == [first]
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(ArtifactError, match="was removed while it was being opened"):
+        store.open(first)
+
+
+def test_the_release_that_took_its_place_is_opened_instead(store, release_parts, monkeypatch):
+    first = release_parts.publish(store, day="1")
+    current = store.current
+
+    def outdated():
+        monkeypatch.setattr(store, "current", current)
+        release_parts.publish(store, day="2")
+        store.prune(1)
+        return first
+
+    monkeypatch.setattr(store, "current", outdated)
+    with store.open() as reader:
+        assert reader.version == store.current() != first
 
 
 def test_storage_errors_are_told_from_damage(tmp_path):

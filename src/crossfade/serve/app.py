@@ -2,12 +2,14 @@
 
 import contextlib
 import html
+import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
 
 from crossfade import __version__
+from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.envelope import Envelope
@@ -33,6 +35,12 @@ def create_app(home: Home, settings: ServeSettings, *, active: ActiveRelease | N
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            with active.reading():
+                pass
+        except CrossfadeError as error:
+            # Not an end: a release may come while the server runs.
+            logging.getLogger("crossfade.serve").warning("%s", error)
         yield
         active.close()
 

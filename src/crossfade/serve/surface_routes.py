@@ -56,16 +56,16 @@ def _add_list(routes: APIRouter, active: ActiveRelease, settings: ServeSettings,
     def listing(request: Request, key: str, limit: int, offset: int) -> Response:
         with active.reading() as reader:
             surface, found, name = _asked_for(reader, line.name, place, plain(key))
-            entries = _entries(reader, surface, found)
+            total, entries = _part(reader, surface, found, limit=limit, offset=offset)
             answer = Listing(
                 release=reader.version,
                 surface=surface,
                 key=found,
                 name=name,
                 kind=reader.surfaces[surface].kind,
-                total=len(entries),
+                total=total,
                 offset=offset,
-                entries=[Entry.of(entry) for entry in entries[offset : offset + limit]],
+                entries=[Entry.of(entry) for entry in entries],
             )
             return kept_reply(request, answer, reader.version, personal=place == "user", max_age=settings.max_age)
 
@@ -185,17 +185,20 @@ def _asked_for(reader: ReleaseReader, surface: str, place: str, text: str) -> tu
     return surface, artist.id, artist.name
 
 
-def _entries(reader: ReleaseReader, surface: str, key: str) -> list[contract.Entry]:
-    """The whole list of a key that exists: empty where the surface found nothing for it."""
+def _part(
+    reader: ReleaseReader, surface: str, key: str, *, limit: int | None = None, offset: int = 0
+) -> tuple[int, list[contract.Entry]]:
+    """How long the list of ``key`` is, and a part of it; nothing where the surface found nothing for that key."""
     try:
-        return reader.entries(surface, key)
+        total = len(reader.ranked(surface, key))
     except UnknownIdError:
-        return []
+        return 0, []
+    return total, reader.entries(surface, key, limit=limit, offset=offset)
 
 
 def _drawn(reader: ReleaseReader, surface: str, key: str, length: int, seed: int) -> list[Entry]:
     """The first ``length`` items of the station of ``key``."""
-    pool = _entries(reader, surface, key)
+    _, pool = _part(reader, surface, key)
     by = [entry.artist_id or (entry.id if reader.surfaces[surface].kind == "artist" else None) for entry in pool]
     artists = Ids.of(artist for artist in by if artist is not None)
     rows = np.array([MISSING if artist is None else artists.find(artist) for artist in by], dtype=np.int32)
