@@ -229,6 +229,38 @@ def test_a_reader_that_goes_away_is_no_error(demo_home):
     assert (shown.stdout, shown.stderr) == ("{", "")
 
 
+def test_columns_can_be_named(call, asked, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("who,band,often\nann,Can,3\nben,Neu!,2\n")
+    home = tmp_path / "home"
+    named = ["--column", "user=who", "--column", "artist=band", "--column", "plays=often"]
+    assert asked("import", str(table), *named, home=home)[0]["counts"] == 2
+    assert call("import", str(table), "--column", "user", home=home).exit_code == 2
+    assert call("import", str(table), "--column", "nonsense=who", home=home).exit_code == 3
+    assert call("import", "spotify", str(table), *named, home=home).exit_code == 3
+
+
+def test_a_bad_file_among_good_ones_costs_itself_and_ends_with_4(call, asked, tmp_path):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("user,artist,plays\nann,Can,3\n")
+    bad.write_text("")
+    home = tmp_path / "home"
+    refused = call("import", str(bad), str(good), home=home)
+    assert refused.exit_code == 4
+    assert "bad.csv" in refused.stderr
+    assert [one["counts"] for one in asked("status", home=home)["imports"]] == [1]
+
+
+def test_a_forgotten_import_is_gone(call, asked, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("user,artist,plays\nann,Can,3\n")
+    home = tmp_path / "home"
+    name = asked("import", str(table), home=home)[0]["name"]
+    assert call("forget", name, home=home).exit_code == 0
+    assert asked("status", home=home)["imports"] == []
+    assert call("forget", name, home=home).exit_code == 5
+
+
 def test_an_import_of_the_same_file_twice_adds_nothing(call, asked, tmp_path):
     history = tmp_path / "StreamingHistory0.json"
     rows = [

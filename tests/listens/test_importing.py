@@ -283,7 +283,7 @@ def test_bad_paths_cost_themselves(home: Home, tmp_path: Path) -> None:
 
 def test_the_nearest_formats_are_named(home: Home, tmp_path: Path) -> None:
     (tmp_path / "near.json").write_text('[{"ts": "2020-01-02T10:00:00Z", "ms_played": 3}]')
-    with pytest.raises(InputError, match=r"nearest is spotify-extended .*--format"):
+    with pytest.raises(InputError, match=r"nearest is spotify-extended .*crossfade import FORMAT PATH"):
         import_paths(home, [tmp_path / "near.json"], now=NOW)
     with pytest.raises(InputError, match="no format 'spotfy'"):
         import_paths(home, [tmp_path / "near.json"], format="spotfy", now=NOW)
@@ -296,7 +296,7 @@ def test_two_formats_that_claim_one_file_are_both_named(
 ) -> None:
     monkeypatch.setattr("crossfade.listens.spotify.SpotifyBasic.recognise", lambda self, member: 1.0)
     path = write(tmp_path / "endsong_0.json", *minutes(0, 3))
-    with pytest.raises(InputError, match=r"could be spotify-extended or spotify, .*--format"):
+    with pytest.raises(InputError, match=r"could be spotify-extended or spotify, .*crossfade import FORMAT PATH"):
         import_paths(home, [path], now=NOW)
 
 

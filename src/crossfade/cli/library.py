@@ -9,6 +9,7 @@ import click
 
 from crossfade.cli.options import home_option, json_option
 from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.core.errors import InputError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
 
@@ -16,9 +17,16 @@ from crossfade.core.settings import from_table
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="[FORMAT] PATH…")
 @click.option("--user", help='Whose history it is, for files that do not say; otherwise "me".')
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="For tables: which of their columns is our user, artist, title, listened_at, plays, …; may be repeated.",
+)
 @json_option
 @home_option
-def import_(home: Home, paths: tuple[str, ...], user: str | None, as_json: bool) -> None:
+def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple[str, ...], as_json: bool) -> None:
     """Read listening history: exports, logs, dumps, data sets, playlists.
 
     FORMAT is guessed from the content when it is not given. A PATH is a file, a folder, a zip or a tar, as it
@@ -33,21 +41,41 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, as_json: bool)
         format_name, paths = paths[0], paths[1:]
     if not paths:
         raise click.UsageError(f"Name what to import: crossfade import {format_name} PATH")
+    if unclear := [column for column in columns if "=" not in column]:
+        raise click.BadParameter(f"{unclear[0]!r} is not of the form OURS=THEIRS", param_hint="--column")
     settings = Settings.of(home).section("import")
     with live_progress() as opened:
         ledgers = import_paths(
             home,
             [Path(path) for path in paths],
             format=format_name,
+            columns={ours: theirs for ours, _, theirs in (column.partition("=") for column in columns)},
             user=user,
             settings=settings,
             progress=opened("Import"),
         )
     if as_json:
         print_json([ledger.as_json() for ledger in ledgers])
-        return
-    for ledger in ledgers:
-        click.echo("\n".join(ledger.lines()))
+    else:
+        for ledger in ledgers:
+            click.echo("\n".join(ledger.lines()))
+    if failed := [ledger.source for ledger in ledgers if ledger.failure is not None]:
+        raise InputError(f"{len(failed)} of {len(ledgers)} could not be imported: {', '.join(failed)}.")
+
+
+@click.command()
+@click.argument("name")
+@home_option
+def forget(home: Home, name: str) -> None:
+    """Take the import NAME out of the home; `crossfade status` lists them.
+
+    The next run learns without it. Releases made before still hold what was learned from it: publish a new one and
+    they go as they are pruned.
+    """
+    from crossfade.listens.library import delete_import
+
+    delete_import(home, name)
+    say(f"{name} is out. `crossfade run` learns without it.")
 
 
 @click.command()

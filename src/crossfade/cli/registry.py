@@ -16,6 +16,7 @@ _AFTER: dict[str, tuple[str, str]] = {
     "search": ("Find artists and tracks by name", "crossfade.cli.ask:search"),
     "serve": ("Answer over HTTP", "crossfade.cli.serving:serve"),
     "status": ("What this home holds, and what is served", "crossfade.cli.home:status"),
+    "forget": ("Take an import out again", "crossfade.cli.library:forget"),
     "releases": ("List the releases that are kept", "crossfade.cli.home:releases"),
     "rollback": ("Serve an earlier release again", "crossfade.cli.home:rollback"),
     "verify": ("Read every byte against its checksum", "crossfade.cli.home:verify"),

@@ -12,12 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from crossfade.core.artifacts import Identity, file_digest, writing
-from crossfade.core.errors import InputError
+from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress, silent
 from crossfade.listens.cleaning import CleaningSettings
+from crossfade.listens.columns import Columns
 from crossfade.listens.contract import Format, Member
 from crossfade.listens.ledger import LEDGER, FileLedger, Ledger
 from crossfade.listens.library import Import, imports
@@ -28,6 +30,7 @@ from crossfade.listens.sources import Input, Selection, files_below, open_input
 
 KIND = "import"
 VERSION = 1
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 DEFAULT_USER = "me"  # whose listens those of a personal export are, if nobody says
 
 
@@ -35,7 +38,8 @@ def import_paths(
     home: Home,
     paths: Sequence[Path],
     *,
-    format: str | None = None,  # noqa: A002 - the word people know from --format
+    format: str | None = None,  # noqa: A002 - the word people know
+    columns: Mapping[str, str] | None = None,
     user: str | None = None,
     settings: CleaningSettings | None = None,
     progress: Progress = silent,
@@ -43,16 +47,16 @@ def import_paths(
 ) -> list[Ledger]:
     """Import each of ``paths``; gives the ledger of each, in their order.
 
-    format  the name of the format, None to recognise it
-    user    whose listens they are where the files do not say; "me" if None
-    now     seconds since 1970 against which the future is told; the clock's if None
+    format   the name of the format, None to recognise it
+    columns  for tables with named columns: our names (`crossfade.listens.columns.NAMES`) and the file's
+    user     whose listens they are where the files do not say; "me" if None
+    now      seconds since 1970 against which the future is told; the clock's if None
 
     A path that cannot be used costs itself only: its ledger's ``failure`` says why. Raises the first InputError
     if that is so of every path, BusyError if another process writes in the home, and StorageError if the disk
     is full; what was imported before stays.
     """
-    if format is not None:
-        known_format(format)
+    wanted = _wanted(format, columns or {})
     ledgers: list[Ledger] = []
     failures: list[InputError] = []
     with home.locked("import"):
@@ -60,7 +64,14 @@ def import_paths(
             try:
                 ledgers.append(
                     _import_path(
-                        home, path, format, user or DEFAULT_USER, settings or CleaningSettings(), progress, now
+                        home,
+                        path,
+                        wanted,
+                        columns or NO_COLUMNS,
+                        user or DEFAULT_USER,
+                        settings or CleaningSettings(),
+                        progress,
+                        now,
                     )
                 )
             except InputError as error:
@@ -97,10 +108,20 @@ def import_rows(
         return _import(home, name, source, readings, identity, settings, user or DEFAULT_USER, now)
 
 
+def _wanted(name: str | None, columns: Mapping[str, str]) -> Format | None:
+    """The format that the person asked for, by its name or by naming columns."""
+    if columns and name not in (None, Columns.name):
+        raise SettingsError(f"columns can be named for the format {Columns.name!r}, not for {name!r}")
+    if columns:
+        return Columns(columns)
+    return None if name is None else known_format(name)
+
+
 def _import_path(
     home: Home,
     path: Path,
-    wanted: str | None,
+    wanted: Format | None,
+    columns: Mapping[str, str],
     user: str,
     settings: CleaningSettings,
     progress: Progress,
@@ -115,7 +136,8 @@ def _import_path(
     digests, size = _digests(path)
     before = next((one.name for one in imports(home) if _file_inputs(one.manifest.identity) == digests), None)
     name = before or _free_name(home, path)
-    identity = _identity(home, digests, ",".join(one.format.name for one in readings), user, settings, name)
+    formats = ",".join(one.format.name for one in readings)
+    identity = _identity(home, digests, formats, user, settings, name, columns)
     if (known := _same_import(home, identity)) is not None:
         return _already(known, source.name)
     source.report(progress, size)
@@ -174,7 +196,13 @@ def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
 
 
 def _identity(
-    home: Home, digests: Mapping[str, str], formats: str, user: str, settings: CleaningSettings, name: str
+    home: Home,
+    digests: Mapping[str, str],
+    formats: str,
+    user: str,
+    settings: CleaningSettings,
+    name: str,
+    columns: Mapping[str, str] = NO_COLUMNS,
 ) -> Identity:
     """What the import is made from: its files, and the other imports, whose rows it does not repeat."""
     others = {f"after/{one.name}": one.manifest.fingerprint for one in imports(home) if one.name != name}
@@ -182,7 +210,7 @@ def _identity(
         kind=KIND,
         version=VERSION,
         inputs={**{f"file/{file}": digest for file, digest in sorted(digests.items())}, **others},
-        settings={**_plain(settings), "formats": formats, "user": user},
+        settings={**_plain(settings), "formats": formats, "user": user, "columns": dict(columns)},
     )
 
 

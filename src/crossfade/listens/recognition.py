@@ -19,7 +19,7 @@ class Recognised:
     confidence: float
 
 
-def recognise(name: str, members: Sequence[Member], wanted: str | None) -> tuple[list[Recognised], list[Member]]:
+def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tuple[list[Recognised], list[Member]]:
     """The formats of ``members``, in the order of their names; and the members that are of none.
 
     ``name`` is the input's, for messages. ``wanted`` is the format that the person named: then every member
@@ -27,10 +27,9 @@ def recognise(name: str, members: Sequence[Member], wanted: str | None) -> tuple
     formats, if no member is of any format or if two formats claim one equally.
     """
     if wanted is not None:
-        chosen = known_format(wanted)
-        sure = [(member, chosen.recognise(member)) for member in members]
+        sure = [(member, wanted.recognise(member)) for member in members]
         possible = [(member, confidence) for member, confidence in sure if confidence > 0] or sure
-        found = Recognised(chosen, [member for member, _ in possible], min(confidence for _, confidence in possible))
+        found = Recognised(wanted, [member for member, _ in possible], min(confidence for _, confidence in possible))
         return [found], [member for member in members if member not in found.members]
     formats = {known: load_format(known) for known in FORMATS}
     claimed: dict[str, list[tuple[Member, float]]] = {}
@@ -46,7 +45,7 @@ def recognise(name: str, members: Sequence[Member], wanted: str | None) -> tuple
         winners = [known for known, confidence in claims.items() if confidence == best]
         if len(winners) > 1:
             raise InputError(
-                f"could be {' or '.join(winners)}, and nothing in it tells which. Say it with --format",
+                f"could be {' or '.join(winners)}, nothing tells which. Name it: crossfade import FORMAT PATH",
                 path=member.name,
             )
         claimed.setdefault(winners[0], []).append((member, best))
@@ -73,4 +72,4 @@ def _nothing_fits(nearest: dict[str, float], formats: dict[str, Format]) -> str:
             hint += f", then {near[1]} ({nearest[near[1]]:.0%})"
     else:
         hint = f"There are: {', '.join(sorted(formats))}"
-    return f"is of no known format. {hint}. Say with --format how it should be read"
+    return f"is of no known format. {hint}. Name the one to read it as: crossfade import FORMAT PATH"
