@@ -137,6 +137,8 @@ def test_the_kernel_gives_the_pages_of_the_readable_form(inputs, settings, monke
         return filled
 
     monkeypatch.setattr(discover_module, "pages", both)
+    # Few ranges, so that many listeners share the kernel's scratch space.
+    monkeypatch.setattr("crossfade.kernels.threads.PIECES", 2)
     Discover().build(inputs, settings)
     entries = 0
     for listeners, offer, filled in seen:
@@ -167,6 +169,28 @@ def test_a_page_ends_only_when_nothing_believable_is_left(surface_inputs):
         # A maker that no list has and the vector does not like is no candidate.
         listed = {maker for seed in recognised for maker in world.related.get(seed, {})}
         assert fits & listed <= shown <= fits
+
+
+def test_the_vector_finds_what_no_list_has(surface_inputs):
+    """Lists of one artist leave out most; what the vector likes is believable by its nearness."""
+    inputs = with_lists(surface_inputs("artists"))
+    few = pages_of(inputs, DiscoverSettings(related=1, near=60.0, per_reason=50, liked=0))
+    more = pages_of(inputs, DiscoverSettings(related=1, near=60.0, per_reason=50, liked=40))
+    assert sum(map(len, more.values())) > 1.5 * sum(map(len, few.values()))
+    # A listener's vector does not like what it points away from.
+    space, played = inputs.artist_space, inputs.artist_interactions
+    for user, page in more.items():
+        row = played.user_ids.find(user)
+        listed = {item for item, *_ in few.get(user, [])}
+        found = [item for item, *_ in page if item not in listed]
+        related = {item for seed in played.played(row).tolist() for item in first_related(inputs, seed)}
+        assert all(space.user_vectors[row] @ space.item_vectors[item] > 0 for item in found if item not in related)
+
+
+def first_related(inputs, artist):
+    table = inputs.built["related"]
+    key = table.keys.find(inputs.artist_space.item_ids[artist])
+    return [] if key == MISSING else table.items[table.of_key(key)][:1].tolist()
 
 
 def test_tastes_are_met(surface_inputs):
