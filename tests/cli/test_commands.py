@@ -46,6 +46,20 @@ def test_discover_gives_a_reason_for_everything_it_shows(asked, demo_home):
         assert entry["reason"]["name"]
 
 
+def test_a_station_is_drawn_from_the_radio_without_repeats_and_with_artists_apart(asked):
+    track = asked("popular", "--limit", "1")["entries"][0]["id"]
+    pool = {entry["id"] for entry in asked("radio", track, "--limit", "1000")["entries"]}
+    station = asked("radio", track, "--station", "7", "--limit", "1000")["entries"]
+    ids = [entry["id"] for entry in station]
+    assert len(ids) == len(set(ids)) > 10
+    assert set(ids) <= pool
+    artists = [entry["artist"]["id"] for entry in station]
+    for place, artist in enumerate(artists):
+        assert artist not in artists[max(0, place - 3) : place]
+    assert asked("radio", track, "--station", "7", "--limit", "1000")["entries"] == station
+    assert asked("radio", track, "--station", "8", "--limit", "1000")["entries"] != station
+
+
 def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):
     answer = asked("discover", "nobody-has-this-name")
     assert answer["key"] is None

@@ -13,19 +13,25 @@ from crossfade.stores.contract import Entry, ReleaseReader
 from crossfade.stores.registry import open_store
 from crossfade.surfaces.registry import Registered
 
-_ARGUMENTS = {"artist": "artist", "item": "item", "user": "user"}
+FALLBACK = "popular"  # the surface shown to users of whom nothing is known
+POOL = "radio"  # the surface that stations draw from
+
+_ASKED = ("artist", "item", "user")
+_STATION_HELP = "Draw a station to play, without repeats and with artists apart; the same seed draws the same one."
 
 
 def surface_command(surface: Registered) -> click.Command:
     """The command that shows one surface, made from its line in the registry."""
 
-    def show(home: Home, limit: int, as_json: bool, **asked: str) -> None:
+    def show(home: Home, limit: int, as_json: bool, station: int | None = None, **asked: str) -> None:
         with open_store(home).open() as reader:
             key, about, note = _asked_for(reader, surface, asked.get(surface.asked_by, EVERYONE))
             if key is None:
-                entries = reader.entries("popular", EVERYONE, limit=limit)
-            else:
+                entries = reader.entries(FALLBACK, EVERYONE, limit=limit)
+            elif station is None:
                 entries = reader.entries(surface.name, key, limit=limit)
+            else:
+                entries = _station(reader.entries(surface.name, key), station)[:limit]
             if as_json:
                 described = {"surface": surface.name, "key": key, "name": about, "release": reader.version}
                 print_json({**described, "note": note, "entries": [entry_json(entry) for entry in entries]})
@@ -38,9 +44,11 @@ def surface_command(surface: Registered) -> click.Command:
     command = click.Command(surface.name, callback=show, help=surface.help)
     for option in (limit_option, json_option, home_option):
         option(command)
-    if surface.asked_by in _ARGUMENTS:
+    if surface.name == POOL:
+        command.params.append(click.Option(["--station"], type=click.IntRange(0), metavar="SEED", help=_STATION_HELP))
+    if surface.asked_by in _ASKED:
         complete = None if surface.asked_by == "user" else complete_names
-        command.params.insert(0, click.Argument([_ARGUMENTS[surface.asked_by]], shell_complete=complete))
+        command.params.insert(0, click.Argument([surface.asked_by], shell_complete=complete))
     return command
 
 
@@ -107,6 +115,14 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
     for row, entry in zip(cells, entries, strict=True):
         row.append(entry.id)
     print_table(columns, cells, title=title, note=note)
+
+
+def _station(pool: list[Entry], seed: int) -> list[Entry]:
+    import numpy as np
+
+    from crossfade.surfaces.station import station_of
+
+    return station_of(pool, np.random.default_rng(seed))
 
 
 def _asked_for(reader: ReleaseReader, surface: Registered, text: str) -> tuple[str | None, str | None, str | None]:

@@ -8,7 +8,6 @@ import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.ids import MISSING, Ids
 from crossfade.core.tables import EVERYONE
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import Entry, Listing, Station
@@ -18,7 +17,7 @@ from crossfade.serve.settings import ServeSettings
 from crossfade.stores import contract
 from crossfade.stores.contract import ReleaseReader
 from crossfade.surfaces.registry import SURFACES, Registered
-from crossfade.surfaces.station import draw_station
+from crossfade.surfaces.station import station_of
 
 LONGEST_PAGE = 1000  # entries; no surface keeps more for one key
 FALLBACK = "popular"  # the surface shown to users of whom nothing is known
@@ -112,13 +111,14 @@ def _add_station(routes: APIRouter, active: ActiveRelease, place: str) -> None:
     def station(request: Request, key: str, length: int, seed: int) -> Response:
         with active.reading() as reader:
             surface, found, name = _asked_for(reader, POOL, place, plain(key))
+            _, pool = _part(reader, surface, found)
             answer = Station(
                 release=reader.version,
                 key=found,
                 name=name or found,
                 kind=reader.surfaces[surface].kind,
                 seed=seed,
-                entries=_drawn(reader, surface, found, length, seed),
+                entries=[Entry.of(entry) for entry in station_of(pool, np.random.default_rng(seed))[:length]],
             )
             return json_reply(answer, headers=NEVER_KEPT)
 
@@ -194,16 +194,6 @@ def _part(
     except UnknownIdError:
         return 0, []
     return total, reader.entries(surface, key, limit=limit, offset=offset)
-
-
-def _drawn(reader: ReleaseReader, surface: str, key: str, length: int, seed: int) -> list[Entry]:
-    """The first ``length`` items of the station of ``key``."""
-    _, pool = _part(reader, surface, key)
-    by = [entry.artist_id or (entry.id if reader.surfaces[surface].kind == "artist" else None) for entry in pool]
-    artists = Ids.of(artist for artist in by if artist is not None)
-    rows = np.array([MISSING if artist is None else artists.find(artist) for artist in by], dtype=np.int32)
-    scores = np.array([entry.score or 0.0 for entry in pool], dtype=np.float32)
-    return [Entry.of(pool[place]) for place in draw_station(scores, rows, np.random.default_rng(seed))[:length]]
 
 
 def _described(line: Registered, place: str) -> str:

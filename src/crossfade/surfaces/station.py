@@ -15,13 +15,15 @@ order stays that of the draw until a place has to be given to an artist that wou
 Cost: O(pool²), some milliseconds for 250.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import SettingsError
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.stores.contract import Entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,14 @@ class StationSettings:
             raise SettingsError(f"station.apart must be 1 to 50 places, not {self.apart}")
 
 
+DEFAULTS = StationSettings()
+
+
 def draw_station(
     scores: npt.NDArray[np.float32],
     artists: Rows,
     rng: np.random.Generator,
-    settings: StationSettings = StationSettings(),
+    settings: StationSettings = DEFAULTS,
 ) -> npt.NDArray[np.int64]:
     """The places in the pool, in the order in which they are played; each at most once.
 
@@ -58,6 +63,15 @@ def draw_station(
     # An item without an artist is the only one by its artist.
     names = np.where(artists == MISSING, len(artists) + np.arange(len(artists)), _numbered(artists))
     return drawn[spaced(_numbered(names)[drawn], settings.apart)]
+
+
+def station_of(pool: Sequence[Entry], rng: np.random.Generator, settings: StationSettings = DEFAULTS) -> list[Entry]:
+    """The entries of a Radio's list (`ReleaseReader.entries`) in the order in which they are played."""
+    # An entry that has no artist beside it is one.
+    names = [entry.artist_id or entry.id for entry in pool]
+    artists = Ids.of(names).rows(names)
+    scores = np.array([entry.score or 0.0 for entry in pool], dtype=np.float32)
+    return [pool[place] for place in draw_station(scores, artists, rng, settings)]
 
 
 def spaced(artists: npt.NDArray[np.int64], apart: int) -> npt.NDArray[np.int64]:
