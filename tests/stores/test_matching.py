@@ -14,6 +14,7 @@ from crossfade.stores.matching import (
     folded,
     grams,
     how_well,
+    name_digest,
     nearest_names,
     squeezed,
 )
@@ -54,6 +55,12 @@ def test_folding_twice_changes_nothing_and_case_never_matters(text):
     once = folded(text)
     assert folded(once) == once
     assert folded(text.casefold()) == once
+
+
+def test_a_name_has_one_digest_however_it_is_spaced():
+    assert name_digest("ac dc") == name_digest("acdc") != name_digest("acdx")
+    # BLAKE2b with eight bytes of digest, as `b2sum -l 64` prints it.
+    assert name_digest("abc").to_bytes(8, "big", signed=True).hex() == "d8bb14d833d59559"
 
 
 def test_grams_of_a_word():

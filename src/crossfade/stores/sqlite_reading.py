@@ -26,7 +26,7 @@ from crossfade.stores.contract import (
     Version,
     shortest,
 )
-from crossfade.stores.matching import NOTHING, SQUEEZED, folded, grams, how_well, nearest_names, squeezed
+from crossfade.stores.matching import NOTHING, SQUEEZED, folded, grams, how_well, name_digest, nearest_names
 from crossfade.stores.releases import Releases
 from crossfade.stores.sqlite_schema import APPLICATION_ID, BLOB_TYPES, FILE, LAYOUT, surface_table
 from crossfade.stores.sqlite_writing import translated_errors
@@ -244,8 +244,8 @@ class SQLiteReader:
         """The row of the most listened to item of that name, however it is written, as ((row,),) or ()."""
         return self._ask(
             f"SELECT row FROM {kind}_names JOIN {kind}_ranks USING (rank) "  # noqa: S608
-            "WHERE squeezed = ? ORDER BY rank LIMIT 1",
-            (squeezed(folded(text[:LONGEST_QUESTION])),),
+            "WHERE digest = ? ORDER BY rank LIMIT 1",
+            (name_digest(folded(text[:LONGEST_QUESTION])),),
         )
 
     def _unknown(self, kind: ItemKind, text: str) -> UnknownIdError:
@@ -260,8 +260,8 @@ class SQLiteReader:
         if not question or limit < 1:
             return []
         whole = self._ask(
-            f"SELECT rank FROM {kind}_names WHERE squeezed = ? ORDER BY rank LIMIT ?",  # noqa: S608
-            (squeezed(question), limit),
+            f"SELECT rank FROM {kind}_names WHERE digest = ? ORDER BY rank LIMIT ?",  # noqa: S608
+            (name_digest(question), limit),
         )
         posted = self._posted(kind, grams(question, closed=False))
         ranks = {rank for (rank,) in whole} | set(_in_all(posted)[:_CANDIDATES].tolist())

@@ -2,7 +2,7 @@
 
 meta                     key, value: what the reader needs to know before it asks anything else
 artists, tracks          row (as in every array of the release), id, names, counts; by row and by id
-artist_names, …          squeezed name → rank, to find a name however it is spaced
+artist_names, …          digest of a squeezed name → rank, to find a name however it is spaced
 artist_grams, …          gram → the ranks of the names that have it, ascending
 artist_ranks, …          rank → row; rank 0 is what most users listen to
 users                    id, and the id without its source's name
@@ -41,7 +41,7 @@ CREATE TABLE bare_users (bare TEXT, id TEXT, PRIMARY KEY (bare, id)) WITHOUT ROW
 """
 
 TABLES_OF_A_KIND = """
-CREATE TABLE {kind}_names (squeezed TEXT, rank INTEGER, PRIMARY KEY (squeezed, rank)) WITHOUT ROWID;
+CREATE TABLE {kind}_names (digest INTEGER, rank INTEGER, PRIMARY KEY (digest, rank)) WITHOUT ROWID;
 CREATE TABLE {kind}_ranks (rank INTEGER PRIMARY KEY, row INTEGER NOT NULL);
 CREATE TABLE {kind}_grams (gram TEXT PRIMARY KEY, ranks BLOB NOT NULL);
 """

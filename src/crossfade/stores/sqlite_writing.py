@@ -13,7 +13,7 @@ from crossfade.core.catalogue import Artists, Catalogue, Tracks
 from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.ids import MISSING, Ids, ItemKind
 from crossfade.core.tables import EVERYONE, SurfaceTable
-from crossfade.stores.matching import folded, grams, squeezed
+from crossfade.stores.matching import folded, grams, name_digest
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
     BLOB_TYPES,
@@ -168,8 +168,16 @@ def _write_names(
     _create(database, TABLES_OF_A_KIND.format(kind=kind))
     order = np.lexsort((np.arange(len(items.ids)), -items.plays, -items.listeners)).tolist()
     database.executemany(f"INSERT INTO {kind}_ranks VALUES (?, ?)", enumerate(order))  # noqa: S608
-    whole = sorted({(squeezed(name), rank) for rank, row in enumerate(order) for name in spoken[row]})
-    database.executemany(f"INSERT INTO {kind}_names VALUES (?, ?)", whole)  # noqa: S608
+    digests, ranks = array("q"), array("q")
+    for rank, row in enumerate(order):
+        for digest in {name_digest(name) for name in spoken[row]}:
+            digests.append(digest)
+            ranks.append(rank)
+    by_digest = np.lexsort((ranks, digests))
+    database.executemany(
+        f"INSERT INTO {kind}_names VALUES (?, ?)",  # noqa: S608
+        ((digests[place], ranks[place]) for place in by_digest.tolist()),
+    )
     posted: dict[str, array[int]] = {}
     for rank, row in enumerate(order):
         for gram in grams(texts[row]):
