@@ -1,6 +1,6 @@
 """Seconds an iteration of alternating least squares takes, here and in `implicit`.
 
-    python benchmarks/als.py --factors 40 64 128 --solver cg cholesky
+    python -m benchmarks.als --factors 40 64 128 --solver cg cholesky
 
 Both sides run on the same matrix, with as many threads, in turns within one process, after a warm-up that is
 not counted; what is reported is the median iteration and its range. `implicit` is given 1 + alpha · plays,
@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-import machine
+from benchmarks import machine
+from benchmarks.generate import long_tailed
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
-from generate import long_tailed
 
 ALPHA, REGULARIZATION, CG_STEPS = 10.0, 0.1, 3
 

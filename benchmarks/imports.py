@@ -1,6 +1,6 @@
 """How fast listening history is imported, and how much memory that takes.
 
-    python benchmarks/imports.py --megabytes 500 --rows 3000000
+    python -m benchmarks.imports --megabytes 500 --rows 3000000
 
 Makes a ListenBrainz dump as JSON lines and one for Spark as Parquet, both with a few thousand listeners and the
 usual long tail of tracks, and imports each in a process of its own. Beside the throughput stands that of the least

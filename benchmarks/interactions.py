@@ -1,6 +1,6 @@
 """How fast, and in how much memory, listens become interactions.
 
-    python benchmarks/interactions.py --listens 100000000 --directory /somewhere/with/20/GB
+    python -m benchmarks.interactions --listens 100000000 --directory /somewhere/with/20/GB
 
 Writes that many listens as an import would (parts of a million, users together, Zstandard), then reads them three
 times, each time in a process of its own: a scan that only decodes the columns that are needed, which nothing

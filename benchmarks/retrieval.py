@@ -1,7 +1,7 @@
 """How many queries a second exact and approximate search answer, and how many of the true best they find.
 
-    python benchmarks/retrieval.py                            # ALS vectors of a long-tailed synthetic matrix
-    python benchmarks/retrieval.py --vectors spaces/als.npz   # arrays item_vectors and user_vectors of your own
+    python -m benchmarks.retrieval                            # ALS vectors of a long-tailed synthetic matrix
+    python -m benchmarks.retrieval --vectors spaces/als.npz   # arrays item_vectors and user_vectors of your own
 
 Top 50 by dot for users and by cosine for items, on one thread, in one process. Every method is first run once
 without being timed; then all take turns, and the best of three turns counts, so that what else the machine does
@@ -18,7 +18,6 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import argparse  # noqa: E402
 import json  # noqa: E402
 import platform  # noqa: E402
-import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
@@ -29,10 +28,7 @@ import numpy as np  # noqa: E402
 import usearch.index  # noqa: E402
 import voyager  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from benchmarks.generate import long_tailed  # noqa: E402
-
 from crossfade.core.ids import Ids  # noqa: E402
 from crossfade.core.spaces import VectorSpace  # noqa: E402
 from crossfade.models.als import ALS  # noqa: E402

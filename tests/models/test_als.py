@@ -11,10 +11,17 @@ from crossfade.core.interactions import Interactions
 from crossfade.models.als import ALS, ALSSettings, ALSSpace
 
 OBJECTIVES = [
-    {"objective": "hkv", "alpha": 4.0, "regularization": 0.5},
+    {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "linear"},
     {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "log", "epsilon": 0.5},
     {"objective": "ials", "alpha": 0.0, "regularization": 0.05, "unobserved_weight": 0.3},
-    {"objective": "ials", "alpha": 1.0, "regularization": 0.5, "unobserved_weight": 0.2, "frequency_exponent": 0.5},
+    {
+        "objective": "ials",
+        "alpha": 1.0,
+        "confidence": "linear",
+        "regularization": 0.5,
+        "unobserved_weight": 0.2,
+        "frequency_exponent": 0.5,
+    },
 ]
 
 
@@ -121,7 +128,7 @@ def test_a_planted_structure_is_found_again(rng):
         for user in range(30)
         for item in rng.choice(10, 6, replace=False)
     ]
-    fit = ALS(factors=8, alpha=2.0, regularization=5.0).fit(
+    fit = ALS(factors=8, objective="hkv", alpha=2.0, regularization=5.0).fit(
         Interactions.from_counts([user for user, _ in pairs], [item for _, item in pairs], np.ones(len(pairs)))
     )
     scores = fit.user_vectors @ fit.item_vectors.T
@@ -282,12 +289,12 @@ def test_settings_that_cannot_be_solved_are_refused(wrong):
 
 def test_a_space_names_every_setting_that_its_newcomers_need(interactions):
     settings = ALS(factors=8, iterations=1, objective="ials").fit(interactions).settings
-    assert (settings["regularization"], settings["alpha"]) == (0.003, 0.0)
+    assert (settings["regularization"], settings["alpha"]) == (0.01, 1.0)
     assert set(settings) == {field.name for field in dataclasses.fields(ALSSettings)}
 
 
 def test_the_model_is_made_from_settings_or_keywords():
-    assert ALS(factors=20).settings == ALS.of(ALSSettings(factors=20)).settings
+    assert ALS(factors=20).settings == ALS(ALSSettings(factors=20)).settings
     with pytest.raises(SettingsError, match="no such setting"):
         ALS(factor=20)
     with pytest.raises(SettingsError, match="not from both"):

@@ -109,7 +109,7 @@ def test_every_registered_model_keeps_the_contract(name):
     model = model_class(name)
     assert model.name == name
     assert issubclass(model.space_class, FittedSpace)
-    assert model.of(model.settings_class()) is not None
+    assert model(model.settings_class()) is not None
 
 
 def test_a_saved_space_is_loaded_as_its_model_s_class(space, tmp_path):

@@ -103,8 +103,9 @@ def rel_of(offer: Offer, seed: int, maker: int, near: float) -> np.float32:
     """rel(seed, maker) if that is believable, else 0."""
     for place in range(offer.related_indptr[seed], offer.related_indptr[seed + 1]):
         if offer.related[place] == maker:
-            return offer.related_scores[place]
-    rel = inner(offer.points[seed], offer.points[maker])
+            listed: np.float32 = offer.related_scores[place]
+            return listed
+    rel: np.float32 = inner(offer.points[seed], offer.points[maker])
     return rel if rel > near else np.float32(0)
 
 

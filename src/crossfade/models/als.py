@@ -17,7 +17,7 @@ RecSys 2022.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,12 +50,12 @@ class ALSSettings:
     factors: int = 64  # width of a vector, 8 to 2048
     # what is minimised: "hkv" weighs played pairs by their confidence and all others 1; "ials" weighs pairs that
     # were not played unobserved_weight and scales the regularization with how many pairs a row has
-    objective: Literal["hkv", "ials"] = "hkv"
-    regularization: float | None = None  # λ, above 0; unset is 0.1 for "hkv", 0.003 for "ials"
-    alpha: float | None = None  # confidence that one play adds, 0 or more; unset is 10 for "hkv", 0 for "ials"
-    confidence: Literal["linear", "log"] = "linear"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
+    objective: Literal["hkv", "ials"] = "ials"
+    regularization: float | None = None  # λ, above 0; unset is 0.1 for "hkv", 0.01 for "ials"
+    alpha: float | None = None  # confidence that one play adds, 0 or more; unset is 10 for "hkv", 1 for "ials"
+    confidence: Literal["linear", "log"] = "log"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
     epsilon: float = 1.0  # plays at which the logarithm bends, above 0; only for confidence "log"
-    unobserved_weight: float = 0.1  # α₀, weight of a pair that was not played, above 0; only for objective "ials"
+    unobserved_weight: float = 0.5  # α₀, weight of a pair that was not played, above 0; only for objective "ials"
     # ν, how regularization grows with a row's pairs, 0 (not at all) to 2; only for objective "ials"
     frequency_exponent: float = 1.0
     iterations: int = 15  # times that users and items are solved, 1 to 1000
@@ -187,11 +187,6 @@ class ALS:
         except TypeError as error:
             raise SettingsError(f"ALS has no such setting: {error}") from error
 
-    @classmethod
-    def of(cls, settings: ALSSettings) -> Self:
-        """The model with ``settings``."""
-        return cls(settings)
-
     def fit(
         self,
         interactions: Interactions,
@@ -254,8 +249,8 @@ class _Problem:
         hkv = settings.objective == "hkv"
         self.settings = settings
         self.shared = 1.0 if hkv else settings.unobserved_weight
-        self.regularization = settings.regularization or (0.1 if hkv else 0.003)
-        alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 0.0)
+        self.regularization = settings.regularization or (0.1 if hkv else 0.01)
+        alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
         self.strengths = {"alpha": alpha, "counted": 0.0 if hkv else 1.0}
 
     def resolved(self) -> ALSSettings:

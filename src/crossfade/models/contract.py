@@ -4,7 +4,7 @@ A model is one file in this room and one line in `crossfade.models.registry`.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -165,10 +165,6 @@ class Model(Protocol[Learned]):
 
     def __init__(self, settings: Any = None, /, **fields: Any) -> None:
         """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
-
-    @classmethod
-    def of(cls, settings: Any) -> Self:
-        """The model with ``settings``, an object of its settings class."""
 
     def fit(self, learned: Learned, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
         """The space learned from one input (`Interactions` for models that learn from interactions).
