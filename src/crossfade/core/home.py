@@ -28,11 +28,6 @@ class Home:
         return self.path / "listens"
 
     @property
-    def catalog(self) -> Path:
-        """Tracks, artists, playlists, tags and texts, merged over all imports."""
-        return self.path / "catalog"
-
-    @property
     def runs(self) -> Path:
         """The artifacts of the pipeline: ``runs/<step>/<fingerprint>``."""
         return self.path / "runs"
@@ -46,7 +41,7 @@ class Home:
         """Make the home's directories where they are missing; StorageError where that cannot be."""
         with translated_storage_errors(self.path):
             try:
-                for directory in (self.path, self.listens, self.catalog, self.runs, self.releases):
+                for directory in (self.path, self.listens, self.runs, self.releases):
                     make_directory(directory)
             except (FileExistsError, NotADirectoryError) as error:
                 raise StorageError(f"{error.filename} is not a directory, and a library is one.") from error
@@ -73,7 +68,7 @@ class Home:
                     file.truncate(0)
                     file.write(f"`crossfade {purpose}` (process {os.getpid()})".encode())
                 sweep(self.path, below=False)
-                for directory in (self.listens, self.catalog, self.runs, self.releases):
+                for directory in (self.listens, self.runs, self.releases):
                     sweep(directory)
             yield
             with contextlib.suppress(OSError):
