@@ -39,12 +39,12 @@ def holder(home):
 def test_nothing_is_made_before_it_is_prepared(home):
     assert not home.path.exists()
     home.prepare()
-    assert all(path.is_dir() for path in (home.listens, home.catalog, home.runs, home.releases))
+    assert all(path.is_dir() for path in (home.listens, home.runs, home.releases))
     home.prepare()
 
 
 def test_everything_lies_inside(home):
-    paths = [home.settings_file, home.listens, home.catalog, home.runs, home.releases]
+    paths = [home.settings_file, home.listens, home.runs, home.releases]
     assert all(path.parent == home.path for path in paths)
     assert len(set(paths)) == len(paths)
 
@@ -82,7 +82,7 @@ def test_the_lock_keeps_out_its_own_process_too(home):
 
 def test_the_holder_sweeps_what_was_left(home):
     home.prepare()
-    places = [home.path, home.listens, home.catalog, home.runs / "spaces", home.releases]
+    places = [home.path, home.listens, home.runs / "spaces", home.releases]
     (home.runs / "spaces").mkdir()
     left = [draft_beside(place / "x") for place in places]
     for path in left:
