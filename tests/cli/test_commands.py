@@ -118,6 +118,13 @@ def test_a_dry_run_says_what_a_changed_setting_touches(call, asked, own_home):
     assert len(related["entries"]) <= 7
 
 
+def test_how_spaces_are_searched_concerns_the_surfaces_alone(asked, own_home):
+    (own_home / "crossfade.toml").write_text('[index]\nbackend = "exact"\n')
+    would = {step["step"]: step["runs_because"] for step in asked("run", "--dry-run", home=own_home)}
+    assert would["surface-radio"] == "index.backend changed from auto to exact"
+    assert would["als-artist"] is None
+
+
 def test_rolling_back_serves_the_release_before(call, asked, own_home):
     first = asked("status", home=own_home)["release"]
     (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 16\n")

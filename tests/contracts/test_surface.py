@@ -11,15 +11,20 @@ from crossfade.core.errors import ArtifactError, SettingsError, UnknownIdError
 from crossfade.core.ids import MISSING
 from crossfade.core.settings import documented
 from crossfade.core.tables import EVERYONE, SurfaceTable
+from crossfade.nearest.contract import IndexSettings
 from crossfade.surfaces.contract import Library, SurfaceInputs
 from crossfade.surfaces.registry import SURFACES, available, build_all, registered
 
-LIBRARIES = ("artists", "tracks", "artists and tracks")
+LIBRARIES = ("artists", "tracks", "artists and tracks", "artists and tracks, by graph")
 
 
 @pytest.fixture(params=LIBRARIES)
 def inputs(request, surface_inputs):
-    return surface_inputs(request.param)
+    made = surface_inputs(request.param)
+    if "graph" in request.param:
+        pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+        return dataclasses.replace(made, index=IndexSettings(backend="graph", search_breadth=16))
+    return made
 
 
 @pytest.fixture(params=sorted(SURFACES))
@@ -100,9 +105,9 @@ def test_nothing_is_listed_for_itself(table, inputs):
         assert ids.find(name) not in table.items[table.of_key(key)]
 
 
-def test_the_same_inputs_give_the_same_bytes_on_any_number_of_threads(surface, with_needs, table, monkeypatch):
-    monkeypatch.setattr("crossfade.kernels.threads.processors", lambda: 1)
-    again = surface.build(with_needs, surface.settings_class())
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_inputs_give_the_same_bytes_on_any_number_of_threads(surface, with_needs, table, threads):
+    again = surface.build(dataclasses.replace(with_needs, threads=threads), surface.settings_class())
     assert again.keys == table.keys
     assert again.indptr.tobytes() == table.indptr.tobytes()
     assert again.items.tobytes() == table.items.tobytes()

@@ -131,8 +131,8 @@ def test_the_reason_is_the_strongest_that_is_left(inputs):
 def test_the_kernel_gives_the_pages_of_the_readable_form(inputs, settings, monkeypatch):
     seen = []
 
-    def both(listeners, offer, settings):
-        filled = pages_module.pages(listeners, offer, settings)
+    def both(listeners, offer, settings, **options):
+        filled = pages_module.pages(listeners, offer, settings, **options)
         seen.append((listeners, offer, filled))
         return filled
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from crossfade.core.catalogue import Artists, Catalogue
-from crossfade.core.ids import Ids
+from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
-from crossfade.core.spaces import VectorSpace
+from crossfade.core.spaces import Neighbours, VectorSpace
 from crossfade.core.tables import EVERYONE
+from crossfade.nearest.contract import IndexSettings
+from crossfade.ranking.lists import Grouping, nearest_lists
 from crossfade.surfaces.contract import SurfaceInputs
 from crossfade.surfaces.popular import Popular, PopularSettings
 from crossfade.surfaces.radio import Radio, RadioSettings
@@ -88,6 +90,55 @@ def test_a_list_cut_by_spellings_is_still_filled_as_far_as_can_be(rng):
     inputs = library(np.column_stack([np.cos(angles), np.sin(angles)]), [5] * 51, names)
     table = Related().build(inputs, RelatedSettings(size=10))
     assert listed(table, "a50") == [0, *range(30, 39)]
+
+
+def many_artists(rng):
+    """Two thousand artists in all directions, a third of them in two spellings."""
+    names = [f"Artist {row - row % 3 // 2}" for row in range(3000)]
+    return library(rng.standard_normal((3000, 24)), rng.integers(1, 9, 3000).tolist(), names)
+
+
+def test_a_graph_finds_nearly_the_lists_of_exact_search(rng):
+    """To look at 32 of 3,000 is little enough that the graph itself is searched."""
+    pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+    inputs = many_artists(rng)
+    settings = RelatedSettings(size=5)
+    exact = Related().build(inputs, settings)
+    by_graph = dataclasses.replace(inputs, index=IndexSettings(backend="graph", search_breadth=16))
+    graph = Related().build(by_graph, settings)
+    assert graph.keys == exact.keys
+    assert np.diff(graph.indptr).tolist() == [5] * 3000
+    assert graph.items.tobytes() != exact.items.tobytes()
+    found, wanted = graph.items.reshape(3000, 5), exact.items.reshape(3000, 5)
+    assert np.mean([np.isin(found[key], wanted[key]).mean() for key in range(3000)]) > 0.95
+
+
+class FickleIndex:
+    """Finds rows 1, 2, 3 at first, and in a deeper search only the last of them and what is no neighbour."""
+
+    def __init__(self):
+        self.depths = []
+
+    def search(self, queries, k, restriction, *, threads=None):
+        self.depths.append(k)
+        rows = np.full((len(queries), k), MISSING, dtype=np.int32)
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        first = len(self.depths) == 1
+        rows[:, :3], scores[:, :3] = ([1, 2, 3], [0.9, 0.8, 0.7]) if first else ([3, 4, 5], [0.7, 0.0, -0.1])
+        scores[:, -1] = 0.1 if first else -0.2
+        return Neighbours(rows, scores)
+
+
+def test_a_deeper_search_that_finds_less_leaves_nothing_of_the_first(monkeypatch):
+    """As a graph can: it looks elsewhere when it looks at more."""
+    index = FickleIndex()
+    monkeypatch.setattr("crossfade.ranking.lists.build_index", lambda *_: index)
+    space = library([[1, 0]] * 60, [5] * 60).artist_space
+    alone = Grouping(groups=np.full(60, MISSING, dtype=np.int32), cap=1, own_cap=0)
+    lists = nearest_lists(space, 5, [alone])
+    assert index.depths == [13, 52]
+    assert lists.rows.tolist() == [3] * 60
+    assert lists.scores.tolist() == pytest.approx([0.7] * 60)
 
 
 def test_radio_keeps_an_artist_to_a_few_tracks(surface_inputs):

@@ -257,4 +257,6 @@ def _library() -> Any:
     try:
         return importlib.import_module("usearch.index")
     except ImportError as error:
-        raise MissingExtraError("Approximate search", extra="index") from error
+        raise MissingExtraError(
+            'Approximate search (which index.backend = "exact" goes without)', extra="index"
+        ) from error

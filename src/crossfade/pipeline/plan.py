@@ -28,8 +28,9 @@ from crossfade.core.tables import SurfaceTable
 from crossfade.listens.interactions import build_interactions
 from crossfade.listens.library import imports_of, tables_of
 from crossfade.models.registry import load_space, model_class
+from crossfade.nearest.contract import IndexSettings
 from crossfade.pipeline.settings import Settings
-from crossfade.pipeline.steps import Step, in_order, make_step
+from crossfade.pipeline.steps import Step, Work, in_order, make_step
 from crossfade.surfaces.contract import Library, Surface, SurfaceInputs
 from crossfade.surfaces.registry import available
 
@@ -207,7 +208,8 @@ def _surface_steps(
     spaces: Mapping[str, Step],
 ) -> dict[str, Step]:
     """One step a surface. Surfaces are built from the spaces of the first model."""
-    model = settings.run.models[0]
+    run, index = settings.run, settings.section("index")
+    model = run.models[0]
     first = {kind: spaces[f"{model}-{kind}"] for kind in interactions}
     steps: dict[str, Step] = {}
     for line in available(library):
@@ -217,15 +219,24 @@ def _surface_steps(
         steps[line.name] = make_step(
             f"surface-{line.name}",
             f"Build {line.title}",
-            _surface_work(surface, section, {kind: step.name for kind, step in first.items()}, before),
+            _surface_work(
+                surface, section, {kind: step.name for kind, step in first.items()}, before, index, run.processors
+            ),
             kind="surface",
             needs=(names, *interactions.values(), *first.values(), *before),
-            settings=as_table(section),
+            settings={**as_table(section), **{f"index.{name}": value for name, value in as_table(index).items()}},
         )
     return steps
 
 
-def _surface_work(surface: Surface, section: Any, spaces: Mapping[ItemKind, str], before: Sequence[Step]) -> Any:
+def _surface_work(
+    surface: Surface,
+    section: Any,
+    spaces: Mapping[ItemKind, str],
+    before: Sequence[Step],
+    index: IndexSettings,
+    processors: int,
+) -> Work:
     def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
         given = SurfaceInputs(
             catalogue=Catalogue.load(inputs[NAMES]),
@@ -234,6 +245,8 @@ def _surface_work(surface: Surface, section: Any, spaces: Mapping[ItemKind, str]
             track_interactions=_load_interactions(inputs, "track"),
             track_space=load_space(inputs[spaces["track"]]) if "track" in spaces else None,
             built={step.name.removeprefix("surface-"): SurfaceTable.load(inputs[step.name]) for step in before},
+            index=index,
+            threads=processors,
         )
         table = surface.build(given, section, progress)
         table.save(draft.path)

@@ -4,7 +4,8 @@ An item's list has the items of highest rel (`crossfade.ranking.popularity`), ab
 thin it out: at most so many items of one group, so that a list is not one album long, and none or one of a
 group whose items are the same thing under two names.
 
-Cost: one search of all items for each item, O(items² · factors) with an exact index.
+Cost: a search for each item, O(items² · factors) with an exact index; see `crossfade.nearest.backends` for the
+other. A list that its groups cut short is searched again, four times as deep.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,8 @@ import numpy.typing as npt
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Neighbours, VectorSpace
-from crossfade.nearest.contract import Index, Restriction
+from crossfade.nearest.backends import DEFAULT_SETTINGS, build_index
+from crossfade.nearest.contract import Index, IndexSettings, Restriction
 
 ENTRIES = 4_000_000
 """Entries of the lists that are searched at a time, some 32 MB."""
@@ -56,16 +58,20 @@ class Lists:
 
 
 def nearest_lists(
-    space: VectorSpace, size: int, groupings: Sequence[Grouping] = (), *, progress: Progress = silent
+    space: VectorSpace,
+    size: int,
+    groupings: Sequence[Grouping] = (),
+    *,
+    settings: IndexSettings = DEFAULT_SETTINGS,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Lists:
     """For each item of ``space`` the ``size`` others with the largest positive inner product.
 
     Every list has as many entries as the groupings leave, up to ``size``; equal scores stand in ascending row
-    order.
+    order. The space is searched as ``settings`` say, on ``threads`` processors (None: all).
     """
-    from crossfade.nearest.exact import ExactIndex
-
-    index = ExactIndex.build(space, "dot")
+    index = build_index(space, "dot", settings)
     items = len(space.item_ids)
     width = min(size, max(items - 1, 1))
     lengths = np.zeros(items, dtype=np.int64)
@@ -73,7 +79,7 @@ def nearest_lists(
     chunk = max(1, ENTRIES // (2 * width))
     for first in range(0, items, chunk):
         keys = np.arange(first, min(first + chunk, items), dtype=np.int32)
-        found = _nearest(index, space, keys, width, groupings)
+        found = _nearest(index, space, keys, width, groupings, threads)
         kept = found.rows != MISSING
         lengths[keys] = kept.sum(axis=1)
         rows.append(found.rows[kept])
@@ -92,7 +98,9 @@ def thinned(rows: Rows, keys: Rows, groupings: Sequence[Grouping]) -> npt.NDArra
     return kept
 
 
-def _nearest(index: Index, space: VectorSpace, keys: Rows, width: int, groupings: Sequence[Grouping]) -> Neighbours:
+def _nearest(
+    index: Index, space: VectorSpace, keys: Rows, width: int, groupings: Sequence[Grouping], threads: int | None
+) -> Neighbours:
     """The lists of ``keys``, padded to ``width``."""
     listed = Neighbours(
         np.full((len(keys), width), MISSING, np.int32), np.full((len(keys), width), -np.inf, np.float32)
@@ -104,22 +112,20 @@ def _nearest(index: Index, space: VectorSpace, keys: Rows, width: int, groupings
         depth = min(depth, len(space.item_ids))
         short = []
         for some in np.array_split(places, -(-places.size * depth // ENTRIES)):
-            found = _others(index, space, keys[some], depth)
+            itself = Restriction(indptr=np.arange(len(some) + 1, dtype=np.int64), indices=keys[some])
+            found = index.search(space.item_vectors[keys[some]], depth, itself, threads=threads)
             kept = thinned(found.rows, keys[some], groupings) & (found.scores > 0)
             order = np.cumsum(kept, axis=1) - 1
             kept &= order < width
             lists, found_at = np.nonzero(kept)
+            # What a graph finds in a deeper search need not hold all of what it found before.
+            listed.rows[some], listed.scores[some] = MISSING, -np.inf
             listed.rows[some[lists], order[kept]] = found.rows[lists, found_at]
             listed.scores[some[lists], order[kept]] = found.scores[lists, found_at]
             short.append(some[(kept.sum(axis=1) < width) & (found.scores[:, -1] > 0)])
         places = np.concatenate(short) if depth < len(space.item_ids) else places[:0]
         depth *= 4
     return listed
-
-
-def _others(index: Index, space: VectorSpace, keys: Rows, depth: int) -> Neighbours:
-    itself = Restriction(indptr=np.arange(len(keys) + 1, dtype=np.int64), indices=keys)
-    return index.search(np.ascontiguousarray(space.item_vectors[keys]), depth, itself)
 
 
 def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -188,9 +188,13 @@ def page(listener: int, listeners: Listeners, offer: Offer, settings: DiscoverSe
     ]
 
 
-def pages(listeners: Listeners, offer: Offer, settings: DiscoverSettings) -> "Pages":
-    """The pages of all ``listeners``, as arrays (n, size): counts say how much of each row is filled."""
-    from crossfade.kernels import discover, threads
+def pages(listeners: Listeners, offer: Offer, settings: DiscoverSettings, *, threads: int | None = None) -> "Pages":
+    """The pages of all ``listeners``, as arrays (n, size): counts say how much of each row is filled.
+
+    They are made on ``threads`` processors (None: all).
+    """
+    from crossfade.kernels import discover
+    from crossfade.kernels.threads import Range, balanced, each, processors
 
     count, size = len(listeners), settings.size
     filled = discover.Pages(
@@ -237,10 +241,10 @@ def pages(listeners: Listeners, offer: Offer, settings: DiscoverSettings) -> "Pa
         near=offer.near,
     )
 
-    def fill(piece: threads.Range) -> None:
+    def fill(piece: Range) -> None:
         discover.fill_pages(*piece, who, what, rules, filled)
 
-    threads.each(fill, threads.balanced(who.seed_indptr, ROW_COST), threads.processors())
+    each(fill, balanced(who.seed_indptr, ROW_COST), threads or processors())
     return filled
 
 

@@ -15,6 +15,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
+from crossfade.nearest.contract import IndexSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class SurfaceInputs:
     artist_*    interactions with artists and the space learned from them; None in a library of tracks alone
     track_*     the same of tracks; None in a library that knows only artists
     built       the tables that were built before, by the names of their surfaces
+    index       how the spaces are searched
+    threads     processors to use, None for all; tables do not depend on it
 
     Raises ArtifactError if the rows of two parts do not mean the same.
     """
@@ -43,6 +46,8 @@ class SurfaceInputs:
     track_interactions: Interactions | None = None
     track_space: VectorSpace | None = None
     built: Mapping[str, SurfaceTable] = field(default_factory=dict)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.library.artists or self.library.tracks):

@@ -11,7 +11,7 @@ says, and assembled into pages by `crossfade.ranking.pages`. A listener for whom
 is left out of the table, and gets what new listeners get.
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
-from crossfade.nearest.contract import Restriction
+from crossfade.nearest.backends import build_index
+from crossfade.nearest.contract import Index, Restriction
 from crossfade.ranking.aliases import artist_groups, track_groups
 from crossfade.ranking.lists import Lists
 from crossfade.ranking.pages import CHUNK, DiscoverSettings, Listeners, Offer, pages
@@ -30,9 +31,6 @@ from crossfade.ranking.popularity import evident_space, popularity_cost, units
 from crossfade.ranking.reasons import near_threshold
 from crossfade.surfaces.contract import Library, SurfaceInputs
 from crossfade.surfaces.tables import listed_table, lists_of_table
-
-if TYPE_CHECKING:
-    from crossfade.nearest.exact import ExactIndex
 
 
 class Discover:
@@ -59,8 +57,9 @@ class Discover:
         item_kind = _item_kind(inputs)
         offer = _offer(inputs, maker_kind, item_kind, settings)
         played, heard = inputs.interactions(maker_kind), inputs.interactions(item_kind)
-        index = _index(inputs.space(maker_kind))
-        taste = inputs.space(item_kind)
+        liking, taste = inputs.space(maker_kind), inputs.space(item_kind)
+        searched = settings.liked and liking.user_vectors is not None
+        index = build_index(liking, liking.metric, inputs.index) if searched else None
         # Listeners of tracks are found by their ids among the listeners of artists.
         heard_rows = heard.user_ids.rows(list(played.user_ids), missing="mark") if heard is not played else None
         count = len(played.user_ids)
@@ -74,10 +73,11 @@ class Discover:
                     vectors=_vectors(taste, in_items),
                     played=_histories(played, users),
                     items=_histories(heard, in_items)[:2],
-                    liked=_liked(index, inputs.space(maker_kind), played, users, settings.liked),
+                    liked=_liked(index, liking, played, users, settings.liked, inputs.threads),
                 ),
                 offer,
                 settings,
+                threads=inputs.threads,
             )
             lengths[users] = filled.counts
             kept = np.arange(settings.size) < filled.counts[:, None]
@@ -183,26 +183,23 @@ def _by_metric(space: VectorSpace, vectors: Vectors) -> Vectors:
     return units(vectors) if space.metric == "cosine" else vectors
 
 
-def _index(space: VectorSpace) -> "ExactIndex | None":
-    """What the listeners' vectors search in; None where there are no such vectors."""
-    if space.user_vectors is None:
-        return None
-    from crossfade.nearest.exact import ExactIndex
-
-    return ExactIndex.build(space, space.metric)
-
-
 def _liked(
-    index: "ExactIndex | None", space: VectorSpace, played: Interactions, users: npt.NDArray[np.integer], most: int
+    index: Index | None,
+    space: VectorSpace,
+    played: Interactions,
+    users: npt.NDArray[np.integer],
+    most: int,
+    threads: int | None,
 ) -> Rows:
     """(n, any) the best makers for the vectors of the rows ``users`` (n,), without those that they played."""
-    if index is None or space.user_vectors is None or not most:
+    if index is None or space.user_vectors is None:
         return np.zeros((len(users), 0), dtype=np.int32)
     indptr, rows, _ = _histories(played, users)
     found = index.search(
-        np.ascontiguousarray(space.user_vectors[users]),
+        space.user_vectors[users],
         min(most, len(space.item_ids)),
         Restriction(indptr=indptr, indices=rows),
+        threads=threads,
     )
     # A score that is not above zero is no liking.
     return np.where(found.scores > 0, found.rows, MISSING).astype(np.int32)

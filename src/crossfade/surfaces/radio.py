@@ -62,9 +62,13 @@ class Radio:
                 Grouping(groups=tracks.artist_rows, cap=settings.per_artist, own_cap=settings.per_artist),
             ]
             points = evident_space(inputs.space("track"), tracks.listeners, settings.shrinkage)
-            lists = nearest_lists(points, settings.size, groupings, progress=progress)
+            lists = nearest_lists(
+                points, settings.size, groupings, settings=inputs.index, threads=inputs.threads, progress=progress
+            )
             return listed_table(self.name, "track", "track", tracks.ids, lists)
         groupings = [Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)]
         points = evident_space(inputs.space("artist"), artists.listeners, settings.shrinkage)
-        lists = nearest_lists(points, settings.size, groupings, progress=progress)
+        lists = nearest_lists(
+            points, settings.size, groupings, settings=inputs.index, threads=inputs.threads, progress=progress
+        )
         return listed_table(self.name, "artist", "artist", artists.ids, lists)

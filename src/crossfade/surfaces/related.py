@@ -55,5 +55,7 @@ class Related:
         artists = inputs.catalogue.artists
         spellings = Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)
         points = evident_space(inputs.space("artist"), artists.listeners, settings.shrinkage)
-        lists = nearest_lists(points, settings.size, [spellings], progress=progress)
+        lists = nearest_lists(
+            points, settings.size, [spellings], settings=inputs.index, threads=inputs.threads, progress=progress
+        )
         return listed_table(self.name, "artist", "artist", artists.ids, lists)
