@@ -118,6 +118,15 @@ def test_a_dry_run_says_what_a_changed_setting_touches(call, asked, own_home):
     assert len(related["entries"]) <= 7
 
 
+def test_results_that_are_no_longer_needed_are_let_go(asked, own_home):
+    (own_home / "crossfade.toml").write_text("[run]\nkeep_artifacts = 1\n\n[surfaces.related]\nsize = 7\n")
+    before = {place.name for place in (own_home / "runs" / "surface-related").iterdir()}
+    assert asked("run", home=own_home)["published"]
+    assert all(len(list(step.iterdir())) == 1 for step in (own_home / "runs").iterdir())
+    assert not before & {place.name for place in (own_home / "runs" / "surface-related").iterdir()}
+    assert not any(step["built"] for step in asked("run", home=own_home)["steps"])
+
+
 def test_how_spaces_are_searched_concerns_the_surfaces_alone(asked, own_home):
     (own_home / "crossfade.toml").write_text('[index]\nbackend = "exact"\n')
     would = {step["step"]: step["runs_because"] for step in asked("run", "--dry-run", home=own_home)}

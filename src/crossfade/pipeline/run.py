@@ -1,9 +1,9 @@
 """A run: do what is left of the plan, publish the release, and let go of what is no longer needed."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from crossfade.core.artifacts import discard
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
@@ -68,4 +68,4 @@ def _prune_artifacts(home: Home, plan: Plan, keep: int) -> None:
     for directory in (path for path in home.runs.iterdir() if path.is_dir()):
         newest = sorted(directory.iterdir(), key=lambda place: (place in today, place.stat().st_mtime_ns), reverse=True)
         for place in newest[keep:]:
-            shutil.rmtree(place)
+            discard(place)
