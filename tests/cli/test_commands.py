@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from click.testing import CliRunner
@@ -58,6 +59,20 @@ def test_a_station_is_drawn_from_the_radio_without_repeats_and_with_artists_apar
         assert artist not in artists[max(0, place - 3) : place]
     assert asked("radio", track, "--station", "7", "--limit", "1000")["entries"] == station
     assert asked("radio", track, "--station", "8", "--limit", "1000")["entries"] != station
+
+
+def test_stations_are_drawn_and_served_as_the_settings_say(asked, call, own_home, monkeypatch):
+    track = asked("popular", "--limit", "1")["entries"][0]["id"]
+    (own_home / "crossfade.toml").write_text("[station]\ntemperature = 0.01\napart = 1\n")
+    pool = [entry["id"] for entry in asked("radio", track, "--limit", "1000", home=own_home)["entries"]]
+    station = asked("radio", track, "--station", "7", "--limit", "1000", home=own_home)["entries"]
+    assert {entry["id"] for entry in station} == set(pool)
+    artists = [entry["artist"]["id"] for entry in station]
+    assert any(one == following for one, following in pairwise(artists))
+    given = {}
+    monkeypatch.setattr("crossfade.serve.server.serve", lambda home, settings, **options: given.update(options))
+    assert call("serve", home=own_home).exit_code == 0
+    assert given["station"].temperature == 0.01
 
 
 def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):

@@ -5,6 +5,7 @@ import pytest
 from crossfade import __version__
 from crossfade.serve.settings import ServeSettings
 from crossfade.surfaces.registry import SURFACES
+from crossfade.surfaces.station import StationSettings
 
 RELEASE = "000001-"
 
@@ -205,6 +206,14 @@ def test_the_same_seed_plays_the_same_station(client):
     # Both items of the pool are by one artist, and a station keeps those apart.
     assert {entry["id"] for entry in one["entries"]} < {"t:army", "t:hunter"}
     assert len(one["entries"]) == 1
+
+
+def test_stations_are_drawn_as_the_settings_say(served, client_of):
+    from crossfade.serve.app import create_app
+
+    app = create_app(served.home, ServeSettings(), station=StationSettings(apart=1), active=served.active)
+    answer = client_of(app).get("/v1/tracks/t%2F1%20creep/radio/station?seed=5").json()
+    assert {entry["id"] for entry in answer["entries"]} == {"t:army", "t:hunter"}
 
 
 def test_a_station_says_its_seed_so_that_it_can_be_played_again(client):

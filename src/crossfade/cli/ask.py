@@ -11,10 +11,7 @@ from crossfade.core.home import Home
 from crossfade.core.tables import EVERYONE
 from crossfade.stores.contract import Entry, ReleaseReader
 from crossfade.stores.registry import open_store
-from crossfade.surfaces.registry import Registered
-
-FALLBACK = "popular"  # the surface shown to users of whom nothing is known
-POOL = "radio"  # the surface that stations draw from
+from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 _ASKED = ("artist", "item", "user")
 _STATION_HELP = "Draw a station to play, without repeats and with artists apart; the same seed draws the same one."
@@ -31,7 +28,7 @@ def surface_command(surface: Registered) -> click.Command:
             elif station is None:
                 entries = reader.entries(surface.name, key, limit=limit)
             else:
-                entries = _station(reader.entries(surface.name, key), station)[:limit]
+                entries = _station(home, reader.entries(surface.name, key), station)[:limit]
             if as_json:
                 described = {"surface": surface.name, "key": key, "name": about, "release": reader.version}
                 print_json({**described, "note": note, "entries": [entry_json(entry) for entry in entries]})
@@ -117,12 +114,13 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
     print_table(columns, cells, title=title, note=note)
 
 
-def _station(pool: list[Entry], seed: int) -> list[Entry]:
+def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
     import numpy as np
 
+    from crossfade.pipeline.settings import Settings
     from crossfade.surfaces.station import station_of
 
-    return station_of(pool, np.random.default_rng(seed))
+    return station_of(pool, np.random.default_rng(seed), Settings.of(home).section("station"))
 
 
 def _asked_for(reader: ReleaseReader, surface: Registered, text: str) -> tuple[str | None, str | None, str | None]:

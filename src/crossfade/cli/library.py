@@ -119,7 +119,8 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         from crossfade.pipeline.settings import Settings
         from crossfade.serve.server import serve
 
-        serve(home, Settings.of(home).section("serve"), ready=webbrowser.open)
+        settings_of = Settings.of(home).section
+        serve(home, settings_of("serve"), station=settings_of("station"), ready=webbrowser.open)
     else:
         say(f"Ask on: crossfade related ARTIST --home {home.path}, or serve it: crossfade serve --home {home.path}")
 

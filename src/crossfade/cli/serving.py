@@ -17,8 +17,6 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
     from crossfade.pipeline.settings import Settings
     from crossfade.serve.server import serve as serve_http
 
-    settings = Settings.of(home).section("serve")
-    said = {"host": host, "port": port}
-    serve_http(
-        home, dataclasses.replace(settings, **{name: value for name, value in said.items() if value is not None})
-    )
+    settings = Settings.of(home)
+    said = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    serve_http(home, dataclasses.replace(settings.section("serve"), **said), station=settings.section("station"))

@@ -18,6 +18,7 @@ from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.surface_routes import surface_routes
 from crossfade.stores.registry import open_store
+from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """
 Recommendations from listening history. Every answer is read from one immutable release and names it; `ETag`
@@ -26,8 +27,14 @@ are `application/problem+json` (RFC 9457).
 """
 
 
-def create_app(home: Home, settings: ServeSettings, *, active: ActiveRelease | None = None) -> FastAPI:
-    """The ASGI application that serves the releases of ``home``.
+def create_app(
+    home: Home,
+    settings: ServeSettings,
+    *,
+    station: StationSettings = DEFAULTS,
+    active: ActiveRelease | None = None,
+) -> FastAPI:
+    """The ASGI application that serves the releases of ``home``, and draws stations as ``station`` says.
 
     It holds the release open until its lifespan ends; ``active`` gives another source of the release.
     """
@@ -55,7 +62,7 @@ def create_app(home: Home, settings: ServeSettings, *, active: ActiveRelease | N
         redirect_slashes=False,
     )
     app.include_router(service_routes(active, settings))
-    app.include_router(surface_routes(active, settings))
+    app.include_router(surface_routes(active, settings, station))
     app.include_router(catalogue_routes(active, settings))
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings)

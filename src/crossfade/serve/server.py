@@ -8,6 +8,7 @@ from collections.abc import Callable
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
 from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
+from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _TAKEN = (errno.EADDRINUSE,)
 _BACKLOG = 128  # connections that wait while all threads are busy
@@ -15,9 +16,16 @@ _BACKLOG = 128  # connections that wait while all threads are busy
 _log = logging.getLogger("crossfade.serve")
 
 
-def serve(home: Home, settings: ServeSettings, *, ready: Callable[[str], object] | None = None) -> None:
+def serve(
+    home: Home,
+    settings: ServeSettings,
+    *,
+    station: StationSettings = DEFAULTS,
+    ready: Callable[[str], object] | None = None,
+) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
+    ``station`` says how stations are drawn.
     Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the
     address cannot be listened at.
     """
@@ -34,7 +42,11 @@ def serve(home: Home, settings: ServeSettings, *, ready: Callable[[str], object]
     with listening(settings) as listener:
         # uvicorn's own access log would write down who asked for what; the application logs routes instead.
         config = uvicorn.Config(
-            create_app(home, settings), access_log=False, log_config=None, server_header=False, date_header=True
+            create_app(home, settings, station=station),
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=True,
         )
         address = _address(listener, settings.host)
         _log.info("Listening at %s, until interrupted.", address)

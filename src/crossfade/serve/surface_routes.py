@@ -16,12 +16,10 @@ from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores import contract
 from crossfade.stores.contract import ReleaseReader
-from crossfade.surfaces.registry import SURFACES, Registered
-from crossfade.surfaces.station import station_of
+from crossfade.surfaces.registry import FALLBACK, POOL, SURFACES, Registered
+from crossfade.surfaces.station import StationSettings, station_of
 
 LONGEST_PAGE = 1000  # entries; no surface keeps more for one key
-FALLBACK = "popular"  # the surface shown to users of whom nothing is known
-POOL = "radio"  # the surface that stations draw from
 LARGEST_SEED = 2**53 - 1  # what every JSON reader takes for a whole number
 
 Limit = Annotated[int, Query(description="How many entries at most.", ge=1, le=LONGEST_PAGE)]
@@ -40,13 +38,13 @@ UserId = Annotated[
 _PLACES = {"artist": ("artist",), "item": ("track", "artist"), "user": ("user",), "everyone": ("everyone",)}
 
 
-def surface_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
+def surface_routes(active: ActiveRelease, settings: ServeSettings, station: StationSettings) -> APIRouter:
     """The routes of all surfaces, whether or not the release of the day has them."""
     routes = APIRouter()
     for line in SURFACES.values():
         for place in _PLACES[line.asked_by]:
             if line.name == POOL:
-                _add_station(routes, active, place)
+                _add_station(routes, active, station, place)
             _add_list(routes, active, settings, line, place)
     return routes
 
@@ -107,18 +105,20 @@ def _endpoint(place: str, listing: Callable[[Request, str, int, int], Response])
     return endpoints[place]
 
 
-def _add_station(routes: APIRouter, active: ActiveRelease, place: str) -> None:
-    def station(request: Request, key: str, length: int, seed: int) -> Response:
+def _add_station(routes: APIRouter, active: ActiveRelease, settings: StationSettings, place: str) -> None:
+    def station(key: str, length: int, seed: int | None) -> Response:
+        seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
         with active.reading() as reader:
             surface, found, name = _asked_for(reader, POOL, place, plain(key))
             _, pool = _part(reader, surface, found)
+            played = station_of(pool, np.random.default_rng(seed), settings)
             answer = Station(
                 release=reader.version,
                 key=found,
                 name=name or found,
                 kind=reader.surfaces[surface].kind,
                 seed=seed,
-                entries=[Entry.of(entry) for entry in station_of(pool, np.random.default_rng(seed))[:length]],
+                entries=[Entry.of(entry) for entry in played[:length]],
             )
             return json_reply(answer, headers=NEVER_KEPT)
 
@@ -128,20 +128,14 @@ def _add_station(routes: APIRouter, active: ActiveRelease, place: str) -> None:
     )
 
     def of_artist(
-        request: Request,
-        artist_id: Id,
-        length: Annotated[int, length_query] = 25,
-        seed: Annotated[int | None, seed_query] = None,
+        artist_id: Id, length: Annotated[int, length_query] = 25, seed: Annotated[int | None, seed_query] = None
     ) -> Response:
-        return station(request, artist_id, length, secrets.randbelow(LARGEST_SEED) if seed is None else seed)
+        return station(artist_id, length, seed)
 
     def of_track(
-        request: Request,
-        track_id: Id,
-        length: Annotated[int, length_query] = 25,
-        seed: Annotated[int | None, seed_query] = None,
+        track_id: Id, length: Annotated[int, length_query] = 25, seed: Annotated[int | None, seed_query] = None
     ) -> Response:
-        return station(request, track_id, length, secrets.randbelow(LARGEST_SEED) if seed is None else seed)
+        return station(track_id, length, seed)
 
     path, endpoint = {
         "artist": ("/v1/artists/{artist_id:path}", of_artist),

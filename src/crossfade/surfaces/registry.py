@@ -14,6 +14,12 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.surfaces.contract import Library, Surface, SurfaceInputs
 
+FALLBACK = "popular"
+"""The surface that is shown to users of whom nothing is known."""
+
+POOL = "radio"
+"""The surface that stations draw from."""
+
 AskedBy = Literal["artist", "item", "user", "everyone"]
 """What a person names to see the list; an "item" is a track, or an artist where the library has no tracks."""
 
