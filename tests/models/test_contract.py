@@ -53,6 +53,8 @@ def test_what_a_user_played_is_left_out_whatever_its_rows_are_elsewhere(space):
     same_rows = Interactions.from_counts(["bob"] * 4, ITEMS, [1] * 4)
     found = space.recommend(["ann", "bob"], 4, exclude=same_rows)
     assert names(space, found) == [["beck", "abba", "devo", "cher"], []]
+    nobody = Interactions.from_counts([], [], [])
+    assert names(space, space.recommend(["ann"], 1, exclude=nobody)) == [["beck"]]
 
 
 def test_lists_of_items_that_may_and_may_not_be_given(space):

@@ -32,6 +32,7 @@ import numpy.typing as npt
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
+from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.intervals import Estimate, mean_estimate
 from crossfade.nearest.contract import Restriction
@@ -127,11 +128,11 @@ def validate(space: VectorSpace, train: Interactions, test: Interactions, k: int
     asked = _rows_of(test, asking[known], space.item_ids)
     in_train = _translated(space.user_ids, train.user_ids)[users[known]]
     indptr, rows, _ = _rows_of(train, in_train, space.item_ids)
-    counted = np.concatenate(([0], np.cumsum(rows != MISSING)))
+    in_space = rows != MISSING
     return Hidden(
         users=users[known],
         asked=asked,
-        excluded=(counted[indptr].astype(np.int64), rows[rows != MISSING]),
+        excluded=(starts_of(in_space)[indptr], rows[in_space]),
         skipped=int(np.count_nonzero(~known)),
     )
 
@@ -236,11 +237,7 @@ def _rows_of(
     interactions: Interactions, users: npt.NDArray[np.integer], item_ids: Ids
 ) -> tuple[npt.NDArray[np.int64], Rows, npt.NDArray[np.float32]]:
     """What the rows ``users`` (n,) have, by the rows of ``item_ids``; nothing for a MISSING user."""
-    known = np.where(users == MISSING, 0, users)
-    starts = interactions.indptr[known]
-    lengths = np.where(users == MISSING, 0, interactions.indptr[known + 1] - starts)
-    indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+    indptr, places = gathered(interactions.indptr, users)
     rows = _translated(interactions.item_ids, item_ids)[interactions.indices[places]]
     return indptr, rows, interactions.weights[places]
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
+from crossfade.core.rows import starts_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,10 +79,9 @@ def strong_generalisation(
 
 def part_of(interactions: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
     """The pairs that ``kept`` (pairs,) marks, with all ids."""
-    before = np.concatenate(([0], np.cumsum(kept)))
     return replace(
         interactions,
-        indptr=before[interactions.indptr].astype(np.int64),
+        indptr=starts_of(kept)[interactions.indptr],
         indices=interactions.indices[kept],
         weights=interactions.weights[kept],
         plays=interactions.plays[kept],

@@ -12,6 +12,7 @@ from crossfade.core.errors import InputError, NotReadyError
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
+from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.nearest.contract import Index, Restriction
 
@@ -135,18 +136,12 @@ class FittedSpace(VectorSpace):
         """What each user has in ``exclude`` as (indptr, indices) of this space's rows."""
         if exclude.kind != self.kind:
             raise InputError(f"the interactions to exclude are about {exclude.kind}s, this space about {self.kind}s")
-        users = exclude.user_ids.rows(user_ids, missing="mark")
-        known = np.where(users == MISSING, 0, users)
-        starts, ends = exclude.indptr[known], exclude.indptr[known + 1]
-        lengths = np.where(users == MISSING, 0, ends - starts)
-        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        indptr, places = gathered(exclude.indptr, exclude.user_ids.rows(user_ids, missing="mark"))
         indices = exclude.indices[places]
         if exclude.item_ids != self.item_ids:
-            translated = self.item_ids.rows(list(exclude.item_ids), missing="mark")[indices]
-            kept = np.concatenate(([0], np.cumsum(translated != MISSING)))
-            return kept[indptr], translated[translated != MISSING]
-        return indptr, indices
+            indices = self.item_ids.rows(list(exclude.item_ids), missing="mark")[indices]
+        known = indices != MISSING
+        return starts_of(known)[indptr], indices[known]
 
 
 class Model(Protocol[Learned]):

@@ -12,6 +12,7 @@ import numpy as np
 
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
+from crossfade.core.rows import starts_of
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.threads import each, processors
 from crossfade.kernels.topk import packed, scan
@@ -112,5 +113,5 @@ class ExactIndex:
 
 def _among(indptr: np.ndarray, indices: Rows, listed: Rows, opened: np.ndarray) -> tuple[np.ndarray, Rows]:
     """Exclusions by place in ``listed`` instead of by row; those that are not listed anyway fall away."""
-    kept = np.concatenate(([0], np.cumsum(opened[indices])))
-    return kept[indptr], np.searchsorted(listed, indices[opened[indices]]).astype(np.int32)
+    kept = opened[indices]
+    return starts_of(kept)[indptr], np.searchsorted(listed, indices[kept]).astype(np.int32)

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.ids import Rows
+from crossfade.core.rows import gathered, starts_of
 from crossfade.nearest.contract import Restriction
 
 Places = npt.NDArray[np.int64]
@@ -43,9 +44,7 @@ class Exclusions:
 
     def of(self, queries: Places) -> Restriction:
         """The restriction of some of the queries alone."""
-        lengths = self.counts()[queries]
-        indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        places = np.arange(indptr[-1]) + np.repeat(self._starts[queries] - indptr[:-1], lengths)
+        indptr, places = gathered(self._starts, queries)
         return Restriction(
             indptr=indptr,
             indices=self._rows[places].astype(np.int32),
@@ -58,9 +57,8 @@ class Exclusions:
         alone = self.of(queries)
         places = np.searchsorted(rows, alone.indices)
         inside = rows[np.minimum(places, len(rows) - 1)] == alone.indices
-        kept = np.concatenate(([0], np.cumsum(inside)))
         return Restriction(
-            indptr=kept[alone.indptr],
+            indptr=starts_of(inside)[alone.indptr],
             indices=places[inside].astype(np.int32),
             barred=np.flatnonzero(~self.opened[rows]).astype(np.int32),
         )

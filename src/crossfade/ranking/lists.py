@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
+from crossfade.core.rows import starts_of
 from crossfade.core.spaces import Neighbours, VectorSpace
 from crossfade.nearest.backends import DEFAULT_SETTINGS, build_index
 from crossfade.nearest.contract import Index, IndexSettings, Restriction
@@ -54,7 +55,7 @@ class Lists:
         """The same lists cut to their first ``size`` entries."""
         lengths = np.diff(self.indptr)
         kept = np.arange(len(self.rows)) - np.repeat(self.indptr[:-1], lengths) < size
-        return Lists(indptr=_starts(np.minimum(lengths, size)), rows=self.rows[kept], scores=self.scores[kept])
+        return Lists(indptr=starts_of(np.minimum(lengths, size)), rows=self.rows[kept], scores=self.scores[kept])
 
 
 def nearest_lists(
@@ -85,7 +86,7 @@ def nearest_lists(
         rows.append(found.rows[kept])
         scores.append(found.scores[kept])
         progress(int(keys[-1]) + 1, items, "lists")
-    return Lists(indptr=_starts(lengths), rows=np.concatenate(rows), scores=np.concatenate(scores))
+    return Lists(indptr=starts_of(lengths), rows=np.concatenate(rows), scores=np.concatenate(scores))
 
 
 def thinned(rows: Rows, keys: Rows, groupings: Sequence[Grouping]) -> npt.NDArray[np.bool_]:
@@ -126,7 +127,3 @@ def _nearest(
         places = np.concatenate(short) if depth < len(space.item_ids) else places[:0]
         depth *= 4
     return listed
-
-
-def _starts(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)

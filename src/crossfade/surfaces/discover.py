@@ -20,6 +20,7 @@ from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, ItemKind, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
+from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.nearest.backends import build_index
@@ -84,7 +85,7 @@ class Discover:
             parts.append(tuple(column[kept] for column in (filled.items, filled.scores, filled.reasons, filled.plays)))
             progress(int(users[-1]) + 1, count, "listeners")
         items, scores, reasons, plays = (np.concatenate(column) for column in zip(*parts, strict=True))
-        lists = Lists(indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64), rows=items, scores=scores)
+        lists = Lists(indptr=starts_of(lengths), rows=items, scores=scores)
         columns = {"reason": reasons, "reason_plays": plays}
         return listed_table(self.name, "user", item_kind, played.user_ids, lists, columns)
 
@@ -147,7 +148,7 @@ def _offered(
     ranked = ranked[np.argsort(makers[ranked], kind="stable")]
     totals = np.bincount(makers[ranked], minlength=count)
     place = np.arange(len(ranked)) - np.repeat(np.cumsum(totals) - totals, totals)
-    return np.concatenate(([0], np.cumsum(np.minimum(totals, most)))).astype(np.int64), ranked[place < most]
+    return starts_of(np.minimum(totals, most)), ranked[place < most]
 
 
 def _things(groups: Rows) -> Rows:
@@ -163,11 +164,7 @@ def _histories(
     interactions: Interactions, users: npt.NDArray[np.integer]
 ) -> tuple[npt.NDArray[np.int64], Rows, npt.NDArray[np.int32]]:
     """(indptr, items, plays) of the rows ``users`` (n,); a MISSING user has played nothing."""
-    known = np.where(users == MISSING, 0, users)
-    starts = interactions.indptr[known]
-    lengths = np.where(users == MISSING, 0, interactions.indptr[known + 1] - starts)
-    indptr = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    places = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+    indptr, places = gathered(interactions.indptr, users)
     return indptr, interactions.indices[places], interactions.plays[places]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.ids import Ids, ItemKind
+from crossfade.core.rows import starts_of
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.ranking.lists import Lists
 
@@ -30,7 +31,7 @@ def listed_table(
         key=key,
         kind=kind,
         keys=ids if listed.all() else Ids.of(ids.select(np.flatnonzero(listed))),
-        indptr=np.concatenate(([0], np.cumsum(lengths[listed]))).astype(np.int64),
+        indptr=starts_of(lengths[listed]),
         items=lists.rows,
         columns={"score": lists.scores, **(columns or {})},
     )
@@ -41,8 +42,4 @@ def lists_of_table(table: SurfaceTable, ids: Ids) -> Lists:
     lengths = np.zeros(len(ids), dtype=np.int64)
     # Both are sorted, so the keys' lists stand in the order of their rows.
     lengths[ids.rows(list(table.keys))] = np.diff(table.indptr)
-    return Lists(
-        indptr=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        rows=table.items,
-        scores=table.columns["score"],
-    )
+    return Lists(indptr=starts_of(lengths), rows=table.items, scores=table.columns["score"])
