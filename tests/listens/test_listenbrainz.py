@@ -162,6 +162,13 @@ def test_a_page_of_the_api(read, recognised) -> None:
     assert found.reasons == [(2, "malformed")]
 
 
+def test_a_cut_page_keeps_its_rows(read) -> None:
+    page = {"payload": {"count": 3, "listens": [row(), row(listened_at=WHEN + 9), row()]}}
+    found = read("listenbrainz", {"listens.json": json.dumps(page).encode()[:-40]})
+    assert [listen["line"] for listen in found.listened] == [1, 2]
+    assert "cut short" in found.damage
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sure"),
     [

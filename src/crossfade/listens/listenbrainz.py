@@ -13,7 +13,8 @@ line by line, so that a bad line costs itself.
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,7 @@ from crossfade.core.errors import InputError
 from crossfade.core.schemas import named_track
 from crossfade.listens import values
 from crossfade.listens.contract import Member, Sink, Source
-from crossfade.listens.json_streams import array_elements
+from crossfade.listens.json_records import json_records
 from crossfade.listens.listenbrainz_rows import DECODING_ERRORS, Feedback, Listen, ListenColumns, Rows
 
 _LISTEN_MARKS = (b'"track_metadata"', b'"artist_name"')
@@ -93,7 +94,8 @@ class _Reading:
     def read(self, source: Source, member: Member) -> None:
         """Hand every listen of ``member`` to the sink."""
         if _PAGE.match(member.head):
-            self._one_by_one(member, array_elements(source.open(member), "payload", "listens"))
+            with source.open(member) as file:
+                self._one_by_one(member, json_records(file, ("payload", "listens"), member.name))
             return
         for first, block in source.blocks(member):
             listens = self._rows.block(block)
@@ -101,21 +103,26 @@ class _Reading:
                 self._hand_on(member, first, listens)
             else:
                 lines = block.removeprefix(BOM_UTF8 if first == 1 else b"").removesuffix(b"\n").split(b"\n")
-                self._one_by_one(member, enumerate(lines, start=first))
+                self._one_by_one(member, _decoded(enumerate(lines, start=first)))
 
-    def _one_by_one(self, member: Member, rows: Iterable[tuple[int, bytes]]) -> None:
+    def _one_by_one(self, member: Member, rows: Iterable[tuple[int, Any]]) -> None:
         """Rows that are not all known to be sound; runs of sound ones are still handed on together."""
         run: list[Listen] = []
         first = 1
-        for number, text in rows:
-            listen = self._rows.one(text)
-            if listen is None or number != first + len(run) or len(run) == _RUN:
-                self._hand_on(member, first, run)
-                run, first = [], number
-            if listen is not None:
-                run.append(listen)
-            elif text.strip():
-                self._sink.drop((member, number), "malformed", "not a JSON object with ListenBrainz's columns")
+        try:
+            for number, row in rows:
+                listen = self._rows.one(row)
+                if listen is None or number != first + len(run) or len(run) == _RUN:
+                    self._hand_on(member, first, run)
+                    run, first = [], number
+                if listen is not None:
+                    run.append(listen)
+                else:
+                    self._sink.drop((member, number), "malformed", "not a JSON object with ListenBrainz's columns")
+        except InputError:
+            # The file is damaged further on.
+            self._hand_on(member, first, run)
+            raise
         self._hand_on(member, first, run)
 
     def _hand_on(self, member: Member, first: int, listens: Sequence[Listen]) -> None:
@@ -136,6 +143,16 @@ class _Reading:
                 track = values.mbid(said.recording) or (artist and title and named_track(artist, title))
                 if track:
                     self.tracks[msid] = track
+
+
+def _decoded(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Any]]:
+    """(number, value) of every line that is not blank; None for one that is not JSON."""
+    for number, line in lines:
+        if line.strip():
+            try:
+                yield number, msgspec.json.decode(line)
+            except DECODING_ERRORS:
+                yield number, None
 
 
 def _exported_user(source: Source) -> str | None:

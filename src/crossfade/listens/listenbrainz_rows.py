@@ -131,31 +131,28 @@ class Rows:
     """Decodes rows."""
 
     def __init__(self) -> None:
-        self._strict = msgspec.json.Decoder(Listen)
-        self._open = msgspec.json.Decoder(_OpenListen)
+        self._decoder = msgspec.json.Decoder(Listen)
 
     def block(self, lines: bytes) -> list[Listen] | None:
         """The row of every line, None if there is a line that is not one sound row."""
         try:
-            listens = self._strict.decode_lines(lines)
+            listens = self._decoder.decode_lines(lines)
         except DECODING_ERRORS:
             return None
         # Blank lines give no row, and a line may hold two; either way the numbers of lines would not fit.
         return listens if len(listens) == lines.count(b"\n") + (not lines.endswith(b"\n")) else None
 
-    def one(self, line: bytes) -> Listen | None:
-        """The row of one line, None if it is not one."""
+    def one(self, row: Any) -> Listen | None:
+        """The row that was decoded without types as ``row``, None if it is none."""
         try:
-            return self._strict.decode(line)
+            return msgspec.convert(row, Listen)
         except msgspec.ValidationError:
             pass
-        except DECODING_ERRORS:
-            return None
         try:
-            row = self._open.decode(line)
-        except DECODING_ERRORS:
+            opened = msgspec.convert(row, _OpenListen)
+        except msgspec.ValidationError:
             return None
-        said = row.track_metadata
+        said = opened.track_metadata
         metadata = None
         if said is not None:
             metadata = Metadata(
@@ -168,11 +165,11 @@ class Rows:
             )
         return Listen(
             track_metadata=metadata,
-            listened_at=row.listened_at,
-            timestamp=row.timestamp,
-            user_name=row.user_name,
-            user_id=row.user_id,
-            recording_msid=row.recording_msid,
+            listened_at=opened.listened_at,
+            timestamp=opened.timestamp,
+            user_name=opened.user_name,
+            user_id=opened.user_id,
+            recording_msid=opened.recording_msid,
         )
 
 

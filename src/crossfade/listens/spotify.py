@@ -8,12 +8,13 @@ only the platform is kept.
 """
 
 import datetime
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
 from crossfade.listens.contract import Member, Sink, Source
-from crossfade.listens.json_streams import array_elements
+from crossfade.listens.json_records import json_records
 
 # Why a play began, as far as it tells whether the listener chose this very track.
 _STARTS = {
@@ -27,7 +28,6 @@ _STARTS = {
     "nextbtn": "continued",
     "autoplay": "autoplay",
 }
-_DECODING = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Extended(msgspec.Struct, gc=False):
@@ -71,16 +71,8 @@ class SpotifyExtended:
 
     def read(self, source: Source, sink: Sink) -> None:
         """See `contract.Format`."""
-        decoder = msgspec.json.Decoder(_Extended)
-        for member in source.members:
-            video = "video" in member.relative.name.lower()
-            for number, text in array_elements(source.open(member)):
-                try:
-                    row = decoder.decode(text)
-                except _DECODING:
-                    sink.drop((member, number), "malformed", "not an object with Spotify's columns")
-                    continue
-                _extended(sink, (member, number), row, video)
+        for place, row in _rows(source, sink, _Extended):
+            _extended(sink, place, row, video="video" in place[0].relative.name.lower())
 
 
 class SpotifyBasic:
@@ -95,18 +87,27 @@ class SpotifyBasic:
 
     def read(self, source: Source, sink: Sink) -> None:
         """See `contract.Format`."""
-        decoder = msgspec.json.Decoder(_Basic)
-        for member in source.members:
-            for number, text in array_elements(source.open(member)):
+        for place, row in _rows(source, sink, _Basic):
+            _basic(sink, place, row)
+
+
+Row = TypeVar("Row", bound=msgspec.Struct)
+
+
+def _rows(source: Source, sink: Sink, kind: type[Row]) -> Iterator[tuple[tuple[Member, int], Row]]:
+    """(place, row) of every row; one of other columns is dropped."""
+    for member in source.members:
+        with source.open(member) as file:
+            for number, said in json_records(file, (), member.name):
                 try:
-                    row = decoder.decode(text)
-                except _DECODING:
-                    sink.drop((member, number), "malformed", "not an object with Spotify's columns")
-                    continue
-                _basic(sink, (member, number), row)
+                    row = msgspec.convert(said, kind)
+                except msgspec.ValidationError:
+                    sink.drop((member, number), "malformed", "not a JSON object with Spotify's columns")
+                else:
+                    yield (member, number), row
 
 
-def _extended(sink: Sink, place: tuple[Member, int], row: _Extended, video: bool) -> None:
+def _extended(sink: Sink, place: tuple[Member, int], row: _Extended, *, video: bool) -> None:
     stopped = _seconds(row.ts, "%Y-%m-%dT%H:%M:%SZ")
     if row.incognito_mode:
         # First of all: of a private row not even the kind is told.
