@@ -51,12 +51,11 @@ def run(case: str) -> bool:
     with tempfile.TemporaryDirectory() as scratch, (RESULTS / f"{case}.txt").open("w") as kept:
         module, *arguments = [argument.replace("{scratch}", scratch) for argument in CASES[case]]
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        for line in (
-            f"== {case} on {machine.named()}, {os.cpu_count()} processors",
-            f"python -m benchmarks.{' '.join(CASES[case])}",
-        ):
+        title = f"== {case} on {machine.named()}, {os.cpu_count()} processors"
+        said = " ".join(CASES[case]).replace(str(DATA), "DATA").replace("{scratch}", "SCRATCH")
+        for line in (title, f"python -m benchmarks.{said}"):
             print(line, flush=True)
-            print(line, file=kept)
+            print(line, file=kept, flush=True)
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
             for line in running.stdout or ():
                 print(line, end="", flush=True)
