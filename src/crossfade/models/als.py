@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import InputError, NotReadyError, SettingsError
+from crossfade.core.errors import ArtifactError, InputError, NotReadyError, SettingsError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
@@ -31,6 +31,7 @@ from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
+from crossfade.models import als_scale
 from crossfade.models.contract import FittedSpace, InputKind
 
 EXACT_FACTORS = 512
@@ -51,11 +52,13 @@ class ALSSettings:
     # what is minimised: "hkv" weighs played pairs by their confidence and all others 1; "ials" weighs pairs that
     # were not played unobserved_weight and scales the regularization with how many pairs a row has
     objective: Literal["hkv", "ials"] = "ials"
-    regularization: float | None = None  # λ, above 0; unset is 0.1 for "hkv", 0.01 for "ials"
+    regularization: float | None = None  # λ, above 0; unset is what the noise in the data asks for
     alpha: float | None = None  # confidence that one play adds, 0 or more; unset is 10 for "hkv", 1 for "ials"
     confidence: Literal["linear", "log"] = "log"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
     epsilon: float = 1.0  # plays at which the logarithm bends, above 0; only for confidence "log"
-    unobserved_weight: float = 0.5  # α₀, weight of a pair that was not played, above 0; only for objective "ials"
+    # α₀, weight of a pair that was not played, above 0; unset: such pairs weigh eight times the played ones together;
+    # only for objective "ials"
+    unobserved_weight: float | None = None
     # ν, how regularization grows with a row's pairs, 0 (not at all) to 2; only for objective "ials"
     frequency_exponent: float = 1.0
     iterations: int = 15  # times that users and items are solved, 1 to 1000
@@ -163,7 +166,7 @@ class ALSSpace(FittedSpace):
         half = Half(
             np.array([0, len(distinct)], dtype=np.int64),
             np.arange(len(distinct), dtype=np.int32),
-            self._problem.scaled(summed),
+            _scaled(self._problem.settings, summed),
         )
         solved = aligned(1, gram.shape[0])
         self._problem.solve_finally(half, _widened(vectors[distinct]), solved, gram, len(vectors), threads=1)
@@ -204,10 +207,12 @@ class ALS:
         pairs. Raises InputError if there are no interactions, or weights that are negative or not finite.
         """
         _require_interactions(interactions)
-        settings, problem = self.settings, _Problem(self.settings)
+        scaled = _scaled(self.settings, interactions.weights)
+        settings = _resolved(self.settings, interactions, scaled)
+        problem = _Problem(settings)
         threads = processors() if threads is None else threads
         users, items = interactions.shape
-        by_user = Half(interactions.indptr, interactions.indices, problem.scaled(interactions.weights))
+        by_user = Half(interactions.indptr, interactions.indices, scaled)
         by_item = transposed(by_user, items)
         width = padded(settings.factors)
         user_vectors, item_vectors = aligned(users, width), aligned(items, width)
@@ -237,40 +242,57 @@ class ALS:
             item_vectors=_narrowed(item_vectors, settings.factors),
             user_ids=interactions.user_ids,
             user_vectors=_narrowed(user_vectors, settings.factors),
-            settings=as_table(problem.resolved()),
+            settings=as_table(settings),
             history=tuple(history),
         )
 
 
+def _resolved(settings: ALSSettings, interactions: Interactions, scaled: Floats) -> ALSSettings:
+    """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
+    users, items = interactions.shape
+    hkv = settings.objective == "hkv"
+    alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
+    total, squares = als_scale.moments(
+        1 + np.float32(alpha) * scaled[first : first + als_scale.BLOCK]
+        for first in range(0, len(scaled), als_scale.BLOCK)
+    )
+    shared = settings.unobserved_weight or als_scale.unobserved_weight(total, interactions.shape)
+    settings = replace(settings, alpha=alpha, unobserved_weight=shared)
+    if settings.regularization is not None:
+        return settings
+    unit = _Problem(replace(settings, regularization=1.0))
+    pulls = unit.penalties(np.diff(interactions.indptr), items), unit.penalties(interactions.listeners(), users)
+    return replace(settings, regularization=als_scale.regularization(squares, interactions.pairs, *pulls))
+
+
+def _scaled(settings: ALSSettings, weights: Floats) -> Floats:
+    """The weights that confidence is linear in."""
+    if settings.confidence == "linear":
+        return weights
+    scaled: Floats = np.log1p(weights / np.float32(settings.epsilon), dtype=np.float32)
+    return scaled
+
+
 class _Problem:
-    """The numbers g, a, c and λᵤ of an objective."""
+    """The numbers g, a, c and λᵤ of an objective, from settings with nothing left unset."""
 
     def __init__(self, settings: ALSSettings) -> None:
+        if settings.alpha is None or settings.regularization is None or settings.unobserved_weight is None:
+            raise ArtifactError("this space does not say what it was fitted with; fit it again")
         hkv = settings.objective == "hkv"
         self.settings = settings
         self.shared = 1.0 if hkv else settings.unobserved_weight
-        self.regularization = settings.regularization or (0.1 if hkv else 0.01)
-        alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
-        self.strengths = {"alpha": alpha, "counted": 0.0 if hkv else 1.0}
+        self.regularization = settings.regularization
+        self.strengths = {"alpha": settings.alpha, "counted": 0.0 if hkv else 1.0}
 
-    def resolved(self) -> ALSSettings:
-        """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
-        return replace(self.settings, regularization=self.regularization, alpha=self.strengths["alpha"])
-
-    def scaled(self, weights: Floats) -> Floats:
-        """The weights that confidence is linear in."""
-        if self.settings.confidence == "linear":
-            return weights
-        scaled: Floats = np.log1p(weights / np.float32(self.settings.epsilon), dtype=np.float32)
-        return scaled
-
-    def penalties(self, half: Half, others: int) -> npt.NDArray[np.float64]:
-        """λᵤ (rows,) of each row, where the other side has ``others`` rows."""
+    def penalties(self, pairs: npt.NDArray[np.int64], others: int) -> npt.NDArray[np.float64]:
+        """λᵤ (rows,) of rows with ``pairs`` (rows,) each, where the other side has ``others`` rows."""
         if self.settings.objective == "hkv":
-            return np.full(half.rows, self.regularization)
-        pairs = np.diff(half.indptr) + self.settings.unobserved_weight * others
-        penalties: npt.NDArray[np.float64] = self.regularization * pairs**self.settings.frequency_exponent
-        return penalties
+            return np.full(len(pairs), self.regularization)
+        penalties: npt.NDArray[np.float64] = (pairs + self.shared * others) ** np.float64(
+            self.settings.frequency_exponent
+        )
+        return self.regularization * penalties
 
     def improve(self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], threads: int) -> None:
         """One half-iteration, by the solver of the settings."""
@@ -282,7 +304,7 @@ class _Problem:
             fixed,
             solved,
             gram=self.shared * gram,
-            penalties=self.penalties(half, len(fixed)),
+            penalties=self.penalties(np.diff(half.indptr), len(fixed)),
             **self.strengths,
             solver=solver,
             steps=self.settings.cg_steps,
@@ -299,7 +321,7 @@ class _Problem:
             fixed,
             solved,
             gram=self.shared * gram,
-            penalties=self.penalties(half, others),
+            penalties=self.penalties(np.diff(half.indptr), others),
             **self.strengths,
             solver="cholesky" if self.settings.factors <= EXACT_FACTORS else "cg",
             steps=EXACT_STEPS,
@@ -311,14 +333,14 @@ class _Problem:
         """The exact objective, in O(pairs · f + (users + items) · f²)."""
         grams = [kernels.gram_matrix(vectors, threads) for vectors in (user_vectors, item_vectors)]
         entries = kernels.loss_of_entries(by_user, user_vectors, item_vectors, **self.strengths, threads=threads)
-        held = [
-            float(self.penalties(half, len(others)) @ np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64))
-            for half, vectors, others in (
-                (by_user, user_vectors, item_vectors),
-                (by_item, item_vectors, user_vectors),
-            )
-        ]
-        return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, sum(held))
+        held = 0.0
+        for half, vectors, others in (
+            (by_user, user_vectors, item_vectors),
+            (by_item, item_vectors, user_vectors),
+        ):
+            lengths = np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)
+            held += float(self.penalties(np.diff(half.indptr), len(others)) @ lengths)
+        return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, held)
 
 
 def _require_interactions(interactions: Interactions) -> None:
