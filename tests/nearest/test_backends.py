@@ -1,18 +1,17 @@
-"""Which backend a catalogue gets, neighbour tables, and what only one backend has to answer for."""
+"""Which backend a catalogue gets, and what only one backend has to answer for."""
 
 import sys
 
 import numpy as np
 import pytest
 
-from crossfade.core.errors import InputError, MissingExtraError, SettingsError, SpaceMismatchError
+from crossfade.core.errors import MissingExtraError, SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
 from crossfade.nearest.backends import LARGE, build_index, chosen_backend
 from crossfade.nearest.contract import IndexSettings, Restriction
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.exclusions import Exclusions
-from crossfade.nearest.tables import neighbour_table
 
 
 def space_of(vectors):
@@ -46,34 +45,6 @@ def test_without_its_library_the_graph_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "usearch.index", None)
     with pytest.raises(MissingExtraError, match=r"crossfade\[index\]"):
         build_index(space_of(np.ones((3, 2))), "dot", IndexSettings(backend="graph"))
-
-
-def test_a_neighbour_table_leaves_out_the_item_itself():
-    # On a circle the neighbours of a point are the points beside it; lengths do not matter to the cosine.
-    turns = np.radians([0, 10, 30, 70, 90])
-    vectors = np.stack([np.cos(turns), np.sin(turns)], axis=1) * np.array([[1], [9], [2], [5], [3]])
-    told = []
-    table = neighbour_table(space_of(vectors), 2, progress=lambda *said: told.append(said))
-    assert table.rows.tolist() == [[1, 2], [0, 2], [1, 0], [4, 2], [3, 2]]
-    np.testing.assert_allclose(table.scores[0], np.cos(turns[1:3]), rtol=1e-6)
-    assert told[-1] == (5, 5, "items")
-
-
-def test_a_neighbour_table_pads_and_does_not_depend_on_threads(rng):
-    space = space_of(rng.standard_normal((9000, 4)))
-    one, two = (neighbour_table(space, 3, threads=threads) for threads in (1, 2))
-    np.testing.assert_array_equal(one.rows, two.rows)
-    np.testing.assert_array_equal(one.scores, two.scores)
-    assert (one.rows != np.arange(9000)[:, None]).all()
-    assert neighbour_table(space_of([[1, 0], [0, 1]]), 3).rows.tolist() == [[1, -1, -1], [0, -1, -1]]
-
-
-def test_a_neighbour_table_refuses_an_index_that_does_not_fit():
-    space, other = space_of(np.eye(3)), space_of(np.eye(3)[::-1])
-    with pytest.raises(SpaceMismatchError):
-        neighbour_table(space, 1, index=ExactIndex.build(other, "cosine"))
-    with pytest.raises(InputError, match="cosine"):
-        neighbour_table(space, 1, index=ExactIndex.build(space, "dot"))
 
 
 def test_exclusions_are_counted_once_and_only_where_the_item_is_open():
