@@ -128,7 +128,6 @@ class Index(Protocol):
         restriction: Restriction = EVERYTHING,
         *,
         threads: int | None = None,
-        progress: Progress = silent,
     ) -> Neighbours:
         """The best ``k`` items for each row of ``queries`` (n, factors).
 

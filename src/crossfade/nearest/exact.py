@@ -5,7 +5,6 @@ one copy of the item vectors and the result, see `crossfade.kernels.topk`.
 """
 
 from pathlib import Path
-from threading import Lock
 from typing import ClassVar, Self
 
 import numpy as np
@@ -72,7 +71,6 @@ class ExactIndex:
         restriction: Restriction = EVERYTHING,
         *,
         threads: int | None = None,
-        progress: Progress = silent,
     ) -> Neighbours:
         """The best ``k`` items for each query; see `Index.search`."""
         require_count(k)
@@ -89,11 +87,8 @@ class ExactIndex:
         rows = np.full((len(queries), k), MISSING, dtype=np.int32)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         width = min(k, len(listed))
-        done = 0
-        counting = Lock()
 
         def search_block(first: int) -> None:
-            nonlocal done
             part = slice(first, min(first + BLOCK, len(queries)))
             count = part.stop - first
             best = np.empty((count, width), dtype=np.int32)
@@ -102,9 +97,6 @@ class ExactIndex:
             scan(panels, len(listed), queries[part], opened, of_part, indices, best, best_scores)
             rows[part, :width] = np.where(best == MISSING, MISSING, listed[best])
             scores[part, :width] = best_scores
-            with counting:
-                done += count
-                progress(done, len(queries), "queries")
 
         if width:
             each(search_block, range(0, len(queries), BLOCK), threads or processors())

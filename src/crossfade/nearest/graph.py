@@ -138,7 +138,6 @@ class GraphIndex:
         restriction: Restriction = EVERYTHING,
         *,
         threads: int | None = None,
-        progress: Progress = silent,
     ) -> Neighbours:
         """About the best ``k`` items for each query; see `Index.search`.
 
@@ -167,7 +166,6 @@ class GraphIndex:
                 short.append(block[np.count_nonzero(rows[block] != MISSING, axis=1) < enough])
             pending = np.concatenate(short)
             breadths[pending] *= 2
-            progress(len(ready) - len(pending), len(ready), "queries")
         return Neighbours(rows, scores)
 
     def _first_breadths(self, k: int, exclusions: Exclusions) -> Places:
