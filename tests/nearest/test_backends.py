@@ -66,6 +66,18 @@ def test_exclusions_are_counted_once_and_only_where_the_item_is_open():
     assert (among.indptr.tolist(), among.indices.tolist(), among.barred.tolist()) == ([0, 2, 2], [0, 1], [0])
 
 
+def test_a_broader_search_finds_more(rng):
+    pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+    space, queries = space_of(rng.standard_normal((6000, 24))), rng.standard_normal((200, 24)).astype(np.float32)
+    exact = build_index(space, "cosine").search(queries, 8).rows
+    recalls = []
+    for breadth in (16, 32, 64):
+        index = build_index(space, "cosine", IndexSettings(backend="graph", search_breadth=breadth))
+        found = index.search(queries, 8).rows
+        recalls.append(np.mean([np.isin(one, true).mean() for one, true in zip(found, exact, strict=True)]))
+    assert recalls[0] < recalls[1] < recalls[2] < 1
+
+
 def test_the_longest_items_are_found_where_the_graph_alone_would_miss_them(rng):
     pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
     # One item in fifty is thirty times as long as the others: all of the best are among these.

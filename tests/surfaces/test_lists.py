@@ -110,7 +110,7 @@ def test_a_graph_finds_nearly_the_lists_of_exact_search(rng):
     assert np.diff(graph.indptr).tolist() == [5] * 3000
     assert graph.items.tobytes() != exact.items.tobytes()
     found, wanted = graph.items.reshape(3000, 5), exact.items.reshape(3000, 5)
-    assert np.mean([np.isin(found[key], wanted[key]).mean() for key in range(3000)]) > 0.95
+    assert np.mean([np.isin(found[key], wanted[key]).mean() for key in range(3000)]) > 0.9
 
 
 class FickleIndex:

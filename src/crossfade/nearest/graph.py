@@ -73,6 +73,8 @@ class GraphIndex:
         self._space = space
         self._items = np.ascontiguousarray(space.item_vectors)
         self._graph = graph
+        # By default the library looks at no less than 64; here the breadth alone decides.
+        self._graph.expansion_search = 1
         self._breadth = breadth
         self._longest = _longest(self._items, len(self._items) // HEAD_SHARE if metric == "dot" else 0)
         self._head = ExactIndex(space, metric, self._items[self._longest])
