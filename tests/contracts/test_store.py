@@ -171,8 +171,6 @@ def test_rows_are_what_the_table_held(reader):
     assert ranked.items.tolist() == [1, 3]
     assert ranked.items.dtype == np.int32
     assert ranked.columns["score"].tolist() == [0.5, 0.25]
-    assert [entry.id for entry in reader.named("track", [3, 0, 3])] == ["t:hunter", "t/1 creep", "t:hunter"]
-    assert reader.named("artist", []) == []
 
 
 def test_what_a_release_lacks_is_named(reader):

@@ -141,9 +141,6 @@ class ReleaseReader(Protocol):
     def ranked(self, surface: str, key: str) -> RankedRows:
         """The list of ``key`` as rows and columns; errors as for `entries`."""
 
-    def named(self, kind: ItemKind, rows: Sequence[int]) -> list[Entry]:
-        """Entries without scores for item ``rows``, in their order."""
-
     def artist(self, text: str) -> Artist:
         """The artist with the id ``text``, else the most played one of that name.
 

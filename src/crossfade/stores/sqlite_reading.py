@@ -105,12 +105,6 @@ class SQLiteReader:
             columns={name: _array(blob, name) for name, blob in zip(columns, blobs, strict=True)},
         )
 
-    def named(self, kind: ItemKind, rows: Sequence[int]) -> list[Entry]:
-        return [
-            Entry(id=id_, name=name, artist_id=artist_id, artist_name=artist_name)
-            for id_, name, artist_id, artist_name in self._names(kind, rows)
-        ]
-
     def artist(self, text: str) -> Artist:
         found = self._ask("SELECT row FROM artists WHERE id = ?", (text,)) or self._by_whole_name("artist", text)
         if not found:
