@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossfade.core.artifacts import verify
-from crossfade.core.errors import ArtifactError, InputError, StorageError, UnknownIdError
+from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.listens.cleaning import CleaningSettings
 from crossfade.listens.contract import Member, Sink, Source
@@ -183,6 +184,30 @@ def test_counts_imported_again_add_only_what_is_new(home: Home, tmp_path: Path) 
         key = (row["user_id"].removeprefix("taste-profile:"), row["track_id"][-1])
         totals[key] = totals.get(key, 0) + row["plays"]
     assert totals == {(user, "A"): 5, (user, "B"): 9, (user, "C"): 1, (other, "A"): 2}
+
+
+def test_names_of_files_that_are_no_text_are_escaped(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in (b"\xff.m3u", b"\xfe.m3u"):
+        (tmp_path / "folder" / os.fsdecode(name)).write_bytes(b"#EXTM3U\n#EXTINF:9,Low - " + name + b"\nx.mp3\n")
+    info = tarfile.TarInfo(os.fsdecode(b"\xff.m3u"))
+    with tarfile.open(tmp_path / os.fsdecode(b"\xff.tar"), "w") as archive:
+        archive.addfile(info)
+        info.size = 16
+        archive.addfile(info, io.BytesIO(b"#EXTM3U\na - b.mp3"))
+    folder, tar = import_paths(home, [tmp_path / "folder", tmp_path / os.fsdecode(b"\xff.tar")], now=NOW)
+    assert [(file.name, file.read, file.damage) for file in folder.files] == [
+        ("\\udcfe.m3u", 1, None),
+        ("\\udcff.m3u", 1, None),
+    ]
+    assert (tar.source, [file.name for file in tar.files]) == ("\\udcff.tar", ["\\udcff.tar:\\udcff.m3u"])
+    assert tar.skipped == [("\\udcff.tar:\\udcff.m3u", "an empty file")]
+    assert [one.ledger.source for one in imports(home)] == ["folder", "\\udcff.tar"]
+
+
+def test_a_user_that_is_no_text_is_refused(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not text"):
+        import_paths(home, [write(tmp_path / "endsong_0.json", *minutes(0, 1))], user=os.fsdecode(b"\xff"))
 
 
 def test_other_settings_replace_an_import(home: Home, tmp_path: Path) -> None:
@@ -440,7 +465,7 @@ def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None
     (ledger,) = import_paths(home, [path], now=NOW)
     text = "\n".join(ledger.lines())
     assert "4 rows read: 3 plays, 0 skips, 0 counts accepted, 1 dropped" in text
-    assert "a.json, line 4: not an object" in text
+    assert "a.json, line 4: not a JSON object" in text
     assert ledger.as_json()["dropped"] == {"malformed": 1}
     assert imports(home)[0].ledger == ledger
     with pytest.raises(ArtifactError):

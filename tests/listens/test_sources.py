@@ -12,7 +12,8 @@ import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.listens import streams
-from crossfade.listens.sources import Input, open_input
+from crossfade.listens.opening import open_input
+from crossfade.listens.sources import Input
 
 
 def contents(found: Input) -> dict[str, bytes]:

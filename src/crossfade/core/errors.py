@@ -6,6 +6,8 @@ that the command line ends with, so that scripts can tell the cases apart.
 
 from pathlib import Path
 
+from crossfade.core.paths import shown
+
 
 class CrossfadeError(Exception):
     """The root of the tree; catching it catches all that Crossfade raises on purpose."""
@@ -25,7 +27,7 @@ class InputError(CrossfadeError):
     exit_code = 4
 
     def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
-        place = "" if path is None else f"{path}{'' if line is None else f', line {line}'}: "
+        place = "" if path is None else f"{shown(path)}{'' if line is None else f', line {line}'}: "
         super().__init__(place + message)
         self.path = path
         self.line = line

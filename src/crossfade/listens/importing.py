@@ -17,16 +17,18 @@ from types import MappingProxyType
 from crossfade.core.artifacts import Identity, file_digest, writing
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.home import Home
+from crossfade.core.paths import shown
 from crossfade.core.progress import Progress, silent
 from crossfade.listens.cleaning import CleaningSettings
 from crossfade.listens.columns import Columns
 from crossfade.listens.contract import Format, Member
 from crossfade.listens.ledger import LEDGER, FileLedger, Ledger
 from crossfade.listens.library import Import, imports
+from crossfade.listens.opening import files_below, open_input
 from crossfade.listens.publishing import publish
 from crossfade.listens.recognition import Recognised, known_format, recognise
 from crossfade.listens.sink import ImportSink
-from crossfade.listens.sources import Input, Selection, files_below, open_input
+from crossfade.listens.sources import Input, Selection
 
 KIND = "import"
 VERSION = 1
@@ -56,6 +58,8 @@ def import_paths(
     if that is so of every path, BusyError if another process writes in the home, and StorageError if the disk
     is full; what was imported before stays.
     """
+    if user is not None and shown(user) != user:
+        raise SettingsError(f"the user's name {shown(user)!r} is not text")
     wanted = _wanted(format, columns or {})
     ledgers: list[Ledger] = []
     failures: list[InputError] = []
@@ -76,7 +80,7 @@ def import_paths(
                 )
             except InputError as error:
                 failures.append(error)
-                ledgers.append(Ledger(name="", source=path.name, failure=str(error)))
+                ledgers.append(Ledger(name="", source=shown(path.name), failure=str(error)))
     if failures and len(failures) == len(ledgers):
         raise failures[0]
     return ledgers
@@ -255,9 +259,8 @@ def _already(known: Import, source: str) -> Ledger:
 def _digests(path: Path) -> tuple[dict[str, str], int]:
     """The SHA-256 of each file at ``path``, by its name, and the bytes of all."""
     try:
-        files = [path] if path.is_file() else files_below(path, [])
-        names = [path.name] if path.is_file() else [file.relative_to(path).as_posix() for file in files]
-        digests = {name: file_digest(file) for name, file in zip(names, files, strict=True)}
+        folder, files = (path.parent, [path]) if path.is_file() else (path, files_below(path)[0])
+        digests = {shown(file.relative_to(folder).as_posix()): file_digest(file) for file in files}
         return digests, sum(file.stat().st_size for file in files)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
