@@ -5,11 +5,15 @@ is raised, and the ledger adds up.
 """
 
 import io
+import json
+import re
 import runpy
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +34,8 @@ NOW = 1_800_000_000.0
 EXAMPLES: Mapping[str, Mapping[str, bytes]] = runpy.run_path(
     str(Path(__file__).parents[1] / "listens" / "examples.py")
 )["EXAMPLES"]
+
+JSON_FORMATS = sorted(name for name, files in EXAMPLES.items() if all(text[:1] in b"[{" for text in files.values()))
 
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
 # Examples are small; what counts is how they are spoiled.
@@ -124,6 +130,27 @@ def test_garbage_after_a_valid_beginning_costs_no_more_than_it_hits(
     )
     files[file] = files[file][:cut] + garbage + data.draw(st.sampled_from([b"", files[file][cut:]]))
     read(name, files, tmp_path_factory.mktemp("spoiled"))
+
+
+def halved(value: Any) -> Any:
+    """``value`` with half a surrogate pair behind every name in it, which are the texts without a digit."""
+    if isinstance(value, str):
+        return value if re.search(r"\d", value) else value + "\ud800"
+    if isinstance(value, list):
+        return [halved(part) for part in value]
+    return {key: halved(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("name", JSON_FORMATS)
+def test_half_a_surrogate_pair_costs_its_row_or_becomes_another_sign(name: str, tmp_path: Path) -> None:
+    files = {file: json.dumps(halved(json.loads(content))).encode() for file, content in EXAMPLES[name].items()}
+    plain, found = read(name, EXAMPLES[name], tmp_path / "plain"), read(name, files, tmp_path / "found")
+    assert not found.damaged
+    assert found.accepted + found.dropped.get("malformed", 0) == plain.accepted
+    if found.accepted:
+        titles = pq.read_table(tmp_path / "found" / "tracks.parquet")["title"].to_pylist()
+        assert titles
+        assert all(title.endswith("\ufffd") for title in titles)
 
 
 @every_format

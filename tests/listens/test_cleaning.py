@@ -156,6 +156,12 @@ def test_rows_that_lack_or_garble_something_needed_are_dropped(importing, said, 
     assert found.ledger.dropped == ({reason: 1} if reason else {})
 
 
+def test_half_a_surrogate_pair_is_replaced(importing) -> None:
+    found = importing()
+    listen(found, artist="\udc00Low\ud800")
+    assert found.finish()["artists"][0]["name"] == "\ufffdLow\ufffd"
+
+
 def test_a_row_is_dropped_for_its_first_fault_alone(importing) -> None:
     found = importing()
     listen(found, artist="", listened_at=4_070_908_800.0)

@@ -4,6 +4,7 @@ Memory is bounded: rows wait in one batch and in the stages, which write to the 
 and dropped before anything else is done with it.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from crossfade.listens.ledger import FileLedger, Ledger, Sample
 from crossfade.listens.names import CALLED, Names
 from crossfade.listens.staging import Stage
 
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of pairs, which are not text
 BATCH_ROWS = 100_000  # judged at once: enough that the cost per batch vanishes, some 20 MiB
 
 _PLACE = [pa.field("file", pa.int32()), pa.field("line", pa.int64())]
@@ -338,8 +340,7 @@ def _array(values: Sequence[Any], field: pa.Field) -> pa.Array:
 def _fitting(value: Any, kind: pa.DataType) -> Any:
     try:
         if isinstance(value, str):
-            # A half of a pair of surrogates, which JSON can escape, is not text.
-            value = value.encode(errors="replace").decode()
+            value = _LONE_SURROGATES.sub("\ufffd", value)
         pa.scalar(value, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
         return None
