@@ -8,7 +8,9 @@ them apart.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from crossfade.core.catalogue import Artists, Tracks
 from crossfade.core.errors import SettingsError
+from crossfade.core.ids import ItemKind
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.ranking.aliases import artist_groups, track_groups
@@ -55,20 +57,20 @@ class Radio:
 
     def build(self, inputs: SurfaceInputs, settings: RadioSettings, progress: Progress = silent) -> SurfaceTable:
         """Lists of items for items of the same kind, with the column ``score``: rel, above 0 and at most 1."""
+        kind: ItemKind
+        items: Artists | Tracks
         artists, tracks = inputs.catalogue.artists, inputs.catalogue.tracks
         if inputs.library.tracks and tracks is not None:
+            kind, items = "track", tracks
             groupings = [
                 Grouping(groups=track_groups(tracks.titles, tracks.artist_rows), cap=1, own_cap=0),
                 Grouping(groups=tracks.artist_rows, cap=settings.per_artist, own_cap=settings.per_artist),
             ]
-            points = evident_space(inputs.space("track"), tracks.listeners, settings.shrinkage)
-            lists = nearest_lists(
-                points, settings.size, groupings, settings=inputs.index, threads=inputs.threads, progress=progress
-            )
-            return listed_table(self.name, "track", "track", tracks.ids, lists)
-        groupings = [Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)]
-        points = evident_space(inputs.space("artist"), artists.listeners, settings.shrinkage)
+        else:
+            kind, items = "artist", artists
+            groupings = [Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)]
+        points = evident_space(inputs.space(kind), items.listeners, settings.shrinkage)
         lists = nearest_lists(
             points, settings.size, groupings, settings=inputs.index, threads=inputs.threads, progress=progress
         )
-        return listed_table(self.name, "artist", "artist", artists.ids, lists)
+        return listed_table(self.name, kind, kind, items.ids, lists)
