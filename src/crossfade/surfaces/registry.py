@@ -5,14 +5,12 @@ surface is built.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.progress import Progress, silent
-from crossfade.core.tables import SurfaceTable
-from crossfade.surfaces.contract import Library, Surface, SurfaceInputs
+from crossfade.surfaces.contract import Library, Surface
 
 FALLBACK = "popular"
 """The surface that is shown to users of whom nothing is known."""
@@ -75,21 +73,3 @@ def registered(name: str) -> Registered:
 def available(library: Library) -> list[Registered]:
     """The surfaces that a library can have, each after those that it needs."""
     return [line for line in SURFACES.values() if line.load().available(library)]
-
-
-def build_all(
-    inputs: SurfaceInputs,
-    settings: Mapping[str, Any] | None = None,
-    progress: Callable[[str], Progress] = lambda name: silent,
-) -> dict[str, SurfaceTable]:
-    """Every table that the library can have, by name, each built from those before it.
-
-    ``settings`` holds settings objects by name; a surface that it lacks has its defaults. ``progress`` gives
-    the listener to the building of one surface.
-    """
-    tables: dict[str, SurfaceTable] = dict(inputs.built)
-    for line in available(inputs.library):
-        surface = line.load()
-        chosen = (settings or {}).get(line.name, surface.settings_class())
-        tables[line.name] = surface.build(replace(inputs, built=tables), chosen, progress(line.name))
-    return tables
