@@ -202,7 +202,7 @@ def _totals_of_eight(builder: Any, vectors: Sequence[Any]) -> Any:
     them stay inside 128 bits, where shuffles cost one cycle.
     """
     quarters = range(0, WIDTH, 4)
-    rounds = (
+    rounds: tuple[Sequence[Sequence[int]], ...] = (
         [(q + k, WIDTH + q + k) for q in quarters for k in (0, 1)],
         [(q, q + 1, WIDTH + q, WIDTH + q + 1) for q in quarters],
         [(*range(8), *range(WIDTH, WIDTH + 8))],
