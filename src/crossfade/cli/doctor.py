@@ -1,7 +1,6 @@
 """``crossfade doctor``: whether this machine and this home are fit, and what to do where not."""
 
 import importlib.util
-import os
 import platform
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ from crossfade.cli.output import Column, print_json, print_table, size
 from crossfade.core.artifacts import verify, write_file
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
+from crossfade.kernels.threads import processors
 
 LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about this much for its temporary files
 
@@ -50,7 +50,7 @@ def doctor(home: Home, as_json: bool) -> None:
 
 def _program(home: Home) -> Iterator[Finding]:
     yield Finding("ok", "Crossfade", f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
-    yield Finding("ok", "processors", str(len(os.sched_getaffinity(0))))
+    yield Finding("ok", "processors", str(processors()))
 
 
 def _kernels(home: Home) -> Iterator[Finding]:

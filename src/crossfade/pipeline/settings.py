@@ -12,7 +12,6 @@ model or surface brings its own table with it.
 
 import difflib
 import importlib
-import os
 import tomllib
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
+from crossfade.kernels.threads import processors
 from crossfade.models.registry import MODELS, model_class
 from crossfade.surfaces.registry import SURFACES, registered
 
@@ -53,7 +53,7 @@ class RunSettings:
     @property
     def processors(self) -> int:
         """``threads``, with 0 resolved to what this process may use."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or processors()
 
 
 _ROOMS = {
