@@ -36,6 +36,7 @@ from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.intervals import Estimate, mean_estimate
 from crossfade.nearest.contract import Restriction
+from crossfade.ranking.popularity import units
 
 PerUser = npt.NDArray[np.float64]
 
@@ -164,9 +165,7 @@ def percentile_ranks(space: VectorSpace, hidden: Hidden) -> PerUser:
     indptr, rows, weights = hidden.asked
     excluded_ptr, excluded = hidden.excluded
     vectors = _user_vectors(space, hidden)
-    items = space.item_vectors
-    if space.metric == "cosine":
-        items = items / np.maximum(np.linalg.norm(items, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    items = units(space.item_vectors) if space.metric == "cosine" else space.item_vectors
     values = np.empty(len(vectors))
     chunk = max(1, CELLS // len(items))
     for first in range(0, len(vectors), chunk):
@@ -224,7 +223,7 @@ def _percentiles(scores: npt.NDArray[np.float32], rows: Rows) -> PerUser:
 def _user_vectors(space: VectorSpace, hidden: Hidden) -> npt.NDArray[np.float32]:
     if space.user_vectors is None:
         raise InputError(f"the space of {space.model!r} has no users to recommend to")
-    return np.ascontiguousarray(space.user_vectors[hidden.users])
+    return space.user_vectors[hidden.users]
 
 
 def _listeners(space: VectorSpace, train: Interactions) -> npt.NDArray[np.int64]:
