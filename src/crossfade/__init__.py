@@ -12,7 +12,7 @@ Names are loaded on first use, so that importing the package costs next to nothi
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from crossfade.core.version import __version__
 
 if TYPE_CHECKING:
     from crossfade.core.interactions import Interactions

@@ -23,7 +23,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from crossfade import __version__
 from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.replacing import (
     PARTIAL,
@@ -34,6 +33,7 @@ from crossfade.core.replacing import (
     remove,
     sweep,
 )
+from crossfade.core.version import __version__
 
 MANIFEST = "manifest.json"
 
