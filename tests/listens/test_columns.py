@@ -1,12 +1,16 @@
 import datetime
+import errno
 import io
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from crossfade.core.errors import SettingsError
+from crossfade.core.home import Home
 from crossfade.listens.columns import NAMES, Columns
+from crossfade.listens.importing import import_paths
 
 MBID = "8bfac288-ccc5-448d-9573-c33ea2aa5c30"
 
@@ -105,9 +109,11 @@ def test_a_count_that_is_no_number_and_private_counts_are_dropped(read):
     assert [count["user_id"] for count in found.counted] == ["me"]
 
 
-def test_private_listens_are_marked(read):
-    (listen,) = read("columns", {"x.csv": b"artist,ts,incognito_mode\nLow,5,True\n"}).listened
-    assert listen["private"] is True
+def test_of_private_listens_not_even_the_faults_are_told(read):
+    content = b"user,artist,ts,incognito_mode\na,Low,5,True\n,,soon,1\na,Low,soon,yes\na,Low,5,no\n"
+    found = read("columns", {"x.csv": content})
+    assert found.reasons == [(2, "private"), (3, "private"), (4, "private")]
+    assert [listen["line"] for listen in found.listened] == [5]
 
 
 def test_parquet_of_every_kind_of_value(read, recognised):
@@ -131,6 +137,32 @@ def test_parquet_of_every_kind_of_value(read, recognised):
     assert heard == [(1, "1", "Low", "Fly", 1000, True), (2, "2", "Björk", None, None, None)]
     assert {row["listened_at"] for row in found.listened} == {1_143_374_412}
     assert found.reasons == [(3, "incomplete")]
+
+
+def test_parquet_with_two_columns_of_one_name_is_refused(read):
+    content = io.BytesIO()
+    pq.write_table(pa.table([["a"], ["b"], ["Low"]], names=["user", "user", "artist"]), content)
+    assert "several columns 'user'" in read("columns", {"x.parquet": content.getvalue()}).damage
+
+
+def test_what_the_sink_cannot_do_is_no_damage_of_the_file(read, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr("crossfade.listens.columns._put", full)
+    with pytest.raises(OSError, match="disk full"):
+        read("columns", {"x.parquet": parquet(user=["a"], artist=["Low"])})
+
+
+def test_parquet_from_an_archive_is_held_up_to_a_limit(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("x.parquet", parquet(user=["a"], artist=["Low"]))
+    (ledger,) = import_paths(Home(tmp_path / "home"), [tmp_path / "x.zip"])
+    assert (ledger.counts, ledger.damaged) == (1, [])
+    monkeypatch.setattr("crossfade.listens.parquet_files.MAX_HELD_BYTES", 100)
+    (ledger,) = import_paths(Home(tmp_path / "other"), [tmp_path / "x.zip"])
+    assert (ledger.counts, len(ledger.damaged)) == (0, 1)
+    assert "inside an archive; unpack it first" in ledger.damaged[0][1]
 
 
 @pytest.mark.parametrize(

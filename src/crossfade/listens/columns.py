@@ -10,15 +10,15 @@ the names they have.
 
 import itertools
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.schemas import named_artist, named_track
 from crossfade.listens import values
 from crossfade.listens.contract import Member, Sink, Source
 from crossfade.listens.delimited import records
+from crossfade.listens.parquet_files import MARK, decoded, parquet_rows
 from crossfade.listens.shapes import head_lines
 
 if TYPE_CHECKING:
@@ -48,11 +48,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 """Our columns, and the names (in lower case, letters and digits alone) that they are found by, best first."""
 
 _DELIMITERS = (",", "\t", ";", "|")
-_PARQUET = b"PAR1"
 _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_ -]*")
 _ROWS_AT_ONCE = 1 << 15
-# A Parquet file's table of contents stands at its end, so one that comes from an archive has to be spooled.
-_IN_MEMORY = 64 << 20
 _ITEMS = frozenset({"artist", "artist_id", "title", "track_id"})
 _OTHERS = frozenset({"user", "listened_at", "plays"})
 
@@ -74,7 +71,7 @@ class Columns:
 
     def recognise(self, member: Member) -> float:
         """A fair guess for names of columns that say who or when, and what."""
-        if member.head.startswith(_PARQUET):
+        if member.head.startswith(MARK):
             # Names stand in a footer between numbers that may look like letters, so this is a guess indeed.
             header = [name.decode() for name in _WORD.findall(member.footer)]
         else:
@@ -86,7 +83,7 @@ class Columns:
     def read(self, source: Source, sink: Sink) -> None:
         """One listen or count a row, numbered by its line, or by its place in a Parquet file."""
         for member in source.members:
-            if member.head.startswith(_PARQUET):
+            if member.head.startswith(MARK):
                 self._read_parquet(source, member, sink)
             else:
                 self._read_text(source, member, sink)
@@ -107,20 +104,18 @@ class Columns:
                 _put(sink, (member, line), {ours: record[place] for ours, place in places.items()})
 
     def _read_parquet(self, source: Source, member: Member, sink: Sink) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        found: dict[str, str] = {}
 
-        with source.open(member) as file, _seekable(file) as content:
-            number = itertools.count(1)
-            try:
-                table = pq.ParquetFile(content)
-                found = self._required(member, table.schema_arrow.names)
-                for batch in table.iter_batches(_ROWS_AT_ONCE, columns=sorted(set(found.values()))):
-                    plain = {ours: _plain(batch.column(name)) for ours, name in found.items()}
-                    for row in zip(*plain.values(), strict=True):
-                        _put(sink, (member, next(number)), dict(zip(plain, row, strict=True)))
-            except (pa.ArrowException, OSError) as error:
-                raise InputError(f"is a damaged Parquet file: {error}", path=member.name) from error
+        def choose(header: Sequence[str]) -> list[str]:
+            found.update(self._required(member, header))
+            return sorted(set(found.values()))
+
+        def rows(batch: "pa.RecordBatch") -> Iterator[tuple[Any, ...]]:
+            return zip(*(_plain(batch.column(name)) for name in found.values()), strict=True)
+
+        batches = parquet_rows(source, member, _ROWS_AT_ONCE, choose, rows)
+        for number, row in enumerate(itertools.chain.from_iterable(batches), start=1):
+            _put(sink, (member, number), dict(zip(found, row, strict=True)))
 
     def _found(self, header: Sequence[str]) -> dict[str, str]:
         """Our column → the file's."""
@@ -174,30 +169,15 @@ def _plain(column: "pa.Array") -> list[Any]:
     try:
         plain: list[Any] = column.to_pylist()
     except UnicodeDecodeError:
-        # A file may say that bytes are text which are none; such a value is not known.
-        return [_decoded(value) for value in column.cast(pa.binary()).to_pylist()]
+        return decoded(column)
     return plain
 
 
-def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _seekable(file: IO[bytes]) -> IO[bytes]:
-    """``file``, or a copy of it in which one can go back."""
-    if file.seekable():
-        return file
-    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (the caller closes it)
-    while piece := file.read(1 << 20):
-        copy.write(piece)
-    copy.seek(0)
-    return copy
-
-
 def _put(sink: Sink, place: tuple[Member, int], row: Mapping[str, Any]) -> None:
+    if values.truth(row.get("private")):
+        # First of all: of a private row not even its faults are told.
+        sink.drop(place, "private", "a private session")
+        return
     user = _name(row.get("user"))
     if "user" in row and user is None:
         sink.drop(place, "incomplete", "the user is empty")
@@ -227,15 +207,11 @@ def _put(sink: Sink, place: tuple[Member, int], row: Mapping[str, Any]) -> None:
             ms_played=values.milliseconds(row.get("ms_played")),
             track_ms=values.milliseconds(row.get("track_ms")),
             isrc=_name(row.get("isrc")),
-            private=bool(values.truth(row.get("private"))),
             skipped=values.truth(row.get("skipped")),
             source=_name(row.get("source")),
             context=_name(row.get("context")),
             platform=_name(row.get("platform")),
         )
-        return
-    if values.truth(row.get("private")):
-        sink.drop(place, "private", "a private session")
         return
     plays = values.number(row["plays"]) if "plays" in row else 1.0
     if plays is None:

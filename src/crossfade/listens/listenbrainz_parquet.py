@@ -4,17 +4,16 @@ Its users are numbers and its columns those of `_COLUMNS`; ``artist_credit_mbids
 whom the first is kept. Batches of rows go to the sink as they are decoded, without a step per row.
 """
 
-import io
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Sequence
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from crossfade.core.errors import InputError
 from crossfade.listens.contract import Member, Sink, Source
 from crossfade.listens.listenbrainz_rows import mbids, times
+from crossfade.listens.parquet_files import decoded, parquet_rows
 
 _COLUMNS = (
     "listened_at",
@@ -27,7 +26,6 @@ _COLUMNS = (
 )
 _NEEDED = frozenset({"listened_at", "user_id", "artist_name"})
 _ROWS_AT_ONCE = 1 << 17
-MAX_HELD_BYTES = 512 << 20  # of a file inside an archive, which has to be held: the dump's files have 128 MiB
 
 
 class ListenBrainzParquet:
@@ -45,35 +43,21 @@ class ListenBrainzParquet:
         """See `contract.Format`."""
         for member in source.members:
             first = 1
-            for table in _tables(source, member):
+            for table in parquet_rows(source, member, _ROWS_AT_ONCE, partial(_wanted, member), _as_listens):
                 sink.listens(member, first, table)
                 first += len(table)
 
 
-def _tables(source: Source, member: Member) -> Iterator[pa.Table]:
-    try:
-        with source.open(member) as stream, pq.ParquetFile(_random_access(stream, member)) as file:
-            columns = [name for name in _COLUMNS if name in file.schema_arrow.names]
-            if missing := sorted(_NEEDED.difference(columns)):
-                raise InputError(f"has no column {missing[0]!r}", path=member.name)
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
-                yield _as_listens(pa.table(batch))
-    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
-        raise InputError(f"is damaged Parquet: {error}", path=member.name) from error
+def _wanted(member: Member, names: Sequence[str]) -> list[str]:
+    columns = [name for name in _COLUMNS if name in names]
+    if missing := sorted(_NEEDED.difference(columns)):
+        raise InputError(f"has no column {missing[0]!r}", path=member.name)
+    return columns
 
 
-def _random_access(stream: IO[bytes], member: Member) -> IO[bytes]:
-    """``stream``, or all of its bytes where one cannot go back in it."""
-    if stream.seekable():
-        return stream
-    content = stream.read(MAX_HELD_BYTES + 1)
-    if len(content) > MAX_HELD_BYTES:
-        raise InputError(f"is over {MAX_HELD_BYTES >> 20} MiB inside an archive; unpack it first", path=member.name)
-    return io.BytesIO(content)
-
-
-def _as_listens(said: pa.Table) -> pa.Table:
+def _as_listens(batch: pa.RecordBatch) -> pa.Table:
     """The columns of `contract.Sink.listens`; ids that are not MBIDs are left out, so that names take their place."""
+    said = pa.table(batch)
     columns = {
         "user_id": _text(said["user_id"]),
         "listened_at": _time(said["listened_at"]),
@@ -95,15 +79,8 @@ def _text(column: pa.ChunkedArray) -> pa.Array:
     try:
         texts.validate(full=True)
     except pa.ArrowInvalid:
-        return pa.array([_decoded(value) for value in texts.cast(pa.binary()).to_pylist()], pa.string())
+        return pa.array(decoded(texts), pa.string())
     return texts
-
-
-def _decoded(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _time(column: pa.ChunkedArray) -> pa.Array:

@@ -11,7 +11,7 @@ from typing import IO, Any, TypeVar
 from crossfade.core.errors import InputError
 from crossfade.core.paths import shown
 from crossfade.core.progress import Progress
-from crossfade.listens import streams
+from crossfade.listens import parquet_files, streams
 from crossfade.listens.contract import Member
 
 HEAD_BYTES = 64 << 10  # enough for a format to see its first rows
@@ -19,7 +19,6 @@ SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, so that head
 MANY = 256
 MAX_MEMBERS = 100_000  # a library's worth of playlists; more is a mistake, or an attack on memory
 MAX_FOOTER_BYTES = 4 << 20  # of a Parquet file; some 100 row groups of 50 columns
-_PARQUET = b"PAR1"
 
 Part = TypeVar("Part")
 Opener = Callable[[], io.BufferedReader]
@@ -74,7 +73,7 @@ class Input:
             stream = opener()
             size = HEAD_BYTES if len(self._members) < MANY else SHORT_HEAD_BYTES
             head = first_bytes(stream, size)
-            footer = _parquet_footer(stream, head) if head.startswith(_PARQUET) else b""
+            footer = _parquet_footer(stream, head) if head.startswith(parquet_files.MARK) else b""
         except InputError as error:
             self.skip(name, str(error))
             return
@@ -168,7 +167,7 @@ def _parquet_footer(stream: io.BufferedReader, head: bytes) -> bytes:
     except InputError:
         return b""
     # The footer is followed by its length and the mark.
-    length = int.from_bytes(tail[-8:-4], "little") if tail.endswith(_PARQUET) else 0
+    length = int.from_bytes(tail[-8:-4], "little") if tail.endswith(parquet_files.MARK) else 0
     return tail[-8 - length :][:HEAD_BYTES] if 0 < length <= len(tail) - 8 else b""
 
 
