@@ -1,5 +1,6 @@
 """``crossfade doctor``: whether this machine and this home are fit, and what to do where not."""
 
+import contextlib
 import importlib.util
 import platform
 import shutil
@@ -78,7 +79,7 @@ def _extras(home: Home) -> Iterator[Finding]:
 
 
 def _search(home: Home) -> Iterator[Finding]:
-    with sqlite3.connect(":memory:") as database:
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
         try:
             database.execute("CREATE VIRTUAL TABLE probe USING fts5(name, tokenize='trigram')")
         except sqlite3.OperationalError as error:
