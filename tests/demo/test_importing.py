@@ -12,7 +12,7 @@ from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
 from crossfade.demo.importing import NAME, import_demo, truth_place
-from crossfade.demo.settings import SMALL
+from crossfade.demo.settings import SMALL, DemoSettings
 from crossfade.demo.truth import Truth
 from crossfade.demo.world import simulate
 
@@ -79,6 +79,14 @@ def test_the_same_world_adds_nothing(imported):
     again = import_demo(home, replace(SETTINGS, chunk=13))
     assert again.already_imported == NAME
     assert again.accepted == 0
+
+
+def test_a_world_that_another_version_made_is_simulated_again(tmp_path, monkeypatch):
+    home, few = Home(tmp_path), DemoSettings(listeners=2, artists=10, playlists=0, days=7)
+    import_demo(home, few)
+    assert import_demo(home, few).already_imported == NAME
+    monkeypatch.setattr("crossfade.core.artifacts.__version__", "0.0.0")
+    assert import_demo(home, few).already_imported is None
 
 
 def test_the_truth_lies_beside_the_library(imported, chunks):

@@ -4,8 +4,6 @@ Private rows are dropped there, rows that were sent twice are found, and names, 
 with anything else that is imported.
 """
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,6 @@ import pyarrow as pa
 from crossfade.core.artifacts import is_whole
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import as_table
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.truth import truth_identity
 from crossfade.demo.world import World, simulate
@@ -37,21 +34,16 @@ def import_demo(home: Home, settings: DemoSettings | None = None, progress: Prog
     Gives the import's ledger. The truth is published at `truth_place`. Raises what `import_rows` raises.
     """
     settings = settings or DemoSettings()
+    identity = truth_identity(settings)
     world = simulate(settings)
     form = _DemoFormat(world, progress)
-    ledger = import_rows(home, NAME, form, inputs={NAME: _digest(settings)}, now=float(settings.end_seconds))
-    if not is_whole(truth_place(home), truth_identity(settings).fingerprint):
+    ledger = import_rows(home, NAME, form, inputs={NAME: identity.fingerprint}, now=float(settings.end_seconds))
+    if not is_whole(truth_place(home), identity.fingerprint):
         if not form.outcomes:  # the very same world was imported before, so that nothing was simulated now
             form.outcomes = [(chunk.left_at, chunk.satisfaction) for chunk in world.history()]
         left_at, satisfaction = (np.concatenate(column) for column in zip(*form.outcomes, strict=True))
         world.truth.with_outcomes(world.people, left_at, satisfaction).save(truth_place(home), settings)
     return ledger
-
-
-def _digest(settings: DemoSettings) -> str:
-    """What the world is made from; how many listeners are simulated at once changes nothing."""
-    said = {name: value for name, value in as_table(settings).items() if name != "chunk"}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 class _DemoFormat:

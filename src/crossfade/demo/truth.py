@@ -134,7 +134,7 @@ class Truth:
 
 
 def truth_identity(settings: DemoSettings) -> Identity:
-    """What the truth of a world is made from."""
+    """What a world is made from; how many listeners are simulated at once changes nothing."""
     said = {name: value for name, value in as_table(settings).items() if name != "chunk"}
     return Identity(kind=KIND, version=_VERSION, settings=said, seed=settings.seed)
 
