@@ -195,7 +195,7 @@ def test_the_oldest_listen_still_weighs_something(built):
 
 
 def test_what_nobody_chose_weighs_less_but_is_as_much_played(built):
-    made = built(listens=[listen("u", "a", source=source) for source in ("radio", "autoplay", "search", None)])
+    made = built(listens=[listen("u", "a", source=source) for source in ("Radio", "autoplay", "search", None)])
     assert triples(made)["u", "a"] == (3.0, 4, int(START.timestamp()))
 
 

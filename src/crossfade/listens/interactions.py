@@ -34,7 +34,7 @@ from crossfade.listens.partitions import UNIT, Partition, Spool, users_of_partit
 LEAN_BACK = ("radio", "autoplay")
 """The sources of listens that nobody chose: they tell half as much about a taste."""
 
-EARLIEST = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def _name_the_events(
         f"""
         CREATE TEMP VIEW events AS
             SELECT user_id, {item} AS item_id, 1 AS plays, epoch_ms(listened_at) // 1000 AS seconds,
-                   source IN ({lean_back}) AS lean_back
+                   lower(source) IN ({lean_back}) AS lean_back
             FROM listens WHERE NOT skipped AND {item} IS NOT NULL
             UNION ALL
             SELECT user_id, {item}, CAST(least(plays, {most}) AS INTEGER), NULL, false
@@ -231,7 +231,7 @@ def _ageing(
         ((newest,),) = queries.rows("SELECT max(seconds) FROM events") if settings.half_life_days else ((0,),)
         reference = float(newest or 0)
     else:
-        reference = float((reference_time - EARLIEST) // datetime.timedelta(seconds=1))
+        reference = float((reference_time - _EPOCH) // datetime.timedelta(seconds=1))
     return {
         "unit": float(UNIT),
         "chosen": settings.chosen_weight,
