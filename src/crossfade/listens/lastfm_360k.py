@@ -32,7 +32,6 @@ class Lastfm360K:
     def read(self, source: Source, sink: Sink) -> None:
         """One count a row; each artist's name with its first."""
         named: dict[tuple[str, str], str] = {}
-        users = re.compile(_USER.pattern).fullmatch
         for member in source.members:
             for line, row in source.text_lines(member):
                 columns = row.split("\t")
@@ -42,7 +41,7 @@ class Lastfm360K:
                     continue
                 user, identifier, name, written = columns
                 plays = values.number(written)
-                if not users(user):
+                if not _USER.fullmatch(user):
                     sink.drop((member, line), "malformed", "the user is not a SHA-1 digest")
                 elif plays is None:
                     sink.drop((member, line), "malformed", "plays is not a number")

@@ -13,7 +13,6 @@ from crossfade.listens.contract import Member, Sink, Source
 from crossfade.listens.delimited import records
 from crossfade.listens.shapes import head_lines, mostly
 
-HEADER = ("uts", "utc_time", "artist", "artist_mbid", "album", "album_mbid", "track", "track_mbid")
 _TIME = re.compile(r'.*,"?\d{1,2} [A-Z][a-z]{2} \d{4},? \d{2}:\d{2}"?')
 
 

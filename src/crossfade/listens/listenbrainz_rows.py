@@ -12,11 +12,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossfade.listens.values import MBID
+
 DECODING_ERRORS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # The years 68 and 5138, in seconds since 1970.
 _EARLIEST, _LATEST = -6e10, 1e11
-_MBID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
 
 class Credit(msgspec.Struct, gc=False):
@@ -249,7 +250,7 @@ _COLUMNS = (
 def mbids(column: pa.Array) -> pa.Array:
     """The column with everything null that is not an MBID, in lower case."""
     column = pc.ascii_lower(column)
-    return pc.if_else(pc.match_substring_regex(column, _MBID), column, None)
+    return pc.if_else(pc.match_substring_regex(column, f"^{MBID.pattern}$"), column, None)
 
 
 def times(seconds: pa.Array) -> pa.Array:

@@ -78,10 +78,6 @@ class Stage:
         if self._held_bytes >= RUN_BYTES:
             self._write_run()
 
-    def occupied(self) -> npt.NDArray[np.bool_]:
-        """(BUCKETS,) which buckets have rows."""
-        return self._in_bucket > 0
-
     def groups(self) -> Iterator[Group]:
         """Every row, once, in groups of consecutive buckets; empty groups are left out."""
         if not self.rows:
