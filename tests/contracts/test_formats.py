@@ -64,7 +64,7 @@ def read(name: str, files: Mapping[str, bytes], place: Path) -> Ledger:
     source = in_memory(files)
     sink = ImportSink(place / "staging", ledger, CleaningSettings(), user="me", now=NOW)
     if source.members:
-        feed(Recognised(load_format(name), source.members, 1.0), source, sink)
+        feed(Recognised(load_format(name), source.members), source, sink)
     sink.finish()
     place.mkdir(exist_ok=True)
     ledger.tables = publish(sink, place, [])

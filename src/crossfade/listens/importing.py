@@ -105,11 +105,12 @@ def import_rows(
     member = Member(name, PurePosixPath(name), b"")
     with home.locked("import"):
         settings = settings or CleaningSettings()
-        identity = _identity(home, inputs, format.name, user or DEFAULT_USER, settings, name)
-        if (known := _same_import(home, identity)) is not None and known.name == name:
+        there = imports(home)
+        identity = _identity(there, inputs, format.name, user or DEFAULT_USER, settings, name)
+        if (known := _same_import(there, identity)) is not None and known.name == name:
             return _already(known, name)
-        readings = [Recognised(format, [member], 1.0)]
-        return _import(home, name, source, readings, identity, settings, user or DEFAULT_USER, now)
+        readings = [Recognised(format, [member])]
+        return _import(home, there, name, source, readings, identity, settings, user or DEFAULT_USER, now)
 
 
 def _wanted(name: str | None, columns: Mapping[str, str]) -> Format | None:
@@ -138,18 +139,20 @@ def _import_path(
     readings, unknown = recognise(source.name, source.members, wanted)
     source.skipped += [(member.name, "of no known format") for member in unknown]
     digests, size = _digests(path)
-    before = next((one.name for one in imports(home) if _file_inputs(one.manifest.identity) == digests), None)
-    name = before or _free_name(home, path)
+    there = imports(home)
+    before = next((one.name for one in there if _file_inputs(one.manifest.identity) == digests), None)
+    name = before or _free_name(there, path)
     formats = ",".join(one.format.name for one in readings)
-    identity = _identity(home, digests, formats, user, settings, name, columns)
-    if (known := _same_import(home, identity)) is not None:
+    identity = _identity(there, digests, formats, user, settings, name, columns)
+    if (known := _same_import(there, identity)) is not None:
         return _already(known, source.name)
     source.report(progress, size)
-    return _import(home, name, source, readings, identity, settings, user, now)
+    return _import(home, there, name, source, readings, identity, settings, user, now)
 
 
 def _import(
     home: Home,
+    there: Sequence[Import],
     name: str,
     source: Input,
     readings: Sequence[Recognised],
@@ -159,7 +162,7 @@ def _import(
     now: float | None,
 ) -> Ledger:
     ledger = Ledger(name=name, source=source.name, skipped=sorted(source.skipped))
-    earlier = [one.path for one in imports(home) if one.name != name]
+    earlier = [one.path for one in there if one.name != name]
     with writing(home.listens / name, identity) as draft:
         staging = draft.path / "staging"
         staging.mkdir()
@@ -194,13 +197,14 @@ def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
             # A format that gives up before it opens anything finds fault with the first.
             broken = opened[-1] if opened else left[0]
             sink.damaged(broken, str(error))
-            left = [member for member in left if member not in opened and member is not broken]
+            done = {member.name for member in (*opened, broken)}
+            left = [member for member in left if member.name not in done]
         else:
             return
 
 
 def _identity(
-    home: Home,
+    there: Sequence[Import],
     digests: Mapping[str, str],
     formats: str,
     user: str,
@@ -209,7 +213,7 @@ def _identity(
     columns: Mapping[str, str] = NO_COLUMNS,
 ) -> Identity:
     """What the import is made from: its files, and the other imports, whose rows it does not repeat."""
-    others = {f"after/{one.name}": one.manifest.fingerprint for one in imports(home) if one.name != name}
+    others = {f"after/{one.name}": one.manifest.fingerprint for one in there if one.name != name}
     return Identity(
         kind=KIND,
         version=VERSION,
@@ -226,9 +230,9 @@ def _file_inputs(identity: Identity) -> dict[str, str]:
     return {name.removeprefix("file/"): digest for name, digest in identity.inputs.items() if name.startswith("file/")}
 
 
-def _same_import(home: Home, identity: Identity) -> Import | None:
+def _same_import(there: Sequence[Import], identity: Identity) -> Import | None:
     """The import that was made from the same files in the same way, after imports that are all still there."""
-    for one in imports(home):
+    for one in there:
         theirs = one.manifest.identity
         after = {name: digest for name, digest in theirs.inputs.items() if name.startswith("after/")}
         if (
@@ -266,12 +270,12 @@ def _digests(path: Path) -> tuple[dict[str, str], int]:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _free_name(home: Home, path: Path) -> str:
+def _free_name(there: Sequence[Import], path: Path) -> str:
     """A name for the import of ``path`` that no import has: the file's, in plain letters."""
     stem = path.resolve().name.lower()
     plain = re.sub(r"[^a-z0-9]+", "-", re.sub(r"\.(tar|zip|gz|zst|bz2|xz|jsonl?|csv|tsv|txt)\b", "", stem)).strip("-")
     name = (plain or "import")[:60]
-    taken = {one.name for one in imports(home)}
+    taken = {one.name for one in there}
     if name not in taken:
         return name
     return next(tried for number in itertools.count(2) if (tried := f"{name}-{number}") not in taken)

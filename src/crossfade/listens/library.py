@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,9 +23,9 @@ class Import:
     name: str
     path: Path
 
-    @property
+    @cached_property
     def manifest(self) -> Manifest:
-        """What it was made from; ArtifactError if it cannot be read."""
+        """What it was made from, read once; ArtifactError if it cannot be read."""
         return read_manifest(self.path)
 
     @property
@@ -79,7 +80,7 @@ def delete_import(home: Home, name: str) -> None:
     Rows that later imports held too were dropped from those as duplicates, and go with it: import their
     files again to have them. Raises UnknownIdError if there is none of that name.
     """
-    with home.locked("delete-import"):
+    with home.locked("forget"):
         discard(find_import(home, name).path)
 
 

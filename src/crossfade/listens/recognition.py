@@ -12,11 +12,10 @@ ENOUGH = 0.5  # below this nobody is sure enough to read a file
 
 @dataclass(frozen=True)
 class Recognised:
-    """One format, the members that are of it, and how sure it is of the least sure one, 0 to 1."""
+    """One format, and the members that are of it."""
 
     format: Format
     members: Sequence[Member]
-    confidence: float
 
 
 def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tuple[list[Recognised], list[Member]]:
@@ -27,12 +26,13 @@ def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tu
     formats, if no member is of any format or if two formats claim one equally.
     """
     if wanted is not None:
-        sure = [(member, wanted.recognise(member)) for member in members]
-        possible = [(member, confidence) for member, confidence in sure if confidence > 0] or sure
-        found = Recognised(wanted, [member for member, _ in possible], min(confidence for _, confidence in possible))
-        return [found], [member for member in members if member not in found.members]
+        possible: list[Member] = []
+        others: list[Member] = []
+        for member in members:
+            (possible if wanted.recognise(member) > 0 else others).append(member)
+        return ([Recognised(wanted, possible)], others) if possible else ([Recognised(wanted, others)], [])
     formats = {known: load_format(known) for known in FORMATS}
-    claimed: dict[str, list[tuple[Member, float]]] = {}
+    claimed: dict[str, list[Member]] = {}
     unknown: list[Member] = []
     nearest: dict[str, float] = {}
     for member in members:
@@ -48,13 +48,10 @@ def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tu
                 f"could be {' or '.join(winners)}, nothing tells which. Name it: crossfade import FORMAT PATH",
                 path=member.name,
             )
-        claimed.setdefault(winners[0], []).append((member, best))
+        claimed.setdefault(winners[0], []).append(member)
     if not claimed:
         raise InputError(_nothing_fits(nearest, formats), path=name)
-    return [
-        Recognised(formats[known], [member for member, _ in claims], min(confidence for _, confidence in claims))
-        for known, claims in sorted(claimed.items())
-    ], unknown
+    return [Recognised(formats[known], theirs) for known, theirs in sorted(claimed.items())], unknown
 
 
 def known_format(name: str) -> Format:
