@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from crossfade.catalog.build import build_catalog
-from crossfade.catalog.names import build_catalogue
+from crossfade.catalog.names import release_catalogue
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, Ids
@@ -41,7 +41,7 @@ def by_track():
 
 
 def test_artists_and_tracks_are_named_by_row(catalog):
-    made = build_catalogue(by_artist(), by_track(), catalog)
+    made = release_catalogue(by_artist(), by_track(), catalog)
     assert list(made.artists.ids) == ["a:1", "a:2", "a:3"]
     assert list(made.artists.names) == ["Björk", "a:2", "ZZ Top"]
     assert made.artists.listeners.tolist() == [2, 1, 1]
@@ -57,13 +57,13 @@ def test_artists_and_tracks_are_named_by_row(catalog):
 
 def test_a_library_of_artists_has_no_tracks(catalog):
     nothing = Interactions.from_counts([], [], [], kind="track")
-    assert build_catalogue(by_artist(), None, catalog).tracks is None
-    assert build_catalogue(by_artist(), nothing, catalog).tracks is None
+    assert release_catalogue(by_artist(), None, catalog).tracks is None
+    assert release_catalogue(by_artist(), nothing, catalog).tracks is None
 
 
 @pytest.mark.parametrize("artists", [None, Interactions.from_counts([], [], [])])
 def test_a_library_of_tracks_has_a_catalogue_without_artists(catalog, artists):
-    made = build_catalogue(artists, by_track(), catalog)
+    made = release_catalogue(artists, by_track(), catalog)
     assert len(made.artists.ids) == len(made.artists.names) == len(made.artists.plays) == 0
     assert made.tracks.artist_rows.tolist() == [MISSING] * 5
     assert made.reason_kind == "track"
@@ -71,12 +71,12 @@ def test_a_library_of_tracks_has_a_catalogue_without_artists(catalog, artists):
 
 def test_tracks_without_any_table_are_called_by_their_ids(imported, tmp_path):
     build_catalog(imported({}), tmp_path)
-    made = build_catalogue(None, by_track(), tmp_path)
+    made = release_catalogue(None, by_track(), tmp_path)
     assert list(made.tracks.titles) == ["t:1", "t:2", "t:3", "t:4", "t:5"]
 
 
 def test_a_catalogue_is_read_as_it_was_saved(catalog, tmp_path):
-    made = build_catalogue(by_artist(), by_track(), catalog)
+    made = release_catalogue(by_artist(), by_track(), catalog)
     place = tmp_path / "saved"
     place.mkdir()
     made.save(place)
@@ -89,17 +89,17 @@ def test_a_catalogue_is_read_as_it_was_saved(catalog, tmp_path):
 
 
 def test_names_from_arrays_that_arrow_shares_outlive_their_tables(catalog):
-    names = build_catalogue(by_artist(), None, catalog).artists.names
+    names = release_catalogue(by_artist(), None, catalog).artists.names
     pa.default_memory_pool().release_unused()
     assert names[0] == "Björk"
 
 
 def test_a_missing_table_is_an_error_that_names_it(tmp_path):
     with pytest.raises(ArtifactError, match=r"artists\.parquet"):
-        build_catalogue(by_artist(), None, tmp_path)
+        release_catalogue(by_artist(), None, tmp_path)
 
 
 def test_the_ids_of_a_catalogue_are_those_of_the_interactions(catalog):
     interactions = by_artist()
-    assert build_catalogue(interactions, None, catalog).artists.ids is interactions.item_ids
+    assert release_catalogue(interactions, None, catalog).artists.ids is interactions.item_ids
     assert isinstance(interactions.item_ids, Ids)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def build_catalogue(
+def release_catalogue(
     artist_interactions: Interactions | None, track_interactions: Interactions | None, catalog: Path
 ) -> Catalogue:
     """Names, listeners and plays of the items of the interactions.

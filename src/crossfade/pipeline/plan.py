@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from crossfade.catalog.build import build_catalog
-from crossfade.catalog.names import build_catalogue
+from crossfade.catalog.names import release_catalogue
 from crossfade.core.artifacts import MANIFEST, Draft, file_digest
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError
@@ -169,7 +169,7 @@ def _interactions_step(
 
 
 def _name_items(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-    catalogue = build_catalogue(
+    catalogue = release_catalogue(
         artist_interactions=_load_interactions(inputs, "artist"),
         track_interactions=_load_interactions(inputs, "track"),
         catalog=inputs[CATALOG],
