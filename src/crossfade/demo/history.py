@@ -20,7 +20,7 @@ from crossfade.demo.contexts import HOURS, MOMENTS, SOURCES, WEEKDAYS, hour_weig
 from crossfade.demo.listeners import Listeners
 from crossfade.demo.playlists import Playlists
 from crossfade.demo.settings import DemoSettings
-from crossfade.demo.tables import PLATFORMS, Ids, Plays
+from crossfade.demo.tables import PLATFORMS, IdColumns, Plays
 from crossfade.kernels import listening
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Historian:
     """Simulates listeners of one world; holds what is the same for all of them."""
 
     def __init__(
-        self, settings: DemoSettings, catalogue: Catalogue, people: Listeners, playlists: Playlists, ids: Ids
+        self, settings: DemoSettings, catalogue: Catalogue, people: Listeners, playlists: Playlists, ids: IdColumns
     ) -> None:
         self._settings, self._catalogue, self._people, self._playlists = settings, catalogue, people, playlists
         self._ids = ids

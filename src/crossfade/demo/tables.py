@@ -47,7 +47,7 @@ class Plays:
     again: npt.NDArray[np.bool_]
 
 
-class Ids:
+class IdColumns:
     """Row numbers to ids, columns at a time."""
 
     def __init__(self, start_seconds: int, users: Sequence[str], catalogue: Catalogue, playlists: Playlists) -> None:
@@ -55,9 +55,9 @@ class Ids:
         self._artist_of = catalogue.artist_of
         self._track_ms = np.round(1_000 * catalogue.seconds).astype(np.int32)
         self.users = pa.array(users, pa.string())
-        self.artists = _numbered("artist", len(catalogue.artist_names))
-        self.tracks = _numbered("track", len(catalogue.titles))
-        self.playlists = _numbered("playlist", len(playlists.titles))
+        self.artists = pa.array(numbered("artist", len(catalogue.artist_names)), pa.string())
+        self.tracks = pa.array(numbered("track", len(catalogue.titles)), pa.string())
+        self.playlists = pa.array(numbered("playlist", len(playlists.titles)), pa.string())
         self._sources = pa.array(SOURCES, pa.string())
         self._platforms = pa.array(PLATFORMS, pa.string())
         self._contexts = pa.concat_arrays([pa.array(NAMES, pa.string()), self.playlists])
@@ -96,12 +96,13 @@ class Ids:
         return pa.array(milliseconds).cast(pa.timestamp("ms", tz="UTC"))
 
 
-def _numbered(kind: str, count: int) -> pa.Array:
-    return pa.array([f"demo:{kind}:{row}" for row in range(count)], pa.string())
+def numbered(kind: str, count: int) -> list[str]:
+    """The ids of the first ``count`` rows of a ``kind``."""
+    return [f"demo:{kind}:{row}" for row in range(count)]
 
 
 def catalogue_tables(
-    ids: Ids,
+    ids: IdColumns,
     catalogue: Catalogue,
     playlists: Playlists,
     tags: tuple[list[int], list[str], list[int]],

@@ -18,6 +18,7 @@ from crossfade.demo import genres
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.listeners import Listeners
 from crossfade.demo.settings import DemoSettings
+from crossfade.demo.tables import numbered
 
 KIND = "demo-truth"
 _VERSION = 1
@@ -66,7 +67,7 @@ class Truth:
     @classmethod
     def of(cls, people: Listeners, catalogue: Catalogue) -> Self:
         """The truth of a world before its history is simulated."""
-        artists = [f"demo:artist:{row}" for row in range(len(catalogue.artist_names))]
+        artists = numbered("artist", len(catalogue.artist_names))
         user, artist = _sorted(people.ids), _sorted(artists)
         unknown = np.full(len(user), np.nan)
         return cls(

@@ -18,7 +18,7 @@ from crossfade.demo.history import Chunk, Historian
 from crossfade.demo.listeners import Listeners
 from crossfade.demo.playlists import Playlists
 from crossfade.demo.settings import DemoSettings
-from crossfade.demo.tables import Ids, catalogue_tables
+from crossfade.demo.tables import IdColumns, catalogue_tables
 from crossfade.demo.truth import Truth
 
 
@@ -45,9 +45,9 @@ class World:
             yield chunk.listens.filter(pa.array(~chunk.plays.private))
 
     @cached_property
-    def ids(self) -> Ids:
+    def ids(self) -> IdColumns:
         """Row numbers to ids."""
-        return Ids(self.settings.start_seconds, self.people.ids, self.catalogue, self.playlists)
+        return IdColumns(self.settings.start_seconds, self.people.ids, self.catalogue, self.playlists)
 
     def tables(self) -> dict[str, pa.Table]:
         """Artists, tracks, tags, texts, friends, playlists and their items, by their names in `schemas.TABLES`."""
