@@ -14,8 +14,14 @@ from crossfade.nearest.contract import IndexSettings, Restriction
 
 ITEMS, FACTORS = 3000, 12
 
-# Narrow, so that the graph itself answers; it goes over to exact search once it would have to look at 1 item in 32.
+# Narrow, so that the graph itself answers; see `small_graphs_answer`.
 SETTINGS = IndexSettings(links=16, build_breadth=128, search_breadth=64)
+
+
+@pytest.fixture(autouse=True)
+def small_graphs_answer(monkeypatch):
+    """The graph goes over to exact search only where it would have to look at 1 item in 32."""
+    monkeypatch.setattr("crossfade.nearest.graph.EXACT_SHARE", 32)
 
 
 @pytest.fixture(params=sorted(BACKENDS))

@@ -66,7 +66,8 @@ def test_exclusions_are_counted_once_and_only_where_the_item_is_open():
     assert (among.indptr.tolist(), among.indices.tolist(), among.barred.tolist()) == ([0, 2, 2], [0, 1], [0])
 
 
-def test_a_broader_search_finds_more(rng):
+def test_a_broader_search_finds_more(rng, monkeypatch):
+    monkeypatch.setattr("crossfade.nearest.graph.EXACT_SHARE", 32)
     pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
     space, queries = space_of(rng.standard_normal((6000, 24))), rng.standard_normal((200, 24)).astype(np.float32)
     exact = build_index(space, "cosine").search(queries, 8).rows
@@ -78,7 +79,18 @@ def test_a_broader_search_finds_more(rng):
     assert recalls[0] < recalls[1] < recalls[2] < 1
 
 
-def test_the_longest_items_are_found_where_the_graph_alone_would_miss_them(rng):
+def test_a_search_that_has_to_look_at_much_is_exact(rng):
+    """Of 20,000 items one in 400 is 50: a breadth of 32 is left to the graph, 64 is not."""
+    pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+    space, queries = space_of(rng.standard_normal((20000, 24))), rng.standard_normal((50, 24)).astype(np.float32)
+    exact = build_index(space, "cosine")
+    index = build_index(space, "cosine", IndexSettings(backend="graph", links=8, build_breadth=32, search_breadth=32))
+    assert index.search(queries, 16).rows.tolist() != exact.search(queries, 16).rows.tolist()
+    assert index.search(queries, 17).rows.tolist() == exact.search(queries, 17).rows.tolist()
+
+
+def test_the_longest_items_are_found_where_the_graph_alone_would_miss_them(rng, monkeypatch):
+    monkeypatch.setattr("crossfade.nearest.graph.EXACT_SHARE", 32)
     pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
     # One item in fifty is thirty times as long as the others: all of the best are among these.
     vectors = rng.standard_normal((6000, 16)).astype(np.float32)

@@ -98,8 +98,8 @@ def many_artists(rng):
     return library(rng.standard_normal((3000, 24)), rng.integers(1, 9, 3000).tolist(), names)
 
 
-def test_a_graph_finds_nearly_the_lists_of_exact_search(rng):
-    """To look at 32 of 3,000 is little enough that the graph itself is searched."""
+def test_a_graph_finds_nearly_the_lists_of_exact_search(rng, monkeypatch):
+    monkeypatch.setattr("crossfade.nearest.graph.EXACT_SHARE", 32)
     pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
     inputs = many_artists(rng)
     settings = RelatedSettings(size=5)
