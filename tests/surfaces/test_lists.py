@@ -50,8 +50,8 @@ def test_an_artist_with_three_listeners_is_nobodys_twin():
     inputs = library([[1, 0], [2, 0], [0.8, 0.6]], [100, 3, 100])
     table = Related().build(inputs, RelatedSettings())
     assert listed(table, "a00") == [2, 1]
-    # e(100) = 100/105, e(3) = 3/8.
-    assert table.columns["score"][:2].tolist() == pytest.approx([0.8 * (100 / 105) ** 2, 100 / 105 * 3 / 8])
+    # e(100) = 100/102, e(3) = 3/5.
+    assert table.columns["score"][:2].tolist() == pytest.approx([0.8 * (100 / 102) ** 2, 100 / 102 * 3 / 5])
     assert listed(Related().build(inputs, RelatedSettings(shrinkage=0)), "a00") == [1, 2]
 
 
@@ -77,7 +77,7 @@ def test_only_what_points_the_same_way_is_related():
 def test_spellings_of_one_artist_stand_once_and_never_for_each_other():
     names = ["Beyoncé", "beyonce", "Solange", "The Carters", "Carters feat. Somebody"]
     vectors = [[1, 0.0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]
-    table = Related().build(library(vectors, [50, 40, 30, 20, 10], names), RelatedSettings())
+    table = Related().build(library(vectors, [50, 40, 30, 20, 10], names), RelatedSettings(shrinkage=5))
     assert listed(table, "a00") == [2, 3]
     # From a02, a00 (cosine 0.981, 50 listeners) is nearer than its other spelling a01 (0.995, 40 listeners).
     assert listed(table, "a02") == [0, 3]

@@ -25,7 +25,7 @@ class RadioSettings:
     """What a station has to draw from."""
 
     size: int = 250  # items kept for each item, 1 to 1000
-    shrinkage: float = 5.0  # listeners at which an item's vector is believed half, 0 to 10000
+    shrinkage: float = 2.0  # listeners at which an item's vector is believed half, 0 to 10000
     per_artist: int = 10  # tracks of one artist in the pool of a track, 1 to 1000
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ class RelatedSettings:
     """How artists come to be related."""
 
     size: int = 20  # artists kept for each artist, 1 to 200
-    shrinkage: float = 5.0  # listeners at which an artist's vector is believed half, 0 to 10000
+    shrinkage: float = 2.0  # listeners at which an artist's vector is believed half, 0 to 10000
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 200:
