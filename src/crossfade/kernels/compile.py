@@ -10,28 +10,26 @@ import numba
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-Function = Callable[Parameters, Result]
 
 
 @overload
 def jit(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]: ...
 @overload
 def jit(
-    *, inline: bool = False, parallel: bool = False, fastmath: bool = False
+    *, inline: bool = False, fastmath: bool = False
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]: ...
-def jit(function: Any = None, *, inline: bool = False, parallel: bool = False, fastmath: bool = False) -> Any:
+def jit(function: Any = None, *, inline: bool = False, fastmath: bool = False) -> Any:
     """Compile a function of arrays and numbers with Numba when it is first called.
 
     The machine code releases the GIL, divides by zero as NumPy does, and is kept on disk for the next process:
     beside the source, else in the user's cache directory, else (both read-only) not at all.
 
     inline    put the code into every kernel that calls it, for short functions inside inner loops
-    parallel  Numba's own threads; most kernels take a range of rows instead, and `kernels.threads` runs ranges
     fastmath  let the compiler reorder sums; never where NaN or infinity may come in
     """
     if function is None:
-        return functools.partial(jit, inline=inline, parallel=parallel, fastmath=fastmath)
-    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "parallel": parallel, "fastmath": fastmath}
+        return functools.partial(jit, inline=inline, fastmath=fastmath)
+    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "fastmath": fastmath}
     try:
         compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:
