@@ -10,7 +10,6 @@ from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
-_TAKEN = (errno.EADDRINUSE,)
 _BACKLOG = 128  # connections that wait while all threads are busy
 
 _log = logging.getLogger("crossfade.serve")
@@ -75,7 +74,7 @@ def listening(settings: ServeSettings) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        if error.errno in _TAKEN:
+        if error.errno == errno.EADDRINUSE:
             raise BusyError(
                 f"Port {settings.port} is in use by another program. Choose another with --port."
             ) from error
