@@ -200,6 +200,12 @@ def test_saved_and_loaded_it_answers_alike(backend, metric, built, space, querie
         assert equal(loaded.search(queries, 10), index.search(queries, 10))
 
 
+def test_a_memory_mapped_space_is_searched_alike(backend, metric, built, space, queries, tmp_path):
+    space.save(tmp_path)
+    mapped = backend.build(VectorSpace.load(tmp_path), metric, SETTINGS)
+    assert equal(mapped.search(queries, 10), built(backend, metric).search(queries, 10))
+
+
 def test_building_twice_gives_the_same_bytes(backend, metric, built, space, tmp_path):
     written = []
     for name, index in (("a", built(backend, metric)), ("b", backend.build(space, metric, SETTINGS))):
