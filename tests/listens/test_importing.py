@@ -203,6 +203,32 @@ def test_names_of_files_that_are_no_text_are_escaped(home: Home, tmp_path: Path)
     assert (tar.source, [file.name for file in tar.files]) == ("\\udcff.tar", ["\\udcff.tar:\\udcff.m3u"])
     assert tar.skipped == [("\\udcff.tar:\\udcff.m3u", "an empty file")]
     assert [one.ledger.source for one in imports(home)] == ["folder", "\\udcff.tar"]
+    assert "file/\\udcff.tar" in imports(home)[1].manifest.identity.inputs
+
+
+def test_files_are_read_once_though_one_among_them_is_damaged(home: Home, tmp_path: Path) -> None:
+    for number, name in enumerate("abcd"):
+        write(tmp_path / "all" / f"endsong_{name}.json", *minutes(number * 10, number * 10 + 3))
+    broken = tmp_path / "all" / "endsong_c.json"
+    broken.write_bytes(broken.read_bytes()[:-10])
+    (ledger,) = import_paths(home, [tmp_path / "all"], now=NOW)
+    assert [(file.read, file.plays, file.damage is None) for file in ledger.files] == [
+        (3, 3, True),
+        (3, 3, True),
+        (2, 2, False),
+        (3, 3, True),
+    ]
+
+
+def test_a_named_format_reads_what_it_takes_for_possible_or_else_all(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "a.csv").write_text("user,artist,plays\nanna,Low,3\n")
+    (tmp_path / "two" / "b.txt").write_text("nothing of the kind\n")
+    (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
+    assert (ledger.counts, ledger.skipped) == (1, [("b.txt", "of no known format")])
+    (tmp_path / "two" / "a.csv").unlink()
+    (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
+    assert [name for name, _ in ledger.damaged] == ["b.txt"]
 
 
 def test_a_user_that_is_no_text_is_refused(home: Home, tmp_path: Path) -> None:
