@@ -15,7 +15,7 @@ BACKENDS: dict[str, str] = {
 }
 
 LARGE = 300_000
-"""Items from which "auto" means the graph. On two processors a whole neighbour table takes as long by either at some
+"""Items from which "auto" means the graph. On two processors short lists for all items take as long by either at some
 200,000, the building of the graph included; exact search is worth waiting for a little longer. See
 docs/decisions/0003-graph-index.md."""
 
