@@ -78,7 +78,7 @@ def test_stations_are_drawn_and_served_as_the_settings_say(asked, call, own_home
 def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):
     answer = asked("discover", "nobody-has-this-name")
     assert answer["key"] is None
-    assert "Nothing is known of 'nobody-has-this-name' yet" in answer["note"]
+    assert "no page for 'nobody-has-this-name' yet" in answer["note"]
     assert answer["entries"] == asked("popular")["entries"]
 
 

@@ -97,6 +97,35 @@ def test_a_private_session_leaves_no_trace_anywhere_in_the_home(tmp_path):
     assert asked("search", CANARY[:12], home=home)["artists"] == []
 
 
+def test_one_persons_listens_beside_a_data_set_of_artists_get_artists_with_reasons(tmp_path):
+    counts = tmp_path / "counts.csv"
+    # Three tastes of six artists; each of forty listeners has played four artists of one taste.
+    played = [(user, user % 3, (user + turn) % 6) for user in range(40) for turn in range(4)]
+    lines = [f"u{user},Band {taste}-{number},{20 + number}" for user, taste, number in played]
+    counts.write_text("user,artist,plays\n" + "\n".join(lines) + "\n")
+    own = tmp_path / "StreamingHistory0.json"
+    listens = [
+        {
+            "endTime": f"2024-03-{day:02d} 10:00",
+            "artistName": "band 1-2",
+            "trackName": f"Song {day}",
+            "msPlayed": 200_000,
+        }
+        for day in range(1, 15)
+    ]
+    own.write_text(json.dumps(listens))
+    home = tmp_path / "home"
+    call("import", str(counts), home=home)
+    call("import", str(own), "--user", "ann", home=home)
+    call("run", home=home)
+    page = asked("discover", "ann", home=home)
+    assert page["key"] == "ann"
+    names = {entry["name"] for entry in page["entries"]}
+    assert names
+    assert names <= {f"Band 1-{number}" for number in range(6)} - {"Band 1-2"}
+    assert {(entry["reason"]["name"], entry["reason"]["plays"]) for entry in page["entries"]} == {("Band 1-2", 14)}
+
+
 def test_a_run_that_is_killed_leaves_the_old_release_served_and_goes_on_where_it_stopped(tmp_path):
     home = tmp_path / "home"
     make_demo(home)

@@ -133,7 +133,7 @@ def _asked_for(reader: ReleaseReader, surface: Registered, text: str) -> tuple[s
         except UnknownIdError as error:
             # Somebody new is not a mistake: they get what most listeners play.
             near = f" Did you mean {', '.join(error.suggestions)}?" if error.suggestions else ""
-            return None, None, f"Nothing is known of {text!r} yet; this is what most listeners play.{near}"
+            return None, None, f"There is no page for {text!r} yet; this is what most listeners play.{near}"
         return user, user, None
     if reader.surfaces[surface.name].key == "track":
         track = reader.track(text)

@@ -17,6 +17,9 @@ from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.nearest.contract import IndexSettings
 
+LEAST_SHARE = 0.5
+"""Of the listeners whose artists are known, the tracks of as many must be known for tracks to count."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Library:
@@ -66,8 +69,14 @@ class SurfaceInputs:
 
     @property
     def library(self) -> Library:
-        """What this library knows."""
-        return Library(artists=self.artist_space is not None, tracks=self.track_space is not None)
+        """What this library knows of its listeners.
+
+        One person's tracks beside a data set of artists do not make a library of tracks: nearly all its listeners
+        would have nothing.
+        """
+        artists, tracks = self.artist_interactions, self.track_interactions
+        known = tracks is not None and (artists is None or len(tracks.user_ids) >= LEAST_SHARE * len(artists.user_ids))
+        return Library(artists=artists is not None, tracks=known)
 
     def interactions(self, kind: ItemKind) -> Interactions:
         """The interactions with items of ``kind``; ArtifactError if there are none."""
