@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -15,6 +16,11 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
 from crossfade.surfaces.contract import SurfaceInputs
+
+
+# The first example of a kernel compiles it, so time says nothing; in continuous integration the examples are fixed.
+hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("crossfade")
 
 
 @pytest.fixture
