@@ -130,9 +130,8 @@ def main() -> None:
             space = fit(split.train, settings[name][-1])
             seconds[name] += time.perf_counter() - started
             values[name].append(scores(space, split))
-            print(
-                seed, name, settings[name][-1], {metric: round(v.mean(), 4) for metric, v in values[name][-1].items()}
-            )
+            shown = "  ".join(f"{metric} {users.mean():.4f}" for metric, users in values[name][-1].items())
+            print(f"seed {seed}  {name:10} {shown}  {settings[name][-1]}", flush=True)
 
     measured: dict[str, Any] = {}
     averaged = {
@@ -157,7 +156,10 @@ def main() -> None:
     }
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n")
-    print(json.dumps(report["crossfade minus implicit"], indent=2))
+    for name, metrics in measured.items():
+        print(f"{name:10}", *(f"{metric} {metrics[metric]['value']:.4f}" for metric in averaged[name]))
+    for metric, found in report["crossfade minus implicit"].items():
+        print(f"crossfade minus implicit, {metric}: {found['value']:+.4f} [{found['low']:.4f}, {found['high']:.4f}]")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
 from crossfade.surfaces.contract import SurfaceInputs
 
-
 # The first example of a kernel compiles it, so time says nothing; in continuous integration the examples are fixed.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("crossfade")
