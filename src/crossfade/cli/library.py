@@ -120,7 +120,9 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         from crossfade.serve.server import serve
 
         settings_of = Settings.of(home).section
-        serve(home, settings_of("serve"), station=settings_of("station"), ready=webbrowser.open)
+        # A free port: a demo should not fail because something else is being served.
+        free = dataclasses.replace(settings_of("serve"), port=0)
+        serve(home, free, station=settings_of("station"), ready=webbrowser.open)
     else:
         say(f"Ask on: crossfade related ARTIST --home {home.path}, or serve it: crossfade serve --home {home.path}")
 
