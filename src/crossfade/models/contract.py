@@ -4,6 +4,7 @@ A model is one file in this room and one line in `crossfade.models.registry`.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -25,7 +26,8 @@ Learned = TypeVar("Learned", contravariant=True)
 class FittedSpace(VectorSpace):
     """A vector space that answers for itself: recommendations for its users, items similar to its items.
 
-    Scores are exact. Searches are exact too, unless an index of this space is handed in.
+    Scores are exact. Searches are exact too, unless an index of this space is handed in; the first one lays out the
+    item vectors for searching, in as much memory again.
     """
 
     def recommend(
@@ -120,13 +122,24 @@ class FittedSpace(VectorSpace):
 
     def _index(self, metric: Metric, index: Index | None) -> Index:
         if index is None:
-            from crossfade.nearest.exact import ExactIndex
-
-            return ExactIndex.build(self, metric)
+            return self._exact_by_dot if metric == "dot" else self._exact_by_cosine
         self.require_same(index.space_id, "This index")
         if index.metric != metric:
             raise InputError(f"this search is by {metric}, the index by {index.metric}")
         return index
+
+    # Kept, because laying out the vectors for search costs as much as some hundred queries.
+    @cached_property
+    def _exact_by_dot(self) -> Index:
+        from crossfade.nearest.exact import ExactIndex
+
+        return ExactIndex.build(self, "dot")
+
+    @cached_property
+    def _exact_by_cosine(self) -> Index:
+        from crossfade.nearest.exact import ExactIndex
+
+        return ExactIndex.build(self, "cosine")
 
     def _known_rows(self, names: Sequence[str]) -> Rows:
         rows = self.item_ids.rows(names, missing="mark")
