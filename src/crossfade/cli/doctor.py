@@ -1,6 +1,5 @@
 """``crossfade doctor``: whether this machine and this home are fit, and what to do where not."""
 
-import contextlib
 import importlib.util
 import platform
 import shutil
@@ -51,6 +50,7 @@ def doctor(home: Home, as_json: bool) -> None:
 
 def _program(home: Home) -> Iterator[Finding]:
     yield Finding("ok", "Crossfade", f"{__version__} on Python {platform.python_version()}, {platform.machine()}")
+    yield Finding("ok", "SQLite", sqlite3.sqlite_version)
     yield Finding("ok", "processors", str(processors()))
 
 
@@ -76,17 +76,6 @@ def _extras(home: Home) -> Iterator[Finding]:
             yield Finding("ok", f"extra {extra}", f"{gives} is installed")
         else:
             yield Finding("note", f"extra {extra}", f"no {gives}", f"pip install 'crossfade[{extra}]'")
-
-
-def _search(home: Home) -> Iterator[Finding]:
-    with contextlib.closing(sqlite3.connect(":memory:")) as database:
-        try:
-            database.execute("CREATE VIRTUAL TABLE probe USING fts5(name, tokenize='trigram')")
-        except sqlite3.OperationalError as error:
-            what = "use a Python whose SQLite is 3.34 or newer, with FTS5"
-            yield Finding("bad", "SQLite", f"{sqlite3.sqlite_version}: {error}", what)
-            return
-    yield Finding("ok", "SQLite", f"{sqlite3.sqlite_version} with full-text search")
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -146,7 +135,6 @@ _CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
     _program,
     _kernels,
     _extras,
-    _search,
     _disk,
     _home,
     _settings,
