@@ -13,7 +13,7 @@ holds only what you want otherwise:
 
 ```toml
 [interactions]
-weight = "log"
+half_life_days = 90.0
 
 [models.als]
 factors = 128

@@ -41,7 +41,8 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 class InteractionSettings:
     """How plays become the weights that models learn from."""
 
-    weight: Literal["count", "log"] = "count"  # the sum of the plays, or ln(1 + sum / epsilon)
+    # the sum of the plays, or ln(1 + sum / epsilon); ALS takes a logarithm of its own unless its confidence is "linear"
+    weight: Literal["count", "log"] = "count"
     epsilon: float = 1.0  # plays at which "log" turns from linear to logarithmic, 0.000001 to 1000000
     half_life_days: float = 0.0  # days in which a listen loses half its weight, 0 (never) or 0.01 to 100000
     chosen_weight: float = 1.0  # of a listen from search, library, a playlist or an unknown source, above 0 to 1
