@@ -10,12 +10,17 @@ import pytest
 
 import crossfade.kernels.compile
 
-SOURCE = """
+DOUBLE = """
 from crossfade.kernels.compile import jit
 
 @jit
 def double(x):
     return 2 * x
+"""
+
+SOURCE = """
+from crossfade.kernels.compile import jit
+from crossfade.kernels.doubling import double
 
 @jit(fastmath=True)
 def quadruple(x):
@@ -33,6 +38,7 @@ def installed(tmp_path):
     (package / "__init__.py").touch()
     (package / "kernels" / "__init__.py").touch()
     shutil.copy(Path(crossfade.kernels.compile.__file__), package / "kernels" / "compile.py")
+    (package / "kernels" / "doubling.py").write_text(DOUBLE)
     (package / "kernels" / "made.py").write_text(SOURCE)
 
     def run(**environment):
@@ -50,13 +56,15 @@ def installed(tmp_path):
     return run
 
 
-def test_machine_code_is_kept_until_any_kernel_changes(installed):
+def test_machine_code_is_kept_until_a_kernel_that_it_calls_changes(installed):
     assert installed() == ["12", "0"]
     assert installed() == ["12", "1"]
-    # Another module's kernel could be inside this one's code.
     (installed.package / "other.py").write_text("changed = True\n")
-    assert installed() == ["12", "0"]
     assert installed() == ["12", "1"]
+    # The code of the kernel that it calls is inside its own.
+    (installed.package / "doubling.py").write_text(DOUBLE.replace("2 * x", "3 * x"))
+    assert installed() == ["27", "0"]
+    assert installed() == ["27", "1"]
 
 
 def test_a_read_only_installation_keeps_it_for_the_user_instead(installed, tmp_path):

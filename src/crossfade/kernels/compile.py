@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
@@ -40,18 +41,26 @@ def jit(function: Any = None, *, inline: bool = False, fastmath: bool = False) -
 
 
 def _stamp(compiled: Any) -> None:
-    """Have the cached machine code of a kernel expire when any kernel's source changes.
+    """Have the cached machine code of a kernel expire when the source of any kernel that it may call changes.
 
     Numba looks only at the file of the function itself, but a function holds the code of all those it calls.
     """
     cached = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cached is not None:
-        cached._source_stamp = (cached._source_stamp, _digest())
+        cached._source_stamp = (cached._source_stamp, _digest(Path(compiled.py_func.__code__.co_filename)))
 
 
 @functools.cache
-def _digest() -> str:
+def _digest(source: Path) -> str:
+    """Of ``source``, the modules of kernels that it imports, those that they import, and so on."""
+    found, waiting = {Path(__file__)}, [source]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            named = re.findall(r"^\s*from crossfade\.kernels\.(\w+) import", module.read_text("utf-8"), re.MULTILINE)
+            waiting.extend(Path(__file__).with_name(f"{name}.py") for name in named)
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
+    for module in sorted(found):
+        digest.update(module.read_bytes())
     return digest.hexdigest()
