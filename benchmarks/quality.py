@@ -59,7 +59,8 @@ PEERS: list[Settings] = [
 
 def fit_ours(train: Interactions, settings: Settings) -> VectorSpace:
     """Our ALS."""
-    from crossfade.models.als import ALS, ALSSettings
+    from crossfade.models.als import ALS
+    from crossfade.models.als_settings import ALSSettings
 
     return ALS(ALSSettings(factors=FACTORS, iterations=ITERATIONS, confidence="log", **settings)).fit(train)
 

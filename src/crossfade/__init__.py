@@ -17,11 +17,12 @@ from crossfade.core.version import __version__
 if TYPE_CHECKING:
     from crossfade.core.interactions import Interactions
     from crossfade.core.spaces import Neighbours, VectorSpace
-    from crossfade.models.als import ALS, ALSSettings
+    from crossfade.models.als import ALS
+    from crossfade.models.als_settings import ALSSettings
 
 _HOMES = {
     "ALS": "crossfade.models.als",
-    "ALSSettings": "crossfade.models.als",
+    "ALSSettings": "crossfade.models.als_settings",
     "Interactions": "crossfade.core.interactions",
     "Neighbours": "crossfade.core.spaces",
     "VectorSpace": "crossfade.core.spaces",

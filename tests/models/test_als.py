@@ -8,7 +8,9 @@ import pytest
 from crossfade.core.errors import InputError, NotReadyError, SettingsError, UnknownIdError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
-from crossfade.models.als import ALS, ALSSettings, ALSSpace
+from crossfade.models.als import ALS
+from crossfade.models.als_settings import ALSSettings
+from crossfade.models.als_space import ALSSpace
 
 OBJECTIVES = [
     {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "linear"},

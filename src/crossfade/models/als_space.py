@@ -1,0 +1,87 @@
+"""What alternating least squares learns, and how newcomers are folded in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.errors import InputError, NotReadyError
+from crossfade.core.spaces import Vectors
+from crossfade.kernels import als as kernels
+from crossfade.kernels.als_halves import Half
+from crossfade.kernels.lanes import Floats, aligned, padded
+from crossfade.models.als_problem import Loss, Problem, require_weights, scaled_weights
+from crossfade.models.als_settings import ALSSettings
+from crossfade.models.contract import FittedSpace
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ALSSpace(FittedSpace):
+    """Users and items in one space, by inner product; takes in newcomers without another fit.
+
+    history  the loss after every half-iteration, if the fit was asked to track it; not saved
+    """
+
+    history: tuple[Loss, ...] = ()
+
+    def fold_in_user(self, item_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
+        """The vector (factors,) float32 of a user who played ``item_ids`` (n) as often as ``plays`` (n) says.
+
+        Plays are on the scale of the weights that the model learned from; an item that stands twice is
+        summed. It is the vector that such a user has in this space, had they been there from the start.
+        Raises UnknownIdError for an item that the space does not know, InputError for bad plays.
+        """
+        return self._fold_in(self.item_ids.rows(item_ids), plays, self.item_vectors, self._item_gram)
+
+    def fold_in_item(self, user_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
+        """The vector (factors,) float32 of an item that ``user_ids`` (n) played as often as ``plays`` (n) says.
+
+        Raises UnknownIdError for a user that the space does not know, InputError for bad plays.
+        """
+        if self.user_ids is None or self.user_vectors is None:
+            raise NotReadyError("This space was saved without its users, so no item can be folded in.")
+        return self._fold_in(self.user_ids.rows(user_ids), plays, self.user_vectors, self._user_gram)
+
+    @cached_property
+    def _problem(self) -> Problem:
+        return Problem(ALSSettings(**self.settings))
+
+    @cached_property
+    def _item_gram(self) -> npt.NDArray[np.float64]:
+        return kernels.gram_matrix(_widened(self.item_vectors), threads=1)
+
+    @cached_property
+    def _user_gram(self) -> npt.NDArray[np.float64]:
+        if self.user_vectors is None:
+            raise NotReadyError("This space was saved without its users.")
+        return kernels.gram_matrix(_widened(self.user_vectors), threads=1)
+
+    def _fold_in(
+        self, rows: npt.NDArray[np.int32], plays: npt.ArrayLike, vectors: Vectors, gram: npt.NDArray[np.float64]
+    ) -> Vectors:
+        weights = np.asarray(plays, dtype=np.float32)
+        if weights.shape != rows.shape:
+            raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
+        require_weights(weights)
+        distinct, places = np.unique(rows, return_inverse=True)
+        summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
+        half = Half(
+            np.array([0, len(distinct)], dtype=np.int64),
+            np.arange(len(distinct), dtype=np.int32),
+            scaled_weights(self._problem.settings, summed),
+        )
+        solved = aligned(1, gram.shape[0])
+        self._problem.solve_finally(half, _widened(vectors[distinct]), solved, gram, len(vectors), threads=1)
+        return solved[0, : self.factors].copy()
+
+
+def _widened(vectors: Vectors) -> Floats:
+    """The vectors as kernels want them: contiguous, and padded with zeros to whole lanes."""
+    width = padded(vectors.shape[1])
+    if width == vectors.shape[1] and vectors.flags.c_contiguous:
+        return vectors
+    wide = aligned(len(vectors), width)
+    wide[:, : vectors.shape[1]] = vectors
+    return wide
