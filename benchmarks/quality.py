@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from crossfade.core.interactions import Interactions
-from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.popularity import popularity_space
 from crossfade.evaluate.recommendation import compute, ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
+from crossfade.models.contract import FittedSpace
 
 K = 20
 SEEDS = range(5)
@@ -33,7 +33,7 @@ FACTORS, ITERATIONS = 64, 15
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 
 Settings = Mapping[str, Any]
-Fit = Callable[[Interactions, Settings], VectorSpace]
+Fit = Callable[[Interactions, Settings], FittedSpace]
 
 OURS: list[Settings] = [
     *(
@@ -57,7 +57,7 @@ PEERS: list[Settings] = [
 ]
 
 
-def fit_ours(train: Interactions, settings: Settings) -> VectorSpace:
+def fit_ours(train: Interactions, settings: Settings) -> FittedSpace:
     """Our ALS."""
     from crossfade.models.als import ALS
     from crossfade.models.als_settings import ALSSettings
@@ -65,7 +65,7 @@ def fit_ours(train: Interactions, settings: Settings) -> VectorSpace:
     return ALS(ALSSettings(factors=FACTORS, iterations=ITERATIONS, confidence="log", **settings)).fit(train)
 
 
-def fit_peer(train: Interactions, settings: Settings) -> VectorSpace:
+def fit_peer(train: Interactions, settings: Settings) -> FittedSpace:
     """`implicit`'s ALS, which takes the whole confidence as the matrix."""
     from implicit.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
@@ -78,7 +78,7 @@ def fit_peer(train: Interactions, settings: Settings) -> VectorSpace:
     )
     with threadpool_limits(1, "blas"):
         model.fit(csr_matrix((confidence, train.indices, train.indptr), shape=train.shape), show_progress=False)
-    return VectorSpace(
+    return FittedSpace(
         model="implicit",
         kind=train.kind,
         metric="dot",
@@ -89,10 +89,10 @@ def fit_peer(train: Interactions, settings: Settings) -> VectorSpace:
     )
 
 
-def scores(space: VectorSpace, split: Split) -> dict[str, np.ndarray]:
+def scores(space: FittedSpace, split: Split) -> dict[str, np.ndarray]:
     """Recall@20 and NDCG@20 (users,)."""
     hidden = validate(space, split.train, split.test, K)
-    recall, _, ndcg, _ = compute(ranked_lists(space, hidden, K), hidden, K)
+    recall, _, ndcg, _ = compute(ranked_lists(space, split.train, hidden, K), hidden, K)
     return {f"recall@{K}": recall, f"ndcg@{K}": ndcg}
 
 

@@ -36,11 +36,12 @@ def metric(request):
     return request.param
 
 
-def space_of(vectors):
+def space_of(vectors, *, biased=False):
     return VectorSpace(
         model="als",
         kind="artist",
         metric="dot",
+        biased=biased,
         item_ids=Ids.of(f"{row:05}" for row in range(len(vectors))),
         item_vectors=np.asarray(vectors, dtype=np.float32),
     )
@@ -129,6 +130,21 @@ def test_what_a_query_excludes_is_not_given_and_k_still_are(backend, metric, bui
     assert (found.rows != MISSING).all()
     assert not any(set(a) & set(b) for a, b in zip(found.rows.tolist(), order.tolist(), strict=True))
     assert recall(found.rows, truth[0]) >= (1.0 if backend.backend == "exact" else 0.9)
+
+
+def test_an_item_bias_counts_by_dot_and_not_by_cosine(backend, metric, built, space, queries, rng, tmp_path):
+    biases = rng.standard_normal((ITEMS, 1)).astype(np.float32)
+    biased = space_of(np.hstack([space.item_vectors, biases]), biased=True)
+    built_so = backend.build(biased, metric, SETTINGS)
+    built_so.save(tmp_path)
+    if metric == "cosine":
+        asked, truth = queries, built(backend, metric).search(queries, 10)
+    else:
+        asked = np.hstack([queries, np.ones((len(queries), 1), dtype=np.float32)])
+        # The same items without a word of what the last column means.
+        truth = backend.build(space_of(biased.item_vectors), metric, SETTINGS).search(asked, 10)
+    for index in (built_so, backend.load(tmp_path, biased)):
+        assert equal(index.search(asked, 10), truth)
 
 
 def test_fewer_than_k_are_padded(backend, metric, built, space, queries):

@@ -38,11 +38,18 @@ def test_a_space_knows_its_width():
         {"user_vectors": None},
         {"user_vectors": np.ones((2, 2), dtype=np.float32)},
         {"user_vectors": np.ones((1, 3), dtype=np.float32)},
+        {"biased": True, "metric": "cosine"},
+        {"biased": True, "item_vectors": np.ones((3, 1), dtype=np.float32), "user_vectors": np.ones((1, 1), "f4")},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(changes):
     with pytest.raises(ArtifactError):
         make(**changes)
+
+
+def test_a_bias_is_no_place():
+    assert make().points.tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert make(biased=True).points.tolist() == [[0], [2], [4]]
 
 
 def test_equal_spaces_have_equal_ids():
@@ -56,6 +63,7 @@ def test_equal_spaces_have_equal_ids():
         {"model": "bpr"},
         {"kind": "track"},
         {"metric": "cosine"},
+        {"biased": True},
         {"settings": {"factors": 3}},
         {"item_vectors": np.arange(1, 7, dtype=np.float32).reshape(3, 2)},
         {"user_vectors": np.zeros((1, 2), dtype=np.float32)},
@@ -73,7 +81,7 @@ def test_what_belongs_to_another_space_is_refused():
         space.require_same(make(model="bpr").space_id, "the index")
 
 
-@pytest.mark.parametrize("changes", [{}, {"user_ids": None, "user_vectors": None}])
+@pytest.mark.parametrize("changes", [{}, {"user_ids": None, "user_vectors": None}, {"biased": True}])
 def test_a_saved_space_is_the_same(tmp_path, changes):
     space = make(**changes)
     space.save(tmp_path)

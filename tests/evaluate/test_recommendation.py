@@ -6,10 +6,10 @@ import pytest
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
-from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.popularity import popularity_space
 from crossfade.evaluate.recommendation import Hidden, compute, coverage, evaluate_space, gini, novelty
 from crossfade.evaluate.splits import random_holdout
+from crossfade.models.contract import FittedSpace
 
 
 def played(pairs, **counts):
@@ -19,7 +19,7 @@ def played(pairs, **counts):
 
 def space_of(scores, users, items, metric="dot"):
     """A space in which user u scores item i with scores[u, i]."""
-    return VectorSpace(
+    return FittedSpace(
         model="given",
         kind="artist",
         metric=metric,
@@ -120,7 +120,7 @@ def test_train_and_test_may_have_ids_of_their_own():
 def test_a_cosine_space_is_ranked_by_cosine():
     train, test = played([("u", "a"), ("v", "a")]), played([("u", "b")])
     vectors = np.array([[1, 0], [1, 0.1], [5, 5]], np.float32)
-    space = VectorSpace(
+    space = FittedSpace(
         model="given",
         kind="artist",
         metric="cosine",
@@ -153,7 +153,7 @@ def test_the_order_of_users_does_not_matter(rng):
 def test_what_cannot_be_evaluated_is_refused():
     train, test = played([("u", "a")]), played([("u", "b")])
     space = space_of([[9, 1]], "u", "ab")
-    items_only = VectorSpace(
+    items_only = FittedSpace(
         model="given", kind="artist", metric="dot", item_ids=space.item_ids, item_vectors=space.item_vectors
     )
     with pytest.raises(InputError, match="place"):

@@ -73,6 +73,30 @@ def test_similar_items_by_cosine_without_the_item_itself(space):
     ]
 
 
+def test_a_bias_counts_for_users_and_not_among_items(space):
+    biases = np.array([[0], [0], [9], [-5]], dtype=np.float32)
+    biased = FittedSpace(
+        model="als",
+        kind="artist",
+        metric="dot",
+        biased=True,
+        item_ids=space.item_ids,
+        item_vectors=np.hstack([space.item_vectors, biases]),
+        user_ids=space.user_ids,
+        user_vectors=np.hstack([space.user_vectors, np.ones((2, 1), dtype=np.float32)]),
+    )
+    assert names(biased, biased.recommend(["ann"], 4)) == [["cher", "beck", "abba", "devo"]]
+    assert biased.scores(np.array([1, 0], dtype=np.int32)).tolist() == [[0, 0, 12, -4], [1, 2, 9, -4]]
+    items = ["abba", "devo"]
+    assert np.array_equal(biased.similar(items, 4).scores, space.similar(items, 4).scores)
+
+
+def test_scores_by_cosine(space):
+    turned = FittedSpace(**{**vars(space), "metric": "cosine", "space_id": ""})
+    expected = [[1, 1, 0, 0.5**0.5]]
+    np.testing.assert_allclose(turned.scores(np.array([0], dtype=np.int32)), expected, atol=1e-7)
+
+
 def test_vectors_of_ones_own(space):
     vectors = np.array([[0, -1]], dtype=np.float32)
     assert names(space, space.recommend_vectors(vectors, 2)) == [["abba", "beck"]]

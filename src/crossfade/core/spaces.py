@@ -24,6 +24,8 @@ class VectorSpace:
     item_vectors  (items, factors) float32
     user_vectors  (users, factors) float32, or None
     metric        how a user meets an item: "dot" or "cosine" (item to item is always cosine)
+    biased        whether the last column of the item vectors is what an item's score has for any user, and that of
+                  the user vectors 1; only for "dot". Inner products have it, cosines leave it out
     settings      what the model was fitted with, as plain values
     space_id      a digest of all of the above: vectors of two runs cannot be compared, since any rotation
                   of a space is as good as the space, so whatever is derived from a space carries its id
@@ -36,12 +38,15 @@ class VectorSpace:
     item_vectors: Vectors
     user_ids: Ids | None = None
     user_vectors: Vectors | None = None
+    biased: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     space_id: str = ""
 
     def __post_init__(self) -> None:
         if self.item_vectors.shape[:1] != (len(self.item_ids),) or self.item_vectors.ndim != 2:
             raise ArtifactError(f"{len(self.item_ids)} item ids do not fit vectors of shape {self.item_vectors.shape}.")
+        if self.biased and (self.metric != "dot" or self.factors < 2):
+            raise ArtifactError("Only a space by inner product, of at least two columns, can have item biases.")
         if (self.user_ids is None) != (self.user_vectors is None):
             raise ArtifactError("A space has user ids and user vectors, or neither.")
         if (
@@ -57,6 +62,11 @@ class VectorSpace:
     def factors(self) -> int:
         """The width of a vector."""
         return int(self.item_vectors.shape[1])
+
+    @property
+    def points(self) -> Vectors:
+        """(items, width) float32: where the items lie, to compare them by cosine; the item vectors without a bias."""
+        return self.item_vectors[:, :-1] if self.biased else self.item_vectors
 
     def require_same(self, space_id: str, what: str) -> None:
         """Raise SpaceMismatchError unless ``what`` was made from this very space."""
@@ -94,7 +104,7 @@ class VectorSpace:
         try:
             said = dict(json.loads(path.read_text(encoding="utf-8")))
             has_users = bool(said.pop("has_users"))
-            if said.keys() != {"model", "kind", "metric", "settings", "space_id"}:
+            if said.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
                 raise ValueError(f"it describes {sorted(said)}")
             if said["kind"] not in get_args(ItemKind) or said["metric"] not in get_args(Metric):
                 raise ValueError(f"there is no space of {said['kind']}s with the metric {said['metric']!r}")
@@ -107,13 +117,15 @@ class VectorSpace:
             "model": self.model,
             "kind": self.kind,
             "metric": self.metric,
+            "biased": self.biased,
             "settings": dict(self.settings),
             "space_id": self.space_id,
             "has_users": self.user_ids is not None,
         }
 
     def _digest(self) -> str:
-        digest = hashlib.sha256(json.dumps([self.model, self.kind, self.metric, dict(self.settings)]).encode())
+        described = [self.model, self.kind, self.metric, self.biased, dict(self.settings)]
+        digest = hashlib.sha256(json.dumps(described).encode())
         for array in (self.item_vectors, self.user_vectors):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).data)

@@ -3,12 +3,12 @@
 import numpy as np
 
 from crossfade.core.interactions import Interactions
-from crossfade.core.spaces import VectorSpace
+from crossfade.models.contract import FittedSpace
 
 
-def popularity_space(train: Interactions) -> VectorSpace:
+def popularity_space(train: Interactions) -> FittedSpace:
     """A space of one dimension, in which an item stands at its number of listeners and each user at 1."""
-    return VectorSpace(
+    return FittedSpace(
         model="popularity",
         kind=train.kind,
         metric="dot",

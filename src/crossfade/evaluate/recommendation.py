@@ -33,10 +33,8 @@ from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.rows import gathered, starts_of
-from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.intervals import Estimate, mean_estimate
-from crossfade.nearest.contract import Restriction
-from crossfade.ranking.popularity import units
+from crossfade.models.contract import FittedSpace
 
 PerUser = npt.NDArray[np.float64]
 
@@ -81,14 +79,14 @@ class Report:
 
 
 def evaluate_space(
-    space: VectorSpace, train: Interactions, test: Interactions, k: int = 20, *, seed: int = 0
+    space: FittedSpace, train: Interactions, test: Interactions, k: int = 20, *, seed: int = 0
 ) -> Report:
     """Everything above, for the users of ``space``. ``seed`` draws the users of the intervals.
 
     Raises InputError for a space without users, if no user can be asked, and for k below 1.
     """
     hidden = validate(space, train, test, k)
-    ranked = ranked_lists(space, hidden, k)
+    ranked = ranked_lists(space, train, hidden, k)
     recall, capped, ndcg, precision = compute(ranked, hidden, k)
     per_user = {
         f"recall@{k}": recall,
@@ -113,7 +111,7 @@ def evaluate_space(
     )
 
 
-def validate(space: VectorSpace, train: Interactions, test: Interactions, k: int) -> Hidden:
+def validate(space: FittedSpace, train: Interactions, test: Interactions, k: int) -> Hidden:
     """Train and test by the rows of ``space``; the errors are those of `evaluate_space`."""
     if k < 1:
         raise InputError(f"a list has at least one place, not {k}")
@@ -138,13 +136,10 @@ def validate(space: VectorSpace, train: Interactions, test: Interactions, k: int
     )
 
 
-def ranked_lists(space: VectorSpace, hidden: Hidden, k: int) -> Rows:
-    """The lists (users, k) of item rows, best first, padded with MISSING."""
-    from crossfade.nearest.exact import ExactIndex
-
-    index = ExactIndex.build(space, space.metric)
-    indptr, rows = hidden.excluded
-    return index.search(_user_vectors(space, hidden), k, Restriction(indptr=indptr, indices=rows)).rows
+def ranked_lists(space: FittedSpace, train: Interactions, hidden: Hidden, k: int) -> Rows:
+    """The lists (users, k) of item rows, best first, padded with MISSING, without what a user has in ``train``."""
+    users = [] if space.user_ids is None else space.user_ids.select(hidden.users)
+    return space.recommend(users, k, exclude=train).rows
 
 
 def compute(ranked: Rows, hidden: Hidden, k: int) -> tuple[PerUser, PerUser, PerUser, PerUser]:
@@ -160,16 +155,14 @@ def compute(ranked: Rows, hidden: Hidden, k: int) -> tuple[PerUser, PerUser, Per
     return found / asked, found / possible, hits @ gains / np.cumsum(gains)[possible - 1], precision
 
 
-def percentile_ranks(space: VectorSpace, hidden: Hidden) -> PerUser:
+def percentile_ranks(space: FittedSpace, hidden: Hidden) -> PerUser:
     """(users,) each user's mean percentile rank."""
     indptr, rows, weights = hidden.asked
     excluded_ptr, excluded = hidden.excluded
-    vectors = _user_vectors(space, hidden)
-    items = units(space.item_vectors) if space.metric == "cosine" else space.item_vectors
-    values = np.empty(len(vectors))
-    chunk = max(1, CELLS // len(items))
-    for first in range(0, len(vectors), chunk):
-        scores = vectors[first : first + chunk] @ items.T
+    values = np.empty(len(hidden.users))
+    chunk = max(1, CELLS // len(space.item_ids))
+    for first in range(0, len(values), chunk):
+        scores = space.scores(hidden.users[first : first + chunk])
         for user, ranked in enumerate(scores, start=first):
             ranked[excluded[excluded_ptr[user] : excluded_ptr[user + 1]]] = np.nan
             span = slice(indptr[user], indptr[user + 1])
@@ -220,13 +213,7 @@ def _percentiles(scores: npt.NDArray[np.float32], rows: Rows) -> PerUser:
     return np.where(rows == MISSING, 1.0, (above + beside / 2) / (len(candidates) - 1))
 
 
-def _user_vectors(space: VectorSpace, hidden: Hidden) -> npt.NDArray[np.float32]:
-    if space.user_vectors is None:
-        raise InputError(f"the space of {space.model!r} has no users to recommend to")
-    return space.user_vectors[hidden.users]
-
-
-def _listeners(space: VectorSpace, train: Interactions) -> npt.NDArray[np.int64]:
+def _listeners(space: FittedSpace, train: Interactions) -> npt.NDArray[np.int64]:
     """(items,) of the space: how many of train's users play each."""
     rows = _translated(space.item_ids, train.item_ids)
     return np.where(rows == MISSING, 0, train.listeners()[rows]) if len(train.item_ids) else np.zeros(len(rows), int)

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.errors import InputError, NotReadyError
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.rows import gathered, starts_of
@@ -51,13 +52,9 @@ class FittedSpace(VectorSpace):
 
         Raises UnknownIdError for a user that the space does not know, NotReadyError for a space without users.
         """
-        if self.user_ids is None or self.user_vectors is None:
-            raise NotReadyError(
-                f"The space of {self.model!r} has items only, so it knows no users. Fold them in, or ask with "
-                "recommend_vectors()."
-            )
+        known, vectors = self._users()
         return self.recommend_vectors(
-            self.user_vectors[self.user_ids.rows(user_ids)],
+            vectors[known.rows(user_ids)],
             k,
             user_ids=user_ids,
             exclude=exclude,
@@ -96,6 +93,20 @@ class FittedSpace(VectorSpace):
         )
         return self._index(self.metric, index).search(vectors, k, restriction, threads=threads)
 
+    def scores(self, users: Rows) -> npt.NDArray[np.float32]:
+        """(n, items) what each of the n ``users``, by row, is held to think of every item, played ones included.
+
+        For measuring: as dense as it looks. Raises NotReadyError for a space without users.
+        """
+        _, vectors = self._users()
+        vectors, items = vectors[users], self.item_vectors
+        if self.metric == "cosine":
+            from crossfade.kernels.topk import unit_vectors
+
+            vectors, items = unit_vectors(vectors), unit_vectors(items)
+        found: npt.NDArray[np.float32] = vectors @ items.T
+        return found
+
     def similar(
         self,
         item_ids: Sequence[str],
@@ -118,7 +129,15 @@ class FittedSpace(VectorSpace):
             barred=self._known_rows(exclude_items),
             allowed=None if allowed_items is None else self._known_rows(allowed_items),
         )
-        return self._index("cosine", index).search(self.item_vectors[rows], k, restriction, threads=threads)
+        return self._index("cosine", index).search(self.points[rows], k, restriction, threads=threads)
+
+    def _users(self) -> tuple[Ids, Vectors]:
+        if self.user_ids is None or self.user_vectors is None:
+            raise NotReadyError(
+                f"The space of {self.model!r} has items only, so it knows no users. Fold them in, or ask with "
+                "recommend_vectors()."
+            )
+        return self.user_ids, self.user_vectors
 
     def _index(self, metric: Metric, index: Index | None) -> Index:
         if index is None:

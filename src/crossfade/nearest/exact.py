@@ -50,7 +50,7 @@ class ExactIndex:
         progress: Progress = silent,
     ) -> Self:
         """Lay the items of ``space`` out for the processor; InputError for vectors that are not finite."""
-        index = cls(space, metric, checked_items(space))
+        index = cls(space, metric, checked_items(space, metric))
         progress(len(space.item_ids), len(space.item_ids), "items")
         return index
 

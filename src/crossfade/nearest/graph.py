@@ -72,7 +72,7 @@ class GraphIndex:
         self.space_id = space.space_id
         self.metric: Metric = metric
         self._space = space
-        self._items = np.ascontiguousarray(space.item_vectors)
+        self._items = np.ascontiguousarray(space.points if metric == "cosine" else space.item_vectors)
         self._graph = graph
         # By default the library looks at no less than 64; here the breadth alone decides.
         self._graph.expansion_search = 1
@@ -95,7 +95,7 @@ class GraphIndex:
 
         Raises InputError for vectors that are not finite, MissingExtraError without the library.
         """
-        items = checked_items(space)
+        items = checked_items(space, metric)
         points = unit_vectors(items) if metric == "cosine" else _levelled(items)
         graph = _library().Index(
             ndim=points.shape[1],
@@ -123,7 +123,8 @@ class GraphIndex:
     def load(cls, directory: Path, space: VectorSpace) -> Self:
         """Memory-map what `save` wrote, after a look at its checksum; see `Index.load`."""
         described = read_description(directory, cls.backend, space)
-        details, width = described.details, space.factors + (described.metric == "dot")
+        details = described.details
+        width = space.factors + 1 if described.metric == "dot" else space.points.shape[1]
         try:
             graph = _library().Index.restore(str(directory / GRAPH), view=True)
             fits = details["items"] == len(graph) == len(space.item_ids) and graph.ndim == width

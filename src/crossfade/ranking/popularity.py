@@ -42,7 +42,7 @@ def evident_space(space: VectorSpace, listeners: npt.NDArray[np.int64], shrinkag
         kind=space.kind,
         metric="dot",
         item_ids=space.item_ids,
-        item_vectors=units(space.item_vectors) * evidence(listeners, shrinkage)[:, None],
+        item_vectors=units(space.points) * evidence(listeners, shrinkage)[:, None],
     )
 
 

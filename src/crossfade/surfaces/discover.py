@@ -118,7 +118,7 @@ def _offer(inputs: SurfaceInputs, maker_kind: ItemKind, item_kind: ItemKind, set
     table = inputs.table("related" if maker_kind == "artist" else "radio")
     return Offer(
         vectors=_by_metric(space, space.item_vectors),
-        units=units(space.item_vectors),
+        units=units(space.points),
         makers=made_by,
         costs=popularity_cost(items.listeners, settings.popularity_cost),
         offered=_offered(made_by, len(makers.ids), items.listeners, items.plays, versions, settings.offered),
