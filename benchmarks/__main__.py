@@ -1,10 +1,12 @@
-"""Run the benchmarks one after the other, each in a process of its own, and keep what they print.
+"""Run the benchmarks one after the other, each in a process of its own, and keep what they find.
 
-    python -m benchmarks                   # all, some fifteen minutes on two processors
+    python -m benchmarks                   # those that take minutes
+    python -m benchmarks --full            # those that take hours too
     python -m benchmarks als retrieval     # only these
+    python -m benchmarks --list            # what there is, and how long it takes
 
-What a case prints goes to the terminal and to benchmarks/results/<case>.txt. Each can be run by itself, with sizes of
-your own: python -m benchmarks.als --help.
+A case writes benchmarks/results/<case>.json. Each can be run by itself, with sizes of your own:
+python -m benchmarks.als --help.
 """
 
 import argparse
@@ -12,55 +14,50 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks.cases import CASES, Case
+from benchmarks.record import RESULTS
 
 ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results"
 DATA = Path(os.environ.get("CROSSFADE_DATA", ROOT.parent / "shared" / "data"))
-
-CASES = {
-    "als": ["als", "--factors", "40", "64", "128", "--solver", "cg"],
-    "als-cholesky": [*("als", "--factors", "64", "--solver", "cholesky", "--repeats", "3"), "--output", os.devnull],
-    "retrieval": ["retrieval"],
-    "imports": ["imports", "--megabytes", "300", "--rows", "3000000"],
-    "interactions": ["interactions", "--listens", "10000000", "--directory", "{scratch}"],
-    "quality": ["quality", "--data", str(DATA / "hetrec-lastfm")],
-}
 
 
 def main() -> None:
     """Run what was asked for; the exit code is 1 if a case failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}")
-    chosen = parser.parse_args().cases or list(CASES)
-    if unknown := [case for case in chosen if case not in CASES]:
+    parser.add_argument("--full", action="store_true", help="also the cases that take hours")
+    parser.add_argument("--list", action="store_true", help="only say what there is")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the folder that records are written to")
+    parser.add_argument("--scratch", type=Path, help="where cases may write gigabytes (default: the system's)")
+    chosen = parser.parse_args()
+    if unknown := [name for name in chosen.cases if name not in CASES]:
         parser.error(f"there is no case {unknown[0]!r}; there are: {', '.join(CASES)}")
-    RESULTS.mkdir(exist_ok=True)
-    failed = [case for case in chosen if not run(case)]
+    names = chosen.cases or [name for name, case in CASES.items() if chosen.full or not case.full]
+    if chosen.list:
+        for name, case in CASES.items():
+            print(f"{name:16} {case.minutes:6.1f} min{'  only with --full' if case.full else ''}")
+        return
+    failed = [name for name in names if not run(name, CASES[name], chosen.results.resolve(), chosen.scratch)]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def run(case: str) -> bool:
+def run(name: str, case: Case, results: Path, scratch: Path | None) -> bool:
     """Run one case; whether it could be."""
-    if case == "quality" and not DATA.is_dir():
-        print(f"== {case}: skipped, the data sets are not in {DATA}; set CROSSFADE_DATA", flush=True)
+    print(f"== {name}, about {case.minutes:.0f} min: python -m benchmarks.{case.module} {case.arguments}", flush=True)
+    if "{data}" in case.arguments and not DATA.is_dir():
+        print(f"skipped: the data sets are not in {DATA}; set CROSSFADE_DATA", flush=True)
         return True
-    with tempfile.TemporaryDirectory() as scratch, (RESULTS / f"{case}.txt").open("w") as kept:
-        module, *arguments = [argument.replace("{scratch}", scratch) for argument in CASES[case]]
-        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-        title = f"== {case} on {machine.named()}, {os.cpu_count()} processors"
-        said = " ".join(CASES[case]).replace(str(DATA), "DATA").replace("{scratch}", "SCRATCH")
-        for line in (title, f"python -m benchmarks.{said}"):
-            print(line, flush=True)
-            print(line, file=kept, flush=True)
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
-            for line in running.stdout or ():
-                print(line, end="", flush=True)
-                kept.write(line)
-        return running.returncode == 0
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=scratch) as place:
+        module, *arguments = case.command(place, str(DATA))
+        command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--output", str(results / f"{name}.json")]
+        ended = subprocess.run(command, cwd=ROOT, check=False)
+    print(f"== {name} took {(time.perf_counter() - started) / 60:.1f} min", flush=True)
+    return ended.returncode == 0
 
 
 if __name__ == "__main__":

@@ -3,27 +3,26 @@
     python -m benchmarks.als --factors 40 64 128 --solver cg cholesky
 
 Both sides run on the same matrix, with as many threads, in turns within one process, after a warm-up that is
-not counted; what is reported is the median iteration and its range. `implicit` is given 1 + alpha · plays,
-because it takes what it is given as the whole confidence. Without `implicit` only our side is timed.
+not counted. `implicit` is given 1 + alpha · plays, because it takes what it is given as the whole confidence.
 """
 
 import argparse
-import json
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from benchmarks import machine
+from benchmarks.case import Findings, run_case
 from benchmarks.generate import long_tailed
+from benchmarks.peers import present
+from benchmarks.record import Comparison
+from benchmarks.turns import take_turns
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
 
 ALPHA, REGULARIZATION, CG_STEPS = 10.0, 0.1, 3
+SOLVERS = {"cg": "conjugate gradients", "cholesky": "Cholesky"}
 
 
 class Ours:
@@ -100,107 +99,52 @@ class Work:
         return cls(operations=2.0 * (pairs * factors**2 / 2 + rows * factors**3 / 6), moved=moved)
 
 
-def compare(interactions: Interactions, factors: int, solver: str, repeats: int, threads: int, peer: bool) -> dict:
-    """Timings of both sides in turns, as plain numbers."""
+def compare(
+    interactions: Interactions, factors: int, solver: str, turns: int, threads: int, peers: set[str]
+) -> Comparison:
+    """Both sides in turns, one iteration a turn."""
     sides = {"crossfade": Ours(interactions, factors, solver, threads)}
-    if peer:
+    if "implicit" in peers:
         sides["implicit"] = Implicit(interactions, factors, solver, threads)
-    for side in sides.values():
-        side.iterate()
-    taken: dict[str, list[float]] = {name: [] for name in sides}
-    busy: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(repeats):
-        for name, side in sides.items():
-            start, busy_start = time.perf_counter(), time.process_time()
-            side.iterate()
-            taken[name].append(time.perf_counter() - start)
-            busy[name].append(time.process_time() - busy_start)
+    taken = take_turns({name: side.iterate for name, side in sides.items()}, turns)
     work = Work.of(interactions, factors, solver)
-    seconds = float(np.median(taken["crossfade"]))
-    result = {
-        "factors": factors,
-        "solver": solver,
-        "seconds": {name: [round(one, 4) for one in sorted(times)] for name, times in taken.items()},
-        "median": {name: round(float(np.median(times)), 4) for name, times in taken.items()},
-        # Of all threads together: what is left to compare by while others use the machine too.
-        "processor_seconds": {name: round(float(np.median(times)), 4) for name, times in busy.items()},
-        "gflops": round(work.operations / seconds / 1e9, 1),
-        "gigabytes": round(work.moved / seconds / 1e9, 1),
-    }
-    if peer:
-        # Each turn is a pair under the same load, so the median of ratios bears a busy machine.
-        ratios = np.array(taken["implicit"]) / np.array(taken["crossfade"])
-        result["faster"] = {
-            "median": round(float(np.median(ratios)), 2),
-            "range": [round(float(ratios.min()), 2), round(float(ratios.max()), 2)],
-            "by_processor_seconds": round(float(np.median(busy["implicit"]) / np.median(busy["crossfade"])), 2),
-        }
-    return result
-
-
-def printed(result: dict) -> str:
-    """One line of the table."""
-    times = "  ".join(
-        f"{name} {result['median'][name]:7.3f} s ({times[0]:.3f}-{times[-1]:.3f})"
-        for name, times in result["seconds"].items()
-    )
-    faster = result.get("faster")
-    ratio = ""
-    if faster:
-        low, high = faster["range"]
-        ratio = f"  {faster['median']:5.2f} x ({low}-{high}; processor {faster['by_processor_seconds']} x)"
-    return (
-        f"{result['factors']:5} {result['solver']:8}  {times}{ratio}"
-        f"  {result['gflops']:6.1f} GFLOP/s  {result['gigabytes']:5.1f} GB/s"
+    compared = []
+    for name, one in taken.items():
+        seconds = float(np.median(one.seconds))
+        figures = {"gflops": work.operations / seconds / 1e9, "gigabytes": work.moved / seconds / 1e9}
+        compared.append(one.side(name, "ours" if name == "crossfade" else "peer", figures=figures))
+    return Comparison(
+        name=f"{factors} factors, {SOLVERS[solver]}, {threads} thread{'s' * (threads > 1)}",
+        unit="an iteration",
+        what={"factors": factors, "solver": solver, "threads": threads},
+        sides=compared,
     )
 
 
-def main() -> None:
-    """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--factors", type=int, nargs="+", default=[40, 64, 128])
-    parser.add_argument("--solver", nargs="+", choices=("cg", "cholesky"), default=["cg"])
+    parser.add_argument("--solver", nargs="+", default=["cg"], choices=list(SOLVERS))
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--items", type=int, default=50_000)
     parser.add_argument("--pairs", type=int, default=7_750_000)
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "als.json")
-    arguments = parser.parse_args()
-    try:
-        import implicit
 
-        peer = implicit.__version__
-    except ImportError:
-        peer = None
-        print("implicit is not installed: only our side is timed")
 
-    interactions = long_tailed(arguments.users, arguments.items, arguments.pairs)
-    limits = {"gflops": machine.gflops(arguments.threads), "gigabytes": machine.gigabytes(arguments.threads)}
-    described = {
-        "machine": machine.named(),
-        "threads": arguments.threads,
-        "implicit": peer,
-        "users": arguments.users,
-        "items": arguments.items,
-        "pairs": arguments.pairs,
-        "cg_steps": CG_STEPS,
-        "limits": {name: round(limit, 1) for name, limit in limits.items()},
-    }
-    print(f"{described['machine']}, {arguments.threads} threads; at most {limits['gflops']:.0f} GFLOP/s in registers,")
-    print(f"{limits['gigabytes']:.0f} GB/s from memory; {arguments.pairs} pairs; median seconds an iteration (range)")
-    results = []
-    # A BLAS with threads of its own would fight with those of the solver that calls it.
-    with threadpool_limits(1, user_api="blas"):
-        for solver in arguments.solver:
-            for factors in arguments.factors:
-                results.append(
-                    compare(interactions, factors, solver, arguments.repeats, arguments.threads, peer is not None)
-                )
-                print(printed(results[-1]), flush=True)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps({**described, "results": results}, indent=2) + "\n")
+def measure(chosen: argparse.Namespace) -> Findings:
+    """One comparison for each solver, number of factors and number of threads."""
+    versions, skipped = present(["implicit"])
+    interactions = long_tailed(chosen.users, chosen.items, chosen.pairs)
+    return Findings(
+        comparisons=[
+            compare(interactions, factors, solver, chosen.turns, threads, set(versions))
+            for solver in chosen.solver
+            for factors in chosen.factors
+            for threads in chosen.threads
+        ],
+        versions=versions,
+        skipped=skipped,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    # A BLAS with threads of its own would fight with those of the solver that calls it.
+    run_case(__doc__, options, measure, blas=1)

@@ -9,18 +9,19 @@ that any import has to do: reading the file and decoding its rows.
 
 import argparse
 import json
-import re
-import subprocess
-import sys
 import tempfile
-import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.case import Findings, run_case
+from benchmarks.processes import asked, measured_in_turns, report, side
+from benchmarks.record import Comparison
 from crossfade.core.home import Home
 from crossfade.listens.importing import import_paths
 
@@ -28,68 +29,53 @@ USERS, TRACKS, ARTISTS = 5_000, 200_000, 20_000
 START = 1_420_070_400  # 1 January 2015
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=200, help="of JSON lines")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of Parquet")
-    parser.add_argument("--scratch", type=Path, default=None, help="where to write; a temporary directory if not said")
-    parser.add_argument("--measure", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.measure:
-        print(json.dumps(measured(chosen.measure[0], Path(chosen.measure[1]))))
-        return
+    parser.add_argument("--scratch", type=Path, help="where to write; a temporary directory if not said")
+
+
+def measure(chosen: argparse.Namespace) -> Findings:
+    """One comparison for each format: the import against decoding alone."""
     with tempfile.TemporaryDirectory(dir=chosen.scratch) as directory:
         lines, columns = Path(directory) / "dump.listens", Path(directory) / "dump.parquet"
         json_rows = write_lines(lines, chosen.megabytes)
         write_columns(columns, chosen.rows)
-        for title, file, rows, least in (
-            ("JSON lines", lines, json_rows, "decode-lines"),
-            ("Spark Parquet", columns, chosen.rows, "decode-columns"),
-        ):
-            report(title, file, rows, in_new_process(least, file), in_new_process("import", file))
-
-
-def report(title: str, file: Path, rows: int, least: dict[str, float], whole: dict[str, float]) -> None:
-    megabytes = file.stat().st_size / 1e6
-    print(f"{title}: {rows:,} rows, {megabytes:,.0f} MB")
-    for name, found in (("reading and decoding alone", least), ("import", whole)):
-        print(
-            f"  {name:28} {found['seconds']:7.2f} s  {megabytes / found['seconds']:7.1f} MB/s  "
-            f"{rows / found['seconds'] / 1e3:6.0f} krows/s {found['cpu']:5.2f} s CPU, peak {found['peak_mib']:5.0f} MiB"
+        return Findings(
+            comparisons=[
+                compare("ListenBrainz JSON lines", lines, json_rows, "decode-lines", chosen.turns),
+                compare("ListenBrainz Spark Parquet", columns, chosen.rows, "decode-columns", chosen.turns),
+            ]
         )
-    print(f"  the import takes {whole['cpu'] / least['cpu']:.1f} times the CPU of the least")
 
 
-def in_new_process(what: str, file: Path) -> dict[str, float]:
-    """Its own process, so that the peak of memory is its own."""
-    said = subprocess.run(
-        [sys.executable, __file__, "--measure", what, str(file)], check=True, capture_output=True, text=True
-    )
-    found: dict[str, float] = json.loads(said.stdout)
-    return found
+def compare(name: str, file: Path, rows: int, least: str, turns: int) -> Comparison:
+    works = {"decoding alone": least, "crossfade": "import"}
+    taken = measured_in_turns({who: ("benchmarks.imports", what, str(file)) for who, what in works.items()}, turns)
+    megabytes = file.stat().st_size / 1e6
+    sides = []
+    for who, each in taken.items():
+        seconds = float(np.median([one.seconds for one in each]))
+        figures = {"megabytes_a_second": megabytes / seconds, "rows_a_second": rows / seconds}
+        sides.append(side(who, "ours" if who == "crossfade" else "limit", each, figures))
+    return Comparison(name=name, unit="a file", what={"rows": rows, "megabytes": megabytes}, sides=sides)
 
 
-def measured(what: str, file: Path) -> dict[str, float]:
-    begin = time.perf_counter()
-    if what == "import":
-        with tempfile.TemporaryDirectory(dir=file.parent) as directory:
-            import_paths(Home(Path(directory)), [file], now=START + 400_000_000)
-            seconds = time.perf_counter() - begin
-    elif what == "decode-lines":
-        decode_lines(file)
-        seconds = time.perf_counter() - begin
-    else:
-        with pq.ParquetFile(file) as table:
-            for _ in table.iter_batches(1 << 17):
-                pass
-        seconds = time.perf_counter() - begin
-    return {"seconds": seconds, "cpu": time.process_time(), "peak_mib": peak()}
+def work(what: str, file: str) -> Callable[[], None]:
+    """What one measured process does."""
+    works = {"import": import_file, "decode-lines": decode_lines, "decode-columns": decode_columns}
+    return partial(works[what], Path(file))
 
 
-def peak() -> float:
-    """MiB that this process held at most; unlike getrusage's, it knows nothing of the process that began it."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found.group(1)) / 1024 if found else float("nan")
+def import_file(file: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=file.parent) as directory:
+        import_paths(Home(Path(directory)), [file], now=START + 400_000_000)
+
+
+def decode_columns(file: Path) -> None:
+    with pq.ParquetFile(file) as table:
+        for _ in table.iter_batches(1 << 17):
+            pass
 
 
 def decode_lines(file: Path) -> None:
@@ -191,4 +177,7 @@ def write_columns(path: Path, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if (words := asked()) is not None:
+        report(work(*words))
+    else:
+        run_case(__doc__, options, measure, threads=[1], turns=3)

@@ -4,25 +4,23 @@
 
 Writes that many listens as an import would (parts of a million, users together, Zstandard), then reads them three
 times, each time in a process of its own: a scan that only decodes the columns that are needed, which nothing
-can beat; then the interactions of artists, and of tracks. Prints seconds on the clock and of the processors
-(on a machine that does other work only these mean much), rows a second on the clock, the peak of the memory,
-and how many times the scan's processor time each takes.
+can beat; then the interactions of artists, and of tracks.
 """
 
 import argparse
-import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.case import Findings, run_case
+from benchmarks.processes import asked, measured_in_turns, report, side
+from benchmarks.record import Comparison
 from crossfade.core.progress import silent
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
@@ -30,6 +28,7 @@ from crossfade.listens.interactions import InteractionSettings, build_interactio
 
 PART = 1_000_000  # listens
 TRACKS_AN_ARTIST = 10
+JOBS = ("scan", "artist", "track")
 SOURCES = ["library", "playlist", "radio", "search"]
 
 
@@ -86,59 +85,58 @@ def scan(paths: list[Path], threads: int, spill: Path) -> None:
         )
 
 
-def measured(job: str, directory: Path, threads: int) -> dict[str, float]:
-    """Seconds, processor seconds and peak memory of one ``job`` in a process of its own."""
-    started = time.perf_counter()
-    worker = subprocess.Popen(
-        [sys.executable, __file__, "--job", job, "--directory", str(directory), "--threads", str(threads)]
-    )
-    _, status, used = os.wait4(worker.pid, 0)
-    worker.returncode = os.waitstatus_to_exitcode(status)
-    if status:
-        raise SystemExit(f"{job} failed")
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "cpu_seconds": used.ru_utime + used.ru_stime, "peak_gib": used.ru_maxrss / (1 << 20)}
-
-
-def work(job: str, directory: Path, threads: int) -> None:
+def work(job: str, directory: str, threads: str) -> Callable[[], None]:
     """What one measured process does."""
-    paths = sorted((directory / "listens").glob("part-*.parquet"))
+    paths = sorted((Path(directory) / "listens").glob("part-*.parquet"))
     if job == "scan":
-        scan(paths, threads, directory / "spill")
-        return
-    made = directory / job
+        return partial(scan, paths, int(threads), Path(directory) / "spill")
+    made = Path(directory) / job
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     settings = InteractionSettings(half_life_days=90, weight="log")
-    build_interactions({"listens": paths}, None, job, made, settings, progress=silent, threads=threads)  # type: ignore[arg-type]
+    return partial(
+        build_interactions, {"listens": paths}, None, job, made, settings, progress=silent, threads=int(threads)
+    )
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--listens", type=int, default=10_000_000)
-    options.add_argument("--users", type=int, default=0, help="default: one for every 200 listens")
-    options.add_argument("--tracks", type=int, default=1_000_000)
-    options.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    options.add_argument("--directory", type=Path, required=True)
-    options.add_argument("--job", choices=["scan", "artist", "track"])
-    chosen = options.parse_args()
-    if chosen.job:
-        work(chosen.job, chosen.directory, chosen.threads)
-        return
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listens", type=int, default=10_000_000)
+    parser.add_argument("--users", type=int, default=0, help="default: one for every 200 listens")
+    parser.add_argument("--tracks", type=int, default=1_000_000)
+    parser.add_argument("--directory", type=Path, required=True, help="listens that lie there already are taken")
+
+
+def measure(chosen: argparse.Namespace) -> Findings:
+    """One comparison for artists and one for tracks, each against the scan."""
     listens = chosen.directory / "listens"
     if not listens.exists():
         generate(listens, chosen.listens, chosen.users or max(1, chosen.listens // 200), chosen.tracks)
     paths = sorted(listens.glob("part-*.parquet"))
     rows = sum(pq.read_metadata(path).num_rows for path in paths)
     gib = sum(path.stat().st_size for path in paths) / (1 << 30)
-    print(f"{rows:,} listens in {gib:.1f} GiB")
-    results = {}
-    for job in ("scan", "artist", "track"):
-        results[job] = measured(job, chosen.directory, chosen.threads)
-        results[job]["rows_a_second"] = rows / results[job]["seconds"]
-        results[job]["times_the_scan"] = results[job]["cpu_seconds"] / results["scan"]["cpu_seconds"]
-        print(job, json.dumps({name: round(value, 2) for name, value in results[job].items()}), flush=True)
+    comparisons = []
+    for threads in chosen.threads:
+        jobs = {job: ("benchmarks.interactions", job, str(chosen.directory), str(threads)) for job in JOBS}
+        taken = measured_in_turns(jobs, chosen.turns)
+        sides = {}
+        for job, each in taken.items():
+            speed = {"rows_a_second": rows / float(np.median([one.seconds for one in each]))}
+            name, kind = ("decoding alone", "limit") if job == "scan" else ("crossfade", "ours")
+            sides[job] = side(name, kind, each, speed)
+        comparisons += [
+            Comparison(
+                name=f"{job} interactions, {threads} thread{'s' * (threads > 1)}",
+                unit=f"{rows:,} listens",
+                what={"rows": rows, "gib": gib, "kind": job, "threads": threads},
+                sides=[sides["scan"], sides[job]],
+            )
+            for job in ("artist", "track")
+        ]
+    return Findings(comparisons=comparisons)
 
 
 if __name__ == "__main__":
-    main()
+    if (words := asked()) is not None:
+        report(work(*words))
+    else:
+        run_case(__doc__, options, measure, turns=1)

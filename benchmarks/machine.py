@@ -1,11 +1,13 @@
 """What this machine can do at most: the limits that timings are held against, measured in the same run."""
 
+import os
 import platform
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.record import Machine
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import Floats, add, aligned, load, multiply_add, store, zero
 from crossfade.kernels.threads import each
@@ -21,6 +23,37 @@ def named() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def described(threads: int | None) -> Machine:
+    """This machine, with the limits of ``threads`` threads; without limits where that is None (it takes seconds)."""
+    return Machine(
+        processor=named(),
+        processors=os.cpu_count() or 1,
+        memory_gib=round(memory() / 2**30, 1),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+        gflops=gflops(threads) if threads else None,
+        gigabytes=gigabytes(threads) if threads else None,
+    )
+
+
+def sentence(machine: Machine) -> str:
+    """What a table begins with."""
+    limits = (
+        f"; at most {machine.gflops:.0f} GFLOP/s in registers, {machine.gigabytes:.0f} GB/s from memory"
+        if machine.gflops is not None and machine.gigabytes is not None
+        else ""
+    )
+    return f"{machine.processor}, {machine.processors} processors, {machine.memory_gib:.0f} GiB{limits}"
+
+
+def memory() -> int:
+    """Bytes of memory that the machine has, 0 where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
 
 
 def gflops(threads: int) -> float:

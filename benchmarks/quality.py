@@ -10,16 +10,17 @@ are ranked by the same code. Intervals are over users, each user's values averag
 
 import argparse
 import itertools
-import json
-import platform
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.case import Findings, run_case
+from benchmarks.peers import present
+from benchmarks.record import Comparison, Side
+from benchmarks.turns import timed
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.popularity import popularity_space
@@ -28,9 +29,7 @@ from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.models.contract import FittedSpace
 
 K = 20
-SEEDS = range(5)
 FACTORS, ITERATIONS = 64, 15
-RESULTS = Path(__file__).parent / "results" / "quality.json"
 
 Settings = Mapping[str, Any]
 Fit = Callable[[Interactions, Settings], FittedSpace]
@@ -96,7 +95,7 @@ def scores(space: FittedSpace, split: Split) -> dict[str, np.ndarray]:
     return {f"recall@{K}": recall, f"ndcg@{K}": ndcg}
 
 
-def chosen(fit: Fit, candidates: Iterable[Settings], tunings: Sequence[Split]) -> Settings:
+def best(fit: Fit, candidates: Iterable[Settings], tunings: Sequence[Split]) -> Settings:
     """The settings that do best on the tuning splits."""
 
     def ndcg(settings: Settings) -> float:
@@ -105,63 +104,67 @@ def chosen(fit: Fit, candidates: Iterable[Settings], tunings: Sequence[Split]) -
     return max(candidates, key=ndcg)
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds user_artists.dat")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    parser.add_argument("--seeds", type=int, default=5, help="test sets, one after the other")
+    parser.add_argument("--candidates", type=int, default=16, help="settings that each side chooses among")
+
+
+def measure(chosen: argparse.Namespace) -> Findings:
+    """One comparison: what each side finds of the test sets, and the difference."""
     users, artists, plays = np.loadtxt(
-        arguments.data / "user_artists.dat", skiprows=1, dtype=np.int64, unpack=True, delimiter="\t"
+        chosen.data / "user_artists.dat", skiprows=1, dtype=np.int64, unpack=True, delimiter="\t"
     )
     interactions = Interactions.from_counts(list(map(str, users)), list(map(str, artists)), plays)
-
-    models: dict[str, tuple[Fit, list[Settings]]] = {"crossfade": (fit_ours, OURS), "implicit": (fit_peer, PEERS)}
+    versions, skipped = present(["implicit"])
+    models: dict[str, tuple[Fit, list[Settings]]] = {"crossfade": (fit_ours, OURS[: chosen.candidates])}
+    if "implicit" in versions:
+        models["implicit"] = (fit_peer, PEERS[: chosen.candidates])
     values: dict[str, list[dict[str, np.ndarray]]] = {"popularity": [], **{name: [] for name in models}}
     settings: dict[str, list[Settings]] = {name: [] for name in models}
-    seconds = dict.fromkeys(models, 0.0)
-    for seed in SEEDS:
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for seed in range(chosen.seeds):
         rng = np.random.default_rng(seed)
         split = random_holdout(interactions, 0.2, rng)
         tunings = [random_holdout(split.train, 0.2, rng) for _ in range(2)]
         values["popularity"].append(scores(popularity_space(split.train), split))
         for name, (fit, candidates) in models.items():
-            settings[name].append(chosen(fit, candidates, tunings))
-            started = time.perf_counter()
-            space = fit(split.train, settings[name][-1])
-            seconds[name] += time.perf_counter() - started
+            settings[name].append(best(fit, candidates, tunings))
+            space, taken = timed(partial(fit, split.train, settings[name][-1]))
+            seconds[name].append(taken)
             values[name].append(scores(space, split))
             shown = "  ".join(f"{metric} {users.mean():.4f}" for metric, users in values[name][-1].items())
             print(f"seed {seed}  {name:10} {shown}  {settings[name][-1]}", flush=True)
-
-    measured: dict[str, Any] = {}
     averaged = {
         name: {metric: np.mean([each[metric] for each in runs], axis=0) for metric in runs[0]}
         for name, runs in values.items()
     }
+    sides = []
     for name, metrics in averaged.items():
-        measured[name] = {metric: vars(mean_estimate(users)) for metric, users in metrics.items()}
-        measured[name]["by_seed"] = {
-            metric: [round(float(each[metric].mean()), 4) for each in values[name]] for metric in metrics
-        }
+        figures: dict[str, Any] = {}
+        for metric, found in metrics.items():
+            figures[metric] = mean_estimate(found).value
+            figures[f"{metric} by seed"] = [round(float(each[metric].mean()), 4) for each in values[name]]
+            if name == "implicit":
+                apart = difference_estimate(averaged["crossfade"][metric], found)
+                figures[f"{metric} of crossfade more"] = [apart.value, apart.low, apart.high]
         if name in settings:
-            measured[name] |= {"settings": settings[name], "candidates": len(models[name][1]), "seconds": seconds[name]}
-    report = {
-        "data": "HetRec 2011 Last.fm, a fifth of each user's artists held out, 5 seeds",
-        "machine": f"{platform.machine()}, Python {sys.version.split()[0]}",
-        "models": measured,
-        "crossfade minus implicit": {
-            metric: vars(difference_estimate(averaged["crossfade"][metric], averaged["implicit"][metric]))
-            for metric in averaged["crossfade"]
-        },
-    }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(report, indent=2) + "\n")
-    for name, metrics in measured.items():
-        print(f"{name:10}", *(f"{metric} {metrics[metric]['value']:.4f}" for metric in averaged[name]))
-    for metric, found in report["crossfade minus implicit"].items():
-        print(f"crossfade minus implicit, {metric}: {found['value']:+.4f} [{found['low']:.4f}, {found['high']:.4f}]")
+            figures["settings"] = [", ".join(f"{key} {value}" for key, value in one.items()) for one in settings[name]]
+        kind = "ours" if name == "crossfade" else "peer"
+        sides.append(Side(name=name, kind=kind, turns=seconds.get(name, ()), figures=figures))
+    return Findings(
+        comparisons=[
+            Comparison(
+                name="HetRec 2011 Last.fm",
+                unit="a fit, a seed",
+                what={"candidates": chosen.candidates, "seeds": chosen.seeds, "k": K},
+                sides=sides,
+            )
+        ],
+        versions=versions,
+        skipped=skipped,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_case(__doc__, options, measure, turns=1)

@@ -4,9 +4,8 @@
     python -m benchmarks.retrieval --vectors spaces/als.npz   # arrays item_vectors and user_vectors of your own
 
 Top 50 by dot for users and by cosine for items, on one thread, in one process. Every method is first run once
-without being timed; then all take turns, and the best of three turns counts, so that what else the machine does
-hits all alike. Recall is against NumPy's exact answer; items that tie with its last one count as found. Writes
-benchmarks/results/retrieval.json.
+without being timed; then all take turns. Recall is against NumPy's exact answer; items that tie with its last one
+count as found.
 """
 
 import os
@@ -16,10 +15,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse  # noqa: E402
-import json  # noqa: E402
-import platform  # noqa: E402
 import tempfile  # noqa: E402
-import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -28,7 +24,10 @@ import numpy as np  # noqa: E402
 import usearch.index  # noqa: E402
 import voyager  # noqa: E402
 
+from benchmarks.case import Findings, run_case  # noqa: E402
 from benchmarks.generate import long_tailed  # noqa: E402
+from benchmarks.record import Comparison  # noqa: E402
+from benchmarks.turns import take_turns, timed  # noqa: E402
 from crossfade.core.ids import Ids  # noqa: E402
 from crossfade.core.spaces import VectorSpace  # noqa: E402
 from crossfade.models.als import ALS  # noqa: E402
@@ -41,7 +40,6 @@ TURNS = 3
 BREADTHS = (64, 128, 256)
 LINKS, BUILD_BREADTH = 16, 128
 NUMPY_BLOCK = 64  # queries whose scores NumPy holds at once
-RESULTS = Path(__file__).parent / "results" / "retrieval.json"
 
 Search = Callable[[], np.ndarray]
 
@@ -82,12 +80,6 @@ def levelled(items: np.ndarray) -> np.ndarray:
     return np.concatenate([scaled, rest], axis=1).astype(np.float32)
 
 
-def timed(build: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    built = build()
-    return built, time.perf_counter() - start
-
-
 def methods(
     space: VectorSpace, metric: Any, queries: np.ndarray
 ) -> tuple[dict[str, Search], dict[str, dict[str, float]]]:
@@ -124,31 +116,38 @@ def methods(
     return searches, costs
 
 
-def measured(space: VectorSpace, metric: Any, queries: np.ndarray) -> dict[str, dict[str, float]]:
-    searches, results = methods(space, metric, queries)
+def compare(space: VectorSpace, metric: Any, queries: np.ndarray, turns: int) -> Comparison:
+    searches, costs = methods(space, metric, queries)
     plain, asked = compared(space, metric, queries)
     truth = searches["numpy"]()
-    for name, search in searches.items():
-        results[name] = {**results[name], "recall": recall(search(), truth, plain, asked)}
-    seconds = dict.fromkeys(searches, np.inf)
-    for _ in range(TURNS):
-        for name, search in searches.items():
-            seconds[name] = min(seconds[name], timed(search)[1])
-    for name, result in results.items():
-        result["queries_a_second"] = len(queries) / seconds[name]
-        shown = ", ".join(f"{key} {value:,.3f}" for key, value in result.items())
-        print(f"{metric:7}{name:14}{shown}", flush=True)
-    return results
+    sides = []
+    for name, taken in take_turns(searches, turns).items():
+        figures = {
+            "recall": recall(searches[name](), truth, plain, asked),
+            "queries_a_second": len(queries) / float(np.median(taken.seconds)),
+        }
+        if "bytes" in costs[name]:
+            figures["mebibytes"] = costs[name]["bytes"] / 2**20
+        kind = "ours" if name.split()[0] in ("exact", "graph") else "peer"
+        build = {"build": costs[name]["build_seconds"]} if "build_seconds" in costs[name] else {}
+        sides.append(taken.side(name, kind, build, figures))
+    return Comparison(
+        name=f"top {K} by {metric}, 1 thread",
+        unit=f"{len(queries)} queries",
+        what={"items": len(plain), "factors": space.factors, "k": K, "metric": metric, "threads": 1},
+        sides=sides,
+    )
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--items", type=int, default=40_000)
-    options.add_argument("--factors", type=int, default=64)
-    options.add_argument("--queries", type=int, default=300)
-    options.add_argument("--vectors", type=Path, help="an .npz file with item_vectors and user_vectors")
-    options.add_argument("--output", type=Path, default=RESULTS)
-    chosen = options.parse_args()
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--items", type=int, default=40_000)
+    parser.add_argument("--factors", type=int, default=64)
+    parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--vectors", type=Path, help="an .npz file with item_vectors and user_vectors")
+
+
+def measure(chosen: argparse.Namespace) -> Findings:
+    """One comparison by inner product for users, one by cosine for items."""
     rng = np.random.default_rng(0)
     if chosen.vectors:
         loaded = np.load(chosen.vectors, allow_pickle=False)
@@ -164,19 +163,15 @@ def main() -> None:
         item_ids=Ids.of(f"{row:09}" for row in range(len(items))),
         item_vectors=items,
     )
-    results = {
-        "items": len(items),
-        "factors": space.factors,
-        "k": K,
-        "queries": chosen.queries,
-        "threads": 1,
-        "machine": platform.machine(),
-        "dot": measured(space, "dot", users[rng.choice(len(users), min(chosen.queries, len(users)), replace=False)]),
-        "cosine": measured(space, "cosine", items[rng.choice(len(items), chosen.queries, replace=False)]),
-    }
-    chosen.output.parent.mkdir(exist_ok=True)
-    chosen.output.write_text(json.dumps(results, indent=2) + "\n")
+    asking = users[rng.choice(len(users), min(chosen.queries, len(users)), replace=False)]
+    alike = items[rng.choice(len(items), chosen.queries, replace=False)]
+    return Findings(
+        comparisons=[
+            compare(space, "dot", asking, chosen.turns),
+            compare(space, "cosine", alike, chosen.turns),
+        ],
+    )
 
 
 if __name__ == "__main__":
-    main()
+    run_case(__doc__, options, measure, threads=[1], turns=TURNS)

@@ -1,0 +1,27 @@
+"""Every case by name: one line each. Its record is benchmarks/results/<name>.json."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case as it is run for the docs."""
+
+    module: str  # of this package
+    arguments: str = ""  # {scratch}: a folder that is removed afterwards; {data}: where the real data sets are
+    minutes: float = 1.0  # roughly, with all peers, on the two processors of the docs
+    full: bool = False  # hours rather than minutes, or much memory: only with --full, or by name
+
+    def command(self, scratch: str, data: str) -> list[str]:
+        """The words after ``python -m benchmarks.``, but for the place of the record."""
+        return [self.module, *self.arguments.replace("{scratch}", scratch).replace("{data}", data).split()]
+
+
+CASES = {
+    "als": Case("als", "--factors 40 64 128", minutes=2),
+    "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
+    "retrieval": Case("retrieval", minutes=3),
+    "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
+    "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
+    "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
+}
