@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
+from crossfade.kernels.heaps import offer, sort_heap
 from crossfade.kernels.lanes import WIDTH, Floats, aligned, load, multiply_add, spread_from, store, zero
 
 Lengths = npt.NDArray[np.float64]
@@ -163,11 +164,11 @@ def scan(
                                 and open_items[item]
                                 and not _contains(indices, indptr[query], indptr[query + 1], item)
                             ):
-                                filled[query] = _offer(rows[query], scores[query], filled[query], item, score)
+                                filled[query] = offer(rows[query], scores[query], filled[query], item, score)
                                 if filled[query] == k:
                                     worst[query] = scores[query, 0]
     for query in range(count):
-        _sort(rows[query], scores[query], filled[query])
+        sort_heap(rows[query], scores[query], filled[query])
 
 
 @jit
@@ -226,53 +227,3 @@ def _contains(indices: Rows, start: int, end: int, wanted: int) -> bool:
         else:
             return True
     return False
-
-
-@jit
-def _is_worse(score: np.float32, row: int, than_score: np.float32, than_row: int) -> bool:
-    return bool(score < than_score or (score == than_score and row > than_row))
-
-
-@jit
-def _offer(rows: Rows, scores: Floats, filled: int, row: int, score: np.float32) -> int:
-    """Put an item into a heap whose root is the worst of the best; gives back how many are in it."""
-    if filled < len(rows):
-        child = filled
-        while child > 0:
-            parent = (child - 1) // 2
-            if not _is_worse(score, row, scores[parent], rows[parent]):
-                break
-            scores[child], rows[child] = scores[parent], rows[parent]
-            child = parent
-        scores[child], rows[child] = score, row
-        return filled + 1
-    _sink(rows, scores, filled, row, score)
-    return filled
-
-
-@jit
-def _sink(rows: Rows, scores: Floats, filled: int, row: int, score: np.float32) -> None:
-    """Replace the root of a heap of ``filled`` items."""
-    place = 0
-    while True:
-        child = 2 * place + 1
-        if child >= filled:
-            break
-        if child + 1 < filled and _is_worse(scores[child + 1], rows[child + 1], scores[child], rows[child]):
-            child += 1
-        if not _is_worse(scores[child], rows[child], score, row):
-            break
-        scores[place], rows[place] = scores[child], rows[child]
-        place = child
-    scores[place], rows[place] = score, row
-
-
-@jit
-def _sort(rows: Rows, scores: Floats, filled: int) -> None:
-    """Turn a heap into a list, best first, padded with -1 and -inf."""
-    for last in range(filled - 1, 0, -1):
-        worst_score, worst_row = scores[0], rows[0]
-        _sink(rows, scores, last, rows[last], scores[last])
-        scores[last], rows[last] = worst_score, worst_row
-    for place in range(filled, len(rows)):
-        scores[place], rows[place] = -np.inf, -1
