@@ -1,7 +1,7 @@
 """The k best of many as they come by: a heap in two rows of a table, its root the worst of the best.
 
-Best is the larger score, and of equal scores the lower row. Where only what is better than the root is offered to a full
-heap, what is kept does not depend on the order in which it came.
+Best is the larger score, and of equal scores the lower row. Where only what is better than the root is offered to a
+full heap, what is kept does not depend on the order in which it came.
 """
 
 import numpy as np
