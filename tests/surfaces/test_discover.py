@@ -69,7 +69,7 @@ class World:
             listed = table.items[table.of_key(key)][: settings.related]
             scores = table.columns["score"][table.of_key(key)]
             self.related[self.makers.item_ids.find(name)] = dict(zip(listed.tolist(), scores.tolist(), strict=False))
-        points = evident_space(inputs.space(self.maker_kind), self.makers.listeners(), settings.shrinkage).item_vectors
+        points = evident_space(inputs.space(self.maker_kind), self.makers.listeners(), 2.0).item_vectors
         self.rel = points @ points.T
         self.near = np.percentile(self.rel[np.triu_indices(len(points), k=1)], settings.near)
 

@@ -11,7 +11,9 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Neighbours, VectorSpace
 from crossfade.core.tables import EVERYONE
 from crossfade.nearest.contract import IndexSettings
-from crossfade.ranking.lists import Grouping, nearest_lists
+from crossfade.ranking.lists import Grouping
+from crossfade.ranking.nearest_lists import nearest_lists
+from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.surfaces.contract import SurfaceInputs
 from crossfade.surfaces.popular import Popular, PopularSettings
 from crossfade.surfaces.radio import Radio, RadioSettings
@@ -41,6 +43,17 @@ def library(vectors, listeners, names=None):
     )
 
 
+def shrunk(inputs, shrinkage):
+    """The same library, whose artists are believed half at so many listeners."""
+    return near_by(inputs, NeighbourSettings(shrinkage=shrinkage))
+
+
+def near_by(inputs, *settings):
+    """The same library with its table of neighbours made as the settings (of table and index) say."""
+    artists = Neighbourhood.build(inputs.artist_space, inputs.artist_interactions.listeners(), *settings)
+    return dataclasses.replace(inputs, neighbourhoods={"artist": artists})
+
+
 def listed(table, key):
     return table.items[table.of_key(table.keys.row(key))].tolist()
 
@@ -52,12 +65,12 @@ def test_an_artist_with_three_listeners_is_nobodys_twin():
     assert listed(table, "a00") == [2, 1]
     # e(100) = 100/102, e(3) = 3/5.
     assert table.columns["score"][:2].tolist() == pytest.approx([0.8 * (100 / 102) ** 2, 100 / 102 * 3 / 5])
-    assert listed(Related().build(inputs, RelatedSettings(shrinkage=0)), "a00") == [1, 2]
+    assert listed(Related().build(shrunk(inputs, 0), RelatedSettings()), "a00") == [1, 2]
 
 
 def test_related_lists_hold_the_largest_shrunk_cosines(surface_inputs):
     inputs = surface_inputs("artists")
-    table = Related().build(inputs, RelatedSettings(size=7, shrinkage=3))
+    table = Related().build(shrunk(inputs, 3), RelatedSettings(size=7))
     vectors = inputs.artist_space.item_vectors.astype(np.float64)
     directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     evidence = inputs.catalogue.artists.listeners / (inputs.catalogue.artists.listeners + 3.0)
@@ -77,7 +90,7 @@ def test_only_what_points_the_same_way_is_related():
 def test_spellings_of_one_artist_stand_once_and_never_for_each_other():
     names = ["Beyoncé", "beyonce", "Solange", "The Carters", "Carters feat. Somebody"]
     vectors = [[1, 0.0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]
-    table = Related().build(library(vectors, [50, 40, 30, 20, 10], names), RelatedSettings(shrinkage=5))
+    table = Related().build(shrunk(library(vectors, [50, 40, 30, 20, 10], names), 5), RelatedSettings())
     assert listed(table, "a00") == [2, 3]
     # From a02, a00 (cosine 0.981, 50 listeners) is nearer than its other spelling a01 (0.995, 40 listeners).
     assert listed(table, "a02") == [0, 3]
@@ -103,9 +116,9 @@ def test_a_graph_finds_nearly_the_lists_of_exact_search(rng, monkeypatch):
     pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
     inputs = many_artists(rng)
     settings = RelatedSettings(size=5)
-    exact = Related().build(inputs, settings)
-    by_graph = dataclasses.replace(inputs, index=IndexSettings(backend="graph", search_breadth=16))
-    graph = Related().build(by_graph, settings)
+    kept = NeighbourSettings(size=13)
+    exact = Related().build(near_by(inputs, kept), settings)
+    graph = Related().build(near_by(inputs, kept, IndexSettings(backend="graph", search_breadth=16)), settings)
     assert graph.keys == exact.keys
     assert np.diff(graph.indptr).tolist() == [5] * 3000
     assert graph.items.tobytes() != exact.items.tobytes()
@@ -125,18 +138,18 @@ class FickleIndex:
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         first = len(self.depths) == 1
         rows[:, :3], scores[:, :3] = ([1, 2, 3], [0.9, 0.8, 0.7]) if first else ([3, 4, 5], [0.7, 0.0, -0.1])
-        scores[:, -1] = 0.1 if first else -0.2
         return Neighbours(rows, scores)
 
 
 def test_a_deeper_search_that_finds_less_leaves_nothing_of_the_first(monkeypatch):
     """As a graph can: it looks elsewhere when it looks at more."""
     index = FickleIndex()
-    monkeypatch.setattr("crossfade.ranking.lists.build_index", lambda *_: index)
+    monkeypatch.setattr("crossfade.ranking.neighbourhood.build_index", lambda *_: index)
     space = library([[1, 0]] * 60, [5] * 60).artist_space
+    near = Neighbourhood.build(space, np.full(60, 5), NeighbourSettings(size=3))
     alone = Grouping(groups=np.full(60, MISSING, dtype=np.int32), cap=1, own_cap=0)
-    lists = nearest_lists(space, 5, [alone])
-    assert index.depths == [13, 52]
+    lists = nearest_lists(near, 5, [alone])
+    assert index.depths == [3, 12]
     assert lists.rows.tolist() == [3] * 60
     assert lists.scores.tolist() == pytest.approx([0.7] * 60)
 

@@ -134,7 +134,8 @@ def _run(home: Home, *, as_json: bool) -> None:
         result = run_pipeline(home, lambda step: opened(step.title))
     if as_json:
         steps = [dataclasses.asdict(step) for step in result.steps]
-        print_json({"steps": steps, "release": result.version, "published": result.published})
+        said = {"steps": steps, "skipped": dict(result.skipped)}
+        print_json({**said, "release": result.version, "published": result.published})
         return
     print_table(
         [
@@ -155,6 +156,8 @@ def _run(home: Home, *, as_json: bool) -> None:
             for step in result.steps
         ],
     )
+    for name, why in result.skipped.items():
+        say(f"There is no {name}: {why}.")
     say(f"Release {result.version} is {'published' if result.published else 'up to date'}.")
 
 

@@ -4,8 +4,9 @@ A model is one file in this room and one line in `crossfade.models.registry`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +93,29 @@ class FittedSpace(VectorSpace):
             allowed=None if allowed_items is None else self._known_rows(allowed_items),
         )
         return self._index(self.metric, index).search(vectors, k, restriction, threads=threads)
+
+    def with_users(self, interactions: Interactions) -> Self:
+        """The same items by cosine, with each user of ``interactions`` amid what they played.
+
+        A user's vector is Σ ln(1 + w) · y/‖y‖ over the items they played, w being the weight, at length 1: the taste
+        that a model can tell which learned nothing of users. Raises InputError for interactions with other items.
+        """
+        if interactions.item_ids != self.item_ids or interactions.kind != self.kind:
+            raise InputError("these interactions are about other items than this space")
+        from crossfade.kernels.topk import unit_vectors
+
+        weights = interactions.matrix()
+        weights.data = np.log1p(weights.data)
+        users = np.ascontiguousarray(weights @ unit_vectors(np.ascontiguousarray(self.points)), dtype=np.float32)
+        return replace(
+            self,
+            metric="cosine",
+            biased=False,
+            item_vectors=np.ascontiguousarray(self.points),
+            user_ids=interactions.user_ids,
+            user_vectors=unit_vectors(users),
+            space_id="",
+        )
 
     def scores(self, users: Rows) -> npt.NDArray[np.float32]:
         """(n, items) what each of the n ``users``, by row, is held to think of every item, played ones included.

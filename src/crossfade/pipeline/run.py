@@ -1,6 +1,6 @@
 """A run: do what is left of the plan, publish the release, and let go of what is no longer needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from crossfade.core.artifacts import discard
@@ -9,6 +9,7 @@ from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress
 from crossfade.core.tables import SurfaceTable
+from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
@@ -19,9 +20,16 @@ from crossfade.stores.registry import open_store
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run did: each step, the release that is active now, and whether it is a new one."""
+    """What a run did.
+
+    steps      each step
+    skipped    why a model has no space of a kind, by the name that it would have
+    version    the release that is active now
+    published  whether that is a new one
+    """
 
     steps: list[StepResult]
+    skipped: Mapping[str, str]
     version: Version
     published: bool
 
@@ -46,7 +54,8 @@ def run(home: Home, report: Callable[[Step], Progress]) -> RunResult:
         )
         store.prune(settings.run.keep_releases)
         _prune_artifacts(home, plan, settings.run.keep_artifacts)
-    return RunResult(steps=results, version=version, published=version != before)
+        journal.prune(home)
+    return RunResult(steps=results, skipped=plan.skipped, version=version, published=version != before)
 
 
 def preview(home: Home) -> list[tuple[Step, str | None]]:

@@ -62,6 +62,7 @@ _ROOMS = {
     "catalog": "crossfade.catalog.identity:CatalogSettings",
     "interactions": "crossfade.listens.interactions:InteractionSettings",
     "index": "crossfade.nearest.contract:IndexSettings",
+    "neighbours": "crossfade.ranking.neighbourhood:NeighbourSettings",
     "station": "crossfade.surfaces.station:StationSettings",
     "serve": "crossfade.serve.settings:ServeSettings",
 }

@@ -37,8 +37,8 @@ class Step:
     work: Work
 
     def place(self, home: Home) -> Path:
-        """Where its artifact lies: one directory a fingerprint, so that nothing is ever overwritten."""
-        return home.runs / self.name / self.identity.fingerprint[:16]
+        """Where its artifact lies."""
+        return place_of(home, self.name, self.identity.fingerprint)
 
     def is_done(self, home: Home) -> bool:
         """Whether its artifact is there, whole, and made from today's inputs and settings."""
@@ -52,6 +52,11 @@ class Step:
         if earlier is None:
             return "it has not run yet"
         return "; ".join(_differences(earlier, self.identity)) or "Crossfade is another version"
+
+
+def place_of(home: Home, step: str, fingerprint: str) -> Path:
+    """Where the artifact of a step lies: one directory a fingerprint, so that nothing is ever overwritten."""
+    return home.runs / step / fingerprint[:16]
 
 
 def make_step(

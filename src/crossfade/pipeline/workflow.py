@@ -21,6 +21,7 @@ from crossfade.core.artifacts import read_manifest, writing
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress
+from crossfade.pipeline import journal
 from crossfade.pipeline.memory import peak_bytes, restart_peak
 from crossfade.pipeline.steps import Step
 
@@ -103,7 +104,9 @@ class _Job:
         inputs = {need.name: need.place(self.home) for need in step.needs}
         with writing(step.place(self.home), step.identity) as draft:
             step.work(draft, inputs, self.report(step))
-        self.built[step.name] = (time.monotonic() - started, peak_bytes())
+        took = time.monotonic() - started, peak_bytes()
+        self.built[step.name] = took
+        journal.note(self.home, step, *took)
 
     def result(self, step: Step) -> StepResult:
         seconds, peak = self.built.get(step.name, (0.0, 0))

@@ -40,7 +40,6 @@ class DiscoverSettings:
     recognised: int = 5  # plays from which on a listener recognises an artist as a reason, 1 to 1000
     most_played: int = 3  # artists that a listener recognises however seldom they were played, 1 to 100
     known: int = 2  # plays from which on an artist is no news to a listener, 1 to 1000
-    shrinkage: float = 2.0  # listeners at which a vector is believed half, for reasons, 0 to 10000
     near: float = 99.5  # percentile of all similarities above which a reason counts without a list, 50 to 100
     related: int = 20  # length of the lists of related artists in which reasons are found, 1 to 200
     taste: float = 0.7  # share of the listener's vector in the score, against the related artists, 0 to 1
@@ -65,7 +64,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "recognised": (1, 1000),
     "most_played": (1, 100),
     "known": (1, 1000),
-    "shrinkage": (0, 10000),
     "near": (50, 100),
     "related": (1, 200),
     "taste": (0, 1),

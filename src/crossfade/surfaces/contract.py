@@ -16,6 +16,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.nearest.contract import IndexSettings
+from crossfade.ranking.neighbourhood import Neighbourhood
 
 LEAST_SHARE = 0.5
 """Of the listeners whose artists are known, the tracks of as many must be known for tracks to count."""
@@ -36,6 +37,7 @@ class SurfaceInputs:
     catalogue   what there is, by row
     artist_*    interactions with artists and the space learned from them; None in a library of tracks alone
     track_*     the same of tracks; None in a library that knows only artists
+    neighbourhoods  what is near to what in those spaces, by kind; built here where it is not given
     built       the tables that were built before, by the names of their surfaces
     index       how the spaces are searched
     threads     processors to use, None for all; tables do not depend on it
@@ -48,6 +50,7 @@ class SurfaceInputs:
     artist_space: VectorSpace | None = None
     track_interactions: Interactions | None = None
     track_space: VectorSpace | None = None
+    neighbourhoods: Mapping[ItemKind, Neighbourhood] = field(default_factory=dict)
     built: Mapping[str, SurfaceTable] = field(default_factory=dict)
     index: IndexSettings = field(default_factory=IndexSettings)
     threads: int | None = None
@@ -91,6 +94,13 @@ class SurfaceInputs:
         if space is None:
             raise ArtifactError(f"This library has no {kind}s.")
         return space
+
+    def neighbourhood(self, kind: ItemKind) -> Neighbourhood:
+        """What is near to what in the space of items of ``kind``; ArtifactError if there is none."""
+        if kind in self.neighbourhoods:
+            return self.neighbourhoods[kind]
+        listeners = self.interactions(kind).listeners()
+        return Neighbourhood.build(self.space(kind), listeners, index=self.index, threads=self.threads)
 
     def table(self, name: str) -> SurfaceTable:
         """The table of a surface that was built before; ArtifactError if it was not."""

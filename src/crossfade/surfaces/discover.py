@@ -28,7 +28,7 @@ from crossfade.nearest.contract import Index, Restriction
 from crossfade.ranking.aliases import artist_groups, track_groups
 from crossfade.ranking.lists import Lists
 from crossfade.ranking.pages import CHUNK, DiscoverSettings, Listeners, Offer, pages
-from crossfade.ranking.popularity import evident_space, popularity_cost, units
+from crossfade.ranking.popularity import popularity_cost, units
 from crossfade.ranking.reasons import near_threshold
 from crossfade.surfaces.contract import Library, SurfaceInputs
 from crossfade.surfaces.tables import listed_table, lists_of_table
@@ -114,7 +114,7 @@ def _offer(inputs: SurfaceInputs, maker_kind: ItemKind, item_kind: ItemKind, set
         made_by = catalogue.tracks.artist_rows
         versions = track_groups(catalogue.tracks.titles, made_by)
     space = inputs.space(item_kind)
-    points = evident_space(inputs.space(maker_kind), makers.listeners, settings.shrinkage).item_vectors
+    points = inputs.neighbourhood(maker_kind).points.item_vectors
     table = inputs.table("related" if maker_kind == "artist" else "radio")
     return Offer(
         vectors=_by_metric(space, space.item_vectors),

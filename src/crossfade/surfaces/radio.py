@@ -14,8 +14,8 @@ from crossfade.core.ids import ItemKind
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.ranking.aliases import artist_groups, track_groups
-from crossfade.ranking.lists import Grouping, nearest_lists
-from crossfade.ranking.popularity import evident_space
+from crossfade.ranking.lists import Grouping
+from crossfade.ranking.nearest_lists import nearest_lists
 from crossfade.surfaces.contract import Library, SurfaceInputs
 from crossfade.surfaces.tables import listed_table
 
@@ -25,14 +25,11 @@ class RadioSettings:
     """What a station has to draw from."""
 
     size: int = 250  # items kept for each item, 1 to 1000
-    shrinkage: float = 2.0  # listeners at which an item's vector is believed half, 0 to 10000
     per_artist: int = 10  # tracks of one artist in the pool of a track, 1 to 1000
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 1000:
             raise SettingsError(f"radio.size must be 1 to 1000, not {self.size}")
-        if not 0 <= self.shrinkage <= 10000:
-            raise SettingsError(f"radio.shrinkage must be 0 to 10000 listeners, not {self.shrinkage}")
         if not 1 <= self.per_artist <= 1000:
             raise SettingsError(f"radio.per_artist must be 1 to 1000 tracks, not {self.per_artist}")
 
@@ -69,8 +66,7 @@ class Radio:
         else:
             kind, items = "artist", artists
             groupings = [Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)]
-        points = evident_space(inputs.space(kind), items.listeners, settings.shrinkage)
         lists = nearest_lists(
-            points, settings.size, groupings, settings=inputs.index, threads=inputs.threads, progress=progress
+            inputs.neighbourhood(kind), settings.size, groupings, threads=inputs.threads, progress=progress
         )
         return listed_table(self.name, kind, kind, items.ids, lists)

@@ -12,8 +12,8 @@ from crossfade.core.errors import SettingsError
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.ranking.aliases import artist_groups
-from crossfade.ranking.lists import Grouping, nearest_lists
-from crossfade.ranking.popularity import evident_space
+from crossfade.ranking.lists import Grouping
+from crossfade.ranking.nearest_lists import nearest_lists
 from crossfade.surfaces.contract import Library, SurfaceInputs
 from crossfade.surfaces.tables import listed_table
 
@@ -23,13 +23,10 @@ class RelatedSettings:
     """How artists come to be related."""
 
     size: int = 20  # artists kept for each artist, 1 to 200
-    shrinkage: float = 2.0  # listeners at which an artist's vector is believed half, 0 to 10000
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 200:
             raise SettingsError(f"related.size must be 1 to 200, not {self.size}")
-        if not 0 <= self.shrinkage <= 10000:
-            raise SettingsError(f"related.shrinkage must be 0 to 10000 listeners, not {self.shrinkage}")
 
 
 class Related:
@@ -54,8 +51,7 @@ class Related:
         """Lists of artists for artists, with the column ``score``: rel, above 0 and at most 1."""
         artists = inputs.catalogue.artists
         spellings = Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)
-        points = evident_space(inputs.space("artist"), artists.listeners, settings.shrinkage)
         lists = nearest_lists(
-            points, settings.size, [spellings], settings=inputs.index, threads=inputs.threads, progress=progress
+            inputs.neighbourhood("artist"), settings.size, [spellings], threads=inputs.threads, progress=progress
         )
         return listed_table(self.name, "artist", "artist", artists.ids, lists)
