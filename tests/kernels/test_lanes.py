@@ -5,8 +5,11 @@ import pytest
 
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
+    EXPONENTS,
     add,
     aligned,
+    divide,
+    exponential,
     load,
     multiply,
     multiply_add,
@@ -32,6 +35,12 @@ def _everything(numbers, written):
     store(written, 48, multiply(first, spread_from(numbers, 5)))
     store(written, 64, zero())
     written[80] = total(first)
+
+
+@jit
+def _quotients_and_exponentials(numbers, written):
+    store(written, 0, divide(load(numbers, 0), load(numbers, 16)))
+    store(written, 16, exponential(load(numbers, 0)))
 
 
 @jit
@@ -85,3 +94,23 @@ def test_scratch_starts_on_a_cache_line():
 @pytest.mark.parametrize(("width", "expected"), [(1, 16), (16, 16), (17, 32), (40, 48), (64, 64)])
 def test_widths_are_padded_to_whole_lanes(width, expected):
     assert padded(width) == expected
+
+
+def test_quotients_are_those_of_numpy(rng):
+    numbers, written = rng.normal(size=32).astype(np.float32), np.zeros(32, dtype=np.float32)
+    _quotients_and_exponentials(numbers, written)
+    np.testing.assert_array_equal(written[:16], numbers[:16] / numbers[16:])
+
+
+def test_exponentials_are_right_to_the_last_digits_and_bounded(rng):
+    written = np.zeros(32, dtype=np.float32)
+    for scale in (0.1, 1.0, 10.0, 59.0):
+        for _ in range(50):
+            numbers = rng.uniform(-scale, scale, 32).astype(np.float32)
+            _quotients_and_exponentials(numbers, written)
+            np.testing.assert_allclose(written[16:], np.exp(numbers[:16].astype(np.float64)), rtol=3e-7)
+    numbers[:4] = 0.0, -1e30, 1e30, np.inf
+    _quotients_and_exponentials(numbers, written)
+    np.testing.assert_allclose(
+        written[16:20], [1.0, np.exp(-EXPONENTS), np.exp(EXPONENTS), np.exp(EXPONENTS)], rtol=3e-7
+    )

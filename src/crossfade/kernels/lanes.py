@@ -42,6 +42,10 @@ def padded(width: int) -> int:
     return -(-width // WIDTH) * WIDTH
 
 
+EXPONENTS = 60.0
+"""The exponential stays at that of ± this beyond: sums of many such are still far from the largest float32."""
+
+
 class Lanes:
     """The type of the sixteen numbers, for readers and type checkers; never made outside kernels."""
 
@@ -149,6 +153,42 @@ def _multiply_add(typing: Any, first: Any, second: Any, sum_: Any) -> Any:
 
 
 @_intrinsic
+def _divide(typing: Any, first: Any, second: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fdiv(*args)
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@_intrinsic
+def _exponential(typing: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def called(name: str, *operands: Any) -> Any:
+            function = ir.FunctionType(_VECTOR, [_VECTOR] * len(operands))
+            return builder.call(
+                cgutils.get_or_insert_function(builder.module, function, f"{name}.v{WIDTH}f32"), operands
+            )
+
+        def constant(number: float) -> Any:
+            return ir.Constant(_VECTOR, [number] * WIDTH)
+
+        # eˣ = 2ⁿ eʳ with n whole and |r| <= ln 2 / 2; ln 2 in two parts, so that r is rounded once.
+        bounded = called("llvm.maxnum", called("llvm.minnum", args[0], constant(EXPONENTS)), constant(-EXPONENTS))
+        whole = called("llvm.rint", builder.fmul(bounded, constant(1.4426950408889634)))
+        rest = called("llvm.fma", whole, constant(-0.693359375), bounded)
+        rest = called("llvm.fma", whole, constant(2.12194440e-4), rest)
+        sums = constant(1 / 5040)
+        for factorial in (720, 120, 24, 6, 2, 1, 1):
+            sums = called("llvm.fma", sums, rest, constant(1 / factorial))
+        integers = ir.VectorType(ir.IntType(32), WIDTH)
+        biased = builder.add(builder.fptosi(whole, integers), ir.Constant(integers, [127] * WIDTH))
+        power = builder.bitcast(builder.shl(biased, ir.Constant(integers, [23] * WIDTH)), _VECTOR)
+        return builder.fmul(sums, power)
+
+    return _LANES(_LANES), generate
+
+
+@_intrinsic
 def _total(typing: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         sums, width = args[0], WIDTH
@@ -245,6 +285,12 @@ multiply: Callable[[Lanes, Lanes], Lanes] = _multiply
 
 multiply_add: Callable[[Lanes, Lanes, Lanes], Lanes] = _multiply_add
 """a b + c, rounded once"""
+
+divide: Callable[[Lanes, Lanes], Lanes] = _divide
+"""a / b"""
+
+exponential: Callable[[Lanes], Lanes] = _exponential
+"""eᵃ to 2e-7 of its size; beyond ± EXPONENTS, of that number."""
 
 total: Callable[[Lanes], np.float32] = _total
 """The sum of the sixteen numbers, always in the same order."""

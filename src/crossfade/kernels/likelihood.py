@@ -1,0 +1,130 @@
+"""Factor models by maximum likelihood over arrays: one half-pass on several processors, and samples of columns.
+
+Rows are solved one by one against fixed columns, as `crossfade.kernels.likelihood_newton` says. What a row has no
+entry in is known by one sample of columns that all rows share. Results are the same bytes on one processor and on
+many: each row is solved alone.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.kernels.als_halves import Half, constant
+from crossfade.kernels.lanes import Floats, aligned, padded
+from crossfade.kernels.likelihood_newton import Regressions, solve_by_newton
+from crossfade.kernels.threads import Range, balanced, each
+
+Link = Literal["poisson", "logistic"]
+
+CURVED = 4
+"""One of so many columns of the sample is looked at for the curvature."""
+
+LEAST_CURVED = 256
+"""That many are looked at in any case."""
+
+
+class Sample(NamedTuple):
+    """Distinct columns, and how many each stands for.
+
+    columns  (samples,) int32
+    weights  (samples,) float32, >= 1: one over the chance that the column had to be drawn
+    """
+
+    columns: npt.NDArray[np.int32]
+    weights: Floats
+
+
+def sample_of(masses: npt.NDArray[np.float64], size: int, rng: np.random.Generator) -> Sample:
+    """Up to ``size`` columns in random order, drawn by their ``masses`` (n,) >= 0; all of them if there are no more.
+
+    A column's chance follows its mass, but is never above 1, where it is drawn for certain. With weights of one
+    over the chance any sum over columns is estimated without bias; this is what is called the correction by the
+    logarithm of the proposal where weights stand within an exponential.
+
+    Horvitz & Thompson, "A generalization of sampling without replacement from a finite universe", 1952; drawn
+    systematically from a random order (Madow 1949).
+    """
+    columns = len(masses)
+    if columns <= size:
+        return Sample(np.arange(columns, dtype=np.int32), np.ones(columns, dtype=np.float32))
+    chances = _chances(masses, size)
+    order = rng.permutation(columns)
+    reached = np.floor(np.cumsum(chances[order]) + rng.random())
+    chosen = order[np.diff(reached, prepend=0.0) >= 1]
+    return Sample(chosen.astype(np.int32), (1 / chances[chosen]).astype(np.float32))
+
+
+def solve_rows(
+    half: Half,
+    fixed: Floats,
+    offsets: Floats,
+    solved: Floats,
+    intercepts: Floats,
+    *,
+    penalties: npt.NDArray[np.float64],
+    sample: Sample,
+    link: Link,
+    free: bool = True,
+    steps: int = 1,
+    cg_steps: int = 4,
+    stride: float = 1.0,
+    threads: int = 1,
+) -> npt.NDArray[np.float64]:
+    """Improve rows against ``fixed`` (n, width), in ``solved`` (rows, width) and ``intercepts`` (rows,).
+
+    offsets    (n,) o
+    penalties  (rows,) λ, > 0
+    sample     of the n columns
+    free       whether the intercepts are improved too
+    steps      Newton steps of ``cg_steps`` conjugate gradients each
+    stride     part of the way that is gone in the end, above 0 to 1
+
+    Gives back (rows,) Σ n z at the end of the whole way. Vectors come from `lanes.aligned`, padded with zeros to a
+    multiple of `lanes.WIDTH`, and stay so.
+    """
+    columns, width = fixed.shape
+    count = len(sample.columns)
+    room = padded(count)
+    vectors, sample_offsets, sample_weights = aligned(room, width), aligned(room), aligned(room)
+    vectors[:count] = fixed[sample.columns]
+    sample_offsets[:count] = offsets[sample.columns]
+    sample_weights[:count] = sample.weights
+    places = np.full(columns, -1, dtype=np.int32)
+    places[sample.columns] = np.arange(count, dtype=np.int32)
+    part = min(room, max(LEAST_CURVED, padded(room // CURVED)))
+    gains = np.zeros(half.rows)
+    problem = Regressions(
+        constant(half.indptr),
+        constant(half.indices),
+        constant(half.weights),
+        constant(fixed),
+        constant(np.ascontiguousarray(offsets, dtype=np.float32)),
+        constant(vectors),
+        constant(sample_offsets),
+        constant(sample_weights),
+        constant(places),
+        part,
+        np.float32(count / min(part, count)),
+        constant(penalties.astype(np.float32)),
+        link == "logistic",
+        free,
+    )
+
+    def solve(piece: Range) -> None:
+        solve_by_newton(*piece, problem, steps, cg_steps, np.float32(stride), solved, intercepts, gains)
+
+    each(solve, balanced(half.indptr, room), threads)
+    return gains
+
+
+def _chances(masses: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+    """(n,) of sum ``size``, proportional to ``masses`` where that is below 1."""
+    chances = np.asarray(masses, dtype=np.float64)
+    certain = np.zeros(len(chances), dtype=np.bool_)
+    while True:
+        rest = chances * ((size - np.count_nonzero(certain)) / chances[~certain].sum())
+        above = ~certain & (rest >= 1)
+        if not above.any():
+            return np.where(certain, 1.0, rest)
+        certain |= above
