@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crossfade.core import home as home_module
+from crossfade.core import locking
 from crossfade.core.errors import BusyError, StorageError
 from crossfade.core.home import Home
 from crossfade.core.replacing import draft_beside
@@ -105,7 +105,7 @@ def test_a_full_disk_does_not_keep_the_lock_from_those_who_would_free_some(home,
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(home_module.os, "getpid", full)
+    monkeypatch.setattr(locking.os, "getpid", full)
     with home.locked("prune"):
         pass
 

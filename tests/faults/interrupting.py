@@ -19,8 +19,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from crossfade.core import artifacts, replacing
+from crossfade.core import checkpoints as checkpoints_module
 from crossfade.core.artifacts import Identity, verify, write_file, writing
+from crossfade.core.checkpoints import checkpoints
 from crossfade.core.errors import StorageError
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_store
@@ -112,6 +116,31 @@ class WritingAFile:
         return self.path.read_text()
 
 
+class SavingAState:
+    """The state of long work is replaced by a later one."""
+
+    def __init__(self, home: Home) -> None:
+        checkpoints_module.EVERY_SECONDS = checkpoints_module.TIMES_ITS_COST = 0.0
+        self.place = home.unfinished / "fit"
+        self.identity = Identity(kind="test", version=1)
+        self.save("old")
+
+    def save(self, content: str) -> None:
+        with checkpoints(self.place, self.identity) as states:
+            states.offer(len(content), {"content": np.frombuffer(content.encode(), dtype=np.uint8)})
+
+    def act(self) -> None:
+        self.save("newer")
+
+    def content(self) -> str:
+        with checkpoints(self.place, self.identity) as states:
+            state = states.latest()
+            assert state is not None
+            said = state.array("content", dtype=np.uint8, ndim=1).tobytes().decode()
+            assert state.steps == len(said)
+        return {"old": "old", "newer": "new"}[said]
+
+
 class Publishing:
     """A second release is published."""
 
@@ -167,7 +196,8 @@ class Pruning(Publishing):
 
 
 ACTS = {
-    cls.__name__: cls for cls in (Replacing, ReplacingWithoutExchange, WritingAFile, Publishing, RollingBack, Pruning)
+    cls.__name__: cls
+    for cls in (Replacing, ReplacingWithoutExchange, WritingAFile, SavingAState, Publishing, RollingBack, Pruning)
 }
 
 

@@ -14,6 +14,7 @@ ACTS = {
     "Replacing": 10,
     "ReplacingWithoutExchange": 10,
     "WritingAFile": 4,
+    "SavingAState": 8,
     "Publishing": 20,
     "RollingBack": 4,
     "Pruning": 10,

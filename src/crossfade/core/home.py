@@ -1,14 +1,13 @@
 """A library's home directory: where everything lies, and the lock that keeps two writers apart."""
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from crossfade.core.artifacts import make_directory, sweep, translated_storage_errors
-from crossfade.core.errors import BusyError, StorageError
+from crossfade.core.errors import StorageError
+from crossfade.core.locking import locked
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,11 @@ class Home:
         return self.path / "runs"
 
     @property
+    def unfinished(self) -> Path:
+        """What lets a fit go on that was killed, one directory a step; gone when a run ends well."""
+        return self.path / "unfinished"
+
+    @property
     def releases(self) -> Path:
         """One directory a release, and ``CURRENT``."""
         return self.path / "releases"
@@ -54,22 +58,9 @@ class Home:
         drops the lock when its holder dies, so there is nothing to clean by hand.
         """
         self.prepare()
-        with contextlib.ExitStack() as held:
+        with locked(self.path, f"`crossfade {purpose}`"):
             with translated_storage_errors(self.path):
-                # Without a buffer, so that a full disk cannot keep the lock from those who want to free some.
-                file = held.enter_context((self.path / ".lock").open("a+b", buffering=0))
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    file.seek(0)
-                    holder = file.read(200).decode(errors="replace").strip() or "another process"
-                    raise BusyError(f"{self.path} is in use by {holder}. Wait for it to end, or stop it.") from error
-                with contextlib.suppress(OSError):
-                    file.truncate(0)
-                    file.write(f"`crossfade {purpose}` (process {os.getpid()})".encode())
                 sweep(self.path, below=False)
                 for directory in (self.listens, self.runs, self.releases):
                     sweep(directory)
             yield
-            with contextlib.suppress(OSError):
-                file.truncate(0)

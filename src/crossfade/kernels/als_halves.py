@@ -1,6 +1,7 @@
 """The two halves of an interactions matrix: rows of users over items, and of items over users."""
 
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,11 +37,14 @@ def constant(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return view
 
 
-def transposed(half: Half, columns: int) -> Half:
-    """The same entries as rows over the other side's ``columns``; within a row, in ascending order of the old rows."""
+def transposed(half: Half, columns: int, allocate: Callable[[int, Any], npt.NDArray[Any]] = np.empty) -> Half:
+    """The same entries as rows over the other side's ``columns``; within a row, in ascending order of the old rows.
+
+    ``allocate`` gives the arrays of a length and a dtype that the entries are written to.
+    """
     indptr = np.zeros(columns + 1, dtype=np.int64)
-    indices = np.empty(len(half.indices), dtype=np.int32)
-    weights = np.empty(len(half.weights), dtype=np.float32)
+    indices = allocate(len(half.indices), np.int32)
+    weights = allocate(len(half.weights), np.float32)
     _transpose(
         Half(constant(half.indptr), constant(half.indices), constant(half.weights)), Half(indptr, indices, weights)
     )

@@ -14,11 +14,18 @@ Rendle, Krichene, Zhang & Koren, "Revisiting the performance of iALS on item rec
 RecSys 2022.
 """
 
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from crossfade.core.arrays import scratch_array
+from crossfade.core.artifacts import Identity
+from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
@@ -29,7 +36,8 @@ from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.models import als_scale
-from crossfade.models.als_problem import Loss, Problem, require_weights, scaled_weights
+from crossfade.models.als_pairs import BLOCK, Allocate, digests, require_interactions, scaled_weights
+from crossfade.models.als_problem import Loss, Problem
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.als_space import ALSSpace
 from crossfade.models.contract import InputKind
@@ -40,6 +48,7 @@ class ALS:
 
     name: ClassVar[str] = "als"
     learns_from: ClassVar[InputKind] = "interactions"
+    resumable: ClassVar[Literal[True]] = True
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
     space_class: ClassVar[type[ALSSpace]] = ALSSpace
 
@@ -59,81 +68,167 @@ class ALS:
         *,
         threads: int | None = None,
         progress: Progress = silent,
+        workspace: Path | None = None,
+        mapped: bool = False,
         track_loss: bool = False,
     ) -> ALSSpace:
         """The space of all users and items of ``interactions``; rows without any are zero vectors.
 
         Every user is solved once more, exactly, against the final item vectors. Equal inputs and settings
-        give equal bytes, whatever the number of ``threads`` (None: one a processor). ``track_loss`` keeps the
-        exact loss after each half-iteration in `ALSSpace.history`, at the cost of another pass over the
-        pairs. Raises InputError if there are no interactions, or weights that are negative or not finite.
-        """
-        _require_interactions(interactions)
-        scaled = scaled_weights(self.settings, interactions.weights)
-        settings = _resolved(self.settings, interactions, scaled)
-        problem = Problem(settings)
-        threads = processors() if threads is None else threads
-        users, items = interactions.shape
-        by_user = Half(interactions.indptr, interactions.indices, scaled)
-        by_item = transposed(by_user, items)
-        width = padded(settings.factors)
-        user_vectors, item_vectors = aligned(users, width), aligned(items, width)
-        rng = np.random.default_rng(settings.seed)
-        item_vectors[:, : settings.factors] = rng.standard_normal((items, settings.factors), dtype=np.float32)
-        item_vectors *= np.float32(0.1 / np.sqrt(settings.factors))
+        give equal bytes, whatever the number of ``threads`` (None: one a processor).
 
-        history: list[Loss] = []
-        halves = ((by_user, item_vectors, user_vectors), (by_item, user_vectors, item_vectors))
+        workspace   a directory of this fit's own, made where it is missing: every half minute or more it takes the
+                    state of the fit, and another fit of the same inputs and settings goes on from the last one, to
+                    the same bytes. Remove it once the space is saved
+        mapped      keep what is as large as the vectors or the pairs in files of the workspace that have no name, so
+                    that a fit may be larger than memory
+        track_loss  keep the exact loss after each half-iteration in `ALSSpace.history`, at the cost of another
+                    pass over the pairs
+
+        Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
+        process fits in the workspace, StorageError if its disk is full or fails.
+        """
+        require_interactions(interactions)
+        threads = processors() if threads is None else threads
+        if workspace is None:
+            if mapped:
+                raise InputError("a fit with mapped arrays needs a workspace, whose disk they lie on")
+            return self._fitted(interactions, None, None, threads, progress, track_loss)
+        identity = Identity(
+            kind="als-fit",
+            version=1,
+            inputs=digests(interactions),
+            settings={**as_table(self.settings), "track_loss": track_loss},
+        )
+        with checkpoints(workspace, identity) as states:
+            return self._fitted(interactions, states, workspace if mapped else None, threads, progress, track_loss)
+
+    def _fitted(
+        self,
+        interactions: Interactions,
+        states: Checkpoints | None,
+        disk: Path | None,
+        threads: int,
+        progress: Progress,
+        track_loss: bool,
+    ) -> ALSSpace:
+        allocate: Allocate = np.empty if disk is None else partial(scratch_array, disk)
+        items = len(interactions.item_ids)
+        scaled = scaled_weights(self.settings, interactions.weights, allocate)
+        by_user = Half(interactions.indptr, interactions.indices, scaled)
+        by_item = transposed(by_user, items, allocate)
+        settings = _resolved(self.settings, by_user, by_item)
+        problem = Problem(settings)
+        vectors = _Vectors.first(settings, interactions.shape, disk)
+        history = self._train(problem, by_user, by_item, vectors, states, threads, progress, track_loss)
+        # The final vectors of users need the rows of users alone.
+        del by_item
+        gram = kernels.gram_matrix(vectors.items, threads)
+        problem.solve_finally(by_user, vectors.items, vectors.users, gram, items, threads)
         rounds = 2 * settings.iterations + 1
-        for turn in range(2 * settings.iterations):
-            half, fixed, solved = halves[turn % 2]
-            progress(turn, rounds, "half-iterations")
-            gram = kernels.gram_matrix(fixed, threads)
-            problem.improve(half, fixed, solved, gram, threads)
-            if track_loss:
-                history.append(problem.loss(by_user, by_item, user_vectors, item_vectors, threads))
-        progress(rounds - 1, rounds, "half-iterations")
-        gram = kernels.gram_matrix(item_vectors, threads)
-        problem.solve_finally(by_user, item_vectors, user_vectors, gram, items, threads)
         progress(rounds, rounds, "half-iterations")
         return ALSSpace(
             model=self.name,
             kind=interactions.kind,
             metric="dot",
             item_ids=interactions.item_ids,
-            item_vectors=_narrowed(item_vectors, settings.factors),
+            item_vectors=vectors.narrowed(vectors.items),
             user_ids=interactions.user_ids,
-            user_vectors=_narrowed(user_vectors, settings.factors),
+            user_vectors=vectors.narrowed(vectors.users),
             settings=as_table(settings),
             history=tuple(history),
         )
 
+    def _train(
+        self,
+        problem: Problem,
+        by_user: Half,
+        by_item: Half,
+        vectors: "_Vectors",
+        states: Checkpoints | None,
+        threads: int,
+        progress: Progress,
+        track_loss: bool,
+    ) -> list[Loss]:
+        """Improve the vectors of both sides in turn, from the last state on; the losses on the way."""
+        turns, history, done = 2 * self.settings.iterations, list[Loss](), 0
+        if states is not None and (state := states.latest()) is not None:
+            done = state.steps
+            history = [Loss(*parts) for parts in vectors.restore(state)]
+        halves = ((by_user, vectors.items, vectors.users), (by_item, vectors.users, vectors.items))
+        for turn in range(done, turns):
+            half, fixed, solved = halves[turn % 2]
+            progress(turn, turns + 1, "half-iterations")
+            gram = kernels.gram_matrix(fixed, threads)
+            problem.improve(half, fixed, solved, gram, threads)
+            if track_loss:
+                history.append(problem.loss(by_user, by_item, vectors.users, vectors.items, threads))
+            if states is not None:
+                states.offer(turn + 1, vectors.state(history))
+        progress(turns, turns + 1, "half-iterations")
+        return history
 
-def _resolved(settings: ALSSettings, interactions: Interactions, scaled: Floats) -> ALSSettings:
+
+@dataclass(frozen=True, eq=False)
+class _Vectors:
+    """The vectors of both sides while they are learned, padded to whole lanes.
+
+    users   (users, padded factors)
+    items   (items, padded factors)
+    disk    the directory that they lie in, in files without a name; None: in memory
+    """
+
+    users: Floats
+    items: Floats
+    factors: int
+    disk: Path | None
+
+    @classmethod
+    def first(cls, settings: ALSSettings, shape: tuple[int, int], disk: Path | None) -> "_Vectors":
+        """Small random vectors for the items, zeros for the users."""
+        users, items = (_zeros(disk, rows, padded(settings.factors)) for rows in shape)
+        rng = np.random.default_rng(settings.seed)
+        items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
+        items *= np.float32(0.1 / np.sqrt(settings.factors))
+        return cls(users, items, settings.factors, disk)
+
+    def state(self, history: Sequence[Loss]) -> dict[str, npt.NDArray[Any]]:
+        """All that the rest of the fit follows from."""
+        losses = np.array(history, dtype=np.float64).reshape(-1, len(Loss._fields))
+        return {"user_vectors": self.users, "item_vectors": self.items, "history": losses}
+
+    def restore(self, state: Checkpoint) -> npt.NDArray[np.float64]:
+        """Take the vectors of a ``state``; the losses (turns, 3) until then."""
+        self.users[:] = state.array("user_vectors", dtype=np.float32, ndim=2)
+        self.items[:] = state.array("item_vectors", dtype=np.float32, ndim=2)
+        return state.array("history", dtype=np.float64, ndim=2)
+
+    def narrowed(self, vectors: Floats) -> Vectors:
+        """The vectors (rows, factors) without what pads them."""
+        narrow = _zeros(self.disk, len(vectors), self.factors)
+        narrow[:] = vectors[:, : self.factors]
+        return narrow
+
+
+def _zeros(disk: Path | None, rows: int, columns: int) -> Floats:
+    return aligned(rows, columns) if disk is None else scratch_array(disk, (rows, columns), np.float32)
+
+
+def _resolved(settings: ALSSettings, by_user: Half, by_item: Half) -> ALSSettings:
     """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
-    users, items = interactions.shape
+    shape, scaled = (by_user.rows, by_item.rows), by_user.weights
     hkv = settings.objective == "hkv"
     alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
     total, squares = als_scale.moments(
-        1 + np.float32(alpha) * scaled[first : first + als_scale.BLOCK]
-        for first in range(0, len(scaled), als_scale.BLOCK)
+        1 + np.float32(alpha) * scaled[first : first + BLOCK] for first in range(0, len(scaled), BLOCK)
     )
-    shared = settings.unobserved_weight or als_scale.unobserved_weight(total, interactions.shape)
+    shared = settings.unobserved_weight or als_scale.unobserved_weight(total, shape)
     settings = replace(settings, alpha=alpha, unobserved_weight=shared)
     if settings.regularization is not None:
         return settings
     unit = Problem(replace(settings, regularization=1.0))
-    pulls = unit.penalties(np.diff(interactions.indptr), items), unit.penalties(interactions.listeners(), users)
-    return replace(settings, regularization=als_scale.regularization(squares, interactions.pairs, *pulls))
-
-
-def _require_interactions(interactions: Interactions) -> None:
-    if not interactions.pairs:
-        raise InputError("ALS cannot learn from no interactions: import listens first, or lower what drops them.")
-    require_weights(interactions.weights)
-    if interactions.indices.min() < 0 or interactions.indices.max() >= len(interactions.item_ids):
-        raise InputError("the interactions name items beyond their own item ids; run `crossfade verify`")
-
-
-def _narrowed(vectors: Floats, factors: int) -> Vectors:
-    return np.ascontiguousarray(vectors[:, :factors])
+    pulls = [
+        unit.penalties(np.diff(half.indptr), others)
+        for half, others in ((by_user, by_item.rows), (by_item, by_user.rows))
+    ]
+    return replace(settings, regularization=als_scale.regularization(squares, len(scaled), *pulls))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import ArtifactError, InputError
+from crossfade.core.errors import ArtifactError
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
@@ -110,20 +110,3 @@ class Problem:
             lengths = np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)
             held += float(self.penalties(np.diff(half.indptr), len(others)) @ lengths)
         return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, held)
-
-
-def scaled_weights(settings: ALSSettings, weights: Floats) -> Floats:
-    """The weights that confidence is linear in."""
-    if settings.confidence == "linear":
-        return weights
-    scaled: Floats = np.log1p(weights / np.float32(settings.epsilon), dtype=np.float32)
-    return scaled
-
-
-def require_weights(weights: Floats) -> None:
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if wrong.size:
-        raise InputError(
-            f"weight {weights[wrong[0]]} at position {wrong[0]}: weights must be finite numbers of at least 0 "
-            f"({wrong.size} of {weights.size} are not)"
-        )

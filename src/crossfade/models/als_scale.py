@@ -30,8 +30,6 @@ import numpy.typing as npt
 UNPLAYED = 8.0
 NOISE = 0.45
 
-BLOCK = 1 << 20  # pairs looked at together, so that memory does not follow the data
-
 
 def moments(confidence: Iterable[npt.NDArray[np.float32]]) -> tuple[float, float]:
     """Σ c and Σ c² over blocks of the played pairs."""

@@ -12,7 +12,8 @@ from crossfade.core.spaces import Vectors
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.models.als_problem import Loss, Problem, require_weights, scaled_weights
+from crossfade.models.als_pairs import scaled_weights
+from crossfade.models.als_problem import Loss, Problem
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.contract import FittedSpace
 
@@ -64,7 +65,8 @@ class ALSSpace(FittedSpace):
         weights = np.asarray(plays, dtype=np.float32)
         if weights.shape != rows.shape:
             raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
-        require_weights(weights)
+        if not (np.isfinite(weights) & (weights >= 0)).all():
+            raise InputError("plays must be finite numbers of at least 0")
         distinct, places = np.unique(rows, return_inverse=True)
         summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
         half = Half(

@@ -6,7 +6,8 @@ A model is one file in this room and one line in `crossfade.models.registry`.
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -221,4 +222,25 @@ class Model(Protocol[Learned]):
         """The space learned from one input (`Interactions` for models that learn from interactions).
 
         Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
+        """
+
+
+@runtime_checkable
+class ResumableModel(Model[Learned], Protocol[Learned]):
+    """A model whose fit goes on where one that was killed had stopped."""
+
+    resumable: ClassVar[Literal[True]]
+
+    def fit(
+        self,
+        learned: Learned,
+        /,
+        *,
+        threads: int | None = None,
+        progress: Progress = silent,
+        workspace: Path | None = None,
+    ) -> FittedSpace:
+        """As `Model.fit`, and with the same bytes however often it was killed on the way.
+
+        ``workspace`` is a directory of this fit's own; whoever has saved the space removes it.
         """

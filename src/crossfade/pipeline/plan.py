@@ -28,7 +28,7 @@ from crossfade.core.settings import as_table
 from crossfade.core.tables import SurfaceTable
 from crossfade.listens.interactions import build_interactions
 from crossfade.listens.library import imports_of, tables_of
-from crossfade.models.contract import InputKind
+from crossfade.models.contract import InputKind, ResumableModel
 from crossfade.models.registry import load_space, model_class
 from crossfade.nearest.contract import IndexSettings
 from crossfade.pipeline.settings import Settings
@@ -97,7 +97,7 @@ def make_plan(home: Home, settings: Settings) -> Plan:
         for kind in kinds:
             name = space_name(model, kind)
             if kind in learned.get(source, {}):
-                spaces[name] = _space_step(settings, model, kind, learned[source][kind], interactions[kind])
+                spaces[name] = _space_step(home, settings, model, kind, learned[source][kind], interactions[kind])
             else:
                 skipped[name] = f"it learns from {source}, and this library has none of {kind}s"
     neighbours = {
@@ -213,16 +213,20 @@ def _name_items(draft: Draft, inputs: Mapping[str, Path], progress: Progress) ->
     draft.rows["tracks"] = len(catalogue.tracks.ids) if catalogue.tracks is not None else 0
 
 
-def _space_step(settings: Settings, model: str, kind: ItemKind, learned: Step, interactions: Step) -> Step:
+def _space_step(home: Home, settings: Settings, model: str, kind: ItemKind, learned: Step, interactions: Step) -> Step:
     section = settings.section(f"models.{model}")
     processors = settings.run.processors
     chosen = model_class(model)
 
     def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
         played = Interactions.load(inputs[interactions.name], kind=kind)
-        space = chosen(section).fit(
-            _LOADERS[chosen.learns_from](inputs[learned.name], kind), threads=processors, progress=progress
-        )
+        given = _LOADERS[chosen.learns_from](inputs[learned.name], kind)
+        learner = chosen(section)
+        if isinstance(learner, ResumableModel):
+            workspace = home.unfinished / space_name(model, kind)
+            space = learner.fit(given, threads=processors, progress=progress, workspace=workspace)
+        else:
+            space = learner.fit(given, threads=processors, progress=progress)
         if space.user_ids is None:
             space = space.with_users(played)
         space.save(draft.path)

@@ -8,6 +8,7 @@ from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress
+from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
@@ -55,6 +56,7 @@ def run(home: Home, report: Callable[[Step], Progress]) -> RunResult:
         store.prune(settings.run.keep_releases)
         _prune_artifacts(home, plan, settings.run.keep_artifacts)
         journal.prune(home)
+        remove(home.unfinished)
     return RunResult(steps=results, skipped=plan.skipped, version=version, published=version != before)
 
 

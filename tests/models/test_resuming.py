@@ -1,0 +1,193 @@
+"""Fits that are killed on the way end with the bytes of one that was not."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crossfade.core import checkpoints as checkpoints_module
+from crossfade.core.errors import InputError
+from crossfade.core.interactions import Interactions
+from crossfade.models.als import ALS
+from crossfade.models.contract import ResumableModel
+
+FIELDS = {"factors": 40, "iterations": 4}
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from crossfade.core import checkpoints
+from crossfade.core.interactions import Interactions
+from crossfade.models.als import ALS
+
+checkpoints.EVERY_SECONDS = checkpoints.TIMES_ITS_COST = 0.0
+inputs, workspace, last = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+
+def die(done, total, unit):
+    print(done, flush=True)
+    if done == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+space = ALS(factors=40, iterations=4).fit(
+    Interactions.load(inputs, kind="artist"), workspace=workspace, progress=die, track_loss=True
+)
+print(space.space_id, len(space.history))
+"""
+
+
+@pytest.fixture
+def interactions(rng):
+    keys = rng.choice(90 * 70, 1500, replace=False)
+    return Interactions.from_counts(
+        [f"u{key // 70:02d}" for key in keys], [f"i{key % 70:02d}" for key in keys], rng.geometric(0.2, 1500)
+    )
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints_module, "TIMES_ITS_COST", 0.0)
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_at(turn):
+    def progress(done, total, unit):
+        if done == turn:
+            raise StoppedError
+
+    return progress
+
+
+def turns_of(interactions, workspace, **fields):
+    """The space, and at which turns its fit was."""
+    told = []
+    space = ALS(**{**FIELDS, **fields}).fit(
+        interactions, workspace=workspace, progress=lambda done, total, unit: told.append(done)
+    )
+    return space, told
+
+
+def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_bytes(interactions, tmp_path):
+    whole = ALS(**FIELDS).fit(interactions, track_loss=True)
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    interactions.save(inputs)
+    said = []
+    for last in (1, 4, 8, -1):
+        run = subprocess.run(
+            [sys.executable, "-c", KILLED, inputs, tmp_path / "workspace", str(last)], capture_output=True, text=True
+        )
+        assert run.returncode == (-signal.SIGKILL if last >= 0 else 0), run.stderr
+        said.append(run.stdout.split())
+    # Each goes on at the turn at which the one before was killed; the last has nothing left but the users.
+    assert said[:3] == [["0", "1"], ["1", "2", "3", "4"], ["4", "5", "6", "7", "8"]]
+    assert said[3] == ["8", "9", whole.space_id, "8"]
+
+
+@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+def test_stopping_at_any_turn_changes_no_byte(interactions, tmp_path, at_once, solver):
+    whole = ALS(**FIELDS, solver=solver).fit(interactions)
+    for turn in range(9):
+        workspace = tmp_path / str(turn)
+        with pytest.raises(StoppedError):
+            ALS(**FIELDS, solver=solver).fit(interactions, workspace=workspace, progress=stop_at(turn))
+        space, told = turns_of(interactions, workspace, solver=solver)
+        assert told[0] == turn
+        assert space.space_id == whole.space_id
+        assert space.user_vectors.tobytes() == whole.user_vectors.tobytes()
+
+
+def test_the_losses_before_the_kill_are_kept(interactions, tmp_path, at_once):
+    whole = ALS(**FIELDS).fit(interactions, track_loss=True)
+    with pytest.raises(StoppedError):
+        ALS(**FIELDS).fit(interactions, workspace=tmp_path, progress=stop_at(5), track_loss=True)
+    assert ALS(**FIELDS).fit(interactions, workspace=tmp_path, track_loss=True).history == whole.history
+
+
+@pytest.mark.parametrize("change", ["settings", "weights", "indices", "items"])
+def test_the_state_of_another_fit_is_not_used(interactions, tmp_path, at_once, change):
+    turns_of(interactions, tmp_path)
+    fields = {"seed": 1} if change == "settings" else {}
+    if change == "weights":
+        weights = interactions.weights.copy()
+        weights[3] += 1
+        interactions = dataclasses.replace(interactions, weights=weights)
+    if change == "indices":
+        indices = interactions.indices.copy()
+        row = interactions.of_user(0)
+        indices[row] = np.setdiff1d(np.arange(70), indices[row])[: row.stop - row.start]
+        interactions = dataclasses.replace(interactions, indices=indices)
+    if change == "items":
+        lonely = type(interactions.item_ids).of([*interactions.item_ids, "zz"])
+        interactions = dataclasses.replace(interactions, item_ids=lonely)
+    space, told = turns_of(interactions, tmp_path, **fields)
+    assert told == list(range(10))
+    assert space.space_id == ALS(**{**FIELDS, **fields}).fit(interactions).space_id
+
+
+def test_a_finished_fit_has_only_the_users_left(interactions, tmp_path, at_once):
+    turns_of(interactions, tmp_path)
+    assert turns_of(interactions, tmp_path)[1] == [8, 9]
+
+
+def test_a_short_fit_leaves_no_state(interactions, tmp_path):
+    turns_of(interactions, tmp_path)
+    assert not (tmp_path / "state").exists()
+
+
+def test_mapped_arrays_change_no_byte_and_leave_no_file(interactions, tmp_path):
+    space = ALS(**FIELDS).fit(interactions, workspace=tmp_path, mapped=True)
+    assert space.space_id == ALS(**FIELDS).fit(interactions).space_id
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    with pytest.raises(InputError, match="workspace"):
+        ALS(**FIELDS).fit(interactions, mapped=True)
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from crossfade.core.interactions import Interactions
+from crossfade.models.als import ALS
+
+inputs, workspace, mapped = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "mapped"
+model = ALS(factors=64, iterations=1, cg_steps=1)
+small = Interactions.from_counts(["a"], ["b"], [1])
+model.fit(small, threads=1)  # what is compiled is not what is measured
+held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (held + 80_000_000,) * 2)
+space = model.fit(Interactions.load(inputs, kind="artist"), threads=1, workspace=workspace, mapped=mapped)
+print("fitted", space.user_vectors.nbytes)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to limit memory")
+def test_mapped_vectors_may_be_larger_than_memory(tmp_path):
+    # 400,000 vectors of 64 numbers: 102 MB, twice; the limit lets 80 MB be added.
+    users = 400_000
+    plays = Interactions.from_counts([f"u{user:06d}" for user in range(users)], ["item"] * users, np.ones(users))
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    plays.save(inputs)
+    endings = {}
+    for manner in ("memory", "mapped"):
+        run = subprocess.run(
+            [sys.executable, "-c", LIMITED, inputs, tmp_path / "workspace", manner],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        )
+        endings[manner] = (run.stdout, run.stderr)
+    assert "MemoryError" in endings["memory"][1]
+    assert endings["mapped"][0] == f"fitted {users * 64 * 4}\n", endings["mapped"][1]
+
+
+def test_the_model_says_that_it_can_be_resumed():
+    assert isinstance(ALS(), ResumableModel)
