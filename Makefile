@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
+BUFFALO := .venv-bench-buffalo
 DEMO_HOME ?= build/demo
 INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint format docs lock clean
+.PHONY: help demo test test-all bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,12 @@ $(BENCH)/ready: requirements/peers.txt pyproject.toml
 	$(BENCH)/bin/python -m pip install $(SELF)
 	@touch $@
 
+# Empty where there is no wheel; the benchmark then says that it goes without.
+$(BUFFALO)/ready: requirements/buffalo.txt
+	$(PYTHON) -m venv $(BUFFALO)
+	$(BUFFALO)/bin/python -m pip install $(INSTALL) requirements/buffalo.txt
+	@touch $@
+
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
@@ -39,8 +46,18 @@ test: lint  ## Lint, types, layers, and every test that takes seconds
 test-all: lint  ## The same with the slow tests
 	$(BIN)/python -m pytest
 
-bench: $(BENCH)/ready  ## Measure against peers, in one run; writes benchmarks/results/
+bench: $(BENCH)/ready $(BUFFALO)/ready  ## Measure against peers, some 20 minutes; writes benchmarks/results/
 	$(BENCH)/bin/python -m benchmarks
+
+bench-full: $(BENCH)/ready $(BUFFALO)/ready  ## Measure what takes hours too: Spark, 300,000 items, growth
+	$(BENCH)/bin/python -m benchmarks --full
+
+bench-guard: $(BENCH)/ready $(BUFFALO)/ready  ## Measure again, elsewhere, and fail if a ratio to a peer fell
+	$(BENCH)/bin/python -m benchmarks --results build/bench
+	$(BENCH)/bin/python -m benchmarks.guard build/bench
+
+bench-report: $(BENCH)/ready  ## Write docs/benchmarks.md and its plots from benchmarks/results/
+	$(BENCH)/bin/python -m benchmarks.report
 
 lint: $(VENV)/ready  ## Style, types and layers
 	$(BIN)/ruff check .
@@ -60,6 +77,8 @@ lock:  ## Resolve the dependencies anew (needs uv)
 		pyproject.toml --output-file requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
 		--group peers pyproject.toml --output-file requirements/peers.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group buffalo \
+		--output-file requirements/buffalo.txt
 
 clean:  ## Remove what was built, keep the environments
 	rm -rf build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

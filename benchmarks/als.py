@@ -1,21 +1,29 @@
-"""Seconds an iteration of alternating least squares takes, here and in `implicit`.
+"""Seconds an iteration of alternating least squares takes, here and in `implicit` and in buffalo.
 
     python -m benchmarks.als --factors 40 64 128 --solver cg cholesky
 
 Both sides run on the same matrix, with as many threads, in turns within one process, after a warm-up that is
 not counted. `implicit` is given 1 + alpha · plays, because it takes what it is given as the whole confidence.
+Buffalo has a process of its own, which waits while others have their turns.
 """
 
 import argparse
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import numpy as np
 
+from benchmarks import buffalo
+from benchmarks.buffalo import Buffalo
 from benchmarks.case import Findings, run_case
 from benchmarks.generate import long_tailed
 from benchmarks.peers import present
-from benchmarks.record import Comparison
-from benchmarks.turns import take_turns
+from benchmarks.record import Comparison, Kind
+from benchmarks.turns import take_turns, timed
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_halves import Half, transposed
@@ -23,6 +31,13 @@ from crossfade.kernels.lanes import aligned, padded
 
 ALPHA, REGULARIZATION, CG_STEPS = 10.0, 0.1, 3
 SOLVERS = {"cg": "conjugate gradients", "cholesky": "Cholesky"}
+BUFFALO = {"cg": "manual_cg", "cholesky": "llt"}
+
+
+class Iterating(Protocol):
+    """A side: its data laid out, ready for iterations."""
+
+    def iterate(self) -> object: ...
 
 
 class Ours:
@@ -100,19 +115,27 @@ class Work:
 
 
 def compare(
-    interactions: Interactions, factors: int, solver: str, turns: int, threads: int, peers: set[str]
+    interactions: Interactions, factors: int, solver: str, threads: int, turns: int, peers: Mapping[str, Path | None]
 ) -> Comparison:
-    """Both sides in turns, one iteration a turn."""
-    sides = {"crossfade": Ours(interactions, factors, solver, threads)}
-    if "implicit" in peers:
-        sides["implicit"] = Implicit(interactions, factors, solver, threads)
-    taken = take_turns({name: side.iterate for name, side in sides.items()}, turns)
+    """All sides in turns, one iteration a turn. ``peers``: those that take part, and the file that one reads."""
+    with ExitStack() as ended:
+        sides: dict[str, tuple[Iterating, float]] = {
+            "crossfade": timed(lambda: Ours(interactions, factors, solver, threads))
+        }
+        if "implicit" in peers:
+            sides["implicit"] = timed(lambda: Implicit(interactions, factors, solver, threads))
+        if "buffalo" in peers and (matrix := peers["buffalo"]) is not None:
+            more = {"alpha": ALPHA, "reg_u": REGULARIZATION, "reg_i": REGULARIZATION, "num_cg_max_iters": CG_STEPS}
+            worker, seconds = timed(lambda: Buffalo(matrix, factors, BUFFALO[solver], threads, **more))
+            sides["buffalo"] = ended.enter_context(worker), seconds
+        taken = take_turns({name: side.iterate for name, (side, _) in sides.items()}, turns)
     work = Work.of(interactions, factors, solver)
     compared = []
     for name, one in taken.items():
         seconds = float(np.median(one.seconds))
         figures = {"gflops": work.operations / seconds / 1e9, "gigabytes": work.moved / seconds / 1e9}
-        compared.append(one.side(name, "ours" if name == "crossfade" else "peer", figures=figures))
+        kind: Kind = "ours" if name == "crossfade" else "peer"
+        compared.append(one.side(name, kind, {"laying out the data": sides[name][1]}, figures))
     return Comparison(
         name=f"{factors} factors, {SOLVERS[solver]}, {threads} thread{'s' * (threads > 1)}",
         unit="an iteration",
@@ -132,17 +155,22 @@ def options(parser: argparse.ArgumentParser) -> None:
 def measure(chosen: argparse.Namespace) -> Findings:
     """One comparison for each solver, number of factors and number of threads."""
     versions, skipped = present(["implicit"])
+    peers: dict[str, Path | None] = dict.fromkeys(versions)
     interactions = long_tailed(chosen.users, chosen.items, chosen.pairs)
-    return Findings(
-        comparisons=[
-            compare(interactions, factors, solver, chosen.turns, threads, set(versions))
+    with TemporaryDirectory() as scratch:
+        if reason := buffalo.missing():
+            skipped["buffalo"] = reason
+        else:
+            versions["buffalo"] = buffalo.version()
+            peers["buffalo"] = Path(scratch) / "matrix.mtx"
+            buffalo.write_matrix(interactions, peers["buffalo"])
+        comparisons = [
+            compare(interactions, factors, solver, threads, chosen.turns, peers)
             for solver in chosen.solver
             for factors in chosen.factors
             for threads in chosen.threads
-        ],
-        versions=versions,
-        skipped=skipped,
-    )
+        ]
+    return Findings(comparisons=comparisons, versions=versions, skipped=skipped)
 
 
 if __name__ == "__main__":
