@@ -54,10 +54,10 @@ bench-full: $(BENCH)/ready $(BUFFALO)/ready  ## Measure what takes hours too: Sp
 
 bench-guard: $(BENCH)/ready $(BUFFALO)/ready  ## Measure again, elsewhere, and fail if a ratio to a peer fell
 	$(BENCH)/bin/python -m benchmarks --results build/bench
-	$(BENCH)/bin/python -m benchmarks.guard build/bench
+	$(BENCH)/bin/python -m benchmarks guard build/bench
 
 bench-report: $(BENCH)/ready  ## Write docs/benchmarks.md and its plots from benchmarks/results/
-	$(BENCH)/bin/python -m benchmarks.report
+	$(BENCH)/bin/python -m benchmarks report
 
 lint: $(VENV)/ready  ## Style, types and layers
 	$(BIN)/ruff check .

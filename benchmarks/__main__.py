@@ -4,12 +4,15 @@
     python -m benchmarks --full            # those that take hours too
     python -m benchmarks als retrieval     # only these
     python -m benchmarks --list            # what there is, and how long it takes
+    python -m benchmarks guard FOLDER      # fail if records in FOLDER are worse than those that are committed
+    python -m benchmarks report            # write docs/benchmarks.md and its plots from the records
 
 A case writes benchmarks/results/<case>.json. Each can be run by itself, with sizes of your own:
 python -m benchmarks.als --help.
 """
 
 import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -26,6 +29,9 @@ DATA = Path(os.environ.get("CROSSFADE_DATA", ROOT.parent / "shared" / "data"))
 
 def main() -> None:
     """Run what was asked for; the exit code is 1 if a case failed."""
+    if sys.argv[1:2] in (["guard"], ["report"]):
+        importlib.import_module(f"benchmarks.{sys.argv[1]}").main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"of {', '.join(CASES)}")
     parser.add_argument("--full", action="store_true", help="also the cases that take hours")

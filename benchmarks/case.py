@@ -99,7 +99,8 @@ def _told(side: Side, ours: Side | None) -> Iterable[str]:
         found = ratios(ours, [side])
         yield f"ours is {np.median(found):.2f} x as fast ({found.min():.2f} to {found.max():.2f})"
     for name, figure in side.figures.items():
-        yield f"{name} {figure:,.4g}" if isinstance(figure, float) else f"{name} {figure}"
+        if isinstance(figure, (int, float)):
+            yield f"{name} {figure:,.4g}"
     for name, seconds in side.preparation.items():
         yield f"{name} {seconds:.3g} s"
 
