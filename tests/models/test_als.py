@@ -85,7 +85,7 @@ def test_the_tracked_loss_is_the_dense_objective(interactions, fields):
 
 
 @pytest.mark.parametrize("fields", OBJECTIVES)
-@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "pcg"])
 def test_no_half_iteration_raises_the_loss(interactions, fields, solver):
     fit = ALS(factors=16, iterations=8, solver=solver, **fields).fit(interactions, track_loss=True)
     totals = np.array([loss.total for loss in fit.history])
@@ -166,7 +166,14 @@ def test_the_order_of_users_does_not_matter(rng, interactions):
     np.testing.assert_allclose(fits[0].user_vectors[order], fits[1].user_vectors, atol=1e-3 * scale)
 
 
-@pytest.mark.parametrize("fields", [*({**fields, "factors": 40} for fields in OBJECTIVES), {"factors": 600}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({**fields, "factors": 40} for fields in OBJECTIVES),
+        *({**fields, "factors": 64} for fields in OBJECTIVES),
+        {"factors": 600},
+    ],
+)
 def test_folding_in_gives_the_vector_of_training(interactions, fields, tmp_path):
     fit = ALS(iterations=2, **fields).fit(interactions)
     fit.save(tmp_path)
@@ -175,7 +182,11 @@ def test_folding_in_gives_the_vector_of_training(interactions, fields, tmp_path)
             span = interactions.of_user(user)
             names = [interactions.item_ids[int(row)] for row in interactions.indices[span]]
             plays = interactions.weights[span]
-            np.testing.assert_array_equal(space.fold_in_user(names, plays), fit.user_vectors[user])
+            folded = space.fold_in_user(names, plays)
+            if space.factors < 64:
+                np.testing.assert_array_equal(folded, fit.user_vectors[user])
+            # Wide vectors of training come from steps that end within six digits.
+            np.testing.assert_allclose(folded, fit.user_vectors[user], atol=1e-5 * np.abs(folded).max())
             # The order of the plays does not matter, and what stands twice is summed.
             twice = space.fold_in_user([*names[::-1], *names], [*(plays[::-1] / 2), *(plays / 2)])
             np.testing.assert_allclose(twice, fit.user_vectors[user], atol=1e-4)

@@ -14,15 +14,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.kernels.als_axes import principal_axes, turn
 from crossfade.kernels.als_cg import solve_by_gradients
 from crossfade.kernels.als_cholesky import add_gram, solve_by_factoring
 from crossfade.kernels.als_equations import Equations
 from crossfade.kernels.als_halves import Half, constant
 from crossfade.kernels.als_loss import add_losses
+from crossfade.kernels.als_pcg import solve_along_axes
 from crossfade.kernels.lanes import WIDTH, Floats, aligned
 from crossfade.kernels.threads import Range, balanced, each
 
-Solver = Literal["cg", "cholesky"]
+Solver = Literal["cg", "pcg", "cholesky"]
 
 GRAM_ROWS = 4096
 """Rows that go into one partial Gram matrix; sums of that many float32 products are exact to some 1e-6."""
@@ -51,6 +53,19 @@ def gram_matrix(vectors: Floats, threads: int) -> npt.NDArray[np.float64]:
     return upper + np.triu(upper, 1).T
 
 
+def turned_to_axes(
+    gram: npt.NDArray[np.float64], fixed: Floats, solved: Floats, threads: int
+) -> npt.NDArray[np.float64]:
+    """The diagonal Gram matrix (width, width) of both sides' vectors after turning them, in place, to its axes.
+
+    No inner product and no length changes, so they are as good a solution as before.
+    """
+    axes, spectrum = principal_axes(gram)
+    for vectors in (fixed, solved):
+        turn(vectors, axes, threads)
+    return np.diag(spectrum)
+
+
 def solve_rows(
     half: Half,
     fixed: Floats,
@@ -72,7 +87,8 @@ def solve_rows(
     alpha      what one unit of weight adds to the confidence 1, >= 0
     counted    what the surplus has more than alpha · weight: 0 if G counts the played pairs too, else 1
     solver     "cholesky" solves; "cg" takes up to ``steps`` steps from what ``solved`` holds, fewer where the
-               residual is down to ``tolerance`` of the first
+               residual is down to ``tolerance`` of the first; "pcg" takes steps too, and wants a G that is
+               diagonal (`als_axes`)
 
     Vectors come from `lanes.aligned`, padded with zeros to a multiple of `lanes.WIDTH`, and stay so.
     """
@@ -84,6 +100,8 @@ def solve_rows(
     def solve(piece: Range) -> None:
         if solver == "cg":
             solve_by_gradients(*piece, equations, steps, np.float32(tolerance * tolerance), solved, blocks)
+        elif solver == "pcg":
+            solve_along_axes(*piece, equations, steps, np.float32(tolerance * tolerance), solved, blocks)
         else:
             solve_by_factoring(*piece, equations, solved)
 

@@ -18,10 +18,12 @@ def solve_rows(
     counted: float,
     steps: int | None = None,
     start: Matrix | None = None,
+    conditioned: bool = False,
 ) -> npt.NDArray[np.float64]:
     """The solution of every row (rows, factors) float64; arguments as for `crossfade.kernels.als.solve_rows`.
 
-    steps  None solves exactly; a number takes that many steps of conjugate gradients from ``start``
+    steps        None solves exactly; a number takes that many steps of conjugate gradients from ``start``
+    conditioned  whether steps go along the residual divided by the diagonal of ``gram`` plus the penalty
     """
     factors = fixed.shape[1]
     solved = np.zeros((half.rows, factors))
@@ -38,20 +40,21 @@ def solve_rows(
             solved[row] = np.linalg.solve(matrix, played.T @ confidence)
         else:
             origin = np.zeros(factors) if start is None else start[row].astype(np.float64)
-            solved[row] = _descend(matrix, played.T @ confidence, origin, steps)
+            inverse = 1 / (np.diag(gram) + penalty) if conditioned else np.ones(factors)
+            solved[row] = _descend(matrix, played.T @ confidence, inverse, origin, steps)
     return solved
 
 
-def _descend(matrix: Matrix, right: Matrix, x: Matrix, steps: int) -> Matrix:
+def _descend(matrix: Matrix, right: Matrix, inverse: Matrix, x: Matrix, steps: int) -> Matrix:
     residual = right - matrix @ x
-    direction = residual
+    direction = inverse * residual
     for _ in range(steps):
-        length = residual @ residual
+        length = residual @ (inverse * residual)
         if length < 1e-20:
             break
         product = matrix @ direction
         stride = length / (direction @ product)
         x = x + stride * direction
         residual = residual - stride * product
-        direction = residual + (residual @ residual) / length * direction
+        direction = inverse * residual + residual @ (inverse * residual) / length * direction
     return x

@@ -6,8 +6,8 @@ Hold the item vectors Y fixed; the vector of user u then has a closed form,
 
 with g = 1, a = c - 1, λᵤ = λ for the objective "hkv" (every pair counts, played ones more), and g = α₀, a = c,
 λᵤ = λ(nᵤ + α₀ · items)^ν for "ials" (pairs that were not played weigh α₀, and whoever has more pairs is held more
-firmly). Users and items change places in turn. An iteration by conjugate gradients costs
-O(steps · (pairs · f + (users + items) · f²)), by Cholesky O(pairs · f² + (users + items) · f³).
+firmly). Users and items change places in turn. An iteration by preconditioned conjugate gradients costs
+O(steps · pairs · f + (users + items) · f²), by Cholesky O(pairs · f² + (users + items) · f³).
 
 Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 Rendle, Krichene, Zhang & Koren, "Revisiting the performance of iALS on item recommendation benchmarks",
@@ -124,7 +124,7 @@ class ALS:
         # The final vectors of users need the rows of users alone.
         del by_item
         gram = kernels.gram_matrix(vectors.items, threads)
-        problem.solve_finally(by_user, vectors.items, vectors.users, gram, items, threads)
+        problem.finish(by_user, vectors.items, vectors.users, gram, threads)
         rounds = 2 * settings.iterations + 1
         progress(rounds, rounds, "half-iterations")
         return ALSSpace(

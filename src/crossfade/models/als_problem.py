@@ -15,13 +15,14 @@ from crossfade.kernels.lanes import Floats
 from crossfade.models.als_settings import ALSSettings
 
 EXACT_FACTORS = 512
-"""Up to this many factors a final vector is factored; beyond, conjugate gradients are sooner as close."""
+"""Up to this many factors a single vector is factored; beyond, conjugate gradients are sooner as close."""
 
 EXACT_STEPS, EXACT_TOLERANCE = 200, 1e-6
 """Steps and relative residual at which conjugate gradients end a final vector."""
 
-FACTORED = 32
-"""Up to this many factors "auto" factors in training too: a step costs nearly as much."""
+TURNED = 64
+"""From this many factors on, "auto" and the final vectors of all users take preconditioned steps: the way to the axes
+of the Gram matrix costs less than what it saves. `python -m benchmarks.als_solvers` measures it."""
 
 
 class Loss(NamedTuple):
@@ -64,27 +65,41 @@ class Problem:
         return self.regularization * penalties
 
     def improve(self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], threads: int) -> None:
-        """One half-iteration, by the solver of the settings."""
+        """One half-iteration, by the solver of the settings; solver "pcg" turns both sides to other axes."""
         solver = self.settings.solver
         if solver == "auto":
-            solver = "cg" if self.settings.factors > FACTORED else "cholesky"
-        kernels.solve_rows(
-            half,
-            fixed,
-            solved,
-            gram=self.shared * gram,
-            penalties=self.penalties(np.diff(half.indptr), len(fixed)),
-            **self.strengths,
-            solver=solver,
-            steps=self.settings.cg_steps,
-            threads=threads,
-        )
+            solver = "pcg" if self.settings.factors >= TURNED else "cg"
+        self._solve(half, fixed, solved, gram, len(fixed), solver, self.settings.cg_steps, 0.0, threads)
+
+    def finish(self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], threads: int) -> None:
+        """The solution of each row to the last digits, at whatever point training had arrived; may turn both sides."""
+        if self.settings.factors < TURNED:
+            self.solve_finally(half, fixed, solved, gram, len(fixed), threads)
+            return
+        self._solve(half, fixed, solved, gram, len(fixed), "pcg", EXACT_STEPS, EXACT_TOLERANCE, threads)
 
     def solve_finally(
         self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], others: int, threads: int
     ) -> None:
-        """The exact solution of each row, which does not depend on where training had brought it."""
+        """The exact solution of each row, where ``fixed`` may be fewer than all the ``others`` of ``gram``."""
         solved[:] = 0.0
+        solver: kernels.Solver = "cholesky" if self.settings.factors <= EXACT_FACTORS else "cg"
+        self._solve(half, fixed, solved, gram, others, solver, EXACT_STEPS, EXACT_TOLERANCE, threads)
+
+    def _solve(
+        self,
+        half: Half,
+        fixed: Floats,
+        solved: Floats,
+        gram: npt.NDArray[np.float64],
+        others: int,
+        solver: kernels.Solver,
+        steps: int,
+        tolerance: float,
+        threads: int,
+    ) -> None:
+        if solver == "pcg":
+            gram = kernels.turned_to_axes(gram, fixed, solved, threads)
         kernels.solve_rows(
             half,
             fixed,
@@ -92,9 +107,9 @@ class Problem:
             gram=self.shared * gram,
             penalties=self.penalties(np.diff(half.indptr), others),
             **self.strengths,
-            solver="cholesky" if self.settings.factors <= EXACT_FACTORS else "cg",
-            steps=EXACT_STEPS,
-            tolerance=EXACT_TOLERANCE,
+            solver=solver,
+            steps=steps,
+            tolerance=tolerance,
             threads=threads,
         )
 

@@ -24,9 +24,10 @@ class ALSSettings:
     # ν, how regularization grows with a row's pairs, 0 (not at all) to 2; only for objective "ials"
     frequency_exponent: float = 1.0
     iterations: int = 15  # times that users and items are solved, 1 to 1000
-    # "cholesky" solves exactly, "cg" takes a few steps; "auto" is cg above 32 factors
-    solver: Literal["auto", "cg", "cholesky"] = "auto"
-    cg_steps: int = 3  # steps of solver "cg" for each row and iteration, 1 to 100
+    # "cholesky" solves exactly, "cg" takes a few steps of conjugate gradients, "pcg" preconditioned ones, which come
+    # closer; "auto" is cg below 64 factors, else pcg
+    solver: Literal["auto", "cg", "pcg", "cholesky"] = "auto"
+    cg_steps: int = 3  # steps of solvers "cg" and "pcg" for each row and iteration, 1 to 100
     seed: int = 0  # of the first item vectors, 0 or more
 
     def __post_init__(self) -> None:
@@ -51,7 +52,7 @@ class ALSSettings:
         for name, choices in (
             ("objective", ("hkv", "ials")),
             ("confidence", ("linear", "log")),
-            ("solver", ("auto", "cg", "cholesky")),
+            ("solver", ("auto", "cg", "pcg", "cholesky")),
         ):
             if getattr(self, name) not in choices:
                 raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
