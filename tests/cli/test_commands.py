@@ -154,6 +154,90 @@ def test_how_spaces_are_searched_concerns_the_surfaces_alone(asked, own_home):
     assert would["als-artist"] is None
 
 
+@pytest.mark.parametrize("surface", ["related", "radio", "discover"])
+def test_the_first_model_asked_by_name_gives_what_was_published(asked, surface):
+    asked_for = {
+        "related": asked("discover", "ann-1")["entries"][0]["reason"]["id"],
+        "radio": asked("popular")["entries"][0]["id"],
+        "discover": "ann-1",
+    }
+    published = asked(surface, asked_for[surface], "-n", "1000")
+    assert published["entries"]
+    by_name = asked(surface, asked_for[surface], "-n", "1000", "--model", "als")
+    assert by_name.pop("model") == "als"
+    assert by_name == published
+
+
+def test_a_model_that_was_not_fitted_is_refused_by_name(call):
+    told = call("discover", "ann-1", "--model", "alz")
+    assert told.exit_code != 0
+    assert "'alz'" in told.output
+    assert "als" in told.output
+
+
+def test_models_tells_what_is_fitted_and_what_it_took(asked):
+    told = {one["space"]: one for one in asked("models")}
+    assert told["als-track"]["state"] == "fitted"
+    assert told["als-track"]["rows"]["items"] > told["als-artist"]["rows"]["items"] > 0
+    assert told["als-track"]["seconds"] > 0
+    assert told["als-track"]["finished"] > 1_700_000_000
+
+
+def test_models_tells_what_the_next_run_would_fit(asked, own_home):
+    (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 16\n")
+    told = {one["space"]: one for one in asked("models", home=own_home)}
+    assert told["als-artist"]["state"] == "to do"
+    assert "factors changed from 64 to 16" in told["als-artist"]["why"]
+
+
+@pytest.fixture
+def split(tmp_path):
+    """Listeners of two tastes; the test file asks each for the one item of their taste that they lack."""
+    tastes = (["a", "b", "c", "d"], ["p", "q", "r", "s"])
+    train, test = [], []
+    for user in range(24):
+        taste = tastes[user % 2]
+        hidden = taste[user // 2 % 4]
+        train.append(" ".join([f"u{user}", *(item for item in taste if item != hidden)]))
+        test.append(f"u{user} {hidden}")
+    paths = tmp_path / "train.txt", tmp_path / "test.txt"
+    for path, lines in zip(paths, (train, test), strict=True):
+        path.write_text("\n".join(lines))
+    return [f"--train={paths[0]}", f"--test={paths[1]}"]
+
+
+def evaluated(*arguments):
+    return CliRunner().invoke(crossfade, ["evaluate", *arguments])
+
+
+def test_evaluate_measures_on_what_was_held_out(split):
+    told = evaluated(*split, "--model", "als", "--set", "als.factors=8", "-k", "1", "--json")
+    assert told.exit_code == 0, told.output
+    said = json.loads(told.stdout)
+    (model,) = said["models"]
+    assert (said["users"], said["items"], said["train_pairs"], said["test_pairs"]) == (24, 8, 72, 24)
+    assert model["estimates"]["recall@1"]["value"] == 1
+    assert model["settings"]["factors"] == 8
+    assert model["users_asked"] == 24
+    assert model["seconds"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--model", "alz"], "alz"),
+        (["--model", "als", "--set", "als.factor=8"], "factors"),
+        (["--model", "als", "--set", "als.factors=many"], "als: factors"),
+        (["--model", "als", "--set", "factors=8"], "NAME.SETTING=VALUE"),
+        (["--model", "als", "--set", "popularity.half_life=8"], "popularity"),
+    ],
+)
+def test_evaluate_says_what_it_cannot_do(split, arguments, told):
+    result = evaluated(*split, *arguments)
+    assert result.exit_code != 0
+    assert told in f"{result.output}{result.exception}"
+
+
 def test_rolling_back_serves_the_release_before(call, asked, own_home):
     first = asked("status", home=own_home)["release"]
     (own_home / "crossfade.toml").write_text("[models.als]\nfactors = 16\n")

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from crossfade.cli.options import complete_names, home_option, json_option, limit_option
+from crossfade.cli.options import complete_models, complete_names, home_option, json_option, limit_option
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
@@ -14,33 +14,40 @@ from crossfade.stores.registry import open_store
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 _ASKED = ("artist", "item", "user")
+_MODEL_HELP = "Ask this model instead of the first; `crossfade models` lists them."
 _STATION_HELP = "Draw a station to play, without repeats and with artists apart; the same seed draws the same one."
 
 
 def surface_command(surface: Registered) -> click.Command:
     """The command that shows one surface, made from its line in the registry."""
 
-    def show(home: Home, limit: int, as_json: bool, station: int | None = None, **asked: str) -> None:
+    def show(
+        home: Home, limit: int, as_json: bool, station: int | None = None, model: str | None = None, **asked: str
+    ) -> None:
         with open_store(home).open() as reader:
             key, about, note = _asked_for(reader, surface, asked.get(surface.asked_by, EVERYONE))
             if key is None:
                 entries = reader.entries(FALLBACK, EVERYONE, limit=limit)
-            elif station is None:
-                entries = reader.entries(surface.name, key, limit=limit)
             else:
-                entries = _station(home, reader.entries(surface.name, key), station)[:limit]
+                entries = _entries(home, reader, surface, key, model)
+                entries = (entries if station is None else _station(home, entries, station))[:limit]
             if as_json:
                 described = {"surface": surface.name, "key": key, "name": about, "release": reader.version}
+                described |= {"model": model} if model else {}
                 print_json({**described, "note": note, "entries": [entry_json(entry) for entry in entries]})
                 return
             if note:
                 say(note)
             title = f"{surface.title}: {about}" if about else surface.title
-            print_entries(entries, title=title, note=f"release {reader.version}")
+            print_entries(entries, title=title, note=f"release {reader.version}" + (f", {model}" if model else ""))
 
     command = click.Command(surface.name, callback=show, help=surface.help)
     for option in (limit_option, json_option, home_option):
         option(command)
+    if surface.learned:
+        command.params.append(
+            click.Option(["--model"], metavar="NAME", help=_MODEL_HELP, shell_complete=complete_models)
+        )
     if surface.name == POOL:
         command.params.append(click.Option(["--station"], type=click.IntRange(0), metavar="SEED", help=_STATION_HELP))
     if surface.asked_by in _ASKED:
@@ -112,6 +119,14 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
     for row, entry in zip(cells, entries, strict=True):
         row.append(entry.id)
     print_table(columns, cells, title=title, note=note)
+
+
+def _entries(home: Home, reader: ReleaseReader, surface: Registered, key: str, model: str | None) -> list[Entry]:
+    if model is None:
+        return reader.entries(surface.name, key)
+    from crossfade.pipeline.asking import entries_by
+
+    return entries_by(home, reader, surface.name, key, model)
 
 
 def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:

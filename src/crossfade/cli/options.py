@@ -41,6 +41,13 @@ limit_option = click.option(
 )
 
 
+def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Models that begin like what was typed."""
+    from crossfade.models.registry import MODELS
+
+    return [CompletionItem(name) for name in MODELS if name.startswith(incomplete)]
+
+
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Artists and tracks of the active release that begin like what was typed."""
     from crossfade.stores.registry import open_store

@@ -15,6 +15,8 @@ _BEFORE: dict[str, tuple[str, str]] = {
 _AFTER: dict[str, tuple[str, str]] = {
     "search": ("Find artists and tracks by name", "crossfade.cli.ask:search"),
     "serve": ("Answer over HTTP", "crossfade.cli.serving:serve"),
+    "models": ("What is fitted, on what, when, and how long it took", "crossfade.cli.measuring:models"),
+    "evaluate": ("Fit models on one file and measure them on another", "crossfade.cli.measuring:evaluate"),
     "status": ("What this home holds, and what is served", "crossfade.cli.home:status"),
     "forget": ("Take an import out again", "crossfade.cli.library:forget"),
     "releases": ("List the releases that are kept", "crossfade.cli.home:releases"),

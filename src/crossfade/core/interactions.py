@@ -1,7 +1,7 @@
 """Interactions: what every model learns from, (user, item, weight) as a sparse matrix with its ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import MISSING, Ids, ItemKind, Rows, load_array
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -60,7 +60,20 @@ class Interactions:
         if not (np.all(np.isfinite(counts)) and np.all(counts > 0)):
             raise InputError("every count of plays must be a finite number above zero")
         user_ids, item_ids = Ids.of(users), Ids.of(items)
-        user_rows, item_rows = user_ids.rows(users), item_ids.rows(items)
+        return cls.from_rows(user_ids, item_ids, user_ids.rows(users), item_ids.rows(items), counts, kind=kind)
+
+    @classmethod
+    def from_rows(
+        cls,
+        user_ids: Ids,
+        item_ids: Ids,
+        user_rows: Rows,
+        item_rows: Rows,
+        counts: npt.NDArray[np.float64],
+        *,
+        kind: ItemKind = "artist",
+    ) -> "Interactions":
+        """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole."""
         keys = user_rows.astype(np.int64) * max(len(item_ids), 1) + item_rows
         pairs, inverse = np.unique(keys, return_inverse=True)
         totals = np.bincount(inverse, weights=counts, minlength=len(pairs))
@@ -83,6 +96,17 @@ class Interactions:
     def played(self, user: int) -> Rows:
         """The item rows that ``user`` has played, ascending."""
         return self.indices[self.of_user(user)]
+
+    def only(self, user_id: str) -> "Interactions":
+        """The pairs of one user, who need not be known; items keep their rows."""
+        row = self.user_ids.find(user_id)
+        span = slice(0, 0) if row == MISSING else self.of_user(row)
+        return replace(
+            self,
+            user_ids=Ids.of([user_id]),
+            indptr=np.array([0, span.stop - span.start], dtype=np.int64),
+            **{name: getattr(self, name)[span] for name in _ARRAYS if name != "indptr"},
+        )
 
     def listeners(self) -> npt.NDArray[np.int64]:
         """(items,) how many users have played each item."""

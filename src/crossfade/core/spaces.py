@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -67,6 +67,14 @@ class VectorSpace:
     def points(self) -> Vectors:
         """(items, width) float32: where the items lie, to compare them by cosine; the item vectors without a bias."""
         return self.item_vectors[:, :-1] if self.biased else self.item_vectors
+
+    def only(self, user_id: str) -> Self:
+        """The same space with one user, at zero if it does not know them; without users if it knows none."""
+        if self.user_ids is None or self.user_vectors is None:
+            return self
+        row = self.user_ids.find(user_id)
+        vector = np.zeros(self.factors, dtype=np.float32) if row == MISSING else self.user_vectors[row]
+        return replace(self, user_ids=Ids.of([user_id]), user_vectors=vector[None])
 
     def require_same(self, space_id: str, what: str) -> None:
         """Raise SpaceMismatchError unless ``what`` was made from this very space."""

@@ -79,10 +79,17 @@ class Report:
 
 
 def evaluate_space(
-    space: FittedSpace, train: Interactions, test: Interactions, k: int = 20, *, seed: int = 0
+    space: FittedSpace,
+    train: Interactions,
+    test: Interactions,
+    k: int = 20,
+    *,
+    percentile_ranks: bool = True,
+    seed: int = 0,
 ) -> Report:
     """Everything above, for the users of ``space``. ``seed`` draws the users of the intervals.
 
+    ``percentile_ranks`` can be left out: they need the scores of all items, O(users · items · factors).
     Raises InputError for a space without users, if no user can be asked, and for k below 1.
     """
     hidden = validate(space, train, test, k)
@@ -93,8 +100,9 @@ def evaluate_space(
         f"capped_recall@{k}": capped,
         f"ndcg@{k}": ndcg,
         f"map@{k}": precision,
-        "percentile_rank": percentile_ranks(space, hidden),
     }
+    if percentile_ranks:
+        per_user["percentile_rank"] = ranks_of_hidden(space, hidden)
     items, listeners = len(space.item_ids), _listeners(space, train)
     return Report(
         model=space.model,
@@ -155,7 +163,7 @@ def compute(ranked: Rows, hidden: Hidden, k: int) -> tuple[PerUser, PerUser, Per
     return found / asked, found / possible, hits @ gains / np.cumsum(gains)[possible - 1], precision
 
 
-def percentile_ranks(space: FittedSpace, hidden: Hidden) -> PerUser:
+def ranks_of_hidden(space: FittedSpace, hidden: Hidden) -> PerUser:
     """(users,) each user's mean percentile rank."""
     indptr, rows, weights = hidden.asked
     excluded_ptr, excluded = hidden.excluded

@@ -20,9 +20,9 @@ from luigi.execution_summary import LuigiStatusCode
 from crossfade.core.artifacts import read_manifest, writing
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
+from crossfade.core.memory import peak_bytes, restart_peak
 from crossfade.core.progress import Progress
 from crossfade.pipeline import journal
-from crossfade.pipeline.memory import peak_bytes, restart_peak
 from crossfade.pipeline.steps import Step
 
 

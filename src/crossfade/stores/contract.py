@@ -90,7 +90,7 @@ class Entry:
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False)
 class RankedRows:
     """A list as a surface made it: ``items`` (n,) int32 rows, best first, and columns of the same length."""
 
@@ -99,6 +99,10 @@ class RankedRows:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def part(self, span: slice) -> "RankedRows":
+        """Some of the entries."""
+        return RankedRows(self.items[span], {name: values[span] for name, values in self.columns.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +144,9 @@ class ReleaseReader(Protocol):
 
     def ranked(self, surface: str, key: str) -> RankedRows:
         """The list of ``key`` as rows and columns; errors as for `entries`."""
+
+    def named(self, kind: ItemKind, ranked: RankedRows) -> list[Entry]:
+        """The entries of a list of items of ``kind`` by the rows of this release, whoever made it."""
 
     def artist(self, text: str) -> Artist:
         """The artist with the id ``text``, else the most played one of that name.

@@ -77,10 +77,12 @@ class SQLiteReader:
         self._reason_kind: ItemKind = said["reason_kind"]
 
     def entries(self, surface: str, key: str, *, limit: int | None = None, offset: int = 0) -> list[Entry]:
-        ranked = self.ranked(surface, key)
-        span = slice(offset, None if limit is None else offset + limit)
-        names = self._names(self.surfaces[surface].kind, ranked.items[span].tolist())
-        columns = {name: values[span] for name, values in ranked.columns.items()}
+        ranked = self.ranked(surface, key).part(slice(offset, None if limit is None else offset + limit))
+        return self.named(self.surfaces[surface].kind, ranked)
+
+    def named(self, kind: ItemKind, ranked: RankedRows) -> list[Entry]:
+        names = self._names(kind, ranked.items.tolist())
+        columns = ranked.columns
         scores = [shortest(score) for score in columns["score"]] if "score" in columns else [None] * len(names)
         reasons = self._reasons(columns, len(names))
         return [

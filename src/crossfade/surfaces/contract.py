@@ -5,7 +5,7 @@ the pipeline, the command, the HTTP route, the rows in a store) follows from tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 from crossfade.core.catalogue import Artists, Catalogue, Tracks
@@ -80,6 +80,16 @@ class SurfaceInputs:
         artists, tracks = self.artist_interactions, self.track_interactions
         known = tracks is not None and (artists is None or len(tracks.user_ids) >= LEAST_SHARE * len(artists.user_ids))
         return Library(artists=artists is not None, tracks=known)
+
+    def only(self, user_id: str) -> "SurfaceInputs":
+        """The same for one listener, so that what is built for users is built for them alone."""
+        parts: dict[str, Any] = {}
+        for kind in _KINDS:
+            interactions, space = self._parts(kind)
+            wanted = kind == "artist" or self.library.tracks
+            parts[f"{kind}_interactions"] = interactions.only(user_id) if interactions and wanted else None
+            parts[f"{kind}_space"] = space.only(user_id) if space and wanted else None
+        return replace(self, **parts)
 
     def interactions(self, kind: ItemKind) -> Interactions:
         """The interactions with items of ``kind``; ArtifactError if there are none."""

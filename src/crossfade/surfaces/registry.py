@@ -29,6 +29,7 @@ class Registered:
     title     as people read it
     help      one line for the command's help and the route's documentation
     home      "module:class"
+    learned   whether it comes out otherwise by another model
     """
 
     name: str
@@ -36,6 +37,7 @@ class Registered:
     title: str
     help: str
     home: str
+    learned: bool = True
 
     def load(self) -> Surface:
         """The surface itself; this imports its module."""
@@ -51,7 +53,14 @@ SURFACES: Mapping[str, Registered] = {
             "related", "artist", "Related Artists", "Artists like an artist.", "crossfade.surfaces.related:Related"
         ),
         Registered("radio", "item", "Radio", "A station that goes on from an item.", "crossfade.surfaces.radio:Radio"),
-        Registered("popular", "everyone", "Popular", "What most listeners play.", "crossfade.surfaces.popular:Popular"),
+        Registered(
+            "popular",
+            "everyone",
+            "Popular",
+            "What most listeners play.",
+            "crossfade.surfaces.popular:Popular",
+            learned=False,
+        ),
         Registered(
             "discover",
             "user",

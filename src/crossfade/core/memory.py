@@ -1,4 +1,4 @@
-"""The most memory that this process held while a step ran."""
+"""The most memory that this process held while something ran."""
 
 import resource
 from pathlib import Path

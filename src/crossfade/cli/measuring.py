@@ -1,0 +1,199 @@
+"""Commands about models: which are fitted, and how good they are."""
+
+import dataclasses
+import tomllib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crossfade.cli.options import complete_models, home_option, json_option
+from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.core.home import Home
+from crossfade.models.registry import MODELS
+
+FORMS = ("auto", "lists", "pairs")
+
+
+@click.command()
+@json_option
+@home_option
+def models(home: Home, as_json: bool) -> None:
+    """What is fitted, on what, when, and how long it took.
+
+    Models that this home does not fit are listed with the reason.
+    """
+    from crossfade.pipeline.fitted import fitted_models
+
+    found = fitted_models(home)
+    if as_json:
+        print_json([dataclasses.asdict(one) for one in found])
+        return
+    print_table(
+        [
+            Column("model"),
+            Column("learns from"),
+            Column("state"),
+            Column("knows"),
+            Column("fitted at"),
+            Column("seconds", "number"),
+            Column("peak memory", "number"),
+        ],
+        [
+            [
+                one.space,
+                one.learns_from,
+                one.state,
+                ", ".join(f"{count:,} {what}" for what, count in one.rows.items()) if one.rows else one.why,
+                _moment(one.finished),
+                "" if one.seconds is None else f"{one.seconds:.1f}",
+                "" if one.peak_bytes is None else size(one.peak_bytes),
+            ]
+            for one in found
+        ],
+    )
+
+
+@click.command()
+@click.option("--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to learn from.")
+@click.option("--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to ask for.")
+@click.option(
+    "--model",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_models,
+    help="A model to fit; may be repeated. By default all that learn from interactions.",
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME.SETTING=VALUE",
+    help="A setting of a model, such as als.factors=128; may be repeated.",
+)
+@click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
+@click.option("--form", type=click.Choice(FORMS), default="auto", help="What the lines of the files are.")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use; all by default.")
+@json_option
+def evaluate(
+    train: Path,
+    test: Path,
+    names: tuple[str, ...],
+    changes: tuple[str, ...],
+    k: int,
+    form: Any,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Fit models on one file and measure them on another.
+
+    The files have lines "user item item …", or "user item" and perhaps a weight. Every item is a candidate, except
+    those that the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 %
+    intervals; the first model is what the others are compared with.
+    """
+    from crossfade.evaluate.intervals import difference_estimate
+    from crossfade.evaluate.pair_files import read_pairs
+    from crossfade.evaluate.trials import Trial, try_model
+    from crossfade.models.registry import model_class
+
+    chosen = names or tuple(name for name in MODELS if model_class(name).learns_from == "interactions")
+    settings = _changed(changes, chosen)
+    learned, asked = read_pairs([train, test], form)
+    trials: list[Trial] = []
+    for name in chosen:
+        with live_progress() as opened:
+            trials.append(
+                try_model(
+                    name,
+                    learned,
+                    asked,
+                    settings=settings[name],
+                    k=k,
+                    threads=threads,
+                    progress=opened(f"Fit {name}"),
+                )
+            )
+    metrics = (f"recall@{k}", f"ndcg@{k}")
+    first = trials[0].report.per_user
+    differences = [
+        {metric: difference_estimate(trial.report.per_user[metric], first[metric]) for metric in metrics}
+        for trial in trials
+    ]
+    if as_json:
+        print_json(
+            {
+                "users": len(learned.user_ids),
+                "items": len(learned.item_ids),
+                "train_pairs": learned.pairs,
+                "test_pairs": asked.pairs,
+                "models": [
+                    {
+                        "model": name,
+                        "settings": trial.settings,
+                        "users_asked": trial.report.users,
+                        "users_skipped": trial.report.skipped,
+                        "seconds": round(trial.seconds, 3),
+                        "peak_bytes": trial.peak_bytes,
+                        "estimates": {
+                            metric: dataclasses.asdict(value) for metric, value in trial.report.estimates.items()
+                        },
+                        "totals": dict(trial.report.totals),
+                        "difference_to_first": {metric: dataclasses.asdict(value) for metric, value in against.items()},
+                    }
+                    for name, trial, against in zip(chosen, trials, differences, strict=True)
+                ],
+            }
+        )
+        return
+    say(f"{learned.pairs:,} pairs of {len(learned.user_ids):,} users and {len(learned.item_ids):,} items to learn from")
+    print_table(
+        [
+            Column("model"),
+            *(Column(f"{metric} [95 %]", "number") for metric in metrics),
+            Column(f"against {chosen[0]}", "number"),
+            Column("seconds", "number"),
+            Column("peak memory", "number"),
+        ],
+        [
+            [
+                name,
+                *(str(trial.report.estimates[metric]) for metric in metrics),
+                "" if trial is trials[0] else str(against[metrics[1]]),
+                f"{trial.seconds:.1f}",
+                size(trial.peak_bytes),
+            ]
+            for name, trial, against in zip(chosen, trials, differences, strict=True)
+        ],
+        note=f"{trials[0].report.users:,} users asked",
+    )
+
+
+def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The settings named by ``--set``, by model."""
+    settings: dict[str, dict[str, Any]] = {name: {} for name in models}
+    for change in changes:
+        place, given, text = change.partition("=")
+        model, _, setting = place.partition(".")
+        if not (given and setting):
+            raise click.BadParameter(f"{change!r} is not of the form NAME.SETTING=VALUE", param_hint="--set")
+        if model not in settings:
+            raise click.BadParameter(
+                f"{model!r} is not among the models to fit: {', '.join(models)}", param_hint="--set"
+            )
+        settings[model][setting] = _value(text)
+    return settings
+
+
+def _value(text: str) -> Any:
+    """As TOML reads it; a word without quotes is a text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _moment(seconds: float | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

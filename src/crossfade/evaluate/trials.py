@@ -1,0 +1,55 @@
+"""Fit a model on one part of a history and hold it against the other, with what that took."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crossfade.core.errors import InputError
+from crossfade.core.interactions import Interactions
+from crossfade.core.memory import peak_bytes, restart_peak
+from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import as_table, from_table
+from crossfade.evaluate.recommendation import Report, evaluate_space
+from crossfade.models.registry import model_class
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trial:
+    """What a model scored, with which settings, and what fitting it took.
+
+    seconds     of fitting, on the clock; the first fit of a machine compiles kernels besides
+    peak_bytes  the most memory that the process held meanwhile, the data included
+    """
+
+    report: Report
+    settings: Mapping[str, Any]
+    seconds: float
+    peak_bytes: int
+
+
+def try_model(
+    name: str,
+    train: Interactions,
+    test: Interactions,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    k: int = 20,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Trial:
+    """Fit the model registered as ``name`` on ``train`` and measure its lists of ``k`` on ``test``.
+
+    Raises SettingsError for a model or setting that there is not, InputError for a model that does not learn from
+    interactions, or if nobody in ``test`` can be asked.
+    """
+    chosen = model_class(name)
+    if chosen.learns_from != "interactions":
+        raise InputError(f"the model {name} learns from {chosen.learns_from}, and these files have interactions only")
+    made = from_table(chosen.settings_class, settings or {}, name)
+    restart_peak()
+    started = time.perf_counter()
+    space = chosen(made).fit(train, threads=threads, progress=progress)
+    seconds, peak = time.perf_counter() - started, peak_bytes()
+    report = evaluate_space(space, train, test, k, percentile_ranks=False)
+    return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)
