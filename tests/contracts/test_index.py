@@ -56,8 +56,11 @@ def space():
 
 
 @pytest.fixture(scope="module")
-def queries():
-    return np.random.default_rng(8).standard_normal((40, FACTORS)).astype(np.float32)
+def queries(space):
+    """Near items, as those of listeners are: what is far from all items has neighbours everywhere."""
+    rng = np.random.default_rng(8)
+    near = space.item_vectors[rng.choice(ITEMS, 40, replace=False)]
+    return near + 0.3 * rng.standard_normal((40, FACTORS)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

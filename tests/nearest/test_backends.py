@@ -24,9 +24,9 @@ def space_of(vectors):
     )
 
 
-def test_small_catalogues_are_searched_exactly_and_large_ones_by_the_graph():
+def test_small_catalogues_are_searched_exactly_and_large_ones_in_clusters():
     assert chosen_backend(IndexSettings(), LARGE - 1) == "exact"
-    assert chosen_backend(IndexSettings(), LARGE) == "graph"
+    assert chosen_backend(IndexSettings(), LARGE) == "clusters"
     assert chosen_backend(IndexSettings(backend="graph"), 1) == "graph"
     assert chosen_backend(IndexSettings(backend="exact"), 10 * LARGE) == "exact"
     assert isinstance(build_index(space_of(np.ones((3, 2))), "dot"), ExactIndex)
@@ -34,7 +34,16 @@ def test_small_catalogues_are_searched_exactly_and_large_ones_by_the_graph():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"backend": "annoy"}, {"links": 3}, {"links": 65}, {"build_breadth": 15}, {"search_breadth": 4097}],
+    [
+        {"backend": "annoy"},
+        {"recall": 0.49},
+        {"recall": 1.01},
+        {"recall": float("nan")},
+        {"links": 3},
+        {"links": 65},
+        {"build_breadth": 15},
+        {"search_breadth": 4097},
+    ],
 )
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(SettingsError, match=rf"index\.{next(iter(wrong))}"):

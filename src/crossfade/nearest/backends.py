@@ -11,13 +11,13 @@ from crossfade.nearest.contract import Index, IndexSettings
 # name → "module:class"; imported only when the backend is used.
 BACKENDS: dict[str, str] = {
     "exact": "crossfade.nearest.exact:ExactIndex",
+    "clusters": "crossfade.nearest.clusters:ClusterIndex",
     "graph": "crossfade.nearest.graph:GraphIndex",
 }
 
-LARGE = 300_000
-"""Items from which "auto" means the graph. On two processors short lists for all items take as long by either at some
-200,000, the building of the graph included; exact search is worth waiting for a little longer. See
-docs/decisions/0003-graph-index.md."""
+LARGE = 100_000
+"""Items from which "auto" means clusters: exact search of all neighbours of all items takes a quarter of a minute
+there on two processors, and four times as long with twice as many. See docs/decisions/0006-clusters.md."""
 
 DEFAULT_SETTINGS = IndexSettings()
 
@@ -33,7 +33,7 @@ def chosen_backend(settings: IndexSettings, items: int) -> str:
     """The name of the backend for a catalogue of ``items``."""
     if settings.backend != "auto":
         return settings.backend
-    return "graph" if items >= LARGE else "exact"
+    return "clusters" if items >= LARGE else "exact"
 
 
 def build_index(

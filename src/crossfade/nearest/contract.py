@@ -12,7 +12,7 @@ Backends differ in which items they find: the exact one the true best, the other
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 
+BackendSetting = Literal["auto", "exact", "clusters", "graph"]
+
 EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
 
 
@@ -29,15 +31,20 @@ EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
 class IndexSettings:
     """How vectors are indexed. Only `backend` matters to exact search."""
 
-    # exact, graph, or auto: graph once the catalogue is too large for exact search
-    backend: Literal["auto", "exact", "graph"] = "auto"
+    # exact, clusters, graph, or auto: clusters once the catalogue is too large for exact search
+    backend: BackendSetting = "auto"
+    # share of the true neighbours that clusters are to find, 0.5 to 1, measured on a sample; more: slower
+    recall: float = 0.98
     links: int = 16  # neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file
     build_breadth: int = 128  # candidates looked at for each item while building, 16 to 1024
     search_breadth: int = 128  # candidates looked at for each query, 16 to 4096; more: better recall, slower
 
     def __post_init__(self) -> None:
-        if self.backend not in ("auto", "exact", "graph"):
-            raise SettingsError(f"index.backend must be auto, exact or graph, not {self.backend!r}")
+        if self.backend not in get_args(BackendSetting):
+            named = ", ".join(get_args(BackendSetting))
+            raise SettingsError(f"index.backend must be one of {named}, not {self.backend!r}")
+        if not 0.5 <= self.recall <= 1:
+            raise SettingsError(f"index.recall must be 0.5 to 1, not {self.recall}")
         for name, least, most in (("links", 4, 64), ("build_breadth", 16, 1024), ("search_breadth", 16, 4096)):
             if not least <= getattr(self, name) <= most:
                 raise SettingsError(f"index.{name} must be {least} to {most}, not {getattr(self, name)}")
