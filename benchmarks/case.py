@@ -52,7 +52,8 @@ def run_case(
     The process is held to as many processors as threads are asked for; ``blas`` caps a BLAS's own threads.
     A case that sets out the numbers of threads one after the other takes the processors of the highest.
     """
-    called = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else "case"
+    module = measure.__module__
+    called = Path(sys.argv[0]).stem if module == "__main__" else module.rpartition(".")[2]
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     options(parser)
     parser.add_argument("--threads", type=int, nargs="+", default=list(threads), help="of every side")

@@ -130,9 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
     for line in table(found):
         print(line)
     if fell := sum(one.fell for one in found):
-        print(
-            f"{fell} of {len(found)} fell; a ratio may by {chosen.tolerance:.0%}, and beyond the spread"
-        )
+        print(f"{fell} of {len(found)} fell; a ratio may by {chosen.tolerance:.0%}, and beyond the spread")
         sys.exit(1)
 
 

@@ -1,0 +1,47 @@
+"""Every case measures something at a size of seconds, with our side alone."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from benchmarks import buffalo
+from benchmarks.case import run_case
+from benchmarks.cases import CASES
+from benchmarks.record import Record
+
+SMALL = {
+    "als": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2",
+    "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
+    "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
+}
+"""Of the cases that need neither a peer nor a data set, the words that make them small."""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_run_is_recorded(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(buffalo, "PYTHON", Path("nowhere"))
+    case = importlib.import_module(f"benchmarks.{name}")
+    words = SMALL[name].replace("{scratch}", str(tmp_path / "scratch")).split()
+    (tmp_path / "scratch").mkdir()
+    run_case(
+        case.__doc__,
+        case.options,
+        case.measure,
+        arguments=[*words, "--threads", "1", "--no-limits", "--output", str(tmp_path / f"{name}.json")],
+    )
+    read = Record.read(tmp_path / f"{name}.json")
+    assert read.comparisons
+    for comparison in read.comparisons:
+        ours = [side for side in comparison.sides if side.kind == "ours"]
+        assert ours
+        assert all(second > 0 for side in ours for second in side.turns)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_registered_case_is_there(name):
+    case = CASES[name]
+    assert (Path(importlib.import_module("benchmarks").__path__[0]) / f"{case.module}.py").is_file()
+    assert case.minutes > 0
+    module, *_ = case.command("SCRATCH", "DATA")
+    assert module == case.module
