@@ -21,6 +21,7 @@ CASES = {
     "als": Case("als", "--factors 40 64 128", minutes=2),
     "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
     "retrieval": Case("retrieval", minutes=3),
+    "retrieval-300k": Case("retrieval", "--items 300000 --factors 48", minutes=15, full=True),
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
