@@ -25,4 +25,6 @@ CASES = {
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
+    "growth": Case("growth", "--directory {scratch} --threads 1 2", minutes=4),
+    "job_2014": Case("job_2014", "--directory {scratch}", minutes=25, full=True),
 }

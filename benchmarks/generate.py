@@ -99,15 +99,15 @@ def long_tailed(users: int, items: int, pairs: int, seed: int = 0) -> Interactio
     )
 
 
-def written(directory: Path, size: Size, progress: Progress = silent) -> Path:
-    """The directory of the same matrix on disk, for `Interactions.load`; made if it is not there whole.
+def written(directory: Path, size: Size, progress: Progress = silent) -> tuple[Path, bool]:
+    """The directory of the same matrix on disk, for `Interactions.load`, and whether it was made just now.
 
     ``tastes.npy`` and ``genres.npy`` beside it say which group each user and item is of.
     """
     identity = Identity(kind="benchmark-interactions", version=1, settings=asdict(size))
     place = directory / f"{size.users}x{size.items}x{size.pairs}"
     if is_whole(place, identity.fingerprint):
-        return place
+        return place, False
     indptr, tables = _planned(size)
     with writing(place, identity) as draft:
         _numbered("user", size.users).save(draft.path / "user_ids")
@@ -128,7 +128,7 @@ def written(directory: Path, size: Size, progress: Progress = silent) -> Path:
                 plays.append(counts)
                 last_played.append(np.zeros(len(counts), dtype=np.uint32))
                 progress(float(indptr[last]), size.pairs, "pairs")
-    return place
+    return place, True
 
 
 def _planned(size: Size) -> tuple[Starts, Tables]:
@@ -308,7 +308,7 @@ def main() -> None:
     chosen = parser.parse_args()
     size = Size(users=chosen.users, items=chosen.items, pairs=chosen.pairs, seed=chosen.seed)
     started = time.perf_counter()
-    place = written(chosen.directory, size)
+    place, _ = written(chosen.directory, size)
     print(f"{place}: {time.perf_counter() - started:.1f} s, at most {peak_gib():.2f} GiB")
 
 
