@@ -13,6 +13,8 @@ from benchmarks.record import Record
 SMALL = {
     "als": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2",
     "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
+    "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",
+    "job_2014": "--users 300 --items 100 --pairs 4000 --factors 8 --iterations 2 --directory {scratch}",
     "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
 }
 """Of the cases that need neither a peer nor a data set, the words that make them small."""
