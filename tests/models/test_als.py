@@ -82,6 +82,7 @@ def test_the_tracked_loss_is_the_dense_objective(interactions, fields):
     )
     expected = dense_loss(interactions, fields, shorter.user_vectors, shorter.item_vectors)
     assert longer.history[4].total == pytest.approx(expected, rel=1e-5)
+    assert shorter.loss(interactions).total == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("fields", OBJECTIVES)
@@ -101,6 +102,15 @@ def test_the_loss_has_three_parts(interactions):
     assert last.pairs > 0
     assert last.regularization > 0
     assert ALS(factors=16, iterations=2).fit(interactions).history == ()
+
+
+def test_a_loss_is_of_the_users_and_items_of_the_space(interactions):
+    space = ALS(factors=8, iterations=1).fit(interactions)
+    others = dataclasses.replace(interactions, user_ids=Ids.of(f"x{number:02d}" for number in range(60)))
+    with pytest.raises(InputError, match="not of the users"):
+        space.loss(others)
+    with pytest.raises(NotReadyError):
+        dataclasses.replace(space, user_ids=None, user_vectors=None, space_id="").loss(interactions)
 
 
 def test_the_two_objectives_differ(interactions):

@@ -92,7 +92,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_bytes(interacti
     assert said[3] == ["8", "9", whole.space_id, "8"]
 
 
-@pytest.mark.parametrize("solver", ["cg", "cholesky"])
+@pytest.mark.parametrize("solver", ["cg", "pcg", "cholesky"])
 def test_stopping_at_any_turn_changes_no_byte(interactions, tmp_path, at_once, solver):
     whole = ALS(**FIELDS, solver=solver).fit(interactions)
     for turn in range(9):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
+_BLOCK = 1 << 24  # pairs
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Interactions:
     """A users × items matrix in compressed rows, n pairs in all; each pair stands once, items ascending.
@@ -24,6 +27,7 @@ class Interactions:
     weights      (n,) float32, > 0: what models learn from (count, log count or decayed count)
     plays        (n,) int32, >= 1: how often the user played the item; for reasons and "already played"
     last_played  (n,) uint32: seconds since 1970 of the latest play, 0 where the source has no times
+    recent       (n,) float32, >= 0: what the latest plays alone weigh, 0 where there are none; None: not counted
     """
 
     kind: ItemKind
@@ -34,6 +38,7 @@ class Interactions:
     weights: npt.NDArray[np.float32]
     plays: npt.NDArray[np.int32]
     last_played: npt.NDArray[np.uint32]
+    recent: npt.NDArray[np.float32] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -110,7 +115,11 @@ class Interactions:
 
     def listeners(self) -> npt.NDArray[np.int64]:
         """(items,) how many users have played each item."""
-        return np.bincount(self.indices, minlength=len(self.item_ids)).astype(np.int64)
+        counted = np.zeros(len(self.item_ids), dtype=np.int64)
+        # In blocks, since NumPy counts in a copy of 64 bits.
+        for first in range(0, self.pairs, _BLOCK):
+            counted += np.bincount(self.indices[first : first + _BLOCK], minlength=len(self.item_ids))
+        return counted
 
     def item_plays(self) -> npt.NDArray[np.int64]:
         """(items,) how many plays each item has."""
@@ -128,22 +137,30 @@ class Interactions:
         self.item_ids.save(directory / "item_ids")
         for name in _ARRAYS:
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        if self.recent is not None:
+            np.save(directory / _RECENT, self.recent, allow_pickle=False)
 
     @classmethod
     def load(cls, directory: Path, *, kind: ItemKind) -> "Interactions":
         """Memory-map what `save` wrote; ArtifactError if the arrays do not fit each other."""
+        recent = directory / _RECENT
         arrays = {name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in _ARRAYS.items()}
         loaded = cls(
             kind=kind,
             user_ids=Ids.load(directory / "user_ids"),
             item_ids=Ids.load(directory / "item_ids"),
+            recent=load_array(recent, dtype=np.float32, ndim=1) if recent.exists() else None,
             **arrays,
         )
         lengths = {len(arrays[name]) for name in _ARRAYS if name != "indptr"}
+        if loaded.recent is not None:
+            lengths.add(len(loaded.recent))
         if len(loaded.indptr) != len(loaded.user_ids) + 1 or lengths != {int(loaded.indptr[-1])}:
             raise ArtifactError(f"{directory}: the arrays of these interactions do not fit each other.")
         return loaded
 
+
+_RECENT = "recent.npy"
 
 _ARRAYS: dict[str, Any] = {
     "indptr": np.int64,

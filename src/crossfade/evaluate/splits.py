@@ -86,6 +86,7 @@ def part_of(interactions: Interactions, kept: npt.NDArray[np.bool_]) -> Interact
         weights=interactions.weights[kept],
         plays=interactions.plays[kept],
         last_played=interactions.last_played[kept],
+        recent=None if interactions.recent is None else interactions.recent[kept],
     )
 
 

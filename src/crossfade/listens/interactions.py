@@ -6,6 +6,9 @@ the half-life h of a taste:
     r = Σ ω(e) · 2^(-age(e) / h)        ("count": this is the weight; h = 0: nothing ages)
     w = ln(1 + r / ε)                   ("log")
 
+What a listener is into just now is the same sum with a shorter half-life of its own, in the same pass; counts, which
+have no times, add nothing to it, and a sum below `FAINT` is none.
+
 Ids become row numbers first, in the order of their UTF-8 bytes. The plays are then spooled into partitions of
 neighbouring users, and each partition is sorted and summed by itself, in whole numbers of 2⁻³⁰ play: sums
 that no order of addition, and so no number of threads, can change. O(n log n) for n plays.
@@ -13,6 +16,7 @@ that no order of addition, and so no number of threads, can change. O(n log n) f
 Hu, Koren & Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008 (the logarithm).
 """
 
+import contextlib
 import datetime
 import shutil
 from collections.abc import Mapping, Sequence
@@ -29,10 +33,13 @@ from crossfade.core.errors import NotReadyError, SettingsError
 from crossfade.core.ids import ItemKind
 from crossfade.core.progress import Progress, silent
 from crossfade.core.queries import MEMORY_LIMIT, Queries, open_queries
-from crossfade.listens.partitions import UNIT, Partition, Spool, users_of_partitions
+from crossfade.listens.partitions import PLAY, PLAY_AND_RECENT, UNIT, Partition, Spool, users_of_partitions
 
 LEAN_BACK = ("radio", "autoplay")
 """The sources of listens that nobody chose: they tell half as much about a taste."""
+
+FAINT = 1 / 16
+"""Of a play: a pair whose plays weigh less together is not recent. One play is that faint after four half-lives."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -45,6 +52,9 @@ class InteractionSettings:
     weight: Literal["count", "log"] = "count"
     epsilon: float = 1.0  # plays at which "log" turns from linear to logarithmic, 0.000001 to 1000000
     half_life_days: float = 0.0  # days in which a listen loses half its weight, 0 (never) or 0.01 to 100000
+    # the same for what a listener is into just now, counted beside the whole taste for models.als.recent_share; 0 (not
+    # counted) or 0.01 to 100000
+    recent_half_life_days: float = 0.0
     chosen_weight: float = 1.0  # of a listen from search, library, a playlist or an unknown source, above 0 to 1
     lean_back_weight: float = 0.5  # of a listen from radio or autoplay, above 0 to 1
     min_plays: int = 1  # pairs of user and item with fewer plays are left out, >= 1
@@ -57,8 +67,9 @@ class InteractionSettings:
             raise SettingsError(f"weight must be 'count' or 'log', not {self.weight!r}")
         if not 1e-6 <= self.epsilon <= 1e6:
             raise SettingsError(f"epsilon must be 0.000001 to 1000000 plays, not {self.epsilon}")
-        if not (self.half_life_days == 0 or 0.01 <= self.half_life_days <= 100_000):
-            raise SettingsError(f"half_life_days must be 0 or 0.01 to 100000 days, not {self.half_life_days}")
+        for name in ("half_life_days", "recent_half_life_days"):
+            if not (getattr(self, name) == 0 or 0.01 <= getattr(self, name) <= 100_000):
+                raise SettingsError(f"{name} must be 0 or 0.01 to 100000 days, not {getattr(self, name)}")
         for name in ("chosen_weight", "lean_back_weight"):
             if not 0 < getattr(self, name) <= 1:
                 raise SettingsError(f"{name} must be above 0 and at most 1, not {getattr(self, name)}")
@@ -145,9 +156,16 @@ def _build(
 ) -> dict[str, int]:
     users, items, events = _number_the_ids(queries)
     partition_of_user = users_of_partitions(_events_of_users(queries, users), memory_limit=memory_limit)
-    spool = Spool(spool_directory, partition_of_user, items=items, memory_limit=memory_limit)
+    recent = settings.recent_half_life_days > 0
+    spool = Spool(
+        spool_directory,
+        partition_of_user,
+        items=items,
+        memory_limit=memory_limit,
+        dtype=PLAY_AND_RECENT if recent else PLAY,
+    )
     done = 0
-    for batch in queries.batches(_ENCODED, **_ageing(queries, settings, reference_time)):
+    for batch in queries.batches(_encoded(recent), **_ageing(queries, settings, reference_time)):
         spool.write(**{name: batch.column(name).to_numpy() for name in batch.schema.names})
         done += batch.num_rows
         progress(done / 2, events, "plays")
@@ -209,27 +227,39 @@ def _events_of_users(queries: Queries, users: int) -> npt.NDArray[np.int64]:
     return counts
 
 
-_ENCODED = """
-    SELECT user_row AS user, item_row AS item, plays,
-           CAST(greatest(0, least(coalesce(seconds, 0), 4294967295)) AS UINTEGER) AS seconds,
-           CAST(plays * CASE
-               WHEN seconds IS NULL THEN $unit
-               ELSE round($unit
-                   * CASE WHEN lean_back THEN $lean_back ELSE $chosen END
-                   * CASE WHEN $half_life = 0 THEN 1.0
-                          ELSE pow(0.5, greatest(0, $reference - seconds) / $half_life) END)
-           END AS BIGINT) AS units
-    FROM events
-    JOIN users USING (user_id)
-    JOIN items ON items.from_id = events.item_id
-"""
+def _encoded(recent: bool) -> str:
+    """The query for all plays with rows for ids; with ``recent``, also what they weigh by the shorter half-life."""
+    also = f", CASE WHEN seconds IS NULL THEN 0 ELSE {_units('recent_half_life')} END AS recent" if recent else ""
+    return f"""
+        SELECT user_row AS user, item_row AS item, plays,
+               CAST(greatest(0, least(coalesce(seconds, 0), 4294967295)) AS UINTEGER) AS seconds,
+               CASE WHEN seconds IS NULL THEN plays * CAST($unit AS BIGINT)
+                    ELSE {_units("half_life")} END AS units
+               {also}
+        FROM events
+        JOIN users USING (user_id)
+        JOIN items ON items.from_id = events.item_id
+    """  # noqa: S608  # made of our own constants alone
+
+
+def _units(half_life: str) -> str:
+    """What one play with a time weighs, in whole units."""
+    return f"""
+        CAST(round($unit
+            * CASE WHEN lean_back THEN $lean_back ELSE $chosen END
+            * CASE WHEN ${half_life} = 0 THEN 1.0
+                   ELSE pow(0.5, greatest(0, $reference - seconds) / ${half_life}) END) AS BIGINT)
+    """
 
 
 def _ageing(
     queries: Queries, settings: InteractionSettings, reference_time: datetime.datetime | None
 ) -> dict[str, float]:
+    ages = {"half_life": settings.half_life_days * 86_400}
+    if settings.recent_half_life_days:
+        ages["recent_half_life"] = settings.recent_half_life_days * 86_400
     if reference_time is None:
-        ((newest,),) = queries.rows("SELECT max(seconds) FROM events") if settings.half_life_days else ((0,),)
+        ((newest,),) = queries.rows("SELECT max(seconds) FROM events") if any(ages.values()) else ((0,),)
         reference = float(newest or 0)
     else:
         reference = float((reference_time - _EPOCH) // datetime.timedelta(seconds=1))
@@ -237,8 +267,8 @@ def _ageing(
         "unit": float(UNIT),
         "chosen": settings.chosen_weight,
         "lean_back": settings.lean_back_weight,
-        "half_life": settings.half_life_days * 86_400,
         "reference": reference,
+        **ages,
     }
 
 
@@ -251,13 +281,22 @@ def _write_arrays(
 ) -> int:
     """Join the partitions' pairs of kept items, mark the users that have any, and give back their number."""
     new_rows = (np.cumsum(kept_items) - 1).astype(np.int32)
-    with (
-        GrowingArray(directory / "indptr.npy", np.int64) as indptr,
-        GrowingArray(directory / "indices.npy", np.int32) as indices,
-        GrowingArray(directory / "weights.npy", np.float32) as weights,
-        GrowingArray(directory / "plays.npy", np.int32) as plays,
-        GrowingArray(directory / "last_played.npy", np.uint32) as last_played,
-    ):
+    with contextlib.ExitStack() as held:
+        indptr, indices, weights, plays, last_played = (
+            held.enter_context(GrowingArray(directory / f"{name}.npy", dtype))
+            for name, dtype in (
+                ("indptr", np.int64),
+                ("indices", np.int32),
+                ("weights", np.float32),
+                ("plays", np.int32),
+                ("last_played", np.uint32),
+            )
+        )
+        recent = (
+            held.enter_context(GrowingArray(directory / "recent.npy", np.float32))
+            if settings.recent_half_life_days
+            else None
+        )
         indptr.append(np.zeros(1, dtype=np.int64))
         for partition in partitions:
             pairs = partition.pairs()
@@ -269,6 +308,9 @@ def _write_arrays(
             weights.append(_weights(pairs["units"], settings))
             plays.append(np.minimum(pairs["plays"], np.iinfo(np.int32).max).astype(np.int32))
             last_played.append(pairs["seconds"])
+            if recent is not None:
+                faint = pairs["recent"] < FAINT * UNIT
+                recent.append(np.where(faint, np.float32(0), _weights(pairs["recent"], settings)))
         return len(indices)
 
 

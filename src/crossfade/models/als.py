@@ -36,8 +36,9 @@ from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.models import als_scale
-from crossfade.models.als_pairs import BLOCK, Allocate, digests, require_interactions, scaled_weights
+from crossfade.models.als_pairs import BLOCK, Allocate, digests, recent_half, require_interactions, scaled_weights
 from crossfade.models.als_problem import Loss, Problem
+from crossfade.models.als_recent import blend_recent
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.als_space import ALSSpace
 from crossfade.models.contract import InputKind
@@ -88,7 +89,7 @@ class ALS:
         Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
         process fits in the workspace, StorageError if its disk is full or fails.
         """
-        require_interactions(interactions)
+        require_interactions(self.settings, interactions)
         threads = processors() if threads is None else threads
         if workspace is None:
             if mapped:
@@ -125,6 +126,10 @@ class ALS:
         del by_item
         gram = kernels.gram_matrix(vectors.items, threads)
         problem.finish(by_user, vectors.items, vectors.users, gram, threads)
+        del by_user, scaled
+        if settings.recent_share:
+            recent = recent_half(settings, interactions)
+            blend_recent(problem, recent, vectors.items, vectors.users, threads)
         rounds = 2 * settings.iterations + 1
         progress(rounds, rounds, "half-iterations")
         return ALSSpace(
@@ -162,7 +167,8 @@ class ALS:
             gram = kernels.gram_matrix(fixed, threads)
             problem.improve(half, fixed, solved, gram, threads)
             if track_loss:
-                history.append(problem.loss(by_user, by_item, vectors.users, vectors.items, threads))
+                listeners = np.diff(by_item.indptr)
+                history.append(problem.loss(by_user, listeners, vectors.users, vectors.items, threads))
             if states is not None:
                 states.offer(turn + 1, vectors.state(history))
         progress(turns, turns + 1, "half-iterations")

@@ -15,11 +15,17 @@ import numpy.typing as npt
 from crossfade.core.arrays import let_go
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
+from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.models.als_settings import ALSSettings
 
 BLOCK = 1 << 20
 """Pairs that are looked at together, so that what comes between takes no memory."""
+
+_NO_RECENT = (
+    "these interactions do not say what was played of late: set recent_half_life_days of [interactions], or "
+    "recent_share of [models.als] to 0"
+)
 
 Allocate: TypeAlias = Callable[[int, Any], npt.NDArray[Any]]
 """Gives an array of a length and a dtype."""
@@ -40,8 +46,19 @@ def scaled_weights(settings: ALSSettings, weights: Floats, allocate: Allocate = 
     return scaled
 
 
-def require_interactions(interactions: Interactions) -> None:
-    """Raise InputError for interactions that nothing can be learned from."""
+def recent_half(settings: ALSSettings, interactions: Interactions) -> Half:
+    """The pairs that have been played of late, with what those plays alone weigh; there must be such weights."""
+    if interactions.recent is None:
+        raise InputError(_NO_RECENT)
+    kept = np.flatnonzero(interactions.recent)
+    weights = scaled_weights(settings, interactions.recent[kept])
+    return Half(np.searchsorted(kept, interactions.indptr), interactions.indices[kept], weights)
+
+
+def require_interactions(settings: ALSSettings, interactions: Interactions) -> None:
+    """Raise InputError for interactions that nothing can be learned from with these settings."""
+    if settings.recent_share and interactions.recent is None:
+        raise InputError(_NO_RECENT)
     if not interactions.pairs:
         raise InputError("ALS cannot learn from no interactions: import listens first, or lower what drops them.")
     if interactions.indices.min() < 0 or interactions.indices.max() >= len(interactions.item_ids):
@@ -50,7 +67,13 @@ def require_interactions(interactions: Interactions) -> None:
 
 def digests(interactions: Interactions) -> dict[str, str]:
     """What of the interactions decides the vectors, as SHA-256 by name; one pass over the pairs."""
-    arrays = {"indptr": interactions.indptr, "indices": interactions.indices, "weights": interactions.weights}
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "indptr": interactions.indptr,
+        "indices": interactions.indices,
+        "weights": interactions.weights,
+    }
+    if interactions.recent is not None:
+        arrays["recent"] = interactions.recent
     said = {name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for name, array in arrays.items()}
     return {**said, "items": str(len(interactions.item_ids))}
 

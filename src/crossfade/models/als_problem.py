@@ -113,15 +113,22 @@ class Problem:
             threads=threads,
         )
 
-    def loss(self, by_user: Half, by_item: Half, user_vectors: Floats, item_vectors: Floats, threads: int) -> Loss:
-        """The exact objective, in O(pairs · f + (users + items) · f²)."""
+    def loss(
+        self,
+        by_user: Half,
+        listeners: npt.NDArray[np.int64],
+        user_vectors: Floats,
+        item_vectors: Floats,
+        threads: int,
+    ) -> Loss:
+        """The exact objective, in O(pairs · f + (users + items) · f²); ``listeners`` (items,) has the pairs of each."""
         grams = [kernels.gram_matrix(vectors, threads) for vectors in (user_vectors, item_vectors)]
         entries = kernels.loss_of_entries(by_user, user_vectors, item_vectors, **self.strengths, threads=threads)
         held = 0.0
-        for half, vectors, others in (
-            (by_user, user_vectors, item_vectors),
-            (by_item, item_vectors, user_vectors),
+        for pairs, vectors, others in (
+            (np.diff(by_user.indptr), user_vectors, item_vectors),
+            (listeners, item_vectors, user_vectors),
         ):
             lengths = np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)
-            held += float(self.penalties(np.diff(half.indptr), len(others)) @ lengths)
+            held += float(self.penalties(pairs, len(others)) @ lengths)
         return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, held)
