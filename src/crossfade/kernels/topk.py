@@ -162,7 +162,7 @@ def scan(
                             if (
                                 score > worst[query]
                                 and open_items[item]
-                                and not _contains(indices, indptr[query], indptr[query + 1], item)
+                                and not contains(indices, indptr[query], indptr[query + 1], item)
                             ):
                                 filled[query] = offer(rows[query], scores[query], filled[query], item, score)
                                 if filled[query] == k:
@@ -217,7 +217,8 @@ def _any_above(tile: Floats, at: int, threshold: np.float32) -> bool:
 
 
 @jit
-def _contains(indices: Rows, start: int, end: int, wanted: int) -> bool:
+def contains(indices: Rows, start: int, end: int, wanted: int) -> bool:
+    """Whether ``wanted`` is in indices[start:end], ascending."""
     while start < end:
         middle = (start + end) // 2
         if indices[middle] < wanted:

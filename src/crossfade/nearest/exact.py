@@ -1,23 +1,30 @@
-"""Exact search: every open item is scored for every query.
+"""Exact search: the true best of all open items for every query.
 
-O(queries · items · factors); 64 factors and 300,000 items are some thousand queries a second on one core. Memory is
-one copy of the item vectors and the result, see `crossfade.kernels.topk`.
+Where it pays, items are sketched in bytes and most of them never scored (`crossfade.kernels.topk_pruned`); else every
+open item is scored (`crossfade.kernels.topk`). The answers are the same to the bit. Memory is one copy of the item
+vectors, a quarter more for the sketch, and the result.
 """
 
 from pathlib import Path
+from threading import Lock
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import starts_of
+from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
+from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import each, processors
-from crossfade.kernels.topk import packed, scan
+from crossfade.kernels.topk import GROUP, lengths_of, packed, scan, unit_vectors
+from crossfade.kernels.topk_lanes import has_byte_products
+from crossfade.kernels.topk_pruned import scan_pruned
+from crossfade.kernels.topk_sketch import CHUNK, WIDEST, Sketch, sketched
 from crossfade.nearest.contract import EVERYTHING, IndexSettings, Restriction
 from crossfade.nearest.files import read_description, write_description
-from crossfade.nearest.vectors import checked_items, checked_queries, require_count
+from crossfade.nearest.vectors import LONGEST, checked_items, checked_queries, require_count
 
 DEFAULT_SETTINGS = IndexSettings()
 
@@ -28,17 +35,35 @@ of their best (512 · k entries) stay in the core's cache."""
 SPARSE = 2
 """An allow-list of less than one in this many items is packed anew, which costs less than to skip the others."""
 
+PROBES, PROBED_K = 64, 50
+"""Queries of which building learns whether a sketch pays, and how many items they want."""
+
+BYTE_COST = 0.4 if has_byte_products() else 2.0
+"""What the product of two sketches costs, in scores that are computed side by side."""
+
+LONE_COST = 48
+"""What a score costs that is computed by itself and offered to the best, in the same unit."""
+
+PATIENCE = 64
+"""A query of which more than one in this many items have to be scored by themselves is cheaper without the sketch."""
+
+EASY = 8
+"""Items for each that is wanted which may always be scored by themselves."""
+
 
 class ExactIndex:
-    """The items of one space as panels; see `crossfade.nearest.contract.Index`."""
+    """The items of one space, laid out for the processor; see `crossfade.nearest.contract.Index`."""
 
     backend: ClassVar[str] = "exact"
 
-    def __init__(self, space: VectorSpace, metric: Metric, items: Vectors) -> None:
+    def __init__(self, space: VectorSpace, metric: Metric, items: Vectors, *, pruned: bool | None = None) -> None:
+        """Index ``items``, all those of ``space`` or some; ``pruned`` by a sketch or not, None: where it pays."""
         self.space_id = space.space_id
         self.metric: Metric = metric
         self._items = items
-        self._panels = packed(items, np.arange(len(items), dtype=np.int32), unit=metric == "cosine")
+        self._packing = Lock()
+        self._packed: Floats | None = None
+        self._sketch = _sketch(space, metric, items, pruned)
 
     @classmethod
     def build(
@@ -77,30 +102,111 @@ class ExactIndex:
         queries = checked_queries(queries, self._items.shape[1], self.metric)
         opened = restriction.open_items(len(self._items))
         indptr, indices = restriction.of_queries(len(queries))
-        panels, listed = self._panels, np.flatnonzero(opened).astype(np.int32)
-        if len(listed) * SPARSE < len(opened):
-            panels = packed(self._items, listed, unit=self.metric == "cosine")
+        left = int(np.count_nonzero(opened))
+        listed = None
+        if left * SPARSE < len(opened):
+            listed = np.flatnonzero(opened).astype(np.int32)
             indptr, indices = _among(indptr, indices, listed, opened)
-            opened = np.ones(len(listed), dtype=np.bool_)
-        else:
-            listed = np.arange(len(opened), dtype=np.int32)
+            opened = np.ones(left, dtype=np.bool_)
         rows = np.full((len(queries), k), MISSING, dtype=np.int32)
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        width = min(k, len(listed))
+        width = min(k, left)
+        sketch = None if listed is not None or width * EASY > len(opened) else self._sketch
+        panels = packed(self._items, listed, unit=self.metric == "cosine") if listed is not None else None
+        workers = threads or processors()
+        block = min(BLOCK, -(-len(queries) // (workers * GROUP)) * GROUP)
 
         def search_block(first: int) -> None:
-            part = slice(first, min(first + BLOCK, len(queries)))
-            count = part.stop - first
-            best = np.empty((count, width), dtype=np.int32)
-            best_scores = np.empty((count, width), dtype=np.float32)
-            of_part = indptr[first : part.stop + 1]
-            scan(panels, len(listed), queries[part], opened, of_part, indices, best, best_scores)
-            rows[part, :width] = np.where(best == MISSING, MISSING, listed[best])
+            part = slice(first, min(first + block, len(queries)))
+            best = np.empty((part.stop - first, width), dtype=np.int32)
+            best_scores = np.empty(best.shape, dtype=np.float32)
+            of_part, asked = indptr[first : part.stop + 1], queries[part]
+            if sketch is not None:
+                self._pruned(sketch, asked, opened, left == len(opened), of_part, indices, best, best_scores)
+            else:
+                chosen = self._panels() if panels is None else panels
+                scan(chosen, len(opened), asked, opened, of_part, indices, best, best_scores)
+            rows[part, :width] = best if listed is None else np.where(best == MISSING, MISSING, listed[best])
             scores[part, :width] = best_scores
 
-        if width:
-            each(search_block, range(0, len(queries), BLOCK), threads or processors())
+        if width and len(queries):
+            starts = range(0, len(queries), block)
+            each(search_block, starts, min(workers, len(starts)))
         return Neighbours(rows, scores)
+
+    def _pruned(
+        self,
+        sketch: Sketch,
+        queries: Vectors,
+        opened: npt.NDArray[np.bool_],
+        all_open: bool,
+        indptr: npt.NDArray[np.int64],
+        indices: Rows,
+        rows: Rows,
+        scores: Vectors,
+    ) -> None:
+        """Fill ``rows`` and ``scores`` with the help of the sketch, and for queries that it does not help without."""
+        patience = max(len(self._items) // PATIENCE, EASY * rows.shape[1])
+        passed = np.zeros(len(queries), dtype=np.int64)
+        scan_pruned(
+            sketch, queries, opened, all_open, indptr, indices, patience, rows, scores, passed, np.zeros_like(passed)
+        )
+        given_up = np.flatnonzero(passed > patience)
+        if len(given_up):
+            starts, places = gathered(indptr, given_up)
+            best = np.empty((len(given_up), rows.shape[1]), dtype=np.int32)
+            best_scores = np.empty(best.shape, dtype=np.float32)
+            asked, excluded = queries[given_up], indices[places]
+            scan(self._panels(), len(opened), asked, opened, starts, excluded, best, best_scores)
+            rows[given_up], scores[given_up] = best, best_scores
+
+    def _panels(self) -> Floats:
+        """All items as panels, made when first needed."""
+        with self._packing:
+            if self._packed is None:
+                everything = np.arange(len(self._items), dtype=np.int32)
+                self._packed = packed(self._items, everything, unit=self.metric == "cosine")
+            return self._packed
+
+
+def _sketch(space: VectorSpace, metric: Metric, items: Vectors, pruned: bool | None) -> Sketch | None:
+    """The sketch of ``items``, if it is wanted and possible, or nobody says and it pays."""
+    count, factors = items.shape
+    small = count <= CHUNK
+    if pruned is False or factors == 0 or factors > WIDEST or (small and pruned is None) or count == 0:
+        return None
+    sketch = sketched(unit_vectors(items) if metric == "cosine" else items)
+    return sketch if pruned or _pays(sketch, _probes(space, metric, items)) else None
+
+
+def _probes(space: VectorSpace, metric: Metric, items: Vectors) -> Vectors:
+    """Some vectors that are like what will be asked: users where they choose items, else items."""
+    for asked in (space.user_vectors, items) if metric == "dot" else (items,):
+        if asked is not None and len(asked):
+            chosen = np.asarray(asked[np.linspace(0, len(asked) - 1, min(PROBES, len(asked))).astype(np.int64)])
+            lengths = lengths_of(np.ascontiguousarray(chosen, dtype=np.float32))
+            # Nobody has answered for the users' vectors yet; a search with a wrong one is refused when it comes.
+            usable = chosen[(lengths > 0) & (lengths <= LONGEST)]
+            if len(usable):
+                return checked_queries(usable, items.shape[1], metric)
+    return np.zeros((0, items.shape[1]), dtype=np.float32)
+
+
+def _pays(sketch: Sketch, queries: Vectors) -> bool:
+    """Whether these queries would be answered faster with the sketch than by scoring all items."""
+    items, k = len(sketch.order), min(PROBED_K, len(sketch.order))
+    rows, scores = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.float32)
+    passed, met = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
+    nothing = np.zeros(len(queries) + 1, dtype=np.int64)
+    opened = np.ones(items, dtype=np.bool_)
+    limit = max(items // PATIENCE, EASY * k)
+    scan_pruned(sketch, queries, opened, True, nothing, np.zeros(0, np.int32), limit, rows, scores, passed, met)
+    with_sketch = BYTE_COST * met + LONE_COST * passed
+    # Of items in any order, one after the other enters the best of k so often.
+    without = items + LONE_COST * k * (1 + np.log(items / k))
+    return len(queries) > 0 and bool(
+        np.sum(np.where(passed > limit, with_sketch + without, with_sketch)) < without * len(queries)
+    )
 
 
 def _among(indptr: np.ndarray, indices: Rows, listed: Rows, opened: np.ndarray) -> tuple[np.ndarray, Rows]:
