@@ -65,7 +65,7 @@ def models(home: Home, as_json: bool) -> None:
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="A model to fit; may be repeated. By default all that learn from interactions.",
+    help="A model to fit; may be repeated. By default all but those of texts.",
 )
 @click.option(
     "--set",
@@ -99,7 +99,7 @@ def evaluate(
     from crossfade.evaluate.trials import Trial, try_model
     from crossfade.models.registry import model_class
 
-    chosen = names or tuple(name for name in MODELS if model_class(name).learns_from == "interactions")
+    chosen = names or tuple(name for name in MODELS if model_class(name).learns_from != "texts")
     settings = _changed(changes, chosen)
     learned, asked = read_pairs([train, test], form)
     trials: list[Trial] = []

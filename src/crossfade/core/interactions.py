@@ -111,6 +111,7 @@ class Interactions:
             user_ids=Ids.of([user_id]),
             indptr=np.array([0, span.stop - span.start], dtype=np.int64),
             **{name: getattr(self, name)[span] for name in _ARRAYS if name != "indptr"},
+            recent=None if self.recent is None else self.recent[span],
         )
 
     def listeners(self) -> npt.NDArray[np.int64]:

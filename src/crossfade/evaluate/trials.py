@@ -9,6 +9,7 @@ from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.core.memory import peak_bytes, restart_peak
 from crossfade.core.progress import Progress, silent
+from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table, from_table
 from crossfade.evaluate.recommendation import Report, evaluate_space
 from crossfade.models.registry import model_class
@@ -28,6 +29,16 @@ class Trial:
     peak_bytes: int
 
 
+def sequences_of(interactions: Interactions) -> Sequences:
+    """The items of each user as one sequence, in no order but that of their ids."""
+    return Sequences(
+        kind=interactions.kind,
+        item_ids=interactions.item_ids,
+        indptr=interactions.indptr,
+        indices=interactions.indices,
+    )
+
+
 def try_model(
     name: str,
     train: Interactions,
@@ -40,16 +51,19 @@ def try_model(
 ) -> Trial:
     """Fit the model registered as ``name`` on ``train`` and measure its lists of ``k`` on ``test``.
 
-    Raises SettingsError for a model or setting that there is not, InputError for a model that does not learn from
-    interactions, or if nobody in ``test`` can be asked.
+    A model of sequences learns from each user's items as one. Raises SettingsError for a model or setting that there
+    is not, InputError for a model of texts, or if nobody in ``test`` can be asked.
     """
     chosen = model_class(name)
-    if chosen.learns_from != "interactions":
+    if chosen.learns_from == "texts":
         raise InputError(f"the model {name} learns from {chosen.learns_from}, and these files have interactions only")
     made = from_table(chosen.settings_class, settings or {}, name)
+    learned = train if chosen.learns_from == "interactions" else sequences_of(train)
     restart_peak()
     started = time.perf_counter()
-    space = chosen(made).fit(train, threads=threads, progress=progress)
+    space = chosen(made).fit(learned, threads=threads, progress=progress)
+    if space.user_ids is None:
+        space = space.with_users(train)
     seconds, peak = time.perf_counter() - started, peak_bytes()
     report = evaluate_space(space, train, test, k, percentile_ranks=False)
     return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)

@@ -3,6 +3,7 @@
 A model is one file in this room and one line in `crossfade.models.registry`.
 """
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -244,3 +245,12 @@ class ResumableModel(Model[Learned], Protocol[Learned]):
 
         ``workspace`` is a directory of this fit's own; whoever has saved the space removes it.
         """
+
+
+def missing_extra(model: type[Model[Any]]) -> str | None:
+    """The extra of Crossfade whose library ``model`` needs and this installation lacks, or None.
+
+    A model that needs one says so in ``needs``, the names of the library and of the extra.
+    """
+    library, extra = getattr(model, "needs", (None, None))
+    return extra if library is not None and importlib.util.find_spec(library) is None else None

@@ -11,6 +11,7 @@ from crossfade.models.contract import FittedSpace, Model
 # name → "module:class"; imported only when the model is asked for.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
+    "word2vec": "crossfade.models.word2vec:Word2Vec",
 }
 
 

@@ -8,16 +8,12 @@ A library that knows only artists has no steps for tracks, and the other way rou
 lacks has none either. Surfaces are built from the first model.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from crossfade.catalog.build import build_catalog
-from crossfade.catalog.names import release_catalogue
-from crossfade.core.artifacts import MANIFEST, Draft, file_digest
+from crossfade.core.artifacts import Draft
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
@@ -26,18 +22,15 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress
 from crossfade.core.settings import as_table
 from crossfade.core.tables import SurfaceTable
-from crossfade.listens.interactions import build_interactions
-from crossfade.listens.library import imports_of, tables_of
-from crossfade.models.contract import InputKind, ResumableModel
+from crossfade.models.contract import ResumableModel, missing_extra
 from crossfade.models.registry import load_space, model_class
 from crossfade.nearest.contract import IndexSettings
 from crossfade.pipeline.settings import Settings
+from crossfade.pipeline.sources import NAMES, Learnable, learnable, load_learned
 from crossfade.pipeline.steps import Step, Work, in_order, make_step
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
-from crossfade.surfaces.contract import Library, Surface, SurfaceInputs
+from crossfade.surfaces.contract import Surface, SurfaceInputs
 from crossfade.surfaces.registry import available
-
-CATALOG, NAMES = "catalog", "names"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,48 +62,27 @@ class Plan:
 
 def make_plan(home: Home, settings: Settings) -> Plan:
     """The plan for what ``home`` holds today; NotReadyError if nothing has been imported."""
-    tables = tables_of(home)
-    library = _knows(tables)
-    if not (library.artists or library.tracks):
-        raise NotReadyError(
-            f"There is no listening history in {home.path}. Bring some with `crossfade import PATH`, or try "
-            "`crossfade demo`."
-        )
-    # What an import holds depends on what was there before it, so its content names it, not its origin.
-    imported = {place.name: file_digest(place / MANIFEST) for place in imports_of(home)}
-    catalog = _catalog_step(settings, tables, imported)
-    known: dict[ItemKind, bool] = {"artist": library.artists, "track": library.tracks}
-    kinds = [kind for kind in known if known[kind]]
-    interactions = {kind: _interactions_step(settings, kind, tables, imported, catalog) for kind in kinds}
-    names = make_step(
-        NAMES,
-        "Name what was played",
-        _name_items,
-        kind="catalogue",
-        needs=(catalog, *interactions.values()),
-    )
-    learned: dict[InputKind, Mapping[ItemKind, Step]] = {"interactions": interactions}
+    given = learnable(home, settings)
     spaces: dict[str, Step] = {}
+    neighbours: dict[str, Step] = {}
     skipped: dict[str, str] = {}
     for model in settings.run.models:
-        source = model_class(model).learns_from
-        for kind in kinds:
+        chosen = model_class(model)
+        source, missing = chosen.learns_from, missing_extra(chosen)
+        for kind, interactions in given.interactions.items():
             name = space_name(model, kind)
-            if kind in learned.get(source, {}):
-                spaces[name] = _space_step(home, settings, model, kind, learned[source][kind], interactions[kind])
-            else:
+            if missing:
+                skipped[name] = f"it needs a part that is not installed: pip install 'crossfade[{missing}]'"
+            elif kind not in given.learned.get(source, {}):
                 skipped[name] = f"it learns from {source}, and this library has none of {kind}s"
-    neighbours = {
-        space_name(model, kind): _neighbours_step(settings, spaces[space_name(model, kind)], kind, interactions[kind])
-        for model in settings.run.models
-        for kind in kinds
-        if space_name(model, kind) in spaces
-    }
+            else:
+                spaces[name] = _space_step(home, settings, model, kind, given.learned[source][kind], interactions)
+                neighbours[name] = _neighbours_step(settings, spaces[name], kind, interactions)
     return Plan(
-        names=names,
+        names=given.names,
         spaces=spaces,
         neighbours=neighbours,
-        surfaces=_surface_steps(settings, library, names, interactions, spaces, neighbours),
+        surfaces=_surface_steps(settings, given, spaces, neighbours),
         skipped=skipped,
     )
 
@@ -125,94 +97,6 @@ def neighbours_name(space: str) -> str:
     return f"neighbours-{space}"
 
 
-def _knows(tables: Mapping[str, Sequence[Path]]) -> Library:
-    """Which kinds of items the listening history names, from the statistics of its files alone."""
-
-    def named(column: str) -> bool:
-        for path in [*tables.get("listens", ()), *tables.get("counts", ())]:
-            metadata = pq.read_metadata(path)
-            position = metadata.schema.names.index(column)
-            for group in range(metadata.num_row_groups):
-                statistics = metadata.row_group(group).column(position).statistics
-                if statistics is None or statistics.null_count < metadata.row_group(group).num_rows:
-                    return True
-        return False
-
-    return Library(artists=named("artist_id"), tracks=named("track_id"))
-
-
-def _catalog_step(settings: Settings, tables: Mapping[str, Sequence[Path]], imported: Mapping[str, str]) -> Step:
-    chosen = settings.section("catalog")
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_catalog(
-                tables,
-                draft.path,
-                chosen,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
-    return make_step(
-        CATALOG,
-        "Merge names, tags and playlists of all imports",
-        work,
-        kind="catalog",
-        inputs=imported,
-        settings=as_table(chosen),
-    )
-
-
-def _interactions_step(
-    settings: Settings,
-    kind: ItemKind,
-    tables: Mapping[str, Sequence[Path]],
-    imported: Mapping[str, str],
-    catalog: Step,
-) -> Step:
-    chosen = settings.section("interactions")
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_interactions(
-                tables,
-                inputs[CATALOG],
-                kind,
-                draft.path,
-                chosen,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
-    return make_step(
-        f"interactions-{kind}",
-        f"Count who played which {kind}",
-        work,
-        kind="interactions",
-        needs=(catalog,),
-        inputs=imported,
-        settings=as_table(chosen),
-    )
-
-
-def _name_items(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-    catalogue = release_catalogue(
-        artist_interactions=_load_interactions(inputs, "artist"),
-        track_interactions=_load_interactions(inputs, "track"),
-        catalog=inputs[CATALOG],
-    )
-    catalogue.save(draft.path)
-    draft.rows["artists"] = len(catalogue.artists.ids)
-    draft.rows["tracks"] = len(catalogue.tracks.ids) if catalogue.tracks is not None else 0
-
-
 def _space_step(home: Home, settings: Settings, model: str, kind: ItemKind, learned: Step, interactions: Step) -> Step:
     section = settings.section(f"models.{model}")
     processors = settings.run.processors
@@ -220,7 +104,7 @@ def _space_step(home: Home, settings: Settings, model: str, kind: ItemKind, lear
 
     def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
         played = Interactions.load(inputs[interactions.name], kind=kind)
-        given = _LOADERS[chosen.learns_from](inputs[learned.name], kind)
+        given = load_learned(chosen.learns_from, inputs[learned.name], kind)
         learner = chosen(section)
         if isinstance(learner, ResumableModel):
             workspace = home.unfinished / space_name(model, kind)
@@ -267,28 +151,23 @@ def _neighbours_step(settings: Settings, space: Step, kind: ItemKind, interactio
 
 
 def _surface_steps(
-    settings: Settings,
-    library: Library,
-    names: Step,
-    interactions: Mapping[ItemKind, Step],
-    spaces: Mapping[str, Step],
-    neighbours: Mapping[str, Step],
+    settings: Settings, given: Learnable, spaces: Mapping[str, Step], neighbours: Mapping[str, Step]
 ) -> dict[str, Step]:
     """One step a surface. Surfaces are built from the spaces of the first model that has one of their kind."""
     index: IndexSettings = settings.section("index")
-    chosen = {kind: leading_space(kind, settings.run.models, spaces) for kind in interactions}
+    chosen = {kind: leading_space(kind, settings.run.models, spaces) for kind in given.interactions}
     learned = [step for name in chosen.values() for step in (spaces[name], neighbours[name])]
     steps: dict[str, Step] = {}
-    for line in available(library):
+    for line in available(given.library):
         surface = line.load()
         section = settings.section(f"surfaces.{line.name}")
-        before = tuple(steps[name] for name in surface.needs(library))
+        before = tuple(steps[name] for name in surface.needs(given.library))
         steps[line.name] = make_step(
             f"surface-{line.name}",
             f"Build {line.title}",
             _surface_work(surface, section, chosen, before, settings),
             kind="surface",
-            needs=(names, *interactions.values(), *learned, *before),
+            needs=(given.names, *given.interactions.values(), *learned, *before),
             settings={**as_table(section), **{f"index.{name}": value for name, value in as_table(index).items()}},
         )
     return steps
@@ -345,13 +224,3 @@ def surface_inputs(
         index=settings.section("index"),
         threads=settings.run.processors,
     )
-
-
-def _load_interactions(inputs: Mapping[str, Path], kind: ItemKind) -> Interactions | None:
-    place = inputs.get(f"interactions-{kind}")
-    return Interactions.load(place, kind=kind) if place is not None else None
-
-
-_LOADERS: dict[InputKind, Callable[[Path, ItemKind], Any]] = {
-    "interactions": lambda place, kind: Interactions.load(place, kind=kind),
-}

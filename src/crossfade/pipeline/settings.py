@@ -61,6 +61,7 @@ _ROOMS = {
     "import": "crossfade.listens.cleaning:CleaningSettings",
     "catalog": "crossfade.catalog.identity:CatalogSettings",
     "interactions": "crossfade.listens.interactions:InteractionSettings",
+    "sequences": "crossfade.listens.sequences:SequenceSettings",
     "index": "crossfade.nearest.contract:IndexSettings",
     "neighbours": "crossfade.ranking.neighbourhood:NeighbourSettings",
     "station": "crossfade.surfaces.station:StationSettings",
