@@ -49,7 +49,7 @@ def test_turning_makes_the_gram_matrix_diagonal_and_keeps_every_inner_product(rn
     left, right = spread_vectors(rng, 1100, factors), spread_vectors(rng, 75, factors)
     before = left[:75].astype(np.float64) @ right.T
     gram = als.gram_matrix(left, 1)
-    diagonal = als.turned_to_axes(gram, left, right, threads=2)
+    diagonal, _ = als.turned_to_axes(gram, left, right, threads=2)
     exact = left.astype(np.float64).T @ left
     assert np.count_nonzero(diagonal - np.diag(np.diag(diagonal))) == 0
     np.testing.assert_allclose(diagonal, exact, atol=1e-6 * exact.max())
@@ -125,9 +125,39 @@ def test_turned_rows_solve_the_equations_they_had_before(rng):
     gram, strengths = als.gram_matrix(fixed, 1), {"penalties": np.ones(40), "alpha": 4.0, "counted": 1.0}
     scores = fixed @ als_oracle.solve_rows(half, fixed, gram=gram, **strengths).T
     solved = aligned(40, 96)
-    diagonal = als.turned_to_axes(gram, fixed, solved, threads=1)
+    diagonal, _ = als.turned_to_axes(gram, fixed, solved, threads=1)
     als.solve_rows(half, fixed, solved, gram=diagonal, **strengths, solver="pcg", steps=200, tolerance=1e-6)
     np.testing.assert_allclose(fixed @ solved.T, scores, atol=1e-4 * np.abs(scores).max())
+
+
+@pytest.mark.parametrize(("solver", "steps"), [("cholesky", None), ("pcg", 1), ("pcg", 4)])
+@pytest.mark.parametrize(("factors", "held"), [(40, 3), (40, 39), (64, 0), (200, 137)])
+def test_a_held_coordinate_stays_and_the_others_are_solved_beside_it(rng, factors, held, solver, steps):
+    fixed, half = spread_vectors(rng, 200, factors), random_half(rng, 12, 200, 60)
+    gram = 0.1 * (fixed.astype(np.float64).T @ fixed)
+    if solver == "pcg":
+        rest = np.arange(len(gram)) != held
+        gram[np.ix_(rest, rest)] = np.diag(np.diag(gram)[rest])
+    # A penalty above one too: the pivot of a held coordinate must not fall below it.
+    strengths = {"gram": gram, "penalties": np.geomspace(0.5, 8.0, 12), "alpha": 2.0, "counted": 1.0}
+    start = spread_vectors(rng, 12, factors)
+    start[:, held] = rng.normal(size=12)
+    solved = start.copy()
+    expected = als_oracle.solve_rows(half, fixed, **strengths, steps=steps, start=start, conditioned=True, held=held)
+    als.solve_rows(half, fixed, solved, **strengths, solver=solver, steps=steps or 0, held=held)
+    scale = np.maximum(np.linalg.norm(expected, axis=1), np.linalg.norm(start, axis=1))
+    assert np.all(np.linalg.norm(solved - expected, axis=1) <= 1e-4 * scale)
+    np.testing.assert_allclose(solved[:, held], start[:, held], rtol=1e-6)
+
+
+def test_turning_leaves_a_held_coordinate_and_can_be_undone(rng):
+    left, right = spread_vectors(rng, 300, 24), spread_vectors(rng, 20, 24)
+    before, gram = left.copy(), als.gram_matrix(left, 1)
+    turned, axes = als.turned_to_axes(gram, left, right, threads=1, held=5)
+    np.testing.assert_array_equal(left[:, 5], before[:, 5])
+    np.testing.assert_allclose(turned, left.astype(np.float64).T @ left, atol=1e-5 * gram.max())
+    als.turned_back(axes, left, right, threads=1)
+    np.testing.assert_allclose(left, before, atol=1e-5 * np.abs(before).max())
 
 
 def test_a_tolerance_ends_a_row_early(rng):
@@ -149,7 +179,7 @@ def test_threads_do_not_change_a_byte(rng):
     start = spread_vectors(rng, 2500, 40)
     for threads in (1, 2, 5):
         fixed, solved = start.copy(), aligned(700, 48)
-        diagonal = als.turned_to_axes(als.gram_matrix(fixed, threads), fixed, solved, threads)
+        diagonal, _ = als.turned_to_axes(als.gram_matrix(fixed, threads), fixed, solved, threads)
         als.solve_rows(
             half,
             fixed,

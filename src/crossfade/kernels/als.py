@@ -54,16 +54,29 @@ def gram_matrix(vectors: Floats, threads: int) -> npt.NDArray[np.float64]:
 
 
 def turned_to_axes(
-    gram: npt.NDArray[np.float64], fixed: Floats, solved: Floats, threads: int
-) -> npt.NDArray[np.float64]:
-    """The diagonal Gram matrix (width, width) of both sides' vectors after turning them, in place, to its axes.
+    gram: npt.NDArray[np.float64], fixed: Floats, solved: Floats, threads: int, held: int = -1
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Turn both sides' vectors, in place, to the axes of ``gram``: the diagonal matrix that it becomes, and the axes.
 
-    No inner product and no length changes, so they are as good a solution as before.
+    No inner product and no length changes, so they are as good a solution as before. The coordinate ``held`` stays
+    where it is, and then the matrix has its row and its column besides the diagonal.
     """
-    axes, spectrum = principal_axes(gram)
+    free = gram.copy()
+    if held >= 0:
+        free[held, :] = free[:, held] = 0.0
+    axes, spectrum = principal_axes(free)
     for vectors in (fixed, solved):
         turn(vectors, axes, threads)
-    return np.diag(spectrum)
+    turned = np.diag(spectrum)
+    if held >= 0:
+        turned[held, :] = turned[:, held] = gram[held] @ axes
+    return turned, axes
+
+
+def turned_back(axes: npt.NDArray[np.float64], fixed: Floats, solved: Floats, threads: int) -> None:
+    """Undo `turned_to_axes`, but for rounding."""
+    for vectors in (fixed, solved):
+        turn(vectors, axes.T, threads)
 
 
 def solve_rows(
@@ -79,6 +92,7 @@ def solve_rows(
     steps: int,
     tolerance: float = 0.0,
     threads: int = 1,
+    held: int = -1,
 ) -> None:
     """Solve every row of ``half`` against ``fixed`` (n, width), into ``solved`` (rows, width).
 
@@ -88,11 +102,13 @@ def solve_rows(
     counted    what the surplus has more than alpha · weight: 0 if G counts the played pairs too, else 1
     solver     "cholesky" solves; "cg" takes up to ``steps`` steps from what ``solved`` holds, fewer where the
                residual is down to ``tolerance`` of the first; "pcg" takes steps too, and wants a G that is
-               diagonal (`als_axes`)
+               diagonal but for the row and the column ``held`` (`turned_to_axes`)
+    held       the coordinate that stays as it is in ``solved`` while the others are solved, even where a row has no
+               entries; -1: none, and rows without entries become zero. Not for solver "cg"
 
     Vectors come from `lanes.aligned`, padded with zeros to a multiple of `lanes.WIDTH`, and stay so.
     """
-    equations = Equations.of(half, fixed, gram, penalties, alpha, counted)
+    equations = Equations.of(half, fixed, gram, penalties, alpha, counted, held)
 
     width = fixed.shape[1]
     blocks = (0,) * (width // WIDTH) if width <= SHORT else ()

@@ -85,7 +85,10 @@ def solve_by_factoring(
     equations: Equations,
     solved: Floats,
 ) -> None:
-    """Solve the rows ``first`` to ``last`` of ``solved`` (rows, width); a row without entries becomes zero."""
+    """Solve the rows ``first`` to ``last`` of ``solved`` (rows, width).
+
+    A row without entries becomes zero, unless a coordinate is held.
+    """
     indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
     alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
     block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
@@ -95,7 +98,7 @@ def solve_by_factoring(
     for row in range(first, last):
         start, stop = indptr[row], indptr[row + 1]
         x = solved[row]
-        if start == stop:
+        if start == stop and equations.held < 0:
             x[:] = 0.0
             continue
         for k in range(0, width * width, WIDTH):
@@ -119,11 +122,27 @@ def solve_by_factoring(
                     store(vectors, j * width + k, multiply(part, root))
                     store(right, k, multiply_add(part, confidence, load(right, k)))
             add_outer_products(vectors, 0, count, width, matrix)
+        if equations.held >= 0:
+            _hold(matrix, width, right, int(equations.held), x[equations.held], np.float32(2.0) * penalties[row])
         for k in range(width):
             # Exactly, no pivot falls below λ.
             least[k] = max(penalties[row], LEAST_PIVOT * matrix[k * width + k])
         _factor(matrix, width, least, right, answer, numbers, offsets)
         _substitute_back(matrix, width, answer, numbers, offsets, x)
+
+
+@jit
+def _hold(matrix: Floats, width: int, right: Floats, held: int, value: np.float32, pivot: np.float32) -> None:
+    """Make the coordinate ``held`` of the solution ``value``, and the others what they are beside it.
+
+    ``pivot`` is any number that is well above the least one.
+    """
+    for k in range(width):
+        at = min(k, held) * width + max(k, held)
+        right[k] -= matrix[at] * value
+        matrix[at] = 0.0
+    matrix[held * width + held] = pivot
+    right[held] = pivot * value
 
 
 @jit

@@ -18,6 +18,7 @@ class Equations(NamedTuple):
     fixed      (n, width) the vectors y of the other side, zero beyond the model's own factors
     gram       (width, width) G
     penalties  (rows,) λᵤ, > 0
+    held       the coordinate of every x that is given, such as the 1 that meets a bias, and not solved for; -1: none
     """
 
     indptr: npt.NDArray[np.int64]
@@ -28,6 +29,7 @@ class Equations(NamedTuple):
     fixed: Floats
     gram: Floats
     penalties: Floats
+    held: np.int64
 
     @classmethod
     def of(
@@ -38,6 +40,7 @@ class Equations(NamedTuple):
         penalties: npt.NDArray[np.float64],
         alpha: float,
         counted: float,
+        held: int = -1,
     ) -> "Equations":
         """The equations of the rows of ``half``, in the types that kernels are compiled for."""
         shared = aligned(*gram.shape)
@@ -51,4 +54,5 @@ class Equations(NamedTuple):
             constant(fixed),
             constant(shared),
             constant(penalties.astype(np.float32)),
+            np.int64(held),
         )

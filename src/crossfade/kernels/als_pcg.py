@@ -55,15 +55,16 @@ def solve_along_axes(
 ) -> None:
     """Move the rows ``first`` to ``last`` of ``solved`` by up to ``steps`` steps towards their solutions.
 
-    Of the Gram matrix only the diagonal is read.
+    Of the Gram matrix only the diagonal is read, and the row of the coordinate that is held, if one is.
 
     tolerance  a row is left once its residual is this many times its first one, squared lengths; 0 for never
-    solved     (rows, width) starting points, overwritten; a row without entries becomes zero
+    solved     (rows, width) starting points, overwritten; a row without entries becomes zero, unless one
+               coordinate is held
     blocks     as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
                rids short loops of their ends; none compiles for any width
     """
     indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
-    alpha, counted = equations.alpha, equations.counted
+    alpha, counted, held = equations.alpha, equations.counted, equations.held
     width = WIDTH * len(blocks) if len(blocks) else solved.shape[1]
     longest = 0
     for row in range(first, last):
@@ -71,15 +72,17 @@ def solve_along_axes(
     longest += GROUP
     surplus, confidence, offsets = scratch(longest), scratch(longest), np.zeros(longest, dtype=np.int64)
     spectrum, diagonal, inverse, multiples = scratch(width), scratch(width), scratch(width), scratch(GROUP + WIDTH)
-    residual, direction, product = scratch(width), scratch(width), scratch(width)
+    residual, direction, product, pull = scratch(width), scratch(width), scratch(width), scratch(width)
     for k in range(width):
         spectrum[k] = equations.gram[k, k]
+        # What a held coordinate pulls the others by; its own residual is nobody's.
+        pull[k] = equations.gram[held, k] if held >= 0 and k != held else np.float32(0.0)
     flat, end = equations.fixed.reshape(-1), indptr[last]
     for row in range(first, last):
         start = indptr[row]
         entries = indptr[row + 1] - start
         x = solved[row]
-        if entries == 0:
+        if entries == 0 and held < 0:
             x[:] = 0.0
             continue
         for j in range(entries):
@@ -101,9 +104,12 @@ def solve_along_axes(
             along = x if step < 0 else direction
             curvature = zero()
             for k in range(0, width, WIDTH):
-                held = multiply(load(diagonal, k), load(along, k))
-                store(product, k, held)
-                curvature = multiply_add(held, load(along, k), curvature)
+                stretched = multiply(load(diagonal, k), load(along, k))
+                store(product, k, stretched)
+                curvature = multiply_add(stretched, load(along, k), curvature)
+            if held >= 0 and step < 0:
+                for k in range(0, width, WIDTH):
+                    store(product, k, multiply_add(load(pull, k), spread(x[held]), load(product, k)))
             for begin in range(0, rounded, GROUP):
                 count = min(GROUP, rounded - begin)
                 for j in range(0, count, EIGHT):
@@ -121,6 +127,8 @@ def solve_along_axes(
                 # After the last step nobody asks for the residual.
                 if step + 1 < steps:
                     combine(flat, offsets, begin, count, multiples, 0, width, product, 0)
+            if held >= 0:
+                product[held] = 0.0
             if step < 0:
                 length = _turn_downhill(product, inverse, residual, direction, width)
                 enough = max(CONVERGED, length * tolerance)

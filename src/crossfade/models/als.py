@@ -73,7 +73,7 @@ class ALS:
         mapped: bool = False,
         track_loss: bool = False,
     ) -> ALSSpace:
-        """The space of all users and items of ``interactions``; rows without any are zero vectors.
+        """The space of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
 
         Every user is solved once more, exactly, against the final item vectors. Equal inputs and settings
         give equal bytes, whatever the number of ``threads`` (None: one a processor).
@@ -118,14 +118,14 @@ class ALS:
         scaled = scaled_weights(self.settings, interactions.weights, allocate)
         by_user = Half(interactions.indptr, interactions.indices, scaled)
         by_item = transposed(by_user, items, allocate)
-        settings = _resolved(self.settings, by_user, by_item)
+        settings = resolved(self.settings, by_user, by_item)
         problem = Problem(settings)
         vectors = _Vectors.first(settings, interactions.shape, disk)
         history = self._train(problem, by_user, by_item, vectors, states, threads, progress, track_loss)
         # The final vectors of users need the rows of users alone.
         del by_item
         gram = kernels.gram_matrix(vectors.items, threads)
-        problem.finish(by_user, vectors.items, vectors.users, gram, threads)
+        problem.finish(by_user, vectors.items, vectors.users, gram, problem.held[0], threads)
         del by_user, scaled
         if settings.recent_share:
             recent = recent_half(settings, interactions)
@@ -137,9 +137,11 @@ class ALS:
             kind=interactions.kind,
             metric="dot",
             item_ids=interactions.item_ids,
+            biased=settings.biases,
             item_vectors=vectors.narrowed(vectors.items),
             user_ids=interactions.user_ids,
             user_vectors=vectors.narrowed(vectors.users),
+            user_biases=vectors.users[:, settings.factors].copy() if settings.biases else None,
             settings=as_table(settings),
             history=tuple(history),
         )
@@ -160,12 +162,15 @@ class ALS:
         if states is not None and (state := states.latest()) is not None:
             done = state.steps
             history = [Loss(*parts) for parts in vectors.restore(state)]
-        halves = ((by_user, vectors.items, vectors.users), (by_item, vectors.users, vectors.items))
+        halves = (
+            (by_user, vectors.items, vectors.users, problem.held[0]),
+            (by_item, vectors.users, vectors.items, problem.held[1]),
+        )
         for turn in range(done, turns):
-            half, fixed, solved = halves[turn % 2]
+            half, fixed, solved, held = halves[turn % 2]
             progress(turn, turns + 1, "half-iterations")
             gram = kernels.gram_matrix(fixed, threads)
-            problem.improve(half, fixed, solved, gram, threads)
+            problem.improve(half, fixed, solved, gram, held, threads)
             if track_loss:
                 listeners = np.diff(by_item.indptr)
                 history.append(problem.loss(by_user, listeners, vectors.users, vectors.items, threads))
@@ -177,26 +182,31 @@ class ALS:
 
 @dataclass(frozen=True, eq=False)
 class _Vectors:
-    """The vectors of both sides while they are learned, padded to whole lanes.
+    """The vectors of both sides while they are learned, padded to whole lanes; columns as in `Problem`.
 
-    users   (users, padded factors)
-    items   (items, padded factors)
+    users   (users, padded columns)
+    items   (items, padded columns)
+    biased  whether two columns of biases follow the factors
     disk    the directory that they lie in, in files without a name; None: in memory
     """
 
     users: Floats
     items: Floats
     factors: int
+    biased: bool
     disk: Path | None
 
     @classmethod
     def first(cls, settings: ALSSettings, shape: tuple[int, int], disk: Path | None) -> "_Vectors":
-        """Small random vectors for the items, zeros for the users."""
-        users, items = (_zeros(disk, rows, padded(settings.factors)) for rows in shape)
+        """Small random vectors for the items, zeros for the users, and no biases."""
+        columns = settings.factors + 2 * settings.biases
+        users, items = (_zeros(disk, rows, padded(columns)) for rows in shape)
         rng = np.random.default_rng(settings.seed)
         items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
         items *= np.float32(0.1 / np.sqrt(settings.factors))
-        return cls(users, items, settings.factors, disk)
+        if settings.biases:
+            items[:, settings.factors] = users[:, settings.factors + 1] = 1.0
+        return cls(users, items, settings.factors, settings.biases, disk)
 
     def state(self, history: Sequence[Loss]) -> dict[str, npt.NDArray[Any]]:
         """All that the rest of the fit follows from."""
@@ -210,9 +220,11 @@ class _Vectors:
         return state.array("history", dtype=np.float64, ndim=2)
 
     def narrowed(self, vectors: Floats) -> Vectors:
-        """The vectors (rows, factors) without what pads them."""
-        narrow = _zeros(self.disk, len(vectors), self.factors)
-        narrow[:] = vectors[:, : self.factors]
+        """The vectors (rows, factors) without what pads them; with biases, (rows, factors + 1) as spaces have them."""
+        narrow = _zeros(self.disk, len(vectors), self.factors + self.biased)
+        narrow[:, : self.factors] = vectors[:, : self.factors]
+        if self.biased:
+            narrow[:, self.factors] = vectors[:, self.factors + 1]
         return narrow
 
 
@@ -220,7 +232,7 @@ def _zeros(disk: Path | None, rows: int, columns: int) -> Floats:
     return aligned(rows, columns) if disk is None else scratch_array(disk, (rows, columns), np.float32)
 
 
-def _resolved(settings: ALSSettings, by_user: Half, by_item: Half) -> ALSSettings:
+def resolved(settings: ALSSettings, by_user: Half, by_item: Half) -> ALSSettings:
     """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
     shape, scaled = (by_user.rows, by_item.rows), by_user.weights
     hkv = settings.objective == "hkv"

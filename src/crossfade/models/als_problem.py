@@ -44,7 +44,12 @@ class Loss(NamedTuple):
 
 
 class Problem:
-    """The numbers g, a, c and λᵤ of an objective, from settings with nothing left unset."""
+    """The numbers g, a, c and λᵤ of an objective, from settings with nothing left unset.
+
+    columns     of a vector while it is learned: the factors, and with biases two more. In the first of those a user has
+                a bias and an item 1, in the second a user has 1 and an item a bias
+    held        the column that stays at 1 while users are solved, and that of items; -1: none
+    """
 
     def __init__(self, settings: ALSSettings) -> None:
         if settings.alpha is None or settings.regularization is None or settings.unobserved_weight is None:
@@ -54,6 +59,8 @@ class Problem:
         self.shared = 1.0 if hkv else settings.unobserved_weight
         self.regularization = settings.regularization
         self.strengths = {"alpha": settings.alpha, "counted": 0.0 if hkv else 1.0}
+        self.columns = settings.factors + 2 * settings.biases
+        self.held = (settings.factors + 1, settings.factors) if settings.biases else (-1, -1)
 
     def penalties(self, pairs: npt.NDArray[np.int64], others: int) -> npt.NDArray[np.float64]:
         """λᵤ (rows,) of rows with ``pairs`` (rows,) each, where the other side has ``others`` rows."""
@@ -64,27 +71,47 @@ class Problem:
         )
         return self.regularization * penalties
 
-    def improve(self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], threads: int) -> None:
-        """One half-iteration, by the solver of the settings; solver "pcg" turns both sides to other axes."""
-        solver = self.settings.solver
-        if solver == "auto":
-            solver = "pcg" if self.settings.factors >= TURNED else "cg"
-        self._solve(half, fixed, solved, gram, len(fixed), solver, self.settings.cg_steps, 0.0, threads)
+    @property
+    def solver(self) -> kernels.Solver:
+        """How rows are solved while training."""
+        if self.settings.solver != "auto":
+            return self.settings.solver
+        if self.settings.factors >= TURNED:
+            return "pcg"
+        return "cholesky" if self.settings.biases else "cg"
 
-    def finish(self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], threads: int) -> None:
+    def improve(
+        self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
+    ) -> None:
+        """One half-iteration, by the solver of the settings; solver "pcg" turns both sides to other axes."""
+        self._solve(half, fixed, solved, gram, len(fixed), self.solver, self.settings.cg_steps, 0.0, held, threads)
+
+    def finish(
+        self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
+    ) -> None:
         """The solution of each row to the last digits, at whatever point training had arrived; may turn both sides."""
         if self.settings.factors < TURNED:
-            self.solve_finally(half, fixed, solved, gram, len(fixed), threads)
+            self.solve_finally(half, fixed, solved, gram, len(fixed), held, threads)
             return
-        self._solve(half, fixed, solved, gram, len(fixed), "pcg", EXACT_STEPS, EXACT_TOLERANCE, threads)
+        self._solve(half, fixed, solved, gram, len(fixed), "pcg", EXACT_STEPS, EXACT_TOLERANCE, held, threads)
 
     def solve_finally(
-        self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], others: int, threads: int
+        self,
+        half: Half,
+        fixed: Floats,
+        solved: Floats,
+        gram: npt.NDArray[np.float64],
+        others: int,
+        held: int,
+        threads: int,
     ) -> None:
         """The exact solution of each row, where ``fixed`` may be fewer than all the ``others`` of ``gram``."""
         solved[:] = 0.0
-        solver: kernels.Solver = "cholesky" if self.settings.factors <= EXACT_FACTORS else "cg"
-        self._solve(half, fixed, solved, gram, others, solver, EXACT_STEPS, EXACT_TOLERANCE, threads)
+        if held >= 0:
+            solved[:, held] = 1.0
+        factored = self.settings.factors <= EXACT_FACTORS or self.settings.biases
+        solver: kernels.Solver = "cholesky" if factored else "cg"
+        self._solve(half, fixed, solved, gram, others, solver, EXACT_STEPS, EXACT_TOLERANCE, held, threads)
 
     def _solve(
         self,
@@ -96,10 +123,12 @@ class Problem:
         solver: kernels.Solver,
         steps: int,
         tolerance: float,
+        held: int,
         threads: int,
     ) -> None:
+        axes = None
         if solver == "pcg":
-            gram = kernels.turned_to_axes(gram, fixed, solved, threads)
+            gram, axes = kernels.turned_to_axes(gram, fixed, solved, threads, held)
         kernels.solve_rows(
             half,
             fixed,
@@ -111,7 +140,14 @@ class Problem:
             steps=steps,
             tolerance=tolerance,
             threads=threads,
+            held=held,
         )
+        if held >= 0:
+            # The two columns of biases have to stay what they are, so what was turned is turned back.
+            if axes is not None:
+                kernels.turned_back(axes, fixed, solved, threads)
+                fixed[:, sum(self.held) - held] = 1.0
+            solved[:, held] = 1.0
 
     def loss(
         self,
@@ -124,11 +160,13 @@ class Problem:
         """The exact objective, in O(pairs · f + (users + items) · f²); ``listeners`` (items,) has the pairs of each."""
         grams = [kernels.gram_matrix(vectors, threads) for vectors in (user_vectors, item_vectors)]
         entries = kernels.loss_of_entries(by_user, user_vectors, item_vectors, **self.strengths, threads=threads)
-        held = 0.0
-        for pairs, vectors, others in (
-            (np.diff(by_user.indptr), user_vectors, item_vectors),
-            (listeners, item_vectors, user_vectors),
+        regularization = 0.0
+        for pairs, vectors, others, held in (
+            (np.diff(by_user.indptr), user_vectors, item_vectors, self.held[0]),
+            (listeners, item_vectors, user_vectors, self.held[1]),
         ):
             lengths = np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)
-            held += float(self.penalties(pairs, len(others)) @ lengths)
-        return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, held)
+            if held >= 0:
+                lengths -= vectors[:, held].astype(np.float64) ** 2
+            regularization += float(self.penalties(pairs, len(others)) @ lengths)
+        return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, regularization)

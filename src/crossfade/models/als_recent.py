@@ -29,7 +29,7 @@ def blend_recent(problem: Problem, recent: Half, item_vectors: Floats, user_vect
         span = slice(int(starts[0]), int(starts[-1]))
         part = Half(starts - starts[0], recent.indices[span], recent.weights[span])
         solved = aligned(part.rows, item_vectors.shape[1])
-        problem.solve_finally(part, item_vectors, solved, gram, len(item_vectors), threads)
+        problem.solve_finally(part, item_vectors, solved, gram, len(item_vectors), problem.held[0], threads)
         has_any = np.diff(starts) > 0
         blended(problem.settings.recent_share, user_vectors[first : first + USERS], solved, has_any)
 

@@ -23,6 +23,8 @@ class ALSSettings:
     unobserved_weight: float | None = None
     # ν, how regularization grows with a row's pairs, 0 (not at all) to 2; only for objective "ials"
     frequency_exponent: float = 1.0
+    # whether users and items have biases: what an item's score has for every user, and a user's for every item
+    biases: bool = False
     iterations: int = 15  # times that users and items are solved, 1 to 1000
     # "cholesky" solves exactly, "cg" takes a few steps of conjugate gradients, "pcg" preconditioned ones, which come
     # closer; "auto" is cg below 64 factors, else pcg
@@ -60,3 +62,5 @@ class ALSSettings:
         ):
             if getattr(self, name) not in choices:
                 raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.biases and self.solver == "cg":
+            raise SettingsError('biases need the solver "pcg" or "cholesky", or "auto" that finds one; "cg" has none')

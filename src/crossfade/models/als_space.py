@@ -1,13 +1,16 @@
 """What alternating least squares learns, and how newcomers are folded in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import InputError, NotReadyError
+from crossfade.core.errors import ArtifactError, InputError, NotReadyError
+from crossfade.core.ids import Rows, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Vectors
 from crossfade.kernels import als as kernels
@@ -20,15 +23,37 @@ from crossfade.models.als_recent import blended
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.contract import FittedSpace
 
+Places: TypeAlias = "Rows | slice"
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ALSSpace(FittedSpace):
     """Users and items in one space, by inner product; takes in newcomers without another fit.
 
-    history  the loss after every half-iteration, if the fit was asked to track it; not saved
+    history      the loss after every half-iteration, if the fit was asked to track it; not saved
+    user_biases  (users,) float32 in a space with biases: what every item's score has for a user. It changes no ranking,
+                 so inner products leave it out; with it they say what the model expects of a pair
     """
 
     history: tuple[Loss, ...] = ()
+    user_biases: Vectors | None = None
+
+    def save(self, directory: Path) -> None:
+        """Write what every space has, and the biases of users."""
+        super().save(directory)
+        if self.user_biases is not None:
+            np.save(directory / "user_biases.npy", self.user_biases, allow_pickle=False)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
+        space = super().load(directory)
+        if not space.biased or space.user_ids is None:
+            return space
+        biases = load_array(directory / "user_biases.npy", dtype=np.float32, ndim=1)
+        if len(biases) != len(space.user_ids):
+            raise ArtifactError(f"{directory}: {len(space.user_ids)} users do not fit {len(biases)} biases.")
+        return replace(space, user_biases=biases)
 
     def fold_in_user(
         self, item_ids: Sequence[str], plays: npt.ArrayLike, recent: npt.ArrayLike | None = None
@@ -41,13 +66,12 @@ class ALSSpace(FittedSpace):
         without it only the whole taste does. Raises UnknownIdError for an item that the space does not know, InputError
         for bad plays.
         """
-        rows = self.item_ids.rows(item_ids)
-        vector = self._fold_in(rows, plays, self.item_vectors, self._item_gram)
+        vector = self._fold_in_user(item_ids, plays)
         share = self._problem.settings.recent_share
         if recent is None or not share:
             return vector
         weights = np.asarray(recent, dtype=np.float32)
-        latest = self._fold_in(rows, weights, self.item_vectors, self._item_gram, kept=weights != 0)
+        latest = self._fold_in_user(item_ids, weights, kept=weights != 0)
         blended(share, vector[None], latest[None], np.array([np.any(weights)]))
         return vector
 
@@ -56,9 +80,10 @@ class ALSSpace(FittedSpace):
 
         Raises UnknownIdError for a user that the space does not know, InputError for bad plays.
         """
-        if self.user_ids is None or self.user_vectors is None:
+        if self.user_ids is None:
             raise NotReadyError("This space was saved without its users, so no item can be folded in.")
-        return self._fold_in(self.user_ids.rows(user_ids), plays, self.user_vectors, self._user_gram)
+        rows, problem = self.user_ids.rows(user_ids), self._problem
+        return self._fold_in(rows, plays, self._user_columns, len(self.user_ids), self._user_gram, problem.held[1])
 
     def loss(self, interactions: Interactions, *, threads: int | None = None) -> Loss:
         """The objective of these vectors, exactly, on ``interactions`` of the very users and items of this space.
@@ -73,8 +98,8 @@ class ALSSpace(FittedSpace):
         return self._problem.loss(
             Half(interactions.indptr, interactions.indices, scaled),
             interactions.listeners(),
-            _widened(self.user_vectors),
-            _widened(self.item_vectors),
+            self._user_columns(slice(None)),
+            self._item_columns(slice(None)),
             processors() if threads is None else threads,
         )
 
@@ -84,20 +109,50 @@ class ALSSpace(FittedSpace):
 
     @cached_property
     def _item_gram(self) -> npt.NDArray[np.float64]:
-        return kernels.gram_matrix(_widened(self.item_vectors), threads=1)
+        return kernels.gram_matrix(self._item_columns(slice(None)), threads=1)
 
     @cached_property
     def _user_gram(self) -> npt.NDArray[np.float64]:
+        return kernels.gram_matrix(self._user_columns(slice(None)), threads=1)
+
+    def _item_columns(self, rows: Places) -> Floats:
+        """The vectors of some items as they were learned."""
+        return self._laid_out(self.item_vectors[rows], None)
+
+    def _user_columns(self, rows: Places) -> Floats:
         if self.user_vectors is None:
             raise NotReadyError("This space was saved without its users.")
-        return kernels.gram_matrix(_widened(self.user_vectors), threads=1)
+        return self._laid_out(self.user_vectors[rows], None if self.user_biases is None else self.user_biases[rows])
+
+    def _laid_out(self, vectors: Vectors, biases: Vectors | None) -> Floats:
+        """As kernels want them: with all columns of `Problem`, contiguous, and padded with zeros to whole lanes.
+
+        ``biases`` is the column that a space leaves out; None: ones, or none at all in a space without biases
+        """
+        width = padded(self._problem.columns)
+        if width == vectors.shape[1] and vectors.flags.c_contiguous:
+            return vectors
+        wide, factors = aligned(len(vectors), width), self._problem.settings.factors
+        wide[:, :factors] = vectors[:, :factors]
+        if self.biased:
+            wide[:, factors] = 1.0 if biases is None else biases
+            wide[:, factors + 1] = vectors[:, factors]
+        return wide
+
+    def _fold_in_user(
+        self, item_ids: Sequence[str], plays: npt.ArrayLike, kept: npt.NDArray[np.bool_] | None = None
+    ) -> Vectors:
+        rows, held, others = self.item_ids.rows(item_ids), self._problem.held[0], len(self.item_ids)
+        return self._fold_in(rows, plays, self._item_columns, others, self._item_gram, held, kept)
 
     def _fold_in(
         self,
-        rows: npt.NDArray[np.int32],
+        rows: Rows,
         plays: npt.ArrayLike,
-        vectors: Vectors,
+        laid_out: Callable[[Rows], Floats],
+        others: int,
         gram: npt.NDArray[np.float64],
+        held: int,
         kept: npt.NDArray[np.bool_] | None = None,
     ) -> Vectors:
         weights = np.asarray(plays, dtype=np.float32)
@@ -114,16 +169,8 @@ class ALSSpace(FittedSpace):
             np.arange(len(distinct), dtype=np.int32),
             scaled_weights(self._problem.settings, summed),
         )
-        solved = aligned(1, gram.shape[0])
-        self._problem.solve_finally(half, _widened(vectors[distinct]), solved, gram, len(vectors), threads=1)
-        return solved[0, : self.factors].copy()
-
-
-def _widened(vectors: Vectors) -> Floats:
-    """The vectors as kernels want them: contiguous, and padded with zeros to whole lanes."""
-    width = padded(vectors.shape[1])
-    if width == vectors.shape[1] and vectors.flags.c_contiguous:
-        return vectors
-    wide = aligned(len(vectors), width)
-    wide[:, : vectors.shape[1]] = vectors
-    return wide
+        solved, factors = aligned(1, gram.shape[0]), self._problem.settings.factors
+        self._problem.solve_finally(half, laid_out(distinct), solved, gram, others, held, threads=1)
+        # With biases, the last column of a space is the last that was learned; the one before is left out.
+        last = [factors + 1] if self.biased else []
+        return solved[0, [*range(factors), *last]]
