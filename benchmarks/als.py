@@ -41,12 +41,13 @@ class Iterating(Protocol):
 
 
 class Ours:
-    """One iteration as `crossfade.models.als` does it."""
+    """One iteration as `crossfade.models.als` does it; λ is the same for all rows unless `penalties` is set."""
 
     def __init__(self, interactions: Interactions, factors: int, solver: str, threads: int) -> None:
         self.by_user = Half(interactions.indptr, interactions.indices, interactions.weights)
         self.by_item = transposed(self.by_user, interactions.shape[1])
         self.solver, self.threads = solver, threads
+        self.penalties = tuple(np.full(half.rows, REGULARIZATION) for half in (self.by_user, self.by_item))
         self.users, self.items = (aligned(rows, padded(factors)) for rows in interactions.shape)
         rng = np.random.default_rng(0)
         for vectors in (self.users, self.items):
@@ -54,16 +55,16 @@ class Ours:
             vectors[:, :factors] = drawn * np.float32(0.1 / np.sqrt(factors))
 
     def iterate(self) -> None:
-        for half, fixed, solved in (
-            (self.by_user, self.items, self.users),
-            (self.by_item, self.users, self.items),
+        for half, fixed, solved, penalties in (
+            (self.by_user, self.items, self.users, self.penalties[0]),
+            (self.by_item, self.users, self.items, self.penalties[1]),
         ):
             kernels.solve_rows(
                 half,
                 fixed,
                 solved,
                 gram=kernels.gram_matrix(fixed, self.threads),
-                penalties=np.full(half.rows, REGULARIZATION),
+                penalties=penalties,
                 alpha=ALPHA,
                 counted=0.0,
                 solver=self.solver,

@@ -20,6 +20,7 @@ class Case:
 CASES = {
     "als": Case("als", "--factors 40 64 128", minutes=2),
     "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
+    "als-spark": Case("als_spark", "--factors 40 64 --scratch {scratch}", minutes=10, full=True),
     "retrieval": Case("retrieval", minutes=3),
     "retrieval-300k": Case("retrieval", "--items 300000 --factors 48", minutes=15, full=True),
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),

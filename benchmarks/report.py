@@ -315,7 +315,7 @@ TABLES: dict[str, Callable[[Records], list[str]]] = {
     "machines": machines,
     "peers": peers,
     "als": contest("als", "als-cholesky"),
-    "als-spark": contest("als-spark"),
+    "als-spark": plain("als-spark"),
     "als-solvers": plain("als-solvers"),
     "job-2014": plain("job-2014"),
     "growth-pairs": growth("pairs"),
