@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.cases import CASES, Case
+from benchmarks.cases import CASES
 from benchmarks.record import RESULTS
 
 ROOT = Path(__file__).parents[1]
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="only say what there is")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the folder that records are written to")
     parser.add_argument("--scratch", type=Path, help="where cases may write gigabytes (default: the system's)")
+    parser.add_argument("--shared", type=Path, help="where large matrices are kept for other runs (default: nowhere)")
     chosen = parser.parse_args()
     if unknown := [name for name in chosen.cases if name not in CASES]:
         parser.error(f"there is no case {unknown[0]!r}; there are: {', '.join(CASES)}")
@@ -46,20 +48,24 @@ def main() -> None:
         for name, case in CASES.items():
             print(f"{name:16} {case.minutes:6.1f} min{'  only with --full' if case.full else ''}")
         return
-    failed = [name for name in names if not run(name, CASES[name], chosen.results.resolve(), chosen.scratch)]
+    with tempfile.TemporaryDirectory(dir=chosen.scratch) as place:
+        shared = chosen.shared or Path(place)
+        places = {"data": str(DATA), "shared": str(shared.resolve())}
+        failed = [name for name in names if not run(name, chosen.results.resolve(), chosen.scratch, places)]
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")
 
 
-def run(name: str, case: Case, results: Path, scratch: Path | None) -> bool:
+def run(name: str, results: Path, scratch: Path | None, places: Mapping[str, str]) -> bool:
     """Run one case; whether it could be."""
+    case = CASES[name]
     print(f"== {name}, about {case.minutes:.0f} min: python -m benchmarks.{case.module} {case.arguments}", flush=True)
     if "{data}" in case.arguments and not DATA.is_dir():
         print(f"skipped: the data sets are not in {DATA}; set CROSSFADE_DATA", flush=True)
         return True
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=scratch) as place:
-        module, *arguments = case.command(place, str(DATA))
+    with tempfile.TemporaryDirectory(dir=scratch) as own:
+        module, *arguments = case.command(scratch=own, **places)
         command = [sys.executable, "-m", f"benchmarks.{module}", *arguments, "--output", str(results / f"{name}.json")]
         ended = subprocess.run(command, cwd=ROOT, check=False)
     print(f"== {name} took {(time.perf_counter() - started) / 60:.1f} min", flush=True)

@@ -8,13 +8,15 @@ class Case:
     """One case as it is run for the docs."""
 
     module: str  # of this package
-    arguments: str = ""  # {scratch}: a folder that is removed afterwards; {data}: where the real data sets are
+    # {scratch}: a folder that is removed afterwards; {shared}: one that all cases of a run have in common, so that
+    # large matrices are made once; {data}: where the real data sets are
+    arguments: str = ""
     minutes: float = 1.0  # roughly, with all peers, on the two processors of the docs
     full: bool = False  # hours rather than minutes, or much memory: only with --full, or by name
 
-    def command(self, scratch: str, data: str) -> list[str]:
-        """The words after ``python -m benchmarks.``, but for the place of the record."""
-        return [self.module, *self.arguments.replace("{scratch}", scratch).replace("{data}", data).split()]
+    def command(self, **places: str) -> list[str]:
+        """The words after ``python -m benchmarks.``, but for the place of the record; ``places`` by their names."""
+        return [self.module, *(word.format(**places) for word in self.arguments.split())]
 
 
 CASES = {
@@ -26,6 +28,7 @@ CASES = {
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
-    "growth": Case("growth", "--directory {scratch} --threads 1 2", minutes=4),
-    "job_2014": Case("job_2014", "--directory {scratch}", minutes=25, full=True),
+    "growth": Case("growth", "--directory {shared}", minutes=4),
+    "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
+    "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),
 }

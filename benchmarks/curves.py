@@ -65,11 +65,17 @@ def _recall_panel(comparison: Comparison) -> Panel:
     )
 
 
+def grown(found: Records, what: str) -> list[Comparison]:
+    """The points of a curve of growth, of the longest run that there is."""
+    record = found.get("growth-390m") or found.get("growth")
+    return [one for one in record.comparisons if one.what["grows"] == what] if record else []
+
+
 def growth(what: str, label: str, per: float = 1.0) -> Callable[[Records], list[Panel]]:
     """Seconds an iteration against what grows."""
 
     def panels(found: Records) -> list[Panel]:
-        held = [one for one in found["growth"].comparisons if one.what["grows"] == what] if "growth" in found else []
+        held = grown(found, what)
         if len(held) < 2:
             return []
         x = tuple(float(one.what[what]) / per for one in held)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.curves import CURVES, grown
 from benchmarks.record import RESULTS, Record, Side, ratios
 
 ROOT = Path(__file__).parents[1]
@@ -49,8 +50,6 @@ def rendered(prose: str, found: Records) -> str:
 
 def drawable(plot: str, found: Records) -> bool:
     """Whether the records hold what a plot shows."""
-    from benchmarks.curves import CURVES
-
     return bool(CURVES[plot](found))
 
 
@@ -296,7 +295,7 @@ def growth(what: str) -> Callable[[Records], list[str]]:
     """Seconds an iteration as one number grows, and what that is for each unit of it."""
 
     def table(found: Records) -> list[str]:
-        held = [one for one in found["growth"].comparisons if one.what["grows"] == what] if "growth" in found else []
+        held = grown(found, what)
         if not held:
             return absent("growth")
         first = held[0].sides[0].median / float(held[0].what[what])  # type: ignore[arg-type]

@@ -45,5 +45,5 @@ def test_every_registered_case_is_there(name):
     case = CASES[name]
     assert (Path(importlib.import_module("benchmarks").__path__[0]) / f"{case.module}.py").is_file()
     assert case.minutes > 0
-    module, *_ = case.command("SCRATCH", "DATA")
+    module, *_ = case.command(scratch="SCRATCH", shared="SHARED", data="DATA")
     assert module == case.module
