@@ -169,6 +169,7 @@ CURVES: dict[str, Callable[[Records], list[Panel]]] = {
     "retrieval-300k": retrieval("retrieval-300k"),
     "als-factors": factors,
     "als-solvers": losses("als-solvers"),
+    "als-solvers-512": losses("als-solvers-512"),
     "growth-pairs": growth("pairs", "million interactions", 1e6),
     "growth-factors": growth("factors", "factors"),
     "growth-threads": growth("threads", "threads"),

@@ -316,6 +316,7 @@ TABLES: dict[str, Callable[[Records], list[str]]] = {
     "als": contest("als", "als-cholesky"),
     "als-spark": plain("als-spark"),
     "als-solvers": plain("als-solvers"),
+    "als-solvers-512": plain("als-solvers-512"),
     "job-2014": plain("job-2014"),
     "growth-pairs": growth("pairs"),
     "growth-factors": growth("factors"),

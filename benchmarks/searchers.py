@@ -8,6 +8,7 @@ they should. Whoever has a way of its own for inner products uses that.
 A new one is a class here and its name in `SEARCHERS`.
 """
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from benchmarks.record import Kind
 from crossfade.core.spaces import VectorSpace
+from crossfade.nearest.clusters import ClusterIndex
 from crossfade.nearest.contract import IndexSettings
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.graph import GraphIndex
@@ -58,7 +60,7 @@ class Searcher(Protocol):
     kind: ClassVar[Kind] = "peer"
     module: ClassVar[str | None] = None  # the library, where it is not one of ours
     breadths: Sequence[int | float | None]  # None: there is nothing to choose
-    parallel: ClassVar[bool] = True  # whether it answers a batch on several threads
+    # Whoever builds more than one index sets build_seconds, what one takes.
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None: ...
 
@@ -72,7 +74,6 @@ class BlockedNumPy:
     kind: ClassVar[Kind] = "peer"
     module = None
     breadths = (None,)
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         self.catalogue = catalogue
@@ -93,7 +94,6 @@ class Exact:
     kind: ClassVar[Kind] = "ours"
     module = None
     breadths = (None,)
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         self.index = ExactIndex.build(catalogue.space, catalogue.metric)
@@ -102,13 +102,31 @@ class Exact:
         return self.index.search(queries, k, threads=threads).rows
 
 
+class Clusters:
+    """Ours: the items of the clusters that are near; a breadth is the recall that it is to measure itself to."""
+
+    kind: ClassVar[Kind] = "ours"
+    module = None
+    breadths = (0.9, 0.95, 0.98, 0.99)
+
+    def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
+        self.indexes: dict[float, ClusterIndex] = {}
+        for recall in self.breadths:
+            settings = IndexSettings(backend="clusters", recall=recall)
+            started = time.perf_counter()
+            self.indexes[recall] = ClusterIndex.build(catalogue.space, catalogue.metric, settings)
+            self.build_seconds = time.perf_counter() - started  # of one index, which is for one recall
+
+    def search(self, queries: np.ndarray, k: int, breadth: float, threads: int) -> np.ndarray:
+        return self.indexes[breadth].search(queries, k, threads=threads).rows
+
+
 class Graph:
     """Ours: usearch's graph behind our interface, with exact scores, and by dot the longest items beside it."""
 
     kind: ClassVar[Kind] = "ours"
     module = "usearch"
     breadths = WIDE
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         settings = IndexSettings(links=LINKS, build_breadth=BUILD_BREADTH)
@@ -127,7 +145,6 @@ class Usearch:
     kind: ClassVar[Kind] = "peer"
     module = "usearch"
     breadths = WIDE
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         from usearch.index import Index
@@ -153,7 +170,6 @@ class Voyager:
     kind: ClassVar[Kind] = "peer"
     module = "voyager"
     breadths = WIDE
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         import voyager
@@ -180,7 +196,6 @@ class Hnswlib:
     kind: ClassVar[Kind] = "peer"
     module = "hnswlib"
     breadths = WIDE
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         import hnswlib
@@ -201,7 +216,6 @@ class FaissFlat:
     kind: ClassVar[Kind] = "peer"
     module = "faiss"
     breadths: Sequence[int | None] = (None,)
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         import faiss
@@ -274,7 +288,6 @@ class ScaNN:
     kind: ClassVar[Kind] = "peer"
     module = "scann"
     breadths = (10, 30, 100, 300)  # leaves looked at
-    parallel = True
     looked_at_again: ClassVar[int] = 4  # times k
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
@@ -308,7 +321,6 @@ class Annoy:
     kind: ClassVar[Kind] = "peer"
     module = "annoy"
     breadths = (2_000, 10_000, 50_000)  # nodes looked at
-    parallel = True
     trees: ClassVar[int] = 50
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
@@ -340,7 +352,6 @@ class PyNNDescent:
     kind: ClassVar[Kind] = "peer"
     module = "pynndescent"
     breadths = (0.05, 0.1, 0.2, 0.3)  # its epsilon
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         import numba
@@ -366,7 +377,6 @@ class ImplicitTopK:
     kind: ClassVar[Kind] = "peer"
     module = "implicit"
     breadths = (None,)
-    parallel = True
 
     def __init__(self, catalogue: Catalogue, k: int, threads: int) -> None:
         self.catalogue = catalogue
@@ -379,6 +389,7 @@ class ImplicitTopK:
 
 SEARCHERS: dict[str, type[Any]] = {
     "exact": Exact,
+    "clusters": Clusters,
     "graph": Graph,
     "numpy": BlockedNumPy,
     "implicit": ImplicitTopK,
