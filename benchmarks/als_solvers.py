@@ -55,7 +55,7 @@ class Running:
             self.problem.improve(half, fixed, solved, gram, -1, self.threads)
         self.seconds.append(time.perf_counter() - started)
         self.processor.append(time.process_time() - busy)
-        loss = self.problem.loss(self.by_user, self.by_item, self.users, self.items, self.threads)
+        loss = self.problem.loss(self.by_user, np.diff(self.by_item.indptr), self.users, self.items, self.threads)
         self.losses.append(loss.total)
 
     def until(self, goal: float, taken: list[float]) -> float:
