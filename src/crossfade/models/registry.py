@@ -11,6 +11,8 @@ from crossfade.models.contract import FittedSpace, Model
 # name → "module:class"; imported only when the model is asked for.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
+    "logistic": "crossfade.models.logistic:Logistic",
+    "vector_exp": "crossfade.models.vector_exp:VectorExp",
     "word2vec": "crossfade.models.word2vec:Word2Vec",
 }
 
