@@ -30,6 +30,13 @@ CASES = {
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
+    "factors": Case("factors", minutes=5),
+    "factors-1m": Case(
+        "factors",
+        "--users 1000000 --items 100000 --pairs 50000000 --turns 3 --without-peers --passes",
+        minutes=10,
+        full=True,
+    ),
     "growth": Case("growth", "--directory {shared}", minutes=4),
     "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),

@@ -321,6 +321,8 @@ TABLES: dict[str, Callable[[Records], list[str]]] = {
     "growth-pairs": growth("pairs"),
     "growth-factors": growth("factors"),
     "growth-threads": growth("threads"),
+    "factors": plain("factors"),
+    "factors-1m": plain("factors-1m"),
     "quality": quality,
     "retrieval": retrieval("retrieval"),
     "retrieval-300k": retrieval("retrieval-300k"),
