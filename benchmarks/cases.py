@@ -22,7 +22,7 @@ class Case:
 CASES = {
     "als": Case("als", "--factors 40 64 128", minutes=2),
     "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
-    "als-solvers": Case("als_solvers", "--factors 64", minutes=2),
+    "als-solvers": Case("als_solvers", "--factors 8 16 32 64 128 256 --most-for-cholesky 128", minutes=6),
     "als-solvers-512": Case("als_solvers", "--factors 512", minutes=15, full=True),
     "als-spark": Case("als_spark", "--factors 40 64 --scratch {scratch}", minutes=10, full=True),
     "retrieval": Case("retrieval", minutes=3),
