@@ -104,7 +104,13 @@ class VectorSpace:
             item_vectors=load_array(directory / "item_vectors.npy", dtype=np.float32, ndim=2),
             user_ids=Ids.load(directory / "user_ids") if has_users else None,
             user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
+            **cls._load_more(directory),
         )
+
+    @classmethod
+    def _load_more(cls, directory: Path) -> dict[str, Any]:
+        """The fields that a subclass has beyond these, from where its `save` wrote them."""
+        return {}
 
     @staticmethod
     def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
@@ -134,10 +140,13 @@ class VectorSpace:
     def _digest(self) -> str:
         described = [self.model, self.kind, self.metric, self.biased, dict(self.settings)]
         digest = hashlib.sha256(json.dumps(described).encode())
-        for array in (self.item_vectors, self.user_vectors):
-            if array is not None:
-                digest.update(np.ascontiguousarray(array).data)
+        for array in self._digested():
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+    def _digested(self) -> list[npt.NDArray[Any]]:
+        """The arrays that make this space what it is."""
+        return [array for array in (self.item_vectors, self.user_vectors) if array is not None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,10 @@ from crossfade.models.contract import FittedSpace, Model
 # name → "module:class"; imported only when the model is asked for.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
+    "cooccurrence": "crossfade.models.cooccurrence:Cooccurrence",
+    "ease": "crossfade.models.ease:EASE",
     "logistic": "crossfade.models.logistic:Logistic",
+    "popularity": "crossfade.models.popularity:Popularity",
     "vector_exp": "crossfade.models.vector_exp:VectorExp",
     "word2vec": "crossfade.models.word2vec:Word2Vec",
 }

@@ -1,0 +1,334 @@
+"""For each item the k items that share most users with it, without ever holding all pairs.
+
+    total_ij = Σ_u a_ui a_uj / (p_i p_j)        together_ij = Σ_u s_u / (p_i p_j)        over users u that have both
+
+One item i at a time, the histories of its users are added up in an array of one sum for each item, from which the
+best are kept: Σ_u d_u² additions for histories of length d_u, and memory for one array a thread. Items are numbered
+by falling popularity, so that most additions fall into the few sums that the core's first cache holds. Where an
+item's users have little in common with the catalogue, the sums they touch are listed, and only those are looked at.
+
+Sampled (DIMSUM), a user's pair (i, j), i the more popular, counts only if i is drawn as a pivot, with probability
+p_i, once for the whole history, and j after it, with probability p_j; 1 / (p_i p_j) makes up for that. Draws are
+functions of user and items, hence item i meets the same ones as j. Pairs of j with pivots before it come from a list
+of the pivots that were drawn, which is what is saved: an item costs the pairs that are drawn, not all.
+
+Zadeh & Carlsson, "Dimension independent matrix square using MapReduce", 2013 (DIMSUM).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.ids import Rows
+from crossfade.kernels.als_halves import Half
+from crossfade.kernels.compile import jit
+from crossfade.kernels.draws import drawn, fraction
+from crossfade.kernels.lanes import Floats
+from crossfade.kernels.selection import ROOM, Keys, keep_largest, key_of, lay_out
+
+Starts = npt.NDArray[np.int64]
+
+TILE = 64
+"""Scores that are compared with the worst of the best at once."""
+
+LISTED = 4
+"""Sums are listed as they are touched if at most one in this many can be."""
+
+
+NEARLY = np.float32(1.00001)
+"""More than rounding can add to a score."""
+
+
+class Matrix(NamedTuple):
+    """Who has what, from both sides; items are numbered by falling popularity.
+
+    indptr, items, weights         by user: (users + 1,), (n,) ascending in each user, (n,) a
+    item_indptr, users, item_weights  the same by item, users ascending in each
+    stands                         (users,) float32 s, how many users each stands for
+    """
+
+    indptr: Starts
+    items: Rows
+    weights: Floats
+    item_indptr: Starts
+    users: Rows
+    item_weights: Floats
+    stands: Floats
+
+
+class Pivots(NamedTuple):
+    """The pivots that were drawn, by user: (users + 1,), items (n,), their places in the histories, their draws.
+
+    chances   (items,) float32 p
+    users     (users,) uint64: the stream of each
+    rows      (items,) int32: the numbers that draws are made for
+    """
+
+    indptr: Starts
+    items: Rows
+    places: Starts
+    draws: npt.NDArray[np.uint64]
+    chances: Floats
+    users: npt.NDArray[np.uint64]
+    rows: Rows
+
+
+class Measure(NamedTuple):
+    """How sums become a similarity.
+
+        jaccard  together / (listeners_i + listeners_j - together), else total · scale_i · scale_j
+        shrunk   times together / (together + shrinkage)
+
+    counted  whether `together` is needed beside the total; if it is not, the total stands for it
+    """
+
+    jaccard: bool
+    counted: bool
+    shrinkage: np.float32
+    scales: Floats
+    listeners: Floats
+
+
+@jit
+def work_of(matrix: Matrix) -> Starts:
+    """(items,) how many additions each item costs without sampling."""
+    work = np.zeros(len(matrix.item_indptr) - 1, dtype=np.int64)
+    for item in range(len(work)):
+        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+            user = matrix.users[entry]
+            work[item] += matrix.indptr[user + 1] - matrix.indptr[user]
+    return work
+
+
+@jit
+def draw_pivots(matrix: Matrix, chances: Floats, users: npt.NDArray[np.uint64], rows: Rows) -> Pivots:
+    """The pivots of every user."""
+    count = 0
+    for user in range(len(users)):
+        for entry in range(matrix.indptr[user], matrix.indptr[user + 1]):
+            item = matrix.items[entry]
+            if fraction(drawn(users[user], rows[item])) < chances[item]:
+                count += 1
+    indptr = np.zeros(len(users) + 1, dtype=np.int64)
+    items = np.empty(count, dtype=np.int32)
+    places = np.empty(count, dtype=np.int64)
+    draws = np.empty(count, dtype=np.uint64)
+    count = 0
+    for user in range(len(users)):
+        for entry in range(matrix.indptr[user], matrix.indptr[user + 1]):
+            item = matrix.items[entry]
+            draw = drawn(users[user], rows[item])
+            if fraction(draw) < chances[item]:
+                items[count], places[count], draws[count] = item, entry, draw
+                count += 1
+        indptr[user + 1] = count
+    return Pivots(indptr, items, places, draws, chances, users, rows)
+
+
+@jit
+def nearest_items(
+    first: int, last: int, matrix: Matrix, measure: Measure, order: Rows, lists: Rows, scores: Floats
+) -> None:
+    """Fill the rows of ``lists`` and ``scores`` (last - first, k) with the best for the items ``first`` to ``last``.
+
+    Lists hold order[item] (items,) in place of an item's number; best first, padded with -1 and -inf.
+    """
+    items = len(order)
+    totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
+    touched = np.empty(items // LISTED + 1, dtype=np.int32)
+    keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
+    # A signed index costs a look at its sign.
+    numbers = matrix.items.view(np.uint32)
+    for item in range(first, last):
+        most = 0
+        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+            user = matrix.users[entry]
+            most += matrix.indptr[user + 1] - matrix.indptr[user]
+        listing, count = most * LISTED <= items, 0
+        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+            user, weight = matrix.users[entry], matrix.item_weights[entry]
+            start, end, stands = matrix.indptr[user], matrix.indptr[user + 1], matrix.stands[user]
+            if listing:
+                for place in range(start, end):
+                    if totals[matrix.items[place]] == 0:
+                        touched[count] = matrix.items[place]
+                        count += 1
+                    totals[matrix.items[place]] += weight * matrix.weights[place]
+                    if measure.counted:
+                        together[matrix.items[place]] += stands
+            elif measure.counted:
+                others, weights = numbers[start:end], matrix.weights[start:end]
+                for place in range(len(others)):
+                    totals[others[place]] += weight * weights[place]
+                    together[others[place]] += stands
+            else:
+                others, weights = numbers[start:end], matrix.weights[start:end]
+                for place in range(len(others)):
+                    totals[others[place]] += weight * weights[place]
+        listed = touched[:count] if listing else touched[:0]
+        _keep_best(
+            item, not listing, listed, totals, together, measure, order, keys, lists[item - first], scores[item - first]
+        )
+
+
+@jit
+def nearest_by_sample(
+    first: int,
+    last: int,
+    matrix: Matrix,
+    pivots: Pivots,
+    measure: Measure,
+    order: Rows,
+    lists: Rows,
+    scores: Floats,
+    emitted: Starts,
+) -> None:
+    """`nearest_items` by DIMSUM; emitted[item] (items,) becomes how many pairs were drawn with it as their pivot."""
+    items = len(order)
+    totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
+    touched = np.empty(items, dtype=np.int32)
+    keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
+    for item in range(first, last):
+        chance, row, count, hits = pivots.chances[item], pivots.rows[item], 0, 0
+        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+            user, weight, stands = matrix.users[entry], matrix.item_weights[entry], matrix.stands[matrix.users[entry]]
+            at, end = pivots.indptr[user], pivots.indptr[user + 1]
+            while at < end and pivots.items[at] < item:
+                if chance == 1 or fraction(drawn(pivots.draws[at], row)) < chance:
+                    other = pivots.items[at]
+                    count = _add(
+                        other, weight * matrix.weights[pivots.places[at]], stands, totals, together, touched, count
+                    )
+                at += 1
+            if at < end and pivots.items[at] == item:
+                for place in range(pivots.places[at] + 1, matrix.indptr[user + 1]):
+                    other = matrix.items[place]
+                    other_chance = pivots.chances[other]
+                    if other_chance == 1 or fraction(drawn(pivots.draws[at], pivots.rows[other])) < other_chance:
+                        count = _add(other, weight * matrix.weights[place], stands, totals, together, touched, count)
+                        hits += 1
+        emitted[item] = hits
+        for place in range(count):
+            other = touched[place]
+            missed = np.float32(1) / (chance * pivots.chances[other])
+            totals[other] *= missed
+            if measure.counted:
+                together[other] *= missed
+        _keep_best(
+            item,
+            False,
+            touched[:count],
+            totals,
+            together,
+            measure,
+            order,
+            keys,
+            lists[item - first],
+            scores[item - first],
+        )
+
+
+@jit(inline=True)
+def _add(
+    other: int, product: np.float32, stands: np.float32, totals: Floats, together: Floats, touched: Rows, count: int
+) -> int:
+    if totals[other] == 0:
+        touched[count] = other
+        count += 1
+    totals[other] += product
+    if len(together):
+        together[other] += stands
+    return count
+
+
+@jit(inline=True)
+def _similarity(item: int, other: int, total: np.float32, shared: np.float32, measure: Measure) -> np.float32:
+    if measure.jaccard:
+        found = shared / (measure.listeners[item] + measure.listeners[other] - shared)
+    else:
+        found = total * (measure.scales[item] * measure.scales[other])
+    return np.float32(found * (shared / (shared + measure.shrinkage)))
+
+
+@jit
+def _keep_best(
+    item: int,
+    everywhere: bool,
+    touched: Rows,
+    totals: Floats,
+    together: Floats,
+    measure: Measure,
+    order: Rows,
+    keys: Keys,
+    best: Rows,
+    best_scores: Floats,
+) -> None:
+    """Write the list of ``item`` from all sums, or from the ``touched`` ones, and set them to 0."""
+    shares = together if measure.counted else totals
+    totals[item] = 0
+    count, worst, k = 0, np.float32(0), len(best)
+    if everywhere:
+        for start in range(0, len(totals), TILE):
+            end = min(start + TILE, len(totals))
+            if _any_above(item, start, end, totals, worst, measure):
+                for other in range(start, end):
+                    if totals[other] > 0:
+                        found = _similarity(item, other, totals[other], shares[other], measure)
+                        if found >= worst and found > 0:
+                            keys[count] = key_of(found, order[other])
+                            count += 1
+                            if count == len(keys):
+                                worst, count = keep_largest(keys, count, k), k
+        totals[:] = 0
+        together[:] = 0
+    else:
+        for place in range(len(touched)):
+            other = touched[place]
+            if totals[other] > 0:
+                found = _similarity(item, other, totals[other], shares[other], measure)
+                if found >= worst and found > 0:
+                    keys[count] = key_of(found, order[other])
+                    count += 1
+                    if count == len(keys):
+                        worst, count = keep_largest(keys, count, k), k
+            totals[other] = 0
+            if measure.counted:
+                together[other] = 0
+    if measure.counted:
+        together[item] = 0
+    lay_out(keys, count, best, best_scores)
+
+
+@jit(inline=True)
+def _any_above(item: int, start: int, end: int, totals: Floats, worst: np.float32, measure: Measure) -> bool:
+    """Whether one of the items ``start`` to ``end`` may reach ``worst``: by a bound that costs no division."""
+    above, sums = 0, totals[start:end]
+    # Counting has no early way out, which lets LLVM compare many at once.
+    if measure.jaccard:
+        slack, own = np.float32(1 + worst) * NEARLY, measure.listeners[item]
+        listeners = measure.listeners[start:end]
+        for place in range(len(sums)):
+            above += 1 if sums[place] * slack > worst * (own + listeners[place]) else 0
+    else:
+        bar, scales = worst / (measure.scales[item] * NEARLY), measure.scales[start:end]
+        for place in range(len(sums)):
+            above += 1 if sums[place] * scales[place] > bar else 0
+    return above > 0
+
+
+@jit
+def fill_products(first: int, last: int, by_user: Half, by_item: Half, products: npt.NDArray[np.floating]) -> None:
+    """Add Σ_u a_ui a_uj to the rows ``first`` to ``last`` of ``products`` (items, items), up to the diagonal.
+
+    ``by_user`` has the items of each user in ascending order.
+    """
+    for item in range(first, last):
+        row = products[item]
+        for entry in range(by_item.indptr[item], by_item.indptr[item + 1]):
+            user, weight = by_item.indices[entry], by_item.weights[entry]
+            for place in range(by_user.indptr[user], by_user.indptr[user + 1]):
+                other = by_user.indices[place]
+                if other > item:
+                    break
+                row[other] += weight * by_user.weights[place]

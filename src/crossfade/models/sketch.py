@@ -1,0 +1,78 @@
+"""Vectors whose inner products come near to the similarities of items, for whatever needs items as points.
+
+The eigenvectors of the symmetric similarities (S + Sᵀ) / 2 with the largest eigenvalues, each times the root of its
+eigenvalue: no other vectors of that width have inner products nearer to them, if no eigenvalue is negative. They are
+found by subspace iteration from random vectors,
+
+    V ← orthonormal basis of (S + Sᵀ) V / 2
+
+and a last turn of the basis towards the eigenvectors. O(rounds · entries · width), in a fixed order.
+
+Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from crossfade.core.spaces import Vectors
+
+Product = Callable[[Vectors], Vectors]
+
+ROUNDS = 6
+SPARE = 16
+"""Vectors beyond the width that is wanted, so that the last of these are found well."""
+
+SLIGHT = 1e-10
+"""A direction whose share of the squared length is below this is rounding, and has no place in a basis."""
+
+
+def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
+    """The vectors (items, factors) float32; ``product`` multiplies (S + Sᵀ) / 2 by float32 (items, any).
+
+    Where there are fewer directions, the last columns are zero.
+    """
+    vectors = np.zeros((items, factors), dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    width = min(items, factors + SPARE)
+    basis = rng.standard_normal((items, width), dtype=np.float32)
+    # With threads of its own a BLAS adds up in an order that depends on how many there are.
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(ROUNDS):
+            basis = _orthonormal(product(basis))
+        if not basis.shape[1]:
+            return vectors
+        turned = _gram(basis, product(basis))
+        values, directions = np.linalg.eigh((turned + turned.T) / 2)
+        best = np.argsort(-values, kind="stable")[:factors]
+        best = best[values[best] > 0]
+        turn = directions[:, best] * np.sqrt(values[best])
+        vectors[:, : len(best)] = _signed(basis @ turn.astype(np.float32))
+    return vectors
+
+
+def _orthonormal(vectors: Vectors) -> Vectors:
+    """A basis of what the columns of ``vectors`` span, by the eigenvectors of their inner products."""
+    for _ in range(2):  # the second time mends what the first lost to rounding
+        values, directions = np.linalg.eigh(_gram(vectors, vectors))
+        kept = (values > 0) & (values > SLIGHT * values.max(initial=0.0))
+        vectors = vectors @ (directions[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+    return vectors
+
+
+def _gram(left: Vectors, right: Vectors, block: int = 65536) -> npt.NDArray[np.float64]:
+    total = np.zeros((left.shape[1], right.shape[1]))
+    for first in range(0, len(left), block):
+        part = slice(first, first + block)
+        total += left[part].astype(np.float64).T @ right[part].astype(np.float64)
+    return total
+
+
+def _signed(vectors: Vectors) -> Vectors:
+    """With the largest entry of each column positive: an eigenvector has no sign of its own."""
+    if not vectors.size:
+        return vectors
+    largest = vectors[np.argmax(np.abs(vectors), axis=0), np.arange(vectors.shape[1])]
+    return vectors * np.where(largest < 0, np.float32(-1), np.float32(1))
