@@ -29,6 +29,14 @@ CASES = {
     "retrieval-300k": Case("retrieval", "--items 300000 --factors 48", minutes=15, full=True),
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
+    "pruning": Case("pruning", "--data {data} --items 300000", minutes=6),
+    "candidates": Case("candidates", "--directory {shared}"),
+    "candidates-1m": Case(
+        "candidates",
+        "--directory {shared} --users 1000000 --items 300000 --pairs 25000000",
+        minutes=10,
+        full=True,
+    ),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
     "factors": Case("factors", minutes=5),
     "factors-1m": Case(

@@ -13,6 +13,8 @@ from benchmarks.record import Record
 SMALL = {
     "als": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2",
     "als_solvers": "--users 300 --items 200 --pairs 4000 --factors 8 --iterations 2",
+    "candidates": "--users 300 --items 200 --pairs 4000 --factors 8 --iterations 1 --turns 1 --directory {scratch}",
+    "pruning": "--items 2000 --factors 8 --queries 20 --turns 1 --models generated",
     "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
     "factors": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2 --passes 1 --without-peers",
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",

@@ -76,7 +76,7 @@ def test_a_sketch_is_made_where_it_pays(rng, monkeypatch):
     monkeypatch.setattr(exact, "BYTE_COST", 0.4)
 
     def has_sketch(vectors, users=None, metric="dot"):
-        return ExactIndex.build(space_of(vectors, users), metric)._sketch is not None
+        return ExactIndex.build(space_of(vectors, users), metric).pruned
 
     assert has_sketch(long_tailed(rng, 20_000))
     assert not has_sketch(long_tailed(rng, CHUNK))

@@ -65,6 +65,11 @@ class ExactIndex:
         self._packed: Floats | None = None
         self._sketch = _sketch(space, metric, items, pruned)
 
+    @property
+    def pruned(self) -> bool:
+        """Whether most items are only looked at in bytes."""
+        return self._sketch is not None
+
     @classmethod
     def build(
         cls,
