@@ -69,6 +69,12 @@ def verdicts(before: Record, now: Record, tolerance: float) -> Iterator[Verdict]
                 yield from _of_side(before.case, comparison, found, side, sides[side.name], tolerance)
 
 
+def resized(before: Record, now: Record) -> list[str]:
+    """Settings in which the runs differ; not how often they measured, nor lists, whose values are compared singly."""
+    names = [name for name, value in before.settings.items() if not isinstance(value, list) and name != "turns"]
+    return [name for name in names if name in now.settings and now.settings[name] != before.settings[name]]
+
+
 def missing(before: Record, now: Record) -> list[str]:
     """Comparisons of the committed record that the fresh one does not hold, or holds of other sizes."""
     fresh = {comparison.name: dict(comparison.what) for comparison in now.comparisons}
@@ -121,6 +127,9 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{path.stem}: there is no committed record to compare with")
             continue
         before, now = Record.read(committed), Record.read(path)
+        if differing := resized(before, now):
+            print(f"{before.case}: measured with other {', '.join(differing)} than the committed record")
+            continue
         for name in missing(before, now):
             print(f"{before.case}: {name} was not measured again in the same way")
         found += verdicts(before, now, chosen.tolerance)

@@ -167,4 +167,4 @@ def measure(chosen: argparse.Namespace) -> Findings:
 
 
 if __name__ == "__main__":
-    run_case(__doc__, options, measure, turns=1)
+    run_case(__doc__, options, measure, turns=1, blas=1)

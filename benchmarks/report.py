@@ -75,8 +75,8 @@ def times(ours: Side, other: Side) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, thousands with commas."""
-    if value >= 100:
+    """Three significant digits, thousands with commas; whole numbers are shown whole."""
+    if value >= 100 or isinstance(value, int):
         return f"{value:,.0f}"
     digits = 3 - len(str(int(value))) if value >= 1 else 3
     return f"{value:.{digits}f}" if value >= 0.01 else f"{value:.2g}"
@@ -287,6 +287,24 @@ def plain(*cases: str) -> Callable[[Records], list[str]]:
     return table
 
 
+def job(found: Records) -> list[str]:
+    """One row for each thing that is known of the one fit."""
+    if "job-2014" not in found:
+        return absent("job-2014")
+    comparison = found["job-2014"].comparisons[0]
+    side = comparison.sides[0]
+    taste, chance = (float(side.figures[name]) for name in ("planted_taste", "planted_taste_by_chance"))
+    rows = [
+        [f"{len(side.turns)} iterations, each", span(side)],
+        *([name, f"{number(seconds)} s"] for name, seconds in side.preparation.items() if seconds),
+        ["the fit", f"{number(float(side.figures['fit_minutes']))} minutes"],
+        ["peak memory", f"{number(float(side.figures['peak_gib']))} GiB"],
+        ["attempts", cell(side.figures["attempts"])],
+        ["recommended artists of the user's own taste", f"{taste:.0%} ({chance:.1%} by chance)"],
+    ]
+    return markdown([comparison.name, f"{comparison.what['threads']} threads"], rows)
+
+
 def cell(value: object) -> str:
     return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else "–"
 
@@ -317,7 +335,7 @@ TABLES: dict[str, Callable[[Records], list[str]]] = {
     "als-spark": plain("als-spark"),
     "als-solvers": plain("als-solvers"),
     "als-solvers-512": plain("als-solvers-512"),
-    "job-2014": plain("job-2014"),
+    "job-2014": job,
     "growth-pairs": growth("pairs"),
     "growth-factors": growth("factors"),
     "growth-threads": growth("threads"),

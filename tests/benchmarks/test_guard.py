@@ -8,7 +8,7 @@ from benchmarks.record import Comparison, Machine, Record, Side
 MACHINE = Machine(processor="A processor", processors=2, memory_gib=24, system="Linux x86_64", python="3.11.7")
 
 
-def written(directory, ours, peer, *, recall=1.0, kind="peer", what=None, name="one", peers=("implicit",)):
+def written(directory, ours, peer, *, recall=1.0, kind="peer", what=None, name="one", peers=("implicit",), **settings):
     """A record of one comparison in ``directory``."""
     sides = [Side(name="crossfade", turns=ours, figures={"recall": recall})]
     sides += [Side(name=each, kind=kind, turns=peer) for each in peers]
@@ -16,7 +16,7 @@ def written(directory, ours, peer, *, recall=1.0, kind="peer", what=None, name="
         case="als",
         command="python -m benchmarks.als",
         threads=[2],
-        settings={},
+        settings=settings,
         machine=MACHINE,
         versions={},
         comparisons=[Comparison(name=name, unit="an iteration", what=what or {"factors": 64}, sides=sides)],
@@ -104,3 +104,12 @@ def test_a_case_without_a_committed_record_is_named(folders, capsys):
     (folders[1] / "als.json").rename(folders[1] / "new.json")
     assert guarded(folders) == 2
     assert "new: there is no committed record" in capsys.readouterr().out
+
+
+def test_other_settings_are_not_compared_but_other_turns_are(folders, capsys):
+    written(folders[0], [1.0], [4.0], users=100, turns=7, factors=[40, 64])
+    written(folders[1], [1.0], [4.0], users=100, turns=3, factors=[64])
+    assert guarded(folders) == 0
+    written(folders[1], [9.0], [4.0], users=200, turns=7, factors=[40, 64])
+    assert guarded(folders) == 2
+    assert "als: measured with other users than the committed record" in capsys.readouterr().out

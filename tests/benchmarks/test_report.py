@@ -48,7 +48,15 @@ def test_every_committed_record_is_of_a_case():
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0.20825, "0.208"), (1.0378, "1.04"), (12.34, "12.3"), (0.00123, "0.0012"), (12345.6, "12,346"), (0.0, "0")],
+    [
+        (0.20825, "0.208"),
+        (1.0378, "1.04"),
+        (12.34, "12.3"),
+        (0.00123, "0.0012"),
+        (12345.6, "12,346"),
+        (0.0, "0"),
+        (7, "7"),
+    ],
 )
 def test_numbers_have_three_digits(value, shown):
     assert report.number(value) == shown
