@@ -38,7 +38,7 @@ from crossfade.nearest.exclusions import Exclusions, Places
 from crossfade.nearest.files import read_description, write_description
 from crossfade.nearest.kmeans import clustered
 from crossfade.nearest.layout import LAYOUT_FILES, Layout, best_of, laid_out
-from crossfade.nearest.vectors import checked_items, checked_queries, require_count
+from crossfade.nearest.vectors import checked_items, checked_queries, compared, require_count
 
 DEFAULT_SETTINGS = IndexSettings()
 
@@ -140,7 +140,7 @@ class ClusterIndex:
         again = "Build the index again."
         layout = Layout.load(directory)
         items = len(space.item_ids)
-        factors = (space.points if described.metric == "cosine" else space.item_vectors).shape[1]
+        factors = compared(space, described.metric).shape[1]
         try:
             depths = tuple(
                 Depth(size=int(size), clusters=int(clusters), recall=float(recall))

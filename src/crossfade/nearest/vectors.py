@@ -10,10 +10,14 @@ LONGEST = 1e18
 """Longer vectors could overflow a float32 product: |x · y| ≤ |x| |y| ≤ 1e36."""
 
 
+def compared(space: VectorSpace, metric: Metric) -> Vectors:
+    """What ``metric`` compares of the items of ``space``: (items, factors), or one less where the last is a bias."""
+    return space.points if metric == "cosine" else space.item_vectors
+
+
 def checked_items(space: VectorSpace, metric: Metric) -> Vectors:
     """What ``metric`` compares of the items of ``space``, contiguous; InputError if one is not finite or too long."""
-    vectors = space.points if metric == "cosine" else space.item_vectors
-    return _checked(vectors, f"the item vectors of space {space.space_id[:12]}")
+    return _checked(compared(space, metric), f"the item vectors of space {space.space_id[:12]}")
 
 
 def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
