@@ -15,7 +15,7 @@ from crossfade.nearest.contract import IndexSettings, Restriction
 ITEMS, FACTORS = 3000, 12
 
 # Narrow, so that the graph itself answers; see `small_graphs_answer`.
-SETTINGS = IndexSettings(links=16, build_breadth=128, search_breadth=64)
+SETTINGS = IndexSettings(links=16, build_breadth=128, search_breadth=64, trees=20, search_nodes=1500)
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,9 @@ def small_graphs_answer(monkeypatch):
 
 @pytest.fixture(params=sorted(BACKENDS))
 def backend(request):
-    if request.param == "graph":
-        pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
+    for name, library, extra in (("graph", "usearch", "index"), ("forest", "annoy", "annoy")):
+        if request.param == name:
+            pytest.importorskip(library, reason=f"needs {library}: pip install 'crossfade[{extra}]'")
     return backend_class(request.param)
 
 

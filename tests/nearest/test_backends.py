@@ -50,10 +50,13 @@ def test_settings_that_cannot_work_are_refused(wrong):
         IndexSettings(**wrong)
 
 
-def test_without_its_library_the_graph_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "usearch.index", None)
-    with pytest.raises(MissingExtraError, match=r"crossfade\[index\]"):
-        build_index(space_of(np.ones((3, 2))), "dot", IndexSettings(backend="graph"))
+@pytest.mark.parametrize(
+    ("backend", "module", "extra"), [("graph", "usearch.index", "index"), ("forest", "annoy", "annoy")]
+)
+def test_without_its_library_a_backend_says_what_to_install(monkeypatch, backend, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"crossfade\[{extra}\]"):
+        build_index(space_of(np.ones((3, 2))), "dot", IndexSettings(backend=backend))
 
 
 def test_exclusions_are_counted_once_and_only_where_the_item_is_open():

@@ -12,6 +12,7 @@ from crossfade.nearest.contract import Index, IndexSettings
 BACKENDS: dict[str, str] = {
     "exact": "crossfade.nearest.exact:ExactIndex",
     "clusters": "crossfade.nearest.clusters:ClusterIndex",
+    "forest": "crossfade.nearest.forest:ForestIndex",
     "graph": "crossfade.nearest.graph:GraphIndex",
 }
 

@@ -22,7 +22,7 @@ from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 
-BackendSetting = Literal["auto", "exact", "clusters", "graph"]
+BackendSetting = Literal["auto", "exact", "clusters", "graph", "forest"]
 
 EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
 
@@ -31,13 +31,16 @@ EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
 class IndexSettings:
     """How vectors are indexed. Only `backend` matters to exact search."""
 
-    # exact, clusters, graph, or auto: clusters once the catalogue is too large for exact search
+    # exact, clusters, graph, forest, or auto: clusters once the catalogue is too large for exact search
     backend: BackendSetting = "auto"
     # share of the true neighbours that clusters are to find, 0.5 to 1, measured on a sample; more: slower
     recall: float = 0.98
     links: int = 16  # neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file
     build_breadth: int = 128  # candidates looked at for each item while building, 16 to 1024
     search_breadth: int = 128  # candidates looked at for each query, 16 to 4096; more: better recall, slower
+    trees: int = 50  # trees of the forest, 1 to 1000; more: better recall, larger file
+    # nodes of the forest looked at for each query, 100 to 10000000; more: better recall, slower
+    search_nodes: int = 10_000
 
     def __post_init__(self) -> None:
         if self.backend not in get_args(BackendSetting):
@@ -45,7 +48,13 @@ class IndexSettings:
             raise SettingsError(f"index.backend must be one of {named}, not {self.backend!r}")
         if not 0.5 <= self.recall <= 1:
             raise SettingsError(f"index.recall must be 0.5 to 1, not {self.recall}")
-        for name, least, most in (("links", 4, 64), ("build_breadth", 16, 1024), ("search_breadth", 16, 4096)):
+        for name, least, most in (
+            ("links", 4, 64),
+            ("build_breadth", 16, 1024),
+            ("search_breadth", 16, 4096),
+            ("trees", 1, 1000),
+            ("search_nodes", 100, 10_000_000),
+        ):
             if not least <= getattr(self, name) <= most:
                 raise SettingsError(f"index.{name} must be {least} to {most}, not {getattr(self, name)}")
 
