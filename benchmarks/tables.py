@@ -2,7 +2,7 @@
 
     python -m benchmarks.tables                                     100,000 items, 250 neighbours, recall .97
     python -m benchmarks.tables --items 300000 --vectors FILE       kept in FILE, or read from it if it is there
-    python -m benchmarks.tables --methods crossfade scann voyager   only these
+    python -m benchmarks.tables --methods clusters scann voyager   only these
 
 By cosine, on factors of a synthetic ALS model. A library is built once and then searched ever wider, for a sample of
 the items, until it finds enough; so wide it is searched for all items. Ours chooses by itself, and its time includes
@@ -35,7 +35,7 @@ from crossfade.nearest.tables import neighbour_table
 
 SAMPLE = 2_000
 CHUNK = 10_000  # items that a library is asked for at once
-OURS = {"crossfade": "clusters", "crossfade exact": "exact"}  # the backend of each
+OURS = {"clusters": "clusters", "exact": "exact"}  # the backend of each
 
 GRAPHS = (250, 300, 350, 400, 500, 600, 800, 1000, 1500, 2000)
 STEPS: dict[str, Sequence[Any]] = {

@@ -27,8 +27,8 @@ def space_of(vectors, *, biased=False):
 @pytest.fixture
 def vectors(rng):
     centres = rng.standard_normal((30, 10))
-    near = centres[rng.integers(30, size=2500)] + 0.4 * rng.standard_normal((2500, 10))
-    return (near * rng.lognormal(0, 0.4, (2500, 1))).astype(np.float32)
+    near = centres[rng.integers(30, size=1200)] + 0.4 * rng.standard_normal((1200, 10))
+    return (near * rng.lognormal(0, 0.4, (1200, 1))).astype(np.float32)
 
 
 def truth(vectors, metric, k):
@@ -48,13 +48,13 @@ def test_an_exact_table_has_the_nearest_others_of_every_item(vectors, metric, mo
 
 @pytest.mark.parametrize("metric", ["cosine", "dot"])
 def test_a_table_from_clusters_says_how_much_of_the_truth_it_holds(vectors, metric, monkeypatch):
-    monkeypatch.setattr("crossfade.nearest.tables.SAMPLE", 2500)
+    monkeypatch.setattr("crossfade.nearest.tables.SAMPLE", 1200)
     table = neighbour_table(space_of(vectors), 20, CLUSTERS, metric=metric)
     rows, _ = truth(vectors, metric, 20)
     held = np.mean([np.isin(one, best).mean() for one, best in zip(table.neighbours.rows, rows, strict=True)])
     assert table.recall == pytest.approx(held)
     assert 0.88 <= held < 1
-    assert not (table.neighbours.rows == np.arange(2500)[:, None]).any()
+    assert not (table.neighbours.rows == np.arange(1200)[:, None]).any()
 
 
 def test_the_number_of_threads_changes_nothing_and_files_hold_the_same(vectors, tmp_path):
@@ -64,10 +64,10 @@ def test_the_number_of_threads_changes_nothing_and_files_hold_the_same(vectors, 
         space_of(vectors), 11, CLUSTERS, threads=2, directory=tmp_path, progress=lambda *said: told.append(said)
     )
     assert isinstance(filed.neighbours.rows, np.memmap)
-    for found in (filed.neighbours, load_table(tmp_path, 2500)):
+    for found in (filed.neighbours, load_table(tmp_path, 1200)):
         np.testing.assert_array_equal(found.rows, alone.neighbours.rows)
         np.testing.assert_array_equal(found.scores, alone.neighbours.scores)
-    assert told[-1] == (2500, 2500, "items")
+    assert told[-1] == (1200, 1200, "items")
     assert filed.recall == alone.recall
 
 
