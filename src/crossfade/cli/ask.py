@@ -84,6 +84,30 @@ def search(home: Home, text: str, limit: int, as_json: bool) -> None:
     )
 
 
+@click.command()
+@click.argument("artist", shell_complete=complete_names)
+@limit_option
+@json_option
+@home_option
+def terms(home: Home, artist: str, limit: int, as_json: bool) -> None:
+    """The words that say most of an artist, from tags, playlist titles and texts."""
+    from crossfade.pipeline.asking import top_terms
+
+    with open_store(home).open() as reader:
+        found = reader.artist(artist)
+        said = top_terms(home, reader, found.id, limit)
+    if as_json:
+        words = [{"term": term, "weight": weight} for term, weight in said]
+        print_json({"artist": found.id, "name": found.name, "terms": words})
+        return
+    best = said[0][1] if said else 1.0
+    print_table(
+        [Column("#", "number"), Column("term"), Column("weight", "number"), Column("", "bar")],
+        [[rank, term, weight, weight / best] for rank, (term, weight) in enumerate(said, start=1)],
+        title=found.name,
+    )
+
+
 def entry_json(entry: Entry) -> dict[str, Any]:
     """An entry as a machine reads it; what is not known is left out."""
     described: dict[str, Any] = {"id": entry.id, "name": entry.name}

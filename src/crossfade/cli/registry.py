@@ -15,6 +15,7 @@ _BEFORE: dict[str, tuple[str, str]] = {
 _AFTER: dict[str, tuple[str, str]] = {
     "search": ("Find artists and tracks by name", "crossfade.cli.ask:search"),
     "serve": ("Answer over HTTP", "crossfade.cli.serving:serve"),
+    "terms": ("The words that say most of an artist", "crossfade.cli.ask:terms"),
     "models": ("What is fitted, on what, when, and how long it took", "crossfade.cli.measuring:models"),
     "evaluate": ("Fit models on one file and measure them on another", "crossfade.cli.measuring:evaluate"),
     "status": ("What this home holds, and what is served", "crossfade.cli.home:status"),

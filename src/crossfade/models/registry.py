@@ -16,6 +16,7 @@ MODELS: dict[str, str] = {
     "logistic": "crossfade.models.logistic:Logistic",
     "popularity": "crossfade.models.popularity:Popularity",
     "vector_exp": "crossfade.models.vector_exp:VectorExp",
+    "cultural": "crossfade.models.cultural:Cultural",
     "word2vec": "crossfade.models.word2vec:Word2Vec",
 }
 

@@ -4,7 +4,7 @@ A release has the tables of its first model. Its other models can be asked too: 
 neighbours for the one key that is asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, ItemKind
 from crossfade.core.tables import SurfaceTable
-from crossfade.pipeline.plan import leading_space, space_name, surface_inputs
+from crossfade.models.cultural import CulturalSpace
+from crossfade.models.registry import load_space
+from crossfade.pipeline.plan import leading_space, neighbours_name, space_name, surface_inputs
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import place_of
 from crossfade.stores.contract import Entry, RankedRows, ReleaseReader
@@ -31,10 +33,7 @@ def entries_by(home: Home, reader: ReleaseReader, surface: str, key: str, model:
     """
     settings = Settings.of(home)
     spaces = _spaces_of(reader, model, settings)
-    places = {name: place_of(home, name, made) for name, made in reader.manifest.identity.inputs.items()}
-    needed = {*spaces.values(), *(f"neighbours-{name}" for name in spaces.values())}
-    if gone := sorted(name for name in needed if not (places.get(name, Path()) / MANIFEST).is_file()):
-        raise NotReadyError(f"{', '.join(gone)} of release {reader.version} are no longer kept. Run `crossfade run`.")
+    places = _places(home, reader, [*spaces.values(), *(neighbours_name(name) for name in spaces.values())])
     inputs = surface_inputs(places, spaces, settings)
     line = registered(surface)
     listed: ItemKind = reader.surfaces[surface].kind
@@ -51,9 +50,34 @@ def entries_by(home: Home, reader: ReleaseReader, surface: str, key: str, model:
     return reader.named(table.kind, ranked)
 
 
+def top_terms(home: Home, reader: ReleaseReader, artist_id: str, n: int) -> list[tuple[str, float]]:
+    """The ``n`` words that say most of an artist, with their weights.
+
+    Raises NotReadyError if the release has no space of the model "cultural", or it is no longer kept.
+    """
+    name = space_name("cultural", "artist")
+    if name not in reader.spaces:
+        raise NotReadyError(
+            f"Release {reader.version} knows no words: nothing written about artists was imported, or cultural is not "
+            "among the models in [run] models."
+        )
+    space = load_space(_places(home, reader, [name])[name])
+    if not isinstance(space, CulturalSpace):
+        raise NotReadyError(f"{name} of release {reader.version} holds no words. Run `crossfade run`.")
+    return space.top_terms(artist_id, n)
+
+
 def models_of(reader: ReleaseReader) -> list[str]:
     """The models that a release holds spaces of, by name."""
     return sorted({name.rpartition("-")[0] for name in reader.spaces})
+
+
+def _places(home: Home, reader: ReleaseReader, needed: Iterable[str]) -> dict[str, Path]:
+    """Where the artifacts lie that the release was made from, by the names of their steps."""
+    places = {name: place_of(home, name, made) for name, made in reader.manifest.identity.inputs.items()}
+    if gone := sorted(name for name in needed if not (places.get(name, Path()) / MANIFEST).is_file()):
+        raise NotReadyError(f"{', '.join(gone)} of release {reader.version} are no longer kept. Run `crossfade run`.")
+    return places
 
 
 def _spaces_of(reader: ReleaseReader, model: str, settings: Settings) -> dict[ItemKind, str]:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from crossfade.catalog.build import build_catalog
 from crossfade.catalog.names import release_catalogue
+from crossfade.catalog.writings import build_writings
 from crossfade.core.artifacts import MANIFEST, Draft, file_digest
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
@@ -17,6 +18,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table
+from crossfade.core.writings import Writings
 from crossfade.listens.interactions import build_interactions
 from crossfade.listens.library import imports_of, tables_of
 from crossfade.listens.sequences import build_sequences
@@ -69,6 +71,8 @@ def learnable(home: Home, settings: Settings) -> Learnable:
             kind: _sequences_step(settings, kind, listens, imported, catalog, step)
             for kind, step in interactions.items()
         }
+    if "artist" in interactions and any(tables.get(name) for name in ("tags", "texts", "playlists")):
+        learned["texts"] = {"artist": _writings_step(settings, catalog, interactions["artist"])}
     names = make_step(
         NAMES,
         "Name what was played",
@@ -209,6 +213,30 @@ def _sequences_step(
     )
 
 
+def _writings_step(settings: Settings, catalog: Step, interactions: Step) -> Step:
+    run = settings.run
+
+    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
+        draft.rows.update(
+            build_writings(
+                inputs[CATALOG],
+                Ids.load(inputs[interactions.name] / "item_ids"),
+                draft.path,
+                progress=progress,
+                memory_limit=run.memory_bytes,
+                threads=run.processors,
+            )
+        )
+
+    return make_step(
+        "writings-artist",
+        "Gather what is written about artists",
+        work,
+        kind="writings",
+        needs=(catalog, interactions),
+    )
+
+
 def _load_interactions(inputs: Mapping[str, Path], kind: ItemKind) -> Interactions | None:
     place = inputs.get(f"interactions-{kind}")
     return Interactions.load(place, kind=kind) if place is not None else None
@@ -217,4 +245,5 @@ def _load_interactions(inputs: Mapping[str, Path], kind: ItemKind) -> Interactio
 _LOADERS: dict[InputKind, Callable[[Path, ItemKind], Any]] = {
     "interactions": lambda place, kind: Interactions.load(place, kind=kind),
     "sequences": lambda place, kind: Sequences.load(place, kind=kind),
+    "texts": lambda place, kind: Writings.load(place, kind=kind),
 }

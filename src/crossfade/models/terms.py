@@ -1,0 +1,151 @@
+"""The terms that are written about items, and how often.
+
+A term of a tag is the whole tag; of a title or of prose every one to three words in a row. Letters are folded and
+punctuation separates words, so that "Hip-Hop" and "hip hop" are one. An item's own name says nothing about it: its
+terms that hold the whole name, or are several words of it, are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.ids import MISSING
+from crossfade.core.rows import gathered, starts_of
+from crossfade.core.schemas import normalised
+from crossfade.core.texts import Texts
+from crossfade.core.writings import SOURCES, Writings
+
+LONGEST = 3
+"""Words of a term."""
+
+_WORDS = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mentions:
+    """Which terms are written about which items: n pairs, each once, by item and term ascending.
+
+    vocabulary     the terms that are written about neither too few nor too many items, ascending
+    items, terms   (n,) rows of items, places in the vocabulary
+    strengths      (n,) float64 Σ over the sources of their share times ln(1 + how many wrote it)
+    frequencies    (terms,) of how many items each term is written
+    written_about  items that anything is written about
+    """
+
+    vocabulary: Texts
+    items: Numbers
+    terms: Numbers
+    strengths: npt.NDArray[np.float64]
+    frequencies: Numbers
+    written_about: int
+
+
+def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, most: float) -> Mentions:
+    """The terms of ``writings`` that neither too few nor too many items have.
+
+    shares  (sources,) what each source counts for; one of 0 is not read
+    least   items that a term is written about at least
+    most    share of the items written about that it is written about at most
+    """
+    codes: dict[str, int] = {}
+    items, terms, strengths = [_no_numbers()], [_no_numbers()], [np.zeros(0)]
+    for source, share in enumerate(shares):
+        if not share:
+            continue
+        own, found, counts = _of_source(writings, source, codes)
+        items.append(own)
+        terms.append(found)
+        strengths.append(share * np.log1p(counts))
+    names = [_words(name) for name in writings.names]
+    width = max(len(codes), 1)
+    keys, places = np.unique(np.concatenate(items) * width + np.concatenate(terms), return_inverse=True)
+    strength = np.bincount(places, weights=np.concatenate(strengths), minlength=len(keys)).astype(np.float64)
+    item, term = keys // width, keys % width
+    written_about = len(np.unique(item))
+    kept = ~_own_names(item, term, names, codes)
+    frequency = np.bincount(term[kept], minlength=width)
+    said = (frequency >= least) & (frequency <= max(most * written_about, least))
+    kept &= said[term]
+    # Ascending by their text, so that nothing depends on the order in which texts were read.
+    spelled = list(codes)
+    chosen = sorted(np.flatnonzero(said).tolist(), key=lambda code: spelled[code]) if codes else []
+    place = np.full(width, MISSING, dtype=np.int64)
+    place[chosen] = np.arange(len(chosen))
+    order = np.lexsort((place[term[kept]], item[kept]))
+    return Mentions(
+        vocabulary=Texts.of([spelled[code] for code in chosen]),
+        items=item[kept][order],
+        terms=place[term[kept]][order],
+        strengths=strength[kept][order],
+        frequencies=frequency[chosen].astype(np.int64),
+        written_about=written_about,
+    )
+
+
+def _of_source(writings: Writings, source: int, codes: dict[str, int]) -> tuple[Numbers, Numbers, Numbers]:
+    """(item, term, how many wrote it) of one source, each pair once; new terms get the next codes."""
+    own = np.flatnonzero(writings.sources == source)
+    # The same text is written about many, so each is read once.
+    texts = {text: number for number, text in enumerate(dict.fromkeys(writings.texts[int(row)] for row in own))}
+    which = np.fromiter((texts[writings.texts[int(row)]] for row in own), dtype=np.int64, count=len(own))
+    split = _tag_terms if SOURCES[source] == "tag" else _prose_terms
+    found = [[codes.setdefault(term, len(codes)) for term in dict.fromkeys(split(_words(text)))] for text in texts]
+    flat = np.fromiter((code for one in found for code in one), dtype=np.int64)
+    starts, places = gathered(starts_of([len(one) for one in found]), which)
+    lengths = np.diff(starts)
+    width = max(len(codes), 1)
+    keys, inverse = np.unique(
+        np.repeat(writings.items[own].astype(np.int64), lengths) * width + flat[places], return_inverse=True
+    )
+    counts = np.bincount(inverse, weights=np.repeat(writings.counts[own], lengths), minlength=len(keys))
+    return keys // width, keys % width, counts.astype(np.int64)
+
+
+def _own_names(items: Numbers, terms: Numbers, names: list[list[str]], codes: dict[str, int]) -> npt.NDArray[np.bool_]:
+    """(n,) whether a term of an item holds the item's whole name, or is several words of it."""
+    width = max(len(codes), 1)
+    whole = np.array([codes.get(" ".join(name), MISSING) for name in names], dtype=np.int64)
+    holds = _parts(codes)
+    owned = (whole[items][:, None] == holds[terms]) & (whole[items] != MISSING)[:, None]
+    several = [
+        row * width + codes[part]
+        for row, name in enumerate(names)
+        for part in _prose_terms(name)
+        if " " in part and part in codes
+    ]
+    return np.asarray(owned.any(axis=1) | np.isin(items * width + terms, several))
+
+
+def _parts(codes: dict[str, int]) -> Numbers:
+    """(terms, 6) the codes of all words in a row that a term has, itself among them; padded with MISSING - 1."""
+    parts = np.full((max(len(codes), 1), LONGEST * (LONGEST + 1) // 2), MISSING - 1, dtype=np.int64)
+    for term, code in codes.items():
+        found = [codes.get(part, MISSING - 1) for part in _prose_terms(term.split(" "))][: parts.shape[1]]
+        # A long tag is a term as a whole.
+        parts[code, : len(found)] = found
+        parts[code, -1] = code
+    return parts
+
+
+def _words(text: str) -> list[str]:
+    return _WORDS.findall(normalised(text))
+
+
+def _tag_terms(words: list[str]) -> Iterator[str]:
+    if words:
+        yield " ".join(words)
+
+
+def _prose_terms(words: list[str]) -> Iterator[str]:
+    for length in range(1, LONGEST + 1):
+        for first in range(len(words) - length + 1):
+            yield " ".join(words[first : first + length])
+
+
+def _no_numbers() -> Numbers:
+    return np.zeros(0, dtype=np.int64)
