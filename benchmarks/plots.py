@@ -57,20 +57,25 @@ def draw(found: Records, folder: Path) -> list[Path]:
 
 
 def figure(panels: list[Panel]) -> Figure:
-    """The panels side by side, under one legend where they share more than a curve."""
+    """The panels two in a row, over one legend where they share more than a curve."""
     names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.curves))
-    rows = -(-len(names) // 5) if len(names) > 1 else 0
-    width = 4.6 * len(panels) if len(panels) > 1 else 6.2
-    made = Figure(figsize=(width, 3.5 + 0.22 * rows), layout="constrained")
+    words = -(-len(names) // 5) if len(names) > 1 else 0  # lines of the legend
+    columns = min(len(panels), 2)
+    rows = -(-len(panels) // columns)
+    width = 4.6 * columns if columns > 1 else 6.2
+    made = Figure(figsize=(width, 3.5 * rows + 0.22 * words), layout="constrained")
     colours = styles(panels)
     handles: dict[str, Any] = {}
-    for axes, panel in zip(np.ravel(made.subplots(1, len(panels), squeeze=False)), panels, strict=True):
+    places = np.ravel(made.subplots(rows, columns, squeeze=False))
+    for spare in places[len(panels) :]:
+        spare.remove()
+    for axes, panel in zip(places, panels, strict=False):
         for curve in panel.curves:
             handles.setdefault(curve.name, line(axes, curve, *colours[curve.name]))
         if panel.linear:
             proportion(axes, panel.curves[0])
         finish(axes, panel)
-    if rows:
+    if words:
         made.legend(
             [handles[name] for name in names], names, loc="outside lower center", ncols=min(5, len(names)), fontsize=8
         )

@@ -9,6 +9,7 @@ from benchmarks import report
 from benchmarks.cases import CASES
 from benchmarks.curves import CURVES
 from benchmarks.record import RESULTS, Comparison, Machine, Record, Side
+from benchmarks.shown import SUMMARIES, TABLES, number
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,8 +39,12 @@ def test_plots_hold_neither_dates_nor_places():
 
 def test_the_prose_asks_for_every_table_and_plot():
     asked = re.findall(r"^@(table|plot) (\S+)", report.PAGE.read_text(), re.MULTILINE)
-    assert {name for kind, name in asked if kind == "table"} == set(report.TABLES)
+    assert {name for kind, name in asked if kind == "table"} == {*TABLES, *SUMMARIES}
     assert {name for kind, name in asked if kind == "plot"} == set(CURVES)
+
+
+def test_every_case_has_its_table():
+    assert {case for table in TABLES.values() for case in table.cases} == set(CASES)
 
 
 def test_every_committed_record_is_of_a_case():
@@ -59,7 +64,7 @@ def test_every_committed_record_is_of_a_case():
     ],
 )
 def test_numbers_have_three_digits(value, shown):
-    assert report.number(value) == shown
+    assert number(value) == shown
 
 
 def test_a_contest_shows_medians_ranges_and_ratios_turn_by_turn():
@@ -68,7 +73,7 @@ def test_a_contest_shows_medians_ranges_and_ratios_turn_by_turn():
         Side(name="implicit", kind="peer", turns=[4.0, 10.0, 4.5]),
     ]
     found = {"als": record("als", Comparison(name="64 factors", unit="an iteration", sides=sides))}
-    assert report.TABLES["als"](found) == [
+    assert TABLES["als"].of(found) == [
         "|  | crossfade | implicit 0.7.3, ours is | of the machine |",
         "| --- | --- | --- | --- |",
         "| 64 factors | 1.50 s (1.00 to 2.00) | 4.50 s (4.00 to 10.0), 4.0× (3.0 to 5.0) | 50 GFLOP/s, 13 GB/s |",
@@ -90,7 +95,7 @@ def test_retrieval_shows_the_fastest_breadth_that_reaches_a_recall():
             side("voyager", 128, 0.96, 5_000.0),
         ],
     )
-    lines = report.TABLES["retrieval"]({"retrieval": record("retrieval", comparison)})
+    lines = TABLES["retrieval"].of({"retrieval": record("retrieval", comparison)})
     assert lines[-2:] == [
         "| voyager | 9,000 | 5,000 | – | 0.960 | 20.0 s |",
         "| **exact** | 2,000 | 2,000 | 2,000 | 1.000 | 20.0 s |",
@@ -108,7 +113,7 @@ def test_growth_is_held_against_proportion():
         return Comparison(name=f"{millions}", unit="", what=what, sides=[Side(name="crossfade", turns=[seconds])])
 
     found = {"growth": record("growth", point(1, 0.03), point(4, 0.15))}
-    lines = report.TABLES["growth-pairs"](found)
+    lines = TABLES["growth-pairs"].of(found)
     assert lines[2:] == ["| 1,000,000 | 0.030 s | 1.00 |", "| 4,000,000 | 0.150 s | 1.25 |"]
     (panel,) = CURVES["growth-pairs"](found)
     assert (panel.curves[0].x, panel.curves[0].y, panel.linear) == ((1.0, 4.0), (0.03, 0.15), True)
@@ -123,12 +128,12 @@ def test_losses_are_drawn_above_the_least():
 
 def test_limits_are_shown_as_the_range_of_all_runs():
     found = {"a": record("a", gflops=100.4, gigabytes=50.0), "b": record("b", gflops=200.0)}
-    assert report.TABLES["machines"](found)[-1].endswith("| 100 to 200 GFLOP/s | 50 GB/s |")
+    assert SUMMARIES["machines"](found)[-1].endswith("| 100 to 200 GFLOP/s | 50 GB/s |")
 
 
-@pytest.mark.parametrize("name", [name for name in report.TABLES if name not in ("machines", "peers")])
+@pytest.mark.parametrize("name", TABLES)
 def test_what_was_not_measured_says_how(name):
-    (line,) = report.TABLES[name]({})
+    (line,) = TABLES[name].of({})
     assert re.fullmatch(r"Not measured yet: `python -m benchmarks [a-z0-9-]+`\.", line)
 
 
