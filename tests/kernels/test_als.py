@@ -54,7 +54,7 @@ def adversarial(rng, columns):
     )
 
 
-@pytest.mark.parametrize("factors", [8, 16, 40, 64, 300])
+@pytest.mark.parametrize("factors", [8, 16, 40, 64, 112, 300])
 @pytest.mark.parametrize(("solver", "steps"), SOLVERS)
 @pytest.mark.parametrize(("alpha", "counted"), [(10.0, 0.0), (0.0, 0.0), (2.0, 1.0)])
 def test_every_row_agrees_with_the_oracle(rng, factors, solver, steps, alpha, counted):
@@ -70,6 +70,25 @@ def test_every_row_agrees_with_the_oracle(rng, factors, solver, steps, alpha, co
         # Steps are taken from the start, so that its length is a scale of their rounding too.
         scale = np.maximum(np.linalg.norm(expected, axis=1), np.linalg.norm(start, axis=1) * (steps is not None))
         assert np.all(np.linalg.norm(solved - expected, axis=1) <= 1e-4 * scale)
+
+
+@pytest.mark.parametrize("solver", ["cg", "pcg", "cholesky"])
+def test_a_row_of_a_hundred_thousand_entries_agrees_with_the_oracle(rng, solver):
+    # Among short rows before and after it, and with entries that stand twice or weigh nothing.
+    fixed = vectors(rng, 100_000, 40)
+    gram = fixed.astype(np.float64).T @ fixed
+    if solver == "pcg":
+        gram, _ = als.turned_to_axes(gram, fixed, aligned(1, fixed.shape[1]), 1)
+    heavy = [(index, float(index % 3)) for index in range(100_000)]
+    half = half_of([[(4, 1.0)], [*heavy, (7, 1.0), (7, 1.0)], [(99_999, 2.0), (0, 1.0)]])
+    start = vectors(rng, half.rows, 40)
+    solved = start.copy()
+    strengths = {"gram": gram, "penalties": np.ones(half.rows), "alpha": 2.0, "counted": 1.0}
+    steps = None if solver == "cholesky" else 3
+    expected = als_oracle.solve_rows(half, fixed, **strengths, steps=steps, start=start, conditioned=solver == "pcg")
+    als.solve_rows(half, fixed, solved, **strengths, solver=solver, steps=steps or 0)
+    scale = np.maximum(np.linalg.norm(expected, axis=1), np.linalg.norm(start, axis=1) * (steps is not None))
+    assert np.all(np.linalg.norm(solved - expected, axis=1) <= 1e-4 * scale)
 
 
 def test_a_row_without_entries_becomes_zero(rng):

@@ -11,16 +11,23 @@ from crossfade.kernels.lanes import (
     divide,
     exponential,
     load,
+    load_four,
     multiply,
     multiply_add,
     padded,
     prefetch,
     scratch,
     spread,
+    spread_first,
+    spread_fourth,
     spread_from,
+    spread_second,
+    spread_third,
     store,
+    store_four,
     store_totals,
     total,
+    totals_of_four,
     zero,
 )
 
@@ -75,6 +82,29 @@ def test_eight_totals_stand_in_order(rng):
     _totals(numbers, written)
     np.testing.assert_array_equal(written[1:9], numbers.reshape(8, 16).sum(axis=1))
     assert written[0] == written[9] == -1e9
+
+
+@jit
+def _fours(numbers, written):
+    a, b, c, d = load(numbers, 0), load(numbers, 16), load(numbers, 32), load(numbers, 48)
+    sums = totals_of_four(a, b, c, d)
+    store_four(written, 1, sums)
+    store(written, 16, multiply(sums, load_four(numbers, 3)))
+    for at, lanes in ((32, spread_first(sums)), (48, spread_second(sums))):
+        store(written, at, lanes)
+    for at, lanes in ((64, spread_third(sums)), (80, spread_fourth(sums))):
+        store(written, at, lanes)
+
+
+def test_four_totals_stand_four_times_and_can_be_taken_apart(rng):
+    numbers = rng.integers(-50, 50, 64).astype(np.float32)
+    written = np.full(96, -1e9, dtype=np.float32)
+    _fours(numbers, written)
+    totals = numbers.reshape(4, 16).sum(axis=1)
+    np.testing.assert_array_equal(written[1:5], totals)
+    assert written[0] == written[5] == -1e9
+    np.testing.assert_array_equal(written[16:32], np.tile(totals * numbers[3:7], 4))
+    np.testing.assert_array_equal(written[32:], np.repeat(totals, 16))
 
 
 @pytest.mark.parametrize("shape", [(1,), (7, 16), (3, 5, 16)])

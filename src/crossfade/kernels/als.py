@@ -14,8 +14,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_axes import principal_axes, turn
+from crossfade.kernels.als_axes import Axes, principal_axes, tile_of, turn, turned
 from crossfade.kernels.als_cg import solve_by_gradients
+from crossfade.kernels.als_cg_narrow import WIDEST, solve_narrow
 from crossfade.kernels.als_cholesky import add_gram, solve_by_factoring
 from crossfade.kernels.als_equations import Equations
 from crossfade.kernels.als_halves import Half, constant
@@ -67,10 +68,10 @@ def turned_to_axes(
     axes, spectrum = principal_axes(free)
     for vectors in (fixed, solved):
         turn(vectors, axes, threads)
-    turned = np.diag(spectrum)
+    along = np.diag(spectrum)
     if held >= 0:
-        turned[held, :] = turned[:, held] = gram[held] @ axes
-    return turned, axes
+        along[held, :] = along[:, held] = gram[held] @ axes
+    return along, axes
 
 
 def turned_back(axes: npt.NDArray[np.float64], fixed: Floats, solved: Floats, threads: int) -> None:
@@ -108,16 +109,22 @@ def solve_rows(
 
     Vectors come from `lanes.aligned`, padded with zeros to a multiple of `lanes.WIDTH`, and stay so.
     """
+    width, enough = fixed.shape[1], np.float32(tolerance * tolerance)
+    blocks = (0,) * (width // WIDTH) if width <= SHORT else ()
+    narrow = solver != "cholesky" and width <= WIDEST and held < 0
+    if narrow:
+        axes = Axes.along(gram) if solver == "pcg" else Axes.of(gram)
+        fixed = fixed if solver == "pcg" else turned(fixed, axes.into, threads)
+        gram = gram[:0, :0]
     equations = Equations.of(half, fixed, gram, penalties, alpha, counted, held)
 
-    width = fixed.shape[1]
-    blocks = (0,) * (width // WIDTH) if width <= SHORT else ()
-
     def solve(piece: Range) -> None:
-        if solver == "cg":
-            solve_by_gradients(*piece, equations, steps, np.float32(tolerance * tolerance), solved, blocks)
+        if narrow:
+            solve_narrow(*piece, equations, axes, solver == "pcg", steps, enough, solved, blocks, tile_of(width))
+        elif solver == "cg":
+            solve_by_gradients(*piece, equations, steps, enough, solved, blocks)
         elif solver == "pcg":
-            solve_along_axes(*piece, equations, steps, np.float32(tolerance * tolerance), solved, blocks)
+            solve_along_axes(*piece, equations, steps, enough, solved, blocks)
         else:
             solve_by_factoring(*piece, equations, solved)
 

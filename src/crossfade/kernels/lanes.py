@@ -55,122 +55,128 @@ class _LanesType(types.Type):  # type: ignore[misc]
         super().__init__(name="Lanes")
 
 
-_LANES = _LanesType()
+LANES = _LanesType()
 _FLOAT = ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, WIDTH)
+VECTOR = ir.VectorType(_FLOAT, WIDTH)
 
 
 @register_model(_LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, VECTOR)
 
 
-def _intrinsic(described: Callable[..., Any]) -> Any:
+def described_by(described: Callable[..., Any]) -> Any:
     """A function that emits its own LLVM code; ``described`` gives its signature and what emits it."""
     return intrinsic(described)
 
 
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
+def pointer_to(context: Any, builder: Any, array_type: Any, array: Any, offset: Any) -> Any:
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [offset])
 
 
-def _is_floats(array_type: Any) -> bool:
+def is_floats(array_type: Any) -> bool:
     return isinstance(array_type, types.Array) and array_type.dtype == types.float32 and array_type.layout == "C"
 
 
-def _shuffled(builder: Any, first: Any, second: Any, places: Sequence[int]) -> Any:
+def fused(builder: Any, first: Any, second: Any, term: Any) -> Any:
+    """A product and a sum, rounded once."""
+    function = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    multiply_and_add = cgutils.get_or_insert_function(builder.module, function, f"llvm.fma.v{WIDTH}f32")
+    return builder.call(multiply_and_add, [first, second, term])
+
+
+def shuffled(builder: Any, first: Any, second: Any, places: Sequence[int]) -> Any:
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), list(places)))
 
 
-@_intrinsic
+@described_by
 def _zero(typing: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return ir.Constant(_VECTOR, [0.0] * WIDTH)
+        return ir.Constant(VECTOR, [0.0] * WIDTH)
 
-    return _LANES(), generate
+    return LANES(), generate
 
 
-@_intrinsic
+@described_by
 def _spread(typing: Any, number: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _repeated(builder, args[0])
+        return repeated(builder, args[0])
 
-    return (_LANES(types.float32), generate) if number == types.float32 else None
+    return (LANES(types.float32), generate) if number == types.float32 else None
 
 
-@_intrinsic
+@described_by
 def _spread_from(typing: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _repeated(builder, builder.load(_pointer(context, builder, signature.args[0], *args)))
+        return repeated(builder, builder.load(pointer_to(context, builder, signature.args[0], *args)))
 
-    return (_LANES(array, types.int64), generate) if _is_floats(array) else None
+    return (LANES(array, types.int64), generate) if is_floats(array) else None
 
 
-@_intrinsic
+@described_by
 def _load(typing: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args)
-        return builder.load(builder.bitcast(pointer, _VECTOR.as_pointer()), align=4, typ=_VECTOR)
+        pointer = pointer_to(context, builder, signature.args[0], *args)
+        return builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4, typ=VECTOR)
 
-    return (_LANES(array, types.int64), generate) if _is_floats(array) else None
+    return (LANES(array, types.int64), generate) if is_floats(array) else None
 
 
-@_intrinsic
+@described_by
 def _store(typing: Any, array: Any, offset: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args[:2])
-        builder.store(args[2], builder.bitcast(pointer, _VECTOR.as_pointer()), align=4)
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
+        builder.store(args[2], builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return (types.void(array, types.int64, _LANES), generate) if _is_floats(array) else None
+    return (types.void(array, types.int64, LANES), generate) if is_floats(array) else None
 
 
-@_intrinsic
+@described_by
 def _add(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fadd(*args)
 
-    return _LANES(_LANES, _LANES), generate
+    return LANES(LANES, LANES), generate
 
 
-@_intrinsic
+@described_by
 def _multiply(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fmul(*args)
 
-    return _LANES(_LANES, _LANES), generate
+    return LANES(LANES, LANES), generate
 
 
-@_intrinsic
+@described_by
 def _multiply_add(typing: Any, first: Any, second: Any, sum_: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        function = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        return builder.call(cgutils.get_or_insert_function(builder.module, function, f"llvm.fma.v{WIDTH}f32"), args)
+        return fused(builder, *args)
 
-    return _LANES(_LANES, _LANES, _LANES), generate
+    return LANES(LANES, LANES, LANES), generate
 
 
-@_intrinsic
+@described_by
 def _divide(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fdiv(*args)
 
-    return _LANES(_LANES, _LANES), generate
+    return LANES(LANES, LANES), generate
 
 
-@_intrinsic
+@described_by
 def _exponential(typing: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         def called(name: str, *operands: Any) -> Any:
-            function = ir.FunctionType(_VECTOR, [_VECTOR] * len(operands))
+            function = ir.FunctionType(VECTOR, [VECTOR] * len(operands))
             return builder.call(
                 cgutils.get_or_insert_function(builder.module, function, f"{name}.v{WIDTH}f32"), operands
             )
 
         def constant(number: float) -> Any:
-            return ir.Constant(_VECTOR, [number] * WIDTH)
+            return ir.Constant(VECTOR, [number] * WIDTH)
 
         # eˣ = 2ⁿ eʳ with n whole and |r| <= ln 2 / 2; ln 2 in two parts, so that r is rounded once.
         bounded = called("llvm.maxnum", called("llvm.minnum", args[0], constant(EXPONENTS)), constant(-EXPONENTS))
@@ -182,57 +188,115 @@ def _exponential(typing: Any, lanes: Any) -> Any:
             sums = called("llvm.fma", sums, rest, constant(1 / factorial))
         integers = ir.VectorType(ir.IntType(32), WIDTH)
         biased = builder.add(builder.fptosi(whole, integers), ir.Constant(integers, [127] * WIDTH))
-        power = builder.bitcast(builder.shl(biased, ir.Constant(integers, [23] * WIDTH)), _VECTOR)
+        power = builder.bitcast(builder.shl(biased, ir.Constant(integers, [23] * WIDTH)), VECTOR)
         return builder.fmul(sums, power)
 
-    return _LANES(_LANES), generate
+    return LANES(LANES), generate
 
 
-@_intrinsic
+@described_by
 def _total(typing: Any, lanes: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         sums, width = args[0], WIDTH
         while width > 1:
             width //= 2
             sums = builder.fadd(
-                _shuffled(builder, sums, sums, range(width)), _shuffled(builder, sums, sums, range(width, 2 * width))
+                shuffled(builder, sums, sums, range(width)), shuffled(builder, sums, sums, range(width, 2 * width))
             )
         return builder.extract_element(sums, ir.Constant(ir.IntType(32), 0))
 
-    return types.float32(_LANES), generate
+    return types.float32(LANES), generate
 
 
-@_intrinsic
+@described_by
 def _store_totals(
     typing: Any, array: Any, offset: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any
 ) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
         totals = _totals_of_eight(builder, args[2:])
         builder.store(totals, builder.bitcast(pointer, totals.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return (types.void(array, types.int64, *[_LANES] * 8), generate) if _is_floats(array) else None
+    return (types.void(array, types.int64, *[LANES] * 8), generate) if is_floats(array) else None
 
 
-@_intrinsic
-def _prefetch(typing: Any, array: Any, offset: Any) -> Any:
+@described_by
+def _totals_of_four(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = builder.bitcast(_pointer(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
-        number = ir.IntType(32)
-        fetch = builder.module.declare_intrinsic(
-            "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
-        )
-        # To read (0), into the second-level cache (2), as data (1).
-        builder.call(fetch, [pointer, number(0), number(2), number(1)])
+        a, b, c, d = args
+        pairs = [_halved(builder, a, b, 2), _halved(builder, c, d, 2)]
+        sums = _halved(builder, pairs[0], pairs[1], 1)
+        for shift in (8, 4):
+            places = [(place + shift) % WIDTH for place in range(WIDTH)]
+            sums = builder.fadd(sums, shuffled(builder, sums, sums, places))
+        return sums
+
+    return LANES(*[LANES] * 4), generate
+
+
+@described_by
+def _load_four(typing: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.VectorType(_FLOAT, 4)
+        pointer = builder.bitcast(pointer_to(context, builder, signature.args[0], *args), kind.as_pointer())
+        four = builder.load(pointer, align=4, typ=kind)
+        return shuffled(builder, four, four, [*range(4)] * 4)
+
+    return (LANES(array, types.int64), generate) if is_floats(array) else None
+
+
+@described_by
+def _store_four(typing: Any, array: Any, offset: Any, lanes: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        four = shuffled(builder, args[2], args[2], range(4))
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
+        builder.store(four, builder.bitcast(pointer, four.type.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return (types.void(array, types.int64), generate) if _is_floats(array) else None
+    return (types.void(array, types.int64, LANES), generate) if is_floats(array) else None
 
 
-def _repeated(builder: Any, number: Any) -> Any:
-    single = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    return _shuffled(builder, single, single, [0] * WIDTH)
+def _spread_of_four(place: int) -> Any:
+    def described(typing: Any, lanes: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return shuffled(builder, args[0], args[0], [four + place for four in range(0, WIDTH, 4) for _ in range(4)])
+
+        return LANES(LANES), generate
+
+    return described_by(described)
+
+
+@described_by
+def _prefetch(typing: Any, array: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        fetched(builder, pointer_to(context, builder, signature.args[0], *args))
+        return context.get_dummy_value()
+
+    return (types.void(array, types.int64), generate) if is_floats(array) else None
+
+
+def fetched(builder: Any, address: Any) -> None:
+    """Emit a request for the cache line at ``address``."""
+    pointer, number = builder.bitcast(address, ir.IntType(8).as_pointer()), ir.IntType(32)
+    fetch = builder.module.declare_intrinsic(
+        "llvm.prefetch", [pointer.type], ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number])
+    )
+    # To read (0), into the second-level cache (2), as data (1).
+    builder.call(fetch, [pointer, number(0), number(2), number(1)])
+
+
+def repeated(builder: Any, number: Any) -> Any:
+    single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    return shuffled(builder, single, single, [0] * WIDTH)
+
+
+def _halved(builder: Any, first: Any, second: Any, apart: int) -> Any:
+    """Within each four of two vectors, sums of numbers ``apart`` (2 or 1) from each other, first's before second's."""
+    within = (0, 1) if apart == 2 else (0, 2)
+    low = [start + four + place for four in range(0, WIDTH, 4) for start in (0, WIDTH) for place in within]
+    high = [place + apart for place in low]
+    return builder.fadd(shuffled(builder, first, second, low), shuffled(builder, first, second, high))
 
 
 def _totals_of_eight(builder: Any, vectors: Sequence[Any]) -> Any:
@@ -252,13 +316,13 @@ def _totals_of_eight(builder: Any, vectors: Sequence[Any]) -> Any:
         low = [place for group in groups for place in group]
         high = [place + shift for place in low]
         vectors = [
-            builder.fadd(_shuffled(builder, a, b, low), _shuffled(builder, a, b, high))
+            builder.fadd(shuffled(builder, a, b, low), shuffled(builder, a, b, high))
             for a, b in zip(vectors[::2], vectors[1::2], strict=True)
         ]
     last = vectors[0]
     return builder.fadd(
-        _shuffled(builder, last, last, [*range(4), *range(8, 12)]),
-        _shuffled(builder, last, last, [*range(4, 8), *range(12, 16)]),
+        shuffled(builder, last, last, [*range(4), *range(8, 12)]),
+        shuffled(builder, last, last, [*range(4, 8), *range(12, 16)]),
     )
 
 
@@ -297,6 +361,27 @@ total: Callable[[Lanes], np.float32] = _total
 
 store_totals: Callable[[Floats, int, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes, Lanes], None] = _store_totals
 """Write the sums of eight `Lanes` to an array from an offset on: half the work of eight `total`."""
+
+totals_of_four: Callable[[Lanes, Lanes, Lanes, Lanes], Lanes] = _totals_of_four
+"""The sums of four `Lanes`, four times over."""
+
+load_four: Callable[[Floats, int], Lanes] = _load_four
+"""The four numbers from an offset of an array on, four times over."""
+
+store_four: Callable[[Floats, int, Lanes], None] = _store_four
+"""Write the first four numbers to an array from an offset on."""
+
+spread_first: Callable[[Lanes], Lanes] = _spread_of_four(0)
+"""The first of four numbers that stand four times over, sixteen times."""
+
+spread_second: Callable[[Lanes], Lanes] = _spread_of_four(1)
+"""The second of them."""
+
+spread_third: Callable[[Lanes], Lanes] = _spread_of_four(2)
+"""The third of them."""
+
+spread_fourth: Callable[[Lanes], Lanes] = _spread_of_four(3)
+"""The fourth of them."""
 
 prefetch: Callable[[Floats, int], None] = _prefetch
 """Ask for the cache line at an offset of an array; a wrong offset does no harm."""

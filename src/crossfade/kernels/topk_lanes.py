@@ -17,7 +17,7 @@ from numba import types
 from numba.core import config
 from numba.extending import models, register_model
 
-from crossfade.kernels.lanes import WIDTH, Floats, _intrinsic, _is_floats, _pointer
+from crossfade.kernels.lanes import WIDTH, Floats, described_by, is_floats, pointer_to
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.int32]
@@ -69,25 +69,25 @@ def _repeated(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(single, single, _everywhere(0))
 
 
-@_intrinsic
+@described_by
 def _load_bytes(typing: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args)
+        pointer = pointer_to(context, builder, signature.args[0], *args)
         return builder.load(builder.bitcast(pointer, _WHOLES.as_pointer()), align=1, typ=_WHOLES)
 
     return (_SUMS(array, types.int64), generate) if _is_array(array, types.uint8) else None
 
 
-@_intrinsic
+@described_by
 def _spread_word(typing: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = builder.load(_pointer(context, builder, signature.args[0], *args))
+        word = builder.load(pointer_to(context, builder, signature.args[0], *args))
         return _repeated(builder, word)
 
     return (_SUMS(array, types.int64), generate) if _is_array(array, types.int32) else None
 
 
-@_intrinsic
+@described_by
 def _add_products(typing: Any, unsigned: Any, signed: Any, sums: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if has_byte_products():
@@ -112,7 +112,7 @@ def _in_one_instruction(builder: Any, unsigned: Any, signed: Any, sums: Any) -> 
     return builder.call(function, [sums, builder.bitcast(unsigned, kind), builder.bitcast(signed, kind)])
 
 
-@_intrinsic
+@described_by
 def _both(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.and_(*args)
@@ -120,7 +120,7 @@ def _both(typing: Any, first: Any, second: Any) -> Any:
     return _SUMS(_SUMS, _SUMS), generate
 
 
-@_intrinsic
+@described_by
 def _all_negative(typing: Any, sums: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         mask = builder.bitcast(builder.icmp_signed(">=", args[0], _everywhere(0)), ir.IntType(WIDTH))
@@ -129,7 +129,7 @@ def _all_negative(typing: Any, sums: Any) -> Any:
     return types.boolean(_SUMS), generate
 
 
-@_intrinsic
+@described_by
 def _not_negative(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         wide = ir.IntType(64)
@@ -142,10 +142,10 @@ def _not_negative(typing: Any, first: Any, second: Any) -> Any:
     return types.int64(_SUMS, _SUMS), generate
 
 
-@_intrinsic
+@described_by
 def _at_least(typing: Any, array: Any, offset: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
         sums = builder.load(builder.bitcast(pointer, _WHOLES.as_pointer()), align=4, typ=_WHOLES)
         bits = builder.icmp_signed(">=", sums, _repeated(builder, builder.trunc(args[2], _WHOLE)))
         return builder.zext(builder.bitcast(bits, ir.IntType(WIDTH)), ir.IntType(64))
@@ -153,7 +153,7 @@ def _at_least(typing: Any, array: Any, offset: Any, least: Any) -> Any:
     return (types.int64(array, types.int64, types.int64), generate) if _is_array(array, types.int32) else None
 
 
-@_intrinsic
+@described_by
 def _lowest(typing: Any, mask: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
@@ -161,26 +161,26 @@ def _lowest(typing: Any, mask: Any) -> Any:
     return (types.int64(types.int64), generate) if mask == types.int64 else None
 
 
-@_intrinsic
+@described_by
 def _store_sums(typing: Any, array: Any, offset: Any, sums: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _pointer(context, builder, signature.args[0], *args[:2])
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
         builder.store(args[2], builder.bitcast(pointer, _WHOLES.as_pointer()), align=4)
         return context.get_dummy_value()
 
     return (types.void(array, types.int64, _SUMS), generate) if _is_array(array, types.int32) else None
 
 
-@_intrinsic
+@described_by
 def _chained(typing: Any, first: Any, at: Any, second: Any, by: Any, sum_: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         kinds = signature.args
-        one = builder.load(_pointer(context, builder, kinds[0], args[0], args[1]))
-        other = builder.load(_pointer(context, builder, kinds[2], args[2], args[3]))
+        one = builder.load(pointer_to(context, builder, kinds[0], args[0], args[1]))
+        other = builder.load(pointer_to(context, builder, kinds[2], args[2], args[3]))
         return builder.fma(one, other, args[4])
 
     signature = types.float32(first, types.int64, second, types.int64, types.float32)
-    return (signature, generate) if _is_floats(first) and _is_floats(second) else None
+    return (signature, generate) if is_floats(first) and is_floats(second) else None
 
 
 load_bytes: Callable[[Bytes, int], Sums] = _load_bytes
