@@ -23,10 +23,10 @@ from benchmarks.record import Comparison, Side
 from benchmarks.turns import timed
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
-from crossfade.evaluate.popularity import popularity_space
 from crossfade.evaluate.recommendation import compute, ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.models.contract import FittedSpace
+from crossfade.models.popularity import Popularity
 
 K = 20
 FACTORS, ITERATIONS = 64, 15
@@ -127,7 +127,7 @@ def measure(chosen: argparse.Namespace) -> Findings:
         rng = np.random.default_rng(seed)
         split = random_holdout(interactions, 0.2, rng)
         tunings = [random_holdout(split.train, 0.2, rng) for _ in range(2)]
-        values["popularity"].append(scores(popularity_space(split.train), split))
+        values["popularity"].append(scores(Popularity().fit(split.train), split))
         for name, (fit, candidates) in models.items():
             settings[name].append(best(fit, candidates, tunings))
             space, taken = timed(partial(fit, split.train, settings[name][-1]))

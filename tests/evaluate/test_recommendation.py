@@ -6,10 +6,10 @@ import pytest
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.popularity import popularity_space
 from crossfade.evaluate.recommendation import Hidden, compute, coverage, evaluate_space, gini, novelty
 from crossfade.evaluate.splits import random_holdout
 from crossfade.models.contract import FittedSpace
+from crossfade.models.popularity import Popularity
 
 
 def played(pairs, **counts):
@@ -174,7 +174,7 @@ def test_popularity_meets_its_published_values(shared_data):
         return played([(user, item) for user, *items in lines for item in items])
 
     train, test = read("train.txt"), read("test.txt")
-    report = evaluate_space(popularity_space(train), train, test, 20)
+    report = evaluate_space(Popularity().fit(train), train, test, 20)
     assert round(report.estimates["recall@20"].value, 4) == 0.1161
     assert round(report.estimates["ndcg@20"].value, 4) == 0.1176
     assert report.users == 6022

@@ -43,7 +43,7 @@ def test_an_exact_table_has_the_nearest_others_of_every_item(vectors, metric, mo
     rows, scores = truth(vectors[:500], metric, 7)
     np.testing.assert_array_equal(table.neighbours.rows, rows)
     np.testing.assert_array_equal(table.neighbours.scores, scores)
-    assert (table.backend, table.recall) == ("exact", 1.0)
+    assert (table.index.backend, table.recall) == ("exact", 1.0)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "dot"])

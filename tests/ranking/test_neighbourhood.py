@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from crossfade.core.errors import ArtifactError, SettingsError, SpaceMismatchError
-from crossfade.core.ids import Ids
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
+from crossfade.kernels.als_halves import Half
+from crossfade.models.similarity import SimilaritySpace
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 
@@ -27,24 +30,23 @@ def space():
 
 def equal(one, other):
     return all(
-        getattr(one.lists, name).tobytes() == getattr(other.lists, name).tobytes()
-        for name in ("indptr", "rows", "scores")
+        getattr(one.table, name).tobytes() == getattr(other.table, name).tobytes() for name in ("rows", "scores")
     )
 
 
 def test_lists_are_the_others_by_shrunk_cosine(space):
-    lists = Neighbourhood.build(space, LISTENERS, NeighbourSettings(shrinkage=2)).lists
+    table = Neighbourhood.build(space, LISTENERS, NeighbourSettings(size=3, shrinkage=2)).table
     # b has three listeners, e none; d points away from a, b and c.
-    assert lists.indptr.tolist() == [0, 2, 4, 6, 6, 6]
-    assert lists.rows.tolist() == [2, 1, 0, 2, 0, 1]
+    none = [MISSING] * 3
+    assert table.rows.tolist() == [[2, 1, MISSING], [0, 2, MISSING], [0, 1, MISSING], none, none]
     many, few = 100 / 102, 3 / 5
     expected = [0.8 * many**2, many * few, many * few, 0.8 * many * few, 0.8 * many**2, 0.8 * many * few]
-    assert lists.scores.tolist() == pytest.approx(expected)
+    assert table.scores[table.rows != MISSING].tolist() == pytest.approx(expected)
 
 
 def test_the_table_keeps_so_many_and_the_index_has_the_rest(space):
     near = Neighbourhood.build(space, LISTENERS, NeighbourSettings(size=1))
-    assert np.diff(near.lists.indptr).tolist() == [1, 1, 1, 0, 0]
+    assert near.table.rows.tolist() == [[2], [0], [0], [MISSING], [MISSING]]
     assert near.deeper(np.array([0], dtype=np.int32), 2).rows.tolist() == [[2, 1]]
 
 
@@ -77,11 +79,11 @@ def test_what_was_made_from_something_else_is_refused(space, tmp_path):
             Neighbourhood.load(tmp_path, space, listeners, shrinkage)
 
 
-@pytest.mark.parametrize("broken", ["neighbourhood.json", "rows.npy", "indptr.npy"])
+@pytest.mark.parametrize("broken", ["neighbourhood.json", "rows.npy", "scores.npy"])
 def test_a_part_that_is_missing_or_does_not_fit_is_named(space, tmp_path, broken):
     Neighbourhood.build(space, LISTENERS).save(tmp_path)
     if broken == "rows.npy":
-        np.save(tmp_path / broken, np.zeros(1, dtype=np.int32))
+        np.save(tmp_path / broken, np.zeros((1, 1), dtype=np.int32))
     else:
         (tmp_path / broken).unlink()
     with pytest.raises(ArtifactError):
@@ -99,3 +101,37 @@ def test_a_strange_description_is_refused(space, tmp_path):
 def test_settings_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         NeighbourSettings(**wrong)
+
+
+@pytest.fixture
+def similarities():
+    """a and b are most similar, then a and c, b and c; d is like nothing."""
+    played = Interactions.from_counts(list("uuvvwwxy"), list("abababcc")[:8], [1] * 8)
+    pairs = {(0, 1): 0.9, (0, 2): 0.5, (1, 2): 0.4}
+    dense = np.zeros((4, 4), dtype=np.float32)
+    for (one, other), score in pairs.items():
+        dense[one, other] = dense[other, one] = score
+    return SimilaritySpace(
+        model="planted",
+        kind="artist",
+        metric="dot",
+        item_ids=Ids.of("abcd"),
+        item_vectors=np.eye(4, dtype=np.float32),
+        user_ids=played.user_ids,
+        user_vectors=np.zeros((len(played.user_ids), 4), dtype=np.float32),
+        settings={"damping": "binary"},
+        histories=Half(played.indptr, played.indices, played.weights),
+        similarities=dense,
+    )
+
+
+def test_a_model_of_similarities_says_itself_what_is_near(similarities, tmp_path):
+    listeners = np.array([98, 2, 98, 98])
+    near = Neighbourhood.build(similarities, listeners, NeighbourSettings(size=3, shrinkage=2))
+    # b is known by two, so that c, less like a but known by many, is nearer to a.
+    assert near.table.rows.tolist() == [[2, 1, MISSING], [0, 2, MISSING], [0, 1, MISSING], [MISSING] * 3]
+    assert near.table.scores[0, :2].tolist() == pytest.approx([0.5 * 0.98**2, 0.9 * 0.98 * 0.5])
+    near.save(tmp_path)
+    loaded = Neighbourhood.load(tmp_path, similarities, listeners, 2.0)
+    assert equal(near, loaded)
+    assert loaded.deeper(np.array([0], dtype=np.int32), 4).rows.tolist() == [[2, 1, MISSING, MISSING]]

@@ -129,6 +129,8 @@ def test_a_graph_finds_nearly_the_lists_of_exact_search(rng, monkeypatch):
 class FickleIndex:
     """Finds rows 1, 2, 3 at first, and in a deeper search only the last of them and what is no neighbour."""
 
+    backend = "exact"
+
     def __init__(self):
         self.depths = []
 
@@ -144,7 +146,7 @@ class FickleIndex:
 def test_a_deeper_search_that_finds_less_leaves_nothing_of_the_first(monkeypatch):
     """As a graph can: it looks elsewhere when it looks at more."""
     index = FickleIndex()
-    monkeypatch.setattr("crossfade.ranking.neighbourhood.build_index", lambda *_: index)
+    monkeypatch.setattr("crossfade.nearest.tables.build_index", lambda *_: index)
     space = library([[1, 0]] * 60, [5] * 60).artist_space
     near = Neighbourhood.build(space, np.full(60, 5), NeighbourSettings(size=3))
     alone = Grouping(groups=np.full(60, MISSING, dtype=np.int32), cap=1, own_cap=0)

@@ -34,6 +34,9 @@ class FittedSpace(VectorSpace):
     item vectors for searching, in as much memory again.
     """
 
+    compares_items: ClassVar[bool] = True
+    """Whether it knows how alike two items are."""
+
     def recommend(
         self,
         user_ids: Sequence[str],

@@ -46,6 +46,8 @@ class PopularitySettings:
 class PopularitySpace(FittedSpace):
     """A space of one dimension, in which an item stands at its popularity and each user at 1."""
 
+    compares_items: ClassVar[bool] = False
+
     def similar(
         self,
         item_ids: Sequence[str],

@@ -43,12 +43,12 @@ class NeighbourTable:
     """What is nearest to each item.
 
     neighbours  rows and scores (items, k) of the others, best first; memory-mapped where they were written to files
-    backend     what found them
+    index       what found them
     recall      share of the true neighbours that the lists hold, on average of a sample; 1 for exact search
     """
 
     neighbours: Neighbours
-    backend: str
+    index: Index
     recall: float
 
 
@@ -86,7 +86,7 @@ def neighbour_table(
             rows.flush()
             scores.flush()
     table = Neighbours(rows, scores)
-    return NeighbourTable(neighbours=table, backend=index.backend, recall=_recall(index, space, metric, table, threads))
+    return NeighbourTable(neighbours=table, index=index, recall=_recall(index, space, metric, table, threads))
 
 
 def load_table(directory: Path, items: int) -> Neighbours:

@@ -81,11 +81,15 @@ def _places(home: Home, reader: ReleaseReader, needed: Iterable[str]) -> dict[st
 
 
 def _spaces_of(reader: ReleaseReader, model: str, settings: Settings) -> dict[ItemKind, str]:
+    made_from = reader.manifest.identity.inputs
+    compared = [name for name in reader.spaces if neighbours_name(name) in made_from]
+    if model in models_of(reader) and not any(name.rpartition("-")[0] == model for name in compared):
+        raise NotReadyError(f"The model {model} does not say what is like what, so no such list can be made of it.")
     kinds: list[ItemKind] = ["artist", "track"]
     spaces = {
-        kind: leading_space(kind, [model, *settings.run.models], reader.spaces)
+        kind: leading_space(kind, [model, *settings.run.models], compared)
         for kind in kinds
-        if f"interactions-{kind}" in reader.manifest.identity.inputs
+        if f"interactions-{kind}" in made_from
     }
     if not any(spaces[kind] == space_name(model, kind) for kind in spaces):
         raise UnknownIdError(

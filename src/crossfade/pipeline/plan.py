@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from crossfade.core.artifacts import Draft
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.core.ids import ItemKind
+from crossfade.core.ids import MISSING, ItemKind
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress
 from crossfade.core.settings import as_table
@@ -77,7 +79,8 @@ def make_plan(home: Home, settings: Settings) -> Plan:
                 skipped[name] = f"it learns from {source}, and this library has none of {kind}s"
             else:
                 spaces[name] = _space_step(home, settings, model, kind, given.learned[source][kind], interactions)
-                neighbours[name] = _neighbours_step(settings, spaces[name], kind, interactions)
+                if chosen.space_class.compares_items:
+                    neighbours[name] = _neighbours_step(settings, spaces[name], kind, interactions)
     return Plan(
         names=given.names,
         spaces=spaces,
@@ -135,10 +138,16 @@ def _neighbours_step(settings: Settings, space: Step, kind: ItemKind, interactio
     def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
         listeners = Interactions.load(inputs[interactions.name], kind=kind).listeners()
         near = Neighbourhood.build(
-            load_space(inputs[space.name]), listeners, chosen, index, threads=processors, progress=progress
+            load_space(inputs[space.name]),
+            listeners,
+            chosen,
+            index,
+            directory=draft.path,
+            threads=processors,
+            progress=progress,
         )
         near.save(draft.path)
-        draft.rows.update(items=len(near.lists.indptr) - 1, neighbours=len(near.lists.rows))
+        draft.rows.update(items=len(near.table), neighbours=int(np.count_nonzero(near.table.rows != MISSING)))
 
     return make_step(
         neighbours_name(space.name),
@@ -155,7 +164,7 @@ def _surface_steps(
 ) -> dict[str, Step]:
     """One step a surface. Surfaces are built from the spaces of the first model that has one of their kind."""
     index: IndexSettings = settings.section("index")
-    chosen = {kind: leading_space(kind, settings.run.models, spaces) for kind in given.interactions}
+    chosen = {kind: leading_space(kind, settings.run.models, neighbours) for kind in given.interactions}
     learned = [step for name in chosen.values() for step in (spaces[name], neighbours[name])]
     steps: dict[str, Step] = {}
     for line in available(given.library):
@@ -174,13 +183,13 @@ def _surface_steps(
 
 
 def leading_space(kind: ItemKind, models: Sequence[str], spaces: Container[str]) -> str:
-    """The name of the space of ``kind`` of the first of ``models`` that has one; NotReadyError if none has."""
+    """The name of the first of ``spaces`` of ``kind``, in the order of ``models``; NotReadyError if there is none."""
     for model in models:
         if space_name(model, kind) in spaces:
             return space_name(model, kind)
     raise NotReadyError(
-        f"None of the models {', '.join(models)} can learn from what this library knows of {kind}s. Name another in "
-        "[run] models, such as als."
+        f"None of the models {', '.join(models)} can tell from this library which {kind}s are near to which. Name "
+        "another in [run] models, such as als."
     )
 
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.rows import starts_of
-from crossfade.core.spaces import Neighbours
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,17 +45,6 @@ class Lists:
         lengths = np.diff(self.indptr)
         kept = np.arange(len(self.rows)) - np.repeat(self.indptr[:-1], lengths) < size
         return Lists(indptr=starts_of(np.minimum(lengths, size)), rows=self.rows[kept], scores=self.scores[kept])
-
-    def padded(self, items: Rows, width: int) -> Neighbours:
-        """The first ``width`` entries of the lists of ``items`` (n,), as a rectangle."""
-        starts, lengths = self.indptr[items], np.minimum(np.diff(self.indptr)[items], width)
-        filled = np.arange(width) < lengths[:, None]
-        places = (starts[:, None] + np.arange(width))[filled]
-        found = Neighbours(
-            np.full((len(items), width), MISSING, np.int32), np.full((len(items), width), -np.inf, np.float32)
-        )
-        found.rows[filled], found.scores[filled] = self.rows[places], self.scores[places]
-        return found
 
 
 def thinned(rows: Rows, keys: Rows, groupings: Sequence[Grouping]) -> npt.NDArray[np.bool_]:

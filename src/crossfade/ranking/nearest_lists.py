@@ -13,7 +13,10 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.rows import starts_of
 from crossfade.core.spaces import Neighbours
 from crossfade.ranking.lists import Grouping, Lists, thinned
-from crossfade.ranking.neighbourhood import ENTRIES, Neighbourhood
+from crossfade.ranking.neighbourhood import Neighbourhood
+
+ENTRIES = 4_000_000
+"""Entries of the lists that are looked at at a time, some 32 MB."""
 
 
 def nearest_lists(
@@ -58,7 +61,8 @@ def _nearest(
         short = []
         for some in np.array_split(places, -(-places.size * depth // ENTRIES)):
             if depth == neighbourhood.size:
-                found = neighbourhood.lists.padded(keys[some], depth)
+                table = neighbourhood.table
+                found = Neighbours(table.rows[keys[some]], table.scores[keys[some]])
             else:
                 found = neighbourhood.deeper(keys[some], depth, threads)
             kept = thinned(found.rows, keys[some], groupings) & (found.scores > 0)
