@@ -116,20 +116,17 @@ class Work:
 
 
 def compare(
-    interactions: Interactions, factors: int, solver: str, threads: int, turns: int, peers: Mapping[str, Path | None]
+    interactions: Interactions, factors: int, solver: str, threads: int, turns: int, peers: Mapping[str, Buffalo | None]
 ) -> Comparison:
-    """All sides in turns, one iteration a turn. ``peers``: those that take part, and the file that one reads."""
-    with ExitStack() as ended:
-        sides: dict[str, tuple[Iterating, float]] = {
-            "crossfade": timed(lambda: Ours(interactions, factors, solver, threads))
-        }
-        if "implicit" in peers:
-            sides["implicit"] = timed(lambda: Implicit(interactions, factors, solver, threads))
-        if "buffalo" in peers and (matrix := peers["buffalo"]) is not None:
-            more = {"alpha": ALPHA, "reg_u": REGULARIZATION, "reg_i": REGULARIZATION, "num_cg_max_iters": CG_STEPS}
-            worker, seconds = timed(lambda: Buffalo(matrix, factors, BUFFALO[solver], threads, **more))
-            sides["buffalo"] = ended.enter_context(worker), seconds
-        taken = take_turns({name: side.iterate for name, (side, _) in sides.items()}, turns)
+    """All sides in turns, one iteration a turn. ``peers``: those that take part, with the worker of one."""
+    sides: dict[str, tuple[Iterating, float]] = {}
+    sides["crossfade"] = timed(lambda: Ours(interactions, factors, solver, threads))
+    if "implicit" in peers:
+        sides["implicit"] = timed(lambda: Implicit(interactions, factors, solver, threads))
+    if (worker := peers.get("buffalo")) is not None:
+        more = {"alpha": ALPHA, "reg_u": REGULARIZATION, "reg_i": REGULARIZATION, "num_cg_max_iters": CG_STEPS}
+        sides["buffalo"] = worker, timed(lambda: worker.begin(factors, BUFFALO[solver], threads, **more))[1]
+    taken = take_turns({name: side.iterate for name, (side, _) in sides.items()}, turns)
     work = Work.of(interactions, factors, solver)
     compared = []
     for name, one in taken.items():
@@ -156,15 +153,16 @@ def options(parser: argparse.ArgumentParser) -> None:
 def measure(chosen: argparse.Namespace) -> Findings:
     """One comparison for each solver, number of factors and number of threads."""
     versions, skipped = present(["implicit"])
-    peers: dict[str, Path | None] = dict.fromkeys(versions)
+    peers: dict[str, Buffalo | None] = dict.fromkeys(versions)
     interactions = long_tailed(chosen.users, chosen.items, chosen.pairs)
-    with TemporaryDirectory() as scratch:
+    with ExitStack() as ended:
         if reason := buffalo.missing():
             skipped["buffalo"] = reason
         else:
             versions["buffalo"] = buffalo.version()
-            peers["buffalo"] = Path(scratch) / "matrix.mtx"
-            buffalo.write_matrix(interactions, peers["buffalo"])
+            matrix = Path(ended.enter_context(TemporaryDirectory())) / "matrix.mtx"
+            buffalo.write_matrix(interactions, matrix)
+            peers["buffalo"] = ended.enter_context(Buffalo(matrix))
         comparisons = [
             compare(interactions, factors, solver, threads, chosen.turns, peers)
             for solver in chosen.solver

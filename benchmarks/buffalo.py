@@ -44,29 +44,29 @@ def write_matrix(interactions: Interactions, path: Path) -> None:
 
 
 class Buffalo:
-    """A worker that has read the matrix and waits for turns; use it with ``with``.
+    """A worker that has read the matrix, makes models of it, and waits for turns; use it with ``with``."""
 
-    ``optimizer`` is buffalo's own word: manual_cg, llt, ialspp, …; ``more`` are further options of its ALS.
-    """
-
-    def __init__(self, matrix: Path, factors: int, optimizer: str, threads: int, **more: float) -> None:
-        asked = {"d": factors, "optimizer": optimizer, "num_workers": threads, **more}
+    def __init__(self, matrix: Path) -> None:
         self._worker = subprocess.Popen(
-            [PYTHON, "-I", WORKER, matrix, json.dumps(asked)],
+            [PYTHON, "-I", WORKER, matrix],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             # Its BLAS would begin threads inside its own.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": str(threads)},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
         )
         self._answer()  # that it is ready
 
+    def begin(self, factors: int, optimizer: str, threads: int, **more: float) -> None:
+        """Make the model that is iterated from now on.
+
+        ``optimizer`` is buffalo's own word: manual_cg, llt, ialspp, …; ``more`` are further options of its ALS.
+        """
+        self._ask(json.dumps({"d": factors, "optimizer": optimizer, "num_workers": threads, **more}))
+
     def iterate(self) -> Elsewhere:
         """One iteration over users and items."""
-        assert self._worker.stdin is not None
-        self._worker.stdin.write("\n")
-        self._worker.stdin.flush()
-        return Elsewhere(processor=self._answer()["processor"])
+        return Elsewhere(processor=self._ask("")["processor"])
 
     def __enter__(self) -> "Buffalo":
         return self
@@ -75,6 +75,12 @@ class Buffalo:
         assert self._worker.stdin is not None
         self._worker.stdin.close()
         self._worker.wait()
+
+    def _ask(self, line: str) -> dict:
+        assert self._worker.stdin is not None
+        self._worker.stdin.write(line + "\n")
+        self._worker.stdin.flush()
+        return self._answer()
 
     def _answer(self) -> dict:
         assert self._worker.stdout is not None

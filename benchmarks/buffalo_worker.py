@@ -1,9 +1,10 @@
-"""Iterations of buffalo's ALS, on request: a line on standard input is an iteration, its answer a line of JSON.
+"""Iterations of buffalo's ALS, on request: every line on standard input is answered by a line of JSON.
 
-    python buffalo_worker.py MATRIX '{"d": 64, "num_workers": 2, ...}'
+    python buffalo_worker.py MATRIX
 
-MATRIX is in the MatrixMarket format. Runs in an environment that has buffalo and nothing of ours; what it asks of
-its peer is in `benchmarks.buffalo`.
+A line with options of its ALS makes a model of the matrix, {"d": 64, "num_workers": 2, ...}; an empty one is an
+iteration of the last model. MATRIX is in the MatrixMarket format. Runs in an environment that has buffalo and nothing
+of ours; who asks is `benchmarks.buffalo`.
 """
 
 import json
@@ -33,17 +34,26 @@ def main() -> None:
         of_data.data.tmp_dir = scratch
         data = MatrixMarket(of_data)
         data.create()
-        of_model = buffalo.ALSOption().get_default_option()
-        of_model.update({"compute_loss_on_training": False, **json.loads(sys.argv[2])})
-        model = ALS(of_model, data=data)
-        model.initialize()
-        buffer = model._get_buffer()
         print(json.dumps({"ready": True}), file=answers)
-        for _ in sys.stdin:
+        for line in sys.stdin:
+            if line.strip():
+                model = made(data, json.loads(line))
+                buffer = model._get_buffer()
+                print(json.dumps({"ready": True}), file=answers)
+                continue
             busy = time.process_time()
             model._iterate(buffer, group="rowwise")
             model._iterate(buffer, group="colwise")
             print(json.dumps({"processor": time.process_time() - busy}), file=answers)
+
+
+def made(data: MatrixMarket, asked: dict) -> ALS:
+    """A model of the data, with first vectors."""
+    options = buffalo.ALSOption().get_default_option()
+    options.update({"compute_loss_on_training": False, **asked})
+    model = ALS(options, data=data)
+    model.initialize()
+    return model
 
 
 if __name__ == "__main__":

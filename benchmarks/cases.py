@@ -22,7 +22,7 @@ class Case:
 CASES = {
     "als": Case("als", "--factors 40 64 128", minutes=2),
     "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
-    "als-solvers": Case("als_solvers", "--factors 8 16 32 64 128 256 --most-for-cholesky 128", minutes=6),
+    "als-solvers": Case("als_solvers", "--factors 8 16 32 64 128 256 --most-for-cholesky 128", minutes=6, full=True),
     "als-solvers-512": Case("als_solvers", "--factors 512", minutes=15, full=True),
     "als-spark": Case("als_spark", "--factors 40 64 --scratch {scratch}", minutes=10, full=True),
     "retrieval": Case("retrieval", minutes=3),
@@ -31,7 +31,7 @@ CASES = {
     "tables-300k": Case("tables", "--items 300000", minutes=45, full=True),
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),
     "interactions": Case("interactions", "--listens 10000000 --directory {scratch}", minutes=2),
-    "pruning": Case("pruning", "--data {data} --items 300000", minutes=6),
+    "pruning": Case("pruning", "--data {data} --items 300000", minutes=6, full=True),
     "candidates": Case("candidates", "--directory {shared}"),
     "candidates-1m": Case(
         "candidates",
@@ -40,7 +40,7 @@ CASES = {
         full=True,
     ),
     "quality": Case("quality", "--data {data}/hetrec-lastfm", minutes=6),
-    "factors": Case("factors", minutes=5),
+    "factors": Case("factors", minutes=5, full=True),
     "factors-1m": Case(
         "factors",
         "--users 1000000 --items 100000 --pairs 50000000 --turns 3 --without-peers --passes",
