@@ -282,6 +282,7 @@ TABLES = {
     "retrieval-300k": Table(retrieval, ("retrieval-300k",)),
     "pruning": Table(plain, ("pruning",)),
     "candidates": Table(plain, ("candidates", "candidates-1m")),
+    "tables": Table(plain, ("tables", "tables-300k")),
     "imports": Table(throughput, ("imports",)),
     "interactions": Table(throughput, ("interactions",)),
 }
