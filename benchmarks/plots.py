@@ -133,7 +133,7 @@ def finish(axes: Any, panel: Panel) -> None:
     elif len(each) <= FEW_TICKS and panel.y_label != "loss above the least":
         axes.set_xticks(each)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=panel.x_label == "iteration"))
     if panel.y_log:
         axes.set_yscale("log")
         low, high = axes.get_ylim()
