@@ -166,6 +166,36 @@ def test_the_files_are_those_of_interactions_that_were_saved(built, tmp_path):
     }
 
 
+def test_what_was_played_of_late_is_counted_beside_the_whole(built):
+    made = built(
+        listens=[
+            listen("ann", "a", at=START + 35 * DAY),
+            listen("ann", "a", at=START + 28 * DAY),
+            listen("ann", "a", at=START + 21 * DAY, source="radio"),
+            listen("ann", "b", at=START + 7 * DAY),  # four half-lives old: a sixteenth, the least that counts
+            listen("ann", "c", at=START + 6 * DAY),
+            listen("bob", "a", at=START),
+        ],
+        counts=[plays_of("bob", 9, artist="b")],
+        chosen=InteractionSettings(recent_half_life_days=7, half_life_days=0),
+    )
+    # Rows in order: ann's a, b, c, then bob's a, b. Radio counts half; counts have no times.
+    np.testing.assert_allclose(made.recent, [1 + 1 / 2 + 1 / 8, 1 / 16, 0, 0, 0], atol=1e-7)
+    assert made.weights.tolist() == [2.5, 1, 1, 1, 9]
+
+
+def test_recent_plays_are_weighed_as_all_are(built):
+    rows = [listen("ann", "a"), listen("ann", "a"), listen("ann", "b", at=START - 50 * DAY)]
+    made = built(listens=rows, chosen=InteractionSettings(recent_half_life_days=7, weight="log", epsilon=0.5))
+    np.testing.assert_allclose(made.recent, [math.log(1 + 2 / 0.5), 0], rtol=1e-6)
+
+
+def test_what_nobody_asked_for_is_not_counted(built):
+    directory = built.directory(listens=[listen("ann", "a")])
+    assert not (directory / "recent.npy").exists()
+    assert Interactions.load(directory, kind="artist").recent is None
+
+
 def test_a_listen_loses_half_its_weight_in_a_half_life(built):
     aged = [("new", 0), ("half", 90), ("quarter", 180), ("eighth", 270)]
     made = built(
@@ -250,7 +280,7 @@ def many():
 
 
 def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_files(built, many, monkeypatch):
-    chosen = InteractionSettings(weight="log", half_life_days=30, min_listeners=2)
+    chosen = InteractionSettings(weight="log", half_life_days=30, recent_half_life_days=7, min_listeners=2)
     written = []
     for threads, memory_limit, block, batch, files in [
         (1, 1 << 30, 1 << 22, 1 << 20, 1),
@@ -330,6 +360,7 @@ def test_sums_beyond_the_largest_count_stay_there():
         {"epsilon": 0.0},
         {"epsilon": float("nan")},
         {"half_life_days": -1.0},
+        {"recent_half_life_days": float("nan")},
         {"half_life_days": float("inf")},
         {"chosen_weight": 0.0},
         {"lean_back_weight": 1.5},

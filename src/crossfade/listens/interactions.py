@@ -51,7 +51,7 @@ class InteractionSettings:
     # the sum of the plays, or ln(1 + sum / epsilon); ALS takes a logarithm of its own unless its confidence is "linear"
     weight: Literal["count", "log"] = "count"
     epsilon: float = 1.0  # plays at which "log" turns from linear to logarithmic, 0.000001 to 1000000
-    half_life_days: float = 0.0  # days in which a listen loses half its weight, 0 (never) or 0.01 to 100000
+    half_life_days: float = 90.0  # days in which a listen loses half its weight, 0 (never) or 0.01 to 100000
     # the same for what a listener is into just now, counted beside the whole taste for models.als.recent_share; 0 (not
     # counted) or 0.01 to 100000
     recent_half_life_days: float = 0.0
