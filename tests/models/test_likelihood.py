@@ -114,10 +114,12 @@ def test_newcomers_that_cannot_be(interactions, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_an_item_that_nobody_played_is_no_likelier_than_any_other(interactions, model):
-    space = model(factors=8).fit(without_plays_of(interactions, 7))
-    assert not space.points[7].any()
-    assert space.item_vectors[7, -1] == space.item_vectors[:, -1].min()
+def test_an_item_that_nobody_played_is_no_likelier_than_any_other(rng, interactions, model):
+    # With tastes this clear the biases of all items end below where they began.
+    for plays in (interactions, planted(rng, 8, 0)):
+        space = model(factors=8).fit(without_plays_of(plays, 7))
+        assert not space.points[7].any()
+        assert space.item_vectors[7, -1] == space.item_vectors[:, -1].min()
     assert not model(factors=8).fit(without_plays_of(interactions, 7)).similar(["i03"], 5).rows[0].tolist().count(7)
 
 

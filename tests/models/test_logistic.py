@@ -115,7 +115,7 @@ def test_the_gradient_of_the_objective_over_all_pairs_is_zero_at_every_user(rng)
             assert abs(rise / 2e-4) < 0.01
 
 
-@pytest.mark.parametrize("samples", [1024, 64])
+@pytest.mark.parametrize("samples", [1024, 128])
 def test_planted_odds_are_found_again(rng, samples):
     z, plays = world(rng, 500, 400)
     space = Logistic(factors=8, alpha=1 / np.log(2), samples=samples, passes=20).fit(from_dense(plays))

@@ -189,6 +189,9 @@ def test_the_history_says_how_training_stood(counts):
     perplexity = np.exp(-(damped * np.log(chances)).sum() / damped.sum())
     assert space.history[-1].perplexity == pytest.approx(perplexity, rel=0.02)
     assert space.history[0].perplexity > 1.1 * space.history[-1].perplexity
+    # It begins with the unigram model.
+    shares = damped.sum(0) / damped.sum()
+    assert space.history[0].perplexity < np.exp(-(damped.sum(0) @ np.log(shares)) / damped.sum())
 
 
 def test_without_biases_popularity_fits_into_the_vectors(counts):

@@ -37,7 +37,7 @@ PROPOSAL = 0.75
 AVERAGING = 0.7
 """How fast steps shorten: strides that sum to infinity while their squares do not."""
 
-FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 4, 3, 8
+FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 2, 2, 8
 """The last pass over the users sees so many times the sample, in so many steps of so many conjugate gradients."""
 
 FOLDING_STEPS, FOLDING_GRADIENTS = 20, 16
@@ -183,8 +183,11 @@ def counts_of(weights: Floats, counts: Literal["linear", "log"], epsilon: float)
 
 def totals_of(half: Half) -> Totals:
     """(rows,) the sum of the counts of each row."""
-    rows = np.repeat(np.arange(half.rows), np.diff(half.indptr))
-    return np.bincount(rows, weights=half.weights, minlength=half.rows).astype(np.float64)
+    totals = np.zeros(half.rows)
+    filled = np.diff(half.indptr) > 0
+    if filled.any():
+        totals[filled] = np.add.reduceat(half.weights, half.indptr[:-1][filled], dtype=np.float64)
+    return totals
 
 
 def column_totals(half: Half, columns: int) -> Totals:
