@@ -5,7 +5,7 @@ For a row, with the fixed vectors yⱼ of its entries, their confidences cⱼ an
     A = G + λI + Σⱼ aⱼ yⱼyⱼᵀ = UᵀU,    Uᵀz = Σⱼ cⱼ yⱼ,    U x = z
 
 A row costs O(entries · f² / 2 + f³ / 6). Only the upper half of A is ever formed, in tiles of eight rows by
-sixteen columns that stay in registers while the entries pass.
+32 columns that stay in registers while the entries pass.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
     Floats,
-    add,
+    Lanes,
     load,
     multiply,
     multiply_add,
@@ -25,14 +25,17 @@ from crossfade.kernels.lanes import (
     spread,
     spread_from,
     store,
-    zero,
 )
+from crossfade.kernels.strips import Blocks, add_multiple, load_strip, store_strip, zeros
 
-BLOCK_FLOATS = 4096
-"""Numbers of the vectors that are added at a time: half of a first-level cache."""
+BLOCK_FLOATS = 8192
+"""Numbers of the vectors that are added at a time: as much as a first-level cache holds."""
 
 LEAST_BLOCK = 32
 """Vectors that are added at a time at least, however wide: loading and storing the tiles has to pay."""
+
+ONE, TWO = (0,), (0, 0)
+"""How many lanes a tile is wide."""
 
 LOOK_AHEAD = 16
 """Entries between asking for a vector and using it."""
@@ -41,31 +44,65 @@ LEAST_PIVOT = np.float32(1e-7)
 """Part of a diagonal element that is left at least: below it, float32 cannot tell a remainder from zero."""
 
 
+@jit
+def add_outer_products(
+    vectors: Floats, first: int, count: int, width: int, matrix: Floats, start: int, sign: np.float32
+) -> None:
+    """Add to matrix (width, width) sign · Σ yyᵀ over the ``count`` vectors that lie from ``first`` on.
+
+    Only the upper half from row ``start`` on, a multiple of eight.
+    """
+    signs = spread(sign)
+    for row in range(start, width, EIGHT):
+        left = row // WIDTH * WIDTH
+        # Two lanes at a time serve each number that is spread twice; where their number is odd, one is by itself.
+        if (width - left) % (2 * WIDTH):
+            _add_tile(vectors, first, count, width, matrix, row, left, signs, ONE)
+            left += WIDTH
+        for column in range(left, width, 2 * WIDTH):
+            _add_tile(vectors, first, count, width, matrix, row, column, signs, TWO)
+
+
 @jit(inline=True)
-def add_outer_products(vectors: Floats, first: int, count: int, width: int, matrix: Floats) -> None:
-    """Add to matrix (width, width) Σ yyᵀ, upper half only, over the ``count`` vectors that lie from ``first`` on."""
-    for row in range(0, width, EIGHT):
-        for column in range(row // WIDTH * WIDTH, width, WIDTH):
-            sum_a = sum_b = sum_c = sum_d = sum_e = sum_f = sum_g = sum_h = zero()
-            for at in range(first, first + count * width, width):
-                across = load(vectors, at + column)
-                sum_a = multiply_add(across, spread_from(vectors, at + row), sum_a)
-                sum_b = multiply_add(across, spread_from(vectors, at + row + 1), sum_b)
-                sum_c = multiply_add(across, spread_from(vectors, at + row + 2), sum_c)
-                sum_d = multiply_add(across, spread_from(vectors, at + row + 3), sum_d)
-                sum_e = multiply_add(across, spread_from(vectors, at + row + 4), sum_e)
-                sum_f = multiply_add(across, spread_from(vectors, at + row + 5), sum_f)
-                sum_g = multiply_add(across, spread_from(vectors, at + row + 6), sum_g)
-                sum_h = multiply_add(across, spread_from(vectors, at + row + 7), sum_h)
-            at = row * width + column
-            store(matrix, at, add(load(matrix, at), sum_a))
-            store(matrix, at + width, add(load(matrix, at + width), sum_b))
-            store(matrix, at + 2 * width, add(load(matrix, at + 2 * width), sum_c))
-            store(matrix, at + 3 * width, add(load(matrix, at + 3 * width), sum_d))
-            store(matrix, at + 4 * width, add(load(matrix, at + 4 * width), sum_e))
-            store(matrix, at + 5 * width, add(load(matrix, at + 5 * width), sum_f))
-            store(matrix, at + 6 * width, add(load(matrix, at + 6 * width), sum_g))
-            store(matrix, at + 7 * width, add(load(matrix, at + 7 * width), sum_h))
+def _add_tile(
+    vectors: Floats,
+    first: int,
+    count: int,
+    width: int,
+    matrix: Floats,
+    row: int,
+    column: int,
+    signs: Lanes,
+    tile: Blocks,
+) -> None:
+    """The part of `add_outer_products` in eight rows, as many lanes as ``tile`` has from ``column`` on."""
+    sum_a = sum_b = sum_c = sum_d = sum_e = sum_f = sum_g = sum_h = zeros(tile)
+    for at in range(first, first + count * width, width):
+        across, down = load_strip(vectors, at + column, tile), at + row
+        sum_a = add_multiple(across, spread_from(vectors, down), sum_a)
+        sum_b = add_multiple(across, spread_from(vectors, down + 1), sum_b)
+        sum_c = add_multiple(across, spread_from(vectors, down + 2), sum_c)
+        sum_d = add_multiple(across, spread_from(vectors, down + 3), sum_d)
+        sum_e = add_multiple(across, spread_from(vectors, down + 4), sum_e)
+        sum_f = add_multiple(across, spread_from(vectors, down + 5), sum_f)
+        sum_g = add_multiple(across, spread_from(vectors, down + 6), sum_g)
+        sum_h = add_multiple(across, spread_from(vectors, down + 7), sum_h)
+    at = row * width + column
+    store_strip(matrix, at, add_multiple(sum_a, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_b, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_c, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_d, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_e, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_f, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_g, signs, load_strip(matrix, at, tile)))
+    at += width
+    store_strip(matrix, at, add_multiple(sum_h, signs, load_strip(matrix, at, tile)))
 
 
 @jit
@@ -75,7 +112,7 @@ def add_gram(vectors: Floats, first: int, last: int, matrix: Floats) -> None:
     block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
     flat, upper = vectors.reshape(-1), matrix.reshape(-1)
     for row in range(first, last, block):
-        add_outer_products(flat, row * width, min(block, last - row), width, upper)
+        add_outer_products(flat, row * width, min(block, last - row), width, upper, 0, np.float32(1.0))
 
 
 @jit
@@ -121,7 +158,7 @@ def solve_by_factoring(
                     part = load(flat, origin + k)
                     store(vectors, j * width + k, multiply(part, root))
                     store(right, k, multiply_add(part, confidence, load(right, k)))
-            add_outer_products(vectors, 0, count, width, matrix)
+            add_outer_products(vectors, 0, count, width, matrix, 0, np.float32(1.0))
         if equations.held >= 0:
             _hold(matrix, width, right, int(equations.held), x[equations.held], np.float32(2.0) * penalties[row])
         for k in range(width):
@@ -151,20 +188,20 @@ def _factor(
 ) -> None:
     """Overwrite the upper half of ``matrix`` with U, and ``answer`` with z of Uᵀz = ``right``.
 
-    ``least`` (width,) bounds the pivots from below.
+    On the diagonal stand reciprocals, because that is what they are needed for. ``least`` (width,) bounds the pivots
+    from below.
     """
     for top in range(0, width, EIGHT):
         left = top // WIDTH * WIDTH
         for pivot in range(top, top + EIGHT):
             at = pivot * width
             kept = matrix[at + pivot] > least[pivot]
-            root = np.sqrt(matrix[at + pivot] if kept else least[pivot])
-            scale = np.float32(1.0) / root
+            scale = np.float32(1.0) / np.sqrt(matrix[at + pivot] if kept else least[pivot])
             # Where rounding has eaten the pivot, what stands beside it is rounding too, and would grow.
             beside = spread(scale if kept else np.float32(0.0))
             for k in range(left, width, WIDTH):
                 store(matrix, at + k, multiply(load(matrix, at + k), beside))
-            matrix[at + pivot] = root
+            matrix[at + pivot] = scale
             answer[pivot] = right[pivot] * scale
             for below in range(pivot + 1, top + EIGHT):
                 back = spread(-matrix[at + below])
@@ -176,17 +213,12 @@ def _factor(
             offsets[m] = (top + m) * width + left
             numbers[m] = -answer[top + m]
         combine(matrix, offsets, 0, EIGHT, numbers, 0, width - left, right, left)
-        for below in range(top + EIGHT, width):
-            start = below // WIDTH * WIDTH
-            for m in range(EIGHT):
-                offsets[m] = (top + m) * width + start
-                numbers[m] = -matrix[(top + m) * width + below]
-            combine(matrix, offsets, 0, EIGHT, numbers, 0, width - start, matrix, below * width + start)
+        add_outer_products(matrix, top * width, EIGHT, width, matrix, top + EIGHT, np.float32(-1.0))
 
 
 @jit
 def _substitute_back(matrix: Floats, width: int, answer: Floats, numbers: Floats, offsets: Offsets, x: Floats) -> None:
-    """Solve U x = ``answer``."""
+    """Solve U x = ``answer``; the diagonal of ``matrix`` has the reciprocals of U's."""
     x[:] = 0.0
     for top in range(width - EIGHT, -1, -EIGHT):
         left = top // WIDTH * WIDTH
@@ -196,6 +228,7 @@ def _substitute_back(matrix: Floats, width: int, answer: Floats, numbers: Floats
         project_eight(matrix, offsets, 0, x, left, width - left, numbers, 0)
         for pivot in range(top + EIGHT - 1, top - 1, -1):
             rest = answer[pivot] - numbers[pivot - top]
-            for right in range(pivot + 1, top + EIGHT):
+            # The latest comes last, so that little is left to do once it is there.
+            for right in range(top + EIGHT - 1, pivot, -1):
                 rest -= matrix[pivot * width + right] * x[right]
-            x[pivot] = rest / matrix[pivot * width + pivot]
+            x[pivot] = rest * matrix[pivot * width + pivot]
