@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import scratch_array
+from crossfade.core.arrays import let_go, scratch_array
 from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
 from crossfade.core.errors import InputError, SettingsError
@@ -215,8 +215,10 @@ class _Vectors:
 
     def restore(self, state: Checkpoint) -> npt.NDArray[np.float64]:
         """Take the vectors of a ``state``; the losses (turns, 3) until then."""
-        self.users[:] = state.array("user_vectors", dtype=np.float32, ndim=2)
-        self.items[:] = state.array("item_vectors", dtype=np.float32, ndim=2)
+        for name, vectors in (("user_vectors", self.users), ("item_vectors", self.items)):
+            saved = state.array(name, dtype=np.float32, ndim=2)
+            vectors[:] = saved
+            let_go(saved)
         return state.array("history", dtype=np.float64, ndim=2)
 
     def narrowed(self, vectors: Floats) -> Vectors:
