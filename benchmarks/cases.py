@@ -48,6 +48,13 @@ CASES = {
         minutes=10,
         full=True,
     ),
+    "pairs": Case("pairs", minutes=6),
+    "pairs-1m": Case(
+        "pairs",
+        "--users 1000000 --items 100000 --pairs 50000000 --turns 3 --ease-items 20000",
+        minutes=30,
+        full=True,
+    ),
     "growth": Case("growth", "--directory {shared}", minutes=4),
     "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),

@@ -58,19 +58,22 @@ class Matrix(NamedTuple):
 
 
 class Pivots(NamedTuple):
-    """The pivots that were drawn, by user: (users + 1,), items (n,), their places in the histories, their draws.
+    """The pivots that were drawn, by user, and what draws are made with.
 
-    chances   (items,) float32 p
-    users     (users,) uint64: the stream of each
-    rows      (items,) int32: the numbers that draws are made for
+    indptr, items, weights  (users + 1,), (n,) ascending in each user, (n,)
+    places, draws           (n,) where each stands in the histories, and its draw
+    chances                 (items,) float32 p
+    sampled                 items from this number on have p = 1
+    rows                    (items,) int32: the numbers that draws are made for
     """
 
     indptr: Starts
     items: Rows
+    weights: Floats
     places: Starts
     draws: npt.NDArray[np.uint64]
     chances: Floats
-    users: npt.NDArray[np.uint64]
+    sampled: int
     rows: Rows
 
 
@@ -103,7 +106,7 @@ def work_of(matrix: Matrix) -> Starts:
 
 @jit
 def draw_pivots(matrix: Matrix, chances: Floats, users: npt.NDArray[np.uint64], rows: Rows) -> Pivots:
-    """The pivots of every user."""
+    """The pivots of every user, from the streams ``users`` (users,)."""
     count = 0
     for user in range(len(users)):
         for entry in range(matrix.indptr[user], matrix.indptr[user + 1]):
@@ -114,6 +117,10 @@ def draw_pivots(matrix: Matrix, chances: Floats, users: npt.NDArray[np.uint64], 
     items = np.empty(count, dtype=np.int32)
     places = np.empty(count, dtype=np.int64)
     draws = np.empty(count, dtype=np.uint64)
+    sampled = 0
+    for item in range(len(chances)):
+        if chances[item] < 1:
+            sampled = item + 1
     count = 0
     for user in range(len(users)):
         for entry in range(matrix.indptr[user], matrix.indptr[user + 1]):
@@ -123,7 +130,7 @@ def draw_pivots(matrix: Matrix, chances: Floats, users: npt.NDArray[np.uint64], 
                 items[count], places[count], draws[count] = item, entry, draw
                 count += 1
         indptr[user + 1] = count
-    return Pivots(indptr, items, places, draws, chances, users, rows)
+    return Pivots(indptr, items, matrix.weights[places], places, draws, chances, sampled, rows)
 
 
 @jit
@@ -138,38 +145,26 @@ def nearest_items(
     totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
     keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
-    # A signed index costs a look at its sign.
-    numbers = matrix.items.view(np.uint32)
     for item in range(first, last):
-        most = 0
+        listing, count = _can_be_listed(item, matrix, items), 0
         for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
             user = matrix.users[entry]
-            most += matrix.indptr[user + 1] - matrix.indptr[user]
-        listing, count = most * LISTED <= items, 0
-        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
-            user, weight = matrix.users[entry], matrix.item_weights[entry]
-            start, end, stands = matrix.indptr[user], matrix.indptr[user + 1], matrix.stands[user]
-            if listing:
-                for place in range(start, end):
-                    if totals[matrix.items[place]] == 0:
-                        touched[count] = matrix.items[place]
-                        count += 1
-                    totals[matrix.items[place]] += weight * matrix.weights[place]
-                    if measure.counted:
-                        together[matrix.items[place]] += stands
-            elif measure.counted:
-                others, weights = numbers[start:end], matrix.weights[start:end]
-                for place in range(len(others)):
-                    totals[others[place]] += weight * weights[place]
-                    together[others[place]] += stands
-            else:
-                others, weights = numbers[start:end], matrix.weights[start:end]
-                for place in range(len(others)):
-                    totals[others[place]] += weight * weights[place]
-        listed = touched[:count] if listing else touched[:0]
-        _keep_best(
-            item, not listing, listed, totals, together, measure, order, keys, lists[item - first], scores[item - first]
-        )
+            start, end = matrix.indptr[user], matrix.indptr[user + 1]
+            weight, stands = matrix.item_weights[entry], matrix.stands[user]
+            count = _add_up(
+                matrix.items[start:end],
+                matrix.weights[start:end],
+                weight,
+                stands,
+                listing,
+                totals,
+                together,
+                touched,
+                count,
+            )
+        at = item - first
+        listed = touched[:count]
+        _keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
 
 
 @jit
@@ -187,59 +182,137 @@ def nearest_by_sample(
     """`nearest_items` by DIMSUM; emitted[item] (items,) becomes how many pairs were drawn with it as their pivot."""
     items = len(order)
     totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
-    touched = np.empty(items, dtype=np.int32)
+    touched = np.empty(items // LISTED + 1, dtype=np.int32)
     keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
     for item in range(first, last):
-        chance, row, count, hits = pivots.chances[item], pivots.rows[item], 0, 0
+        chance, listing, count, hits = pivots.chances[item], _can_be_listed(item, matrix, items), 0, 0
         for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
-            user, weight, stands = matrix.users[entry], matrix.item_weights[entry], matrix.stands[matrix.users[entry]]
+            user = matrix.users[entry]
+            weight, stands = matrix.item_weights[entry], matrix.stands[user]
             at, end = pivots.indptr[user], pivots.indptr[user + 1]
+            # With the pivots before it.
+            begun = at
             while at < end and pivots.items[at] < item:
-                if chance == 1 or fraction(drawn(pivots.draws[at], row)) < chance:
-                    other = pivots.items[at]
-                    count = _add(
-                        other, weight * matrix.weights[pivots.places[at]], stands, totals, together, touched, count
+                if item < pivots.sampled and fraction(drawn(pivots.draws[at], pivots.rows[item])) < chance:
+                    part = slice(at, at + 1)
+                    count = _add_up(
+                        pivots.items[part],
+                        pivots.weights[part],
+                        weight,
+                        stands,
+                        listing,
+                        totals,
+                        together,
+                        touched,
+                        count,
                     )
                 at += 1
-            if at < end and pivots.items[at] == item:
-                for place in range(pivots.places[at] + 1, matrix.indptr[user + 1]):
-                    other = matrix.items[place]
-                    other_chance = pivots.chances[other]
-                    if other_chance == 1 or fraction(drawn(pivots.draws[at], pivots.rows[other])) < other_chance:
-                        count = _add(other, weight * matrix.weights[place], stands, totals, together, touched, count)
-                        hits += 1
+            if item >= pivots.sampled:
+                count = _add_up(
+                    pivots.items[begun:at],
+                    pivots.weights[begun:at],
+                    weight,
+                    stands,
+                    listing,
+                    totals,
+                    together,
+                    touched,
+                    count,
+                )
+            if at == end or pivots.items[at] != item:
+                continue
+            # As a pivot, with what comes after it.
+            place, end = pivots.places[at] + 1, matrix.indptr[user + 1]
+            while place < end and matrix.items[place] < pivots.sampled:
+                other = matrix.items[place]
+                if fraction(drawn(pivots.draws[at], pivots.rows[other])) < pivots.chances[other]:
+                    part = slice(place, place + 1)
+                    count = _add_up(
+                        matrix.items[part],
+                        matrix.weights[part],
+                        weight,
+                        stands,
+                        listing,
+                        totals,
+                        together,
+                        touched,
+                        count,
+                    )
+                    hits += 1
+                place += 1
+            count = _add_up(
+                matrix.items[place:end],
+                matrix.weights[place:end],
+                weight,
+                stands,
+                listing,
+                totals,
+                together,
+                touched,
+                count,
+            )
+            hits += end - place
         emitted[item] = hits
-        for place in range(count):
-            other = touched[place]
-            missed = np.float32(1) / (chance * pivots.chances[other])
-            totals[other] *= missed
-            if measure.counted:
-                together[other] *= missed
-        _keep_best(
-            item,
-            False,
-            touched[:count],
-            totals,
-            together,
-            measure,
-            order,
-            keys,
-            lists[item - first],
-            scores[item - first],
-        )
+        listed = touched[:count]
+        _make_up(chance, not listing, listed, pivots.chances, totals)
+        if measure.counted:
+            _make_up(chance, not listing, listed, pivots.chances, together)
+        at = item - first
+        _keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
 
 
 @jit(inline=True)
-def _add(
-    other: int, product: np.float32, stands: np.float32, totals: Floats, together: Floats, touched: Rows, count: int
+def _can_be_listed(item: int, matrix: Matrix, items: int) -> bool:
+    """Whether the histories of the users of ``item`` are short enough for a list of all that they touch."""
+    most = 0
+    for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+        user = matrix.users[entry]
+        most += matrix.indptr[user + 1] - matrix.indptr[user]
+    return most * LISTED <= items
+
+
+@jit(inline=True)
+def _add_up(
+    others: Rows,
+    weights: Floats,
+    weight: np.float32,
+    stands: np.float32,
+    listing: bool,
+    totals: Floats,
+    together: Floats,
+    touched: Rows,
+    count: int,
 ) -> int:
-    if totals[other] == 0:
-        touched[count] = other
-        count += 1
-    totals[other] += product
-    if len(together):
-        together[other] += stands
+    """Add the products of ``weights`` (n,) with ``weight`` to the sums of ``others``; gives how many are listed."""
+    # A signed index costs a look at its sign.
+    numbers = others.view(np.uint32)
+    if listing:
+        for place in range(len(numbers)):
+            if totals[numbers[place]] == 0:
+                touched[count] = numbers[place]
+                count += 1
+            totals[numbers[place]] += weight * weights[place]
+            if len(together):
+                together[numbers[place]] += stands
+    elif len(together):
+        for place in range(len(numbers)):
+            totals[numbers[place]] += weight * weights[place]
+            together[numbers[place]] += stands
+    else:
+        for place in range(len(numbers)):
+            totals[numbers[place]] += weight * weights[place]
     return count
+
+
+@jit(inline=True)
+def _make_up(chance: np.float32, everywhere: bool, touched: Rows, chances: Floats, sums: Floats) -> None:
+    """Divide the sums by the chances that the pairs had."""
+    if everywhere:
+        for other in range(len(sums)):
+            sums[other] *= np.float32(1) / (chance * chances[other])
+    else:
+        for place in range(len(touched)):
+            sums[touched[place]] *= np.float32(1) / (chance * chances[touched[place]])
 
 
 @jit(inline=True)

@@ -43,8 +43,8 @@ from crossfade.models.similarity import Damping, SimilaritySpace, damped, requir
 SATURATION, LENGTH_SHARE = 1.2, 0.75
 """BM25's k₁ and b, at the values that are customary."""
 
-STRETCHES = 64
-"""Parts of the work between which progress is told."""
+STRETCHES, ADDITIONS = 64, 1 << 28
+"""At most so many parts of the work, between which progress is told, and additions that make a part worth while."""
 
 ENTRIES = 1 << 22
 """Entries of lists that are searched at a time, some 32 MB."""
@@ -203,7 +203,8 @@ def nearest_items(
 def _stretches(work: Starts, width: int) -> list[Range]:
     """Ranges of items that are searched together: a part of the work each, and of few enough lists to hold."""
     items = len(work) - 1
-    bounds = np.searchsorted(work, work[-1] * np.arange(1, STRETCHES) / STRETCHES)
+    stretches = min(STRETCHES, 1 + int(work[-1]) // ADDITIONS)
+    bounds = np.searchsorted(work, work[-1] * np.arange(1, stretches) / stretches)
     evenly = np.arange(0, items, max(1, ENTRIES // width))
     return [(int(first), int(last)) for first, last in pairwise(np.unique([0, *bounds, *evenly, items]))]
 
