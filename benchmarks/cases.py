@@ -27,7 +27,7 @@ CASES = {
     "als-spark": Case("als_spark", "--factors 40 64 --scratch {scratch}", minutes=10, full=True),
     "retrieval": Case("retrieval", minutes=3),
     "retrieval-300k": Case("retrieval", "--items 300000 --factors 48", minutes=15, full=True),
-    "shared_memory": Case("shared_memory", minutes=3),
+    "shared-memory": Case("shared_memory", minutes=3),
     "tables": Case("tables", "--items 100000", minutes=10, full=True),
     "tables-300k": Case("tables", "--items 300000", minutes=45, full=True),
     "imports": Case("imports", "--megabytes 300 --rows 3000000 --scratch {scratch}", minutes=2),

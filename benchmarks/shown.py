@@ -283,6 +283,7 @@ TABLES = {
     "pruning": Table(plain, ("pruning",)),
     "candidates": Table(plain, ("candidates", "candidates-1m")),
     "tables": Table(plain, ("tables", "tables-300k")),
+    "shared-memory": Table(plain, ("shared-memory",)),
     "imports": Table(throughput, ("imports",)),
     "interactions": Table(throughput, ("interactions",)),
 }
