@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.cases import CASES
 from benchmarks.record import Record, Side, ratios
 
 Records = Mapping[str, Record]
@@ -288,5 +289,16 @@ TABLES = {
     "interactions": Table(throughput, ("interactions",)),
 }
 
-SUMMARIES: dict[str, Callable[[Records], list[str]]] = {"machines": machines, "peers": peers}
+
+def others(found: Records) -> list[str]:
+    """A section for each case that has no table of its own: its name, its command, all its numbers."""
+    shown = {case for table in TABLES.values() for case in table.cases}
+    lines: list[str] = []
+    for case in sorted(set(CASES) - shown):
+        command = [f"`{found[case].command}`", ""] if case in found else []
+        lines += [f"### {case}", "", *command, *Table(plain, (case,)).of(found), ""]
+    return lines[:-1]
+
+
+SUMMARIES: dict[str, Callable[[Records], list[str]]] = {"machines": machines, "peers": peers, "others": others}
 """Tables of all records together."""
