@@ -194,18 +194,8 @@ def nearest_by_sample(
             begun = at
             while at < end and pivots.items[at] < item:
                 if item < pivots.sampled and fraction(drawn(pivots.draws[at], pivots.rows[item])) < chance:
-                    part = slice(at, at + 1)
-                    count = _add_up(
-                        pivots.items[part],
-                        pivots.weights[part],
-                        weight,
-                        stands,
-                        listing,
-                        totals,
-                        together,
-                        touched,
-                        count,
-                    )
+                    product = weight * pivots.weights[at]
+                    count = _add(pivots.items[at], product, stands, listing, totals, together, touched, count)
                 at += 1
             if item >= pivots.sampled:
                 count = _add_up(
@@ -226,18 +216,8 @@ def nearest_by_sample(
             while place < end and matrix.items[place] < pivots.sampled:
                 other = matrix.items[place]
                 if fraction(drawn(pivots.draws[at], pivots.rows[other])) < pivots.chances[other]:
-                    part = slice(place, place + 1)
-                    count = _add_up(
-                        matrix.items[part],
-                        matrix.weights[part],
-                        weight,
-                        stands,
-                        listing,
-                        totals,
-                        together,
-                        touched,
-                        count,
-                    )
+                    product = weight * matrix.weights[place]
+                    count = _add(other, product, stands, listing, totals, together, touched, count)
                     hits += 1
                 place += 1
             count = _add_up(
@@ -301,6 +281,27 @@ def _add_up(
     else:
         for place in range(len(numbers)):
             totals[numbers[place]] += weight * weights[place]
+    return count
+
+
+@jit(inline=True)
+def _add(
+    other: int,
+    product: np.float32,
+    stands: np.float32,
+    listing: bool,
+    totals: Floats,
+    together: Floats,
+    touched: Rows,
+    count: int,
+) -> int:
+    """`_add_up` for one."""
+    if listing and totals[other] == 0:
+        touched[count] = other
+        count += 1
+    totals[other] += product
+    if len(together):
+        together[other] += stands
     return count
 
 

@@ -22,7 +22,7 @@ from crossfade.kernels.threads import each
 
 Real = TypeVar("Real", np.float32, np.float64)
 
-BLOCK = 1024
+BLOCK = 384
 """Rows of a block: large enough for products at full speed, small enough that threads have enough of them."""
 
 
