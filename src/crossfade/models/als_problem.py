@@ -20,9 +20,10 @@ EXACT_FACTORS = 512
 EXACT_STEPS, EXACT_TOLERANCE = 200, 1e-6
 """Steps and relative residual at which conjugate gradients end a final vector."""
 
-TURNED = 64
-"""From this many factors on, "auto" and the final vectors of all users take preconditioned steps: the way to the axes
-of the Gram matrix costs less than what it saves. `python -m benchmarks.als_solvers` measures it."""
+TURNED = 33
+"""From this many factors on, which take three lanes, "auto" and the final vectors of all users take preconditioned
+steps: the way to the axes of the Gram matrix costs less than what it saves, and needs no copy of the other side.
+`python -m benchmarks.als_solvers` measures it."""
 
 
 class Loss(NamedTuple):

@@ -27,7 +27,7 @@ class ALSSettings:
     biases: bool = False
     iterations: int = 15  # times that users and items are solved, 1 to 1000
     # "cholesky" solves exactly, "cg" takes a few steps of conjugate gradients, "pcg" preconditioned ones, which come
-    # closer; "auto" is cg below 64 factors, else pcg
+    # closer; "auto" is cg up to 32 factors, else pcg
     solver: Literal["auto", "cg", "pcg", "cholesky"] = "auto"
     cg_steps: int = 3  # steps of solvers "cg" and "pcg" for each row and iteration, 1 to 100
     # share of what a listener is into just now in their vector, 0 (none) to 1; above 0 needs interactions with
