@@ -26,6 +26,7 @@ from benchmarks.record import Comparison, Kind
 from benchmarks.turns import take_turns, timed
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
+from crossfade.kernels.als_cg_narrow import WIDEST
 from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
 
@@ -110,7 +111,9 @@ class Work:
         # Each entry's vector comes from beyond the core once in a half-iteration, each row's is read and written.
         moved = pairs * (4 * factors + 8) + rows * 8 * factors
         if solver == "cg":
-            passes = pairs * (CG_STEPS + 1 + CG_STEPS) * factors + rows * (CG_STEPS + 1) * factors**2
+            # Narrow vectors are turned to the axes of the Gram matrix: a copy of the other side, the rows there and back.
+            squares = 3 if padded(factors) <= WIDEST else CG_STEPS + 1
+            passes = pairs * (CG_STEPS + 1 + CG_STEPS) * factors + rows * (squares + 0.5) * factors**2
             return cls(operations=2.0 * passes, moved=moved)
         return cls(operations=2.0 * (pairs * factors**2 / 2 + rows * factors**3 / 6), moved=moved)
 
