@@ -1,5 +1,7 @@
 """Interactions: the matrix that models learn from."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,3 +96,14 @@ def test_arrays_that_do_not_fit_each_other_are_refused(small, tmp_path, name):
     np.save(tmp_path / f"{name}.npy", getattr(small, name)[:-1])
     with pytest.raises(ArtifactError, match="do not fit"):
         Interactions.load(tmp_path, kind="track")
+
+
+def test_one_user_alone_keeps_the_rows_of_items():
+    played = Interactions.from_counts(["ann", "bob", "bob"], ["x", "x", "y"], [1, 2, 3])
+    played = dataclasses.replace(played, recent=np.array([0.1, 0.2, 0.3], dtype=np.float32))
+    alone = played.only("bob")
+    assert (list(alone.user_ids), alone.indptr.tolist(), alone.indices.tolist()) == (["bob"], [0, 2], [0, 1])
+    assert (alone.plays.tolist(), alone.weights.tolist()) == ([2, 3], [2, 3])
+    assert alone.recent.tolist() == pytest.approx([0.2, 0.3])
+    assert alone.item_ids == played.item_ids
+    assert played.only("nobody").indptr.tolist() == [0, 0]

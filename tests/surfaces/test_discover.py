@@ -277,3 +277,9 @@ def test_listeners_are_counted_by_their_histories():
         liked=np.zeros((3, 0), np.int32),
     )
     assert len(listeners) == 3
+
+
+def test_a_page_made_for_one_listener_is_theirs_among_all(inputs):
+    pages = pages_of(inputs, DiscoverSettings())
+    for user in list(pages)[::17]:
+        assert pages_of(with_lists(inputs).only(user), DiscoverSettings()) == {user: pages[user]}

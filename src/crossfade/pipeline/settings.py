@@ -28,7 +28,16 @@ from crossfade.surfaces.registry import SURFACES, registered
 class RunSettings:
     """What concerns a run as a whole."""
 
-    models: tuple[str, ...] = ("als",)  # the models to fit, by name
+    # the models to fit, by name, those that the library has the input of; surfaces are published from the first
+    models: tuple[str, ...] = (
+        "als",
+        "cooccurrence",
+        "cultural",
+        "logistic",
+        "popularity",
+        "vector_exp",
+        "word2vec",
+    )
     threads: int = 0  # processors to use, 1 or more; 0 for all. Results do not depend on it
     memory_mb: int = 4096  # what the aggregation of listens may hold in memory, in MB, 256 or more
     keep_artifacts: int = 2  # how many results of each step to keep, the newest first, 1 or more
