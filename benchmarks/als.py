@@ -111,7 +111,7 @@ class Work:
         # Each entry's vector comes from beyond the core once in a half-iteration, each row's is read and written.
         moved = pairs * (4 * factors + 8) + rows * 8 * factors
         if solver == "cg":
-            # Narrow vectors are turned to the axes of the Gram matrix: a copy of the other side, the rows there and back.
+            # Narrow vectors are turned to the axes of the Gram matrix: a copy of the other side, rows there and back.
             squares = 3 if padded(factors) <= WIDEST else CG_STEPS + 1
             passes = pairs * (CG_STEPS + 1 + CG_STEPS) * factors + rows * (squares + 0.5) * factors**2
             return cls(operations=2.0 * passes, moved=moved)
