@@ -1,7 +1,7 @@
 """The tables of docs/benchmarks.md: records in, lines of Markdown out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -201,6 +201,32 @@ def quality(records: list[Record]) -> list[str]:
     return markdown(["", *metrics], rows)
 
 
+def estimates(records: list[Record]) -> list[str]:
+    """A row for each side of each comparison with all that is said of it, each with its interval where it has one."""
+    held = [one for record in records for one in record.comparisons]
+    figures = list(dict.fromkeys(name for one in held for side in one.sides for name in side.figures))
+    rows = [
+        [
+            comparison.name if side is comparison.sides[0] else "",
+            f"**{side.name}**" if side.kind == "ours" else side.name,
+            *(interval(side.figures.get(name)) for name in figures),
+        ]
+        for comparison in held
+        for side in comparison.sides
+    ]
+    return without_empty(["", "", *figures], rows)
+
+
+def asked(what: str) -> Callable[[list[Record]], list[str]]:
+    """`estimates` of the comparisons whose names begin so."""
+
+    def table(records: list[Record]) -> list[str]:
+        held = [one for record in records for one in record.comparisons if one.name.startswith(what)]
+        return estimates([replace(records[-1], comparisons=held)])
+
+    return table
+
+
 def plain(records: list[Record]) -> list[str]:
     """A row for each side of each comparison with all its numbers: for cases without a table of their own."""
     held = [one for record in records for one in record.comparisons]
@@ -248,6 +274,14 @@ def cell(value: object) -> str:
     return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else "–"
 
 
+def interval(value: object) -> str:
+    if isinstance(value, list) and len(value) == 3:
+        # Nothing is 0 here whatever its sign.
+        middle, low, high = (f"{round(one, 3) + 0.0:.3f}" for one in value)
+        return f"{middle} [{low}, {high}]"
+    return cell(value)
+
+
 def growth(what: str) -> Callable[[list[Record]], list[str]]:
     """Seconds an iteration as one number grows, and what that is for each unit of it."""
 
@@ -279,6 +313,10 @@ TABLES = {
     "factors": Table(plain, ("factors",)),
     "factors-1m": Table(plain, ("factors-1m",)),
     "quality": Table(quality, ("quality",)),
+    "agreement": Table(estimates, ("agreement",)),
+    "truth-related": Table(asked("related artists"), ("truth",)),
+    "truth-recommended": Table(asked("recommended artists"), ("truth",)),
+    "truth-playlists": Table(asked("tracks of one playlist"), ("truth",)),
     "retrieval": Table(retrieval, ("retrieval",)),
     "retrieval-300k": Table(retrieval, ("retrieval-300k",)),
     "pruning": Table(plain, ("pruning",)),

@@ -134,6 +134,21 @@ def test_limits_are_shown_as_the_range_of_all_runs():
     assert SUMMARIES["machines"](found)[-1].endswith("| 100 to 200 GFLOP/s | 50 GB/s |")
 
 
+def test_estimates_stand_with_their_intervals():
+    sides = [
+        Side(name="random", kind="peer", figures={"precision": [0.1, -0.0001, 0.15]}),
+        Side(name="als", figures={"precision": [0.6543, 0.5, 0.7], "listeners": 27.0, "more than als": None}),
+    ]
+    related = Comparison(name="related artists, 300 listeners", unit="a fit", sides=sides)
+    other = Comparison(name="tracks of one playlist, 300 listeners", unit="a fit", sides=sides[:1])
+    assert TABLES["truth-related"].of({"truth": record("truth", related, other)}) == [
+        "|  |  | precision | listeners |",
+        "| --- | --- | --- | --- |",
+        "| related artists, 300 listeners | random | 0.100 [0.000, 0.150] | – |",
+        "|  | **als** | 0.654 [0.500, 0.700] | 27.0 |",
+    ]
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_what_was_not_measured_says_how(name):
     (line,) = TABLES[name].of({})
