@@ -5,13 +5,14 @@ For a row, with the fixed vectors yⱼ of its entries, their confidences cⱼ an
     A = G + λI + Σⱼ aⱼ yⱼyⱼᵀ = UᵀU,    Uᵀz = Σⱼ cⱼ yⱼ,    U x = z
 
 A row costs O(entries · f² / 2 + f³ / 6). Only the upper half of A is ever formed, in tiles of eight rows by
-32 columns that stay in registers while the entries pass.
+32 columns that stay in registers while the entries pass; sixteen rows of it at a time are factored by `panels`, and
+then taken from those below as if they were entries.
 """
 
 import numpy as np
 
 from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_passes import EIGHT, Offsets, combine, project_eight
+from crossfade.kernels.als_passes import EIGHT, Offsets, project_eight
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -26,6 +27,7 @@ from crossfade.kernels.lanes import (
     spread_from,
     store,
 )
+from crossfade.kernels.panels import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
 from crossfade.kernels.strips import Blocks, add_multiple, load_strip, store_strip, zeros
 
 BLOCK_FLOATS = 8192
@@ -46,21 +48,21 @@ LEAST_PIVOT = np.float32(1e-7)
 
 @jit
 def add_outer_products(
-    vectors: Floats, first: int, count: int, width: int, matrix: Floats, start: int, sign: np.float32
+    vectors: Floats, first: int, count: int, width: int, terms: Floats, matrix: Floats, start: int, sign: np.float32
 ) -> None:
-    """Add to matrix (width, width) sign · Σ yyᵀ over the ``count`` vectors that lie from ``first`` on.
+    """Make matrix (width, width) ``terms`` + sign · Σ yyᵀ over the ``count`` vectors that lie from ``first`` on.
 
-    Only the upper half from row ``start`` on, a multiple of eight.
+    Only the upper half from row ``start`` on, a multiple of sixteen. ``terms`` may be the matrix itself.
     """
     signs = spread(sign)
     for row in range(start, width, EIGHT):
         left = row // WIDTH * WIDTH
         # Two lanes at a time serve each number that is spread twice; where their number is odd, one is by itself.
         if (width - left) % (2 * WIDTH):
-            _add_tile(vectors, first, count, width, matrix, row, left, signs, ONE)
+            _add_tile(vectors, first, count, width, terms, matrix, row, left, signs, ONE)
             left += WIDTH
         for column in range(left, width, 2 * WIDTH):
-            _add_tile(vectors, first, count, width, matrix, row, column, signs, TWO)
+            _add_tile(vectors, first, count, width, terms, matrix, row, column, signs, TWO)
 
 
 @jit(inline=True)
@@ -69,6 +71,7 @@ def _add_tile(
     first: int,
     count: int,
     width: int,
+    terms: Floats,
     matrix: Floats,
     row: int,
     column: int,
@@ -88,21 +91,21 @@ def _add_tile(
         sum_g = add_multiple(across, spread_from(vectors, down + 6), sum_g)
         sum_h = add_multiple(across, spread_from(vectors, down + 7), sum_h)
     at = row * width + column
-    store_strip(matrix, at, add_multiple(sum_a, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_a, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_b, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_b, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_c, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_c, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_d, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_d, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_e, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_e, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_f, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_f, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_g, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_g, signs, load_strip(terms, at, tile)))
     at += width
-    store_strip(matrix, at, add_multiple(sum_h, signs, load_strip(matrix, at, tile)))
+    store_strip(matrix, at, add_multiple(sum_h, signs, load_strip(terms, at, tile)))
 
 
 @jit
@@ -112,7 +115,7 @@ def add_gram(vectors: Floats, first: int, last: int, matrix: Floats) -> None:
     block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
     flat, upper = vectors.reshape(-1), matrix.reshape(-1)
     for row in range(first, last, block):
-        add_outer_products(flat, row * width, min(block, last - row), width, upper, 0, np.float32(1.0))
+        add_outer_products(flat, row * width, min(block, last - row), width, upper, upper, 0, np.float32(1.0))
 
 
 @jit
@@ -130,7 +133,8 @@ def solve_by_factoring(
     alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
     block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
     vectors, matrix, right, answer = scratch(block * width), scratch(width * width), scratch(width), scratch(width)
-    least, numbers, offsets = scratch(width), scratch(WIDTH), np.zeros(EIGHT, dtype=np.int64)
+    least, numbers, offsets = scratch(width), scratch(WIDTH), np.zeros(WIDTH, dtype=np.int64)
+    panel = scratch(PANEL_FLOATS)
     flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
     for row in range(first, last):
         start, stop = indptr[row], indptr[row + 1]
@@ -138,12 +142,9 @@ def solve_by_factoring(
         if start == stop and equations.held < 0:
             x[:] = 0.0
             continue
-        for k in range(0, width * width, WIDTH):
-            store(matrix, k, load(shared, k))
-        for k in range(width):
-            matrix[k * width + k] += penalties[row]
         right[:] = 0.0
-        for begin in range(start, stop, block):
+        # Once at least: it is the first addition that brings G in.
+        for begin in range(start, max(stop, start + 1), block):
             count = min(block, stop - begin)
             for j in range(count):
                 ahead = np.int64(indices[min(begin + j + LOOK_AHEAD, end - 1)]) * width
@@ -158,13 +159,16 @@ def solve_by_factoring(
                     part = load(flat, origin + k)
                     store(vectors, j * width + k, multiply(part, root))
                     store(right, k, multiply_add(part, confidence, load(right, k)))
-            add_outer_products(vectors, 0, count, width, matrix, 0, np.float32(1.0))
+            terms = shared if begin == start else matrix
+            add_outer_products(vectors, 0, count, width, terms, matrix, 0, np.float32(1.0))
+        for k in range(width):
+            matrix[k * width + k] += penalties[row]
         if equations.held >= 0:
             _hold(matrix, width, right, int(equations.held), x[equations.held], np.float32(2.0) * penalties[row])
         for k in range(width):
             # Exactly, no pivot falls below λ.
             least[k] = max(penalties[row], LEAST_PIVOT * matrix[k * width + k])
-        _factor(matrix, width, least, right, answer, numbers, offsets)
+        _factor(matrix, width, least, right, answer, panel)
         _substitute_back(matrix, width, answer, numbers, offsets, x)
 
 
@@ -183,52 +187,27 @@ def _hold(matrix: Floats, width: int, right: Floats, held: int, value: np.float3
 
 
 @jit
-def _factor(
-    matrix: Floats, width: int, least: Floats, right: Floats, answer: Floats, numbers: Floats, offsets: Offsets
-) -> None:
+def _factor(matrix: Floats, width: int, least: Floats, right: Floats, answer: Floats, panel: Floats) -> None:
     """Overwrite the upper half of ``matrix`` with U, and ``answer`` with z of Uᵀz = ``right``.
 
     On the diagonal stand reciprocals, because that is what they are needed for. ``least`` (width,) bounds the pivots
     from below.
     """
-    for top in range(0, width, EIGHT):
-        left = top // WIDTH * WIDTH
-        for pivot in range(top, top + EIGHT):
-            at = pivot * width
-            kept = matrix[at + pivot] > least[pivot]
-            scale = np.float32(1.0) / np.sqrt(matrix[at + pivot] if kept else least[pivot])
-            # Where rounding has eaten the pivot, what stands beside it is rounding too, and would grow.
-            beside = spread(scale if kept else np.float32(0.0))
-            for k in range(left, width, WIDTH):
-                store(matrix, at + k, multiply(load(matrix, at + k), beside))
-            matrix[at + pivot] = scale
-            answer[pivot] = right[pivot] * scale
-            for below in range(pivot + 1, top + EIGHT):
-                back = spread(-matrix[at + below])
-                for k in range(left, width, WIDTH):
-                    under = below * width + k
-                    store(matrix, under, multiply_add(load(matrix, at + k), back, load(matrix, under)))
-                right[below] -= matrix[at + below] * answer[pivot]
-        for m in range(EIGHT):
-            offsets[m] = (top + m) * width + left
-            numbers[m] = -answer[top + m]
-        combine(matrix, offsets, 0, EIGHT, numbers, 0, width - left, right, left)
-        add_outer_products(matrix, top * width, EIGHT, width, matrix, top + EIGHT, np.float32(-1.0))
+    for top in range(0, width, WIDTH):
+        at = top * width
+        factor_corner(matrix, at + top, width, least, right, top, panel, answer)
+        for left in range(top + WIDTH, width, WIDTH):
+            eliminate_beside(matrix, at + left, width, panel, right, left)
+        add_outer_products(matrix, at, WIDTH, width, matrix, matrix, top + WIDTH, np.float32(-1.0))
 
 
 @jit
 def _substitute_back(matrix: Floats, width: int, answer: Floats, numbers: Floats, offsets: Offsets, x: Floats) -> None:
     """Solve U x = ``answer``; the diagonal of ``matrix`` has the reciprocals of U's."""
-    x[:] = 0.0
-    for top in range(width - EIGHT, -1, -EIGHT):
-        left = top // WIDTH * WIDTH
-        for m in range(EIGHT):
-            offsets[m] = (top + m) * width + left
-        # What is not solved yet is still zero, so whatever stands below the diagonal adds nothing.
-        project_eight(matrix, offsets, 0, x, left, width - left, numbers, 0)
-        for pivot in range(top + EIGHT - 1, top - 1, -1):
-            rest = answer[pivot] - numbers[pivot - top]
-            # The latest comes last, so that little is left to do once it is there.
-            for right in range(top + EIGHT - 1, pivot, -1):
-                rest -= matrix[pivot * width + right] * x[right]
-            x[pivot] = rest * matrix[pivot * width + pivot]
+    for top in range(width - WIDTH, -1, -WIDTH):
+        behind = top + WIDTH
+        for m in range(WIDTH):
+            offsets[m] = (top + m) * width + behind
+        for m in range(0, WIDTH, EIGHT):
+            project_eight(matrix, offsets, m, x, behind, width - behind, numbers, m)
+        solve_corner(matrix, top * width + top, width, numbers, answer, x, top)
