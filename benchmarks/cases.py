@@ -22,7 +22,12 @@ class Case:
 CASES = {
     "als": Case("als", "--factors 40 64 128", minutes=2),
     "als-cholesky": Case("als", "--factors 64 --solver cholesky --turns 3", minutes=2),
-    "als-solvers": Case("als_solvers", "--factors 8 16 32 64 128 256 --most-for-cholesky 128", minutes=6, full=True),
+    "als-solvers": Case(
+        "als_solvers",
+        "--factors 8 16 32 64 128 256 --users 20000 --items 10000 --pairs 1500000 --most-for-cholesky 128",
+        minutes=2,
+        full=True,
+    ),
     "als-solvers-512": Case(
         "als_solvers",
         "--factors 512 --users 20000 --items 10000 --pairs 1500000 --most-for-cholesky 512 --iterations 3",
