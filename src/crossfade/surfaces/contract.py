@@ -109,8 +109,10 @@ class SurfaceInputs:
         """What is near to what in the space of items of ``kind``; ArtifactError if there is none."""
         if kind in self.neighbourhoods:
             return self.neighbourhoods[kind]
-        listeners = self.interactions(kind).listeners()
-        return Neighbourhood.build(self.space(kind), listeners, index=self.index, threads=self.threads)
+        known = self.catalogue.artists if kind == "artist" else self.catalogue.tracks
+        if known is None:
+            raise ArtifactError(f"This library has no {kind}s.")
+        return Neighbourhood.build(self.space(kind), known.listeners, index=self.index, threads=self.threads)
 
     def table(self, name: str) -> SurfaceTable:
         """The table of a surface that was built before; ArtifactError if it was not."""
