@@ -47,7 +47,7 @@ class Word2VecSettings:
     # η, how drawing follows frequency: 1 as often as they occur, 0 all alike, below 0 the rare more often; -2 to 2
     negative_exponent: float = 0.5
     subsampling: float = 1e-4  # t, share of all tokens above which an item is passed over at random, 0 (never) to 1
-    epochs: int = 5  # passes over all sequences, 1 to 1000
+    epochs: int = 10  # passes over all sequences, 1 to 1000
     least_count: int = 3  # occurrences below which an item is left out, 1 to 1000000
     learning_rate: float = 0.025  # of the first step, above 0 to 1; falls evenly to a 250th
     # with one thread equal sequences give equal bytes; with all of them fitting is faster, and no two fits are alike
