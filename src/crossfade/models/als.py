@@ -26,7 +26,7 @@ import numpy.typing as npt
 from crossfade.core.arrays import let_go, scratch_array
 from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
-from crossfade.core.errors import InputError, SettingsError
+from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
@@ -41,10 +41,10 @@ from crossfade.models.als_problem import Loss, Problem
 from crossfade.models.als_recent import blend_recent
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.als_space import ALSSpace
-from crossfade.models.contract import InputKind
+from crossfade.models.contract import Configured, InputKind
 
 
-class ALS:
+class ALS(Configured[ALSSettings]):
     """Matrix factorization of interactions: a user meets an item by the inner product of their vectors."""
 
     name: ClassVar[str] = "als"
@@ -52,15 +52,6 @@ class ALS:
     resumable: ClassVar[Literal[True]] = True
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
     space_class: ClassVar[type[ALSSpace]] = ALSSpace
-
-    def __init__(self, settings: ALSSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("ALS is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or ALSSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"ALS has no such setting: {error}") from error
 
     def fit(
         self,

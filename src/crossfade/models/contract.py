@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import InputError, NotReadyError
+from crossfade.core.errors import InputError, NotReadyError, SettingsError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
@@ -25,6 +25,7 @@ InputKind = Literal["interactions", "sequences", "texts"]
 """What a model learns from: who played what how often, what followed what, what was written about what."""
 
 Learned = TypeVar("Learned", contravariant=True)
+Chosen = TypeVar("Chosen")
 
 
 class FittedSpace(VectorSpace):
@@ -227,6 +228,22 @@ class Model(Protocol[Learned]):
 
         Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
         """
+
+
+class Configured(Generic[Chosen]):
+    """A model's settings, from an object of its settings class or from that class's fields by name."""
+
+    settings_class: ClassVar[type[Any]]
+
+    def __init__(self, settings: Chosen | None = None, **fields: Any) -> None:
+        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
+        model = type(self).__name__
+        if settings is not None and fields:
+            raise SettingsError(f"{model} is made from settings or from keywords, not from both")
+        try:
+            self.settings: Chosen = settings if settings is not None else self.settings_class(**fields)
+        except TypeError as error:
+            raise SettingsError(f"{model} has no such setting: {error}") from error
 
 
 @runtime_checkable

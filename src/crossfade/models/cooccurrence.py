@@ -22,7 +22,7 @@ relevance framework: BM25 and beyond", 2009; Zadeh & Carlsson, "Dimension indepe
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import Range, balanced, each, processors
-from crossfade.models.contract import InputKind
+from crossfade.models.contract import Configured, InputKind
 from crossfade.models.similarity import Damping, SimilaritySpace, damped, require_interactions, vectors_of
 
 SATURATION, LENGTH_SHARE = 1.2, 0.75
@@ -110,22 +110,13 @@ class Found(NamedTuple):
     pairs: int
 
 
-class Cooccurrence:
+class Cooccurrence(Configured[CooccurrenceSettings]):
     """Similarities of items by the users that they share."""
 
     name: ClassVar[str] = "cooccurrence"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[CooccurrenceSettings]] = CooccurrenceSettings
     space_class: ClassVar[type[SimilaritySpace]] = SimilaritySpace
-
-    def __init__(self, settings: CooccurrenceSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("Cooccurrence is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or CooccurrenceSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"Cooccurrence has no such setting: {error}") from error
 
     def fit(
         self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent

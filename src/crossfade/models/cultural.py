@@ -28,7 +28,7 @@ from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
 from crossfade.core.texts import Texts
 from crossfade.core.writings import Writings
-from crossfade.models.contract import FittedSpace, InputKind
+from crossfade.models.contract import Configured, FittedSpace, InputKind
 from crossfade.models.terms import Mentions, mentions
 
 
@@ -134,22 +134,13 @@ class CulturalSpace(FittedSpace):
 _ARRAYS: dict[str, Any] = {"indptr": np.int64, "terms": np.int32, "weights": np.float32, "documents": np.int64}
 
 
-class Cultural:
+class Cultural(Configured[CulturalSettings]):
     """Artists by what is written about them: tags, titles of playlists, prose."""
 
     name: ClassVar[str] = "cultural"
     learns_from: ClassVar[InputKind] = "texts"
     settings_class: ClassVar[type[CulturalSettings]] = CulturalSettings
     space_class: ClassVar[type[CulturalSpace]] = CulturalSpace
-
-    def __init__(self, settings: CulturalSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("Cultural is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or CulturalSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"Cultural has no such setting: {error}") from error
 
     def fit(self, writings: Writings, /, *, threads: int | None = None, progress: Progress = silent) -> CulturalSpace:
         """The space of all items of ``writings``, without users; an item that nobody wrote about is a zero vector.

@@ -29,7 +29,7 @@ from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
 from crossfade.kernels.threads import balanced, each, processors
-from crossfade.models.contract import InputKind
+from crossfade.models.contract import Configured, InputKind
 from crossfade.models.similarity import Damping, SimilaritySpace, damped, require_interactions, vectors_of
 
 NOISE = 0.6
@@ -67,22 +67,13 @@ class EASESettings:
                 raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
 
 
-class EASE:
+class EASE(Configured[EASESettings]):
     """Each item of a user predicted from all the others."""
 
     name: ClassVar[str] = "ease"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[EASESettings]] = EASESettings
     space_class: ClassVar[type[SimilaritySpace]] = SimilaritySpace
-
-    def __init__(self, settings: EASESettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("EASE is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or EASESettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"EASE has no such setting: {error}") from error
 
     def fit(
         self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent

@@ -18,12 +18,11 @@ and matrix computations, 2014; there with gradient ascent by Adagrad in place of
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import SettingsError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
@@ -32,7 +31,7 @@ from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import processors
 from crossfade.models import likelihood
-from crossfade.models.contract import FittedSpace, InputKind
+from crossfade.models.contract import Configured, FittedSpace, InputKind
 from crossfade.models.likelihood import Likelihood, Totals
 
 
@@ -100,22 +99,13 @@ class LogisticSpace(FittedSpace):
         return likelihood.widened(self.item_vectors, self._settings.factors), self.item_vectors[:, -1].copy()
 
 
-class Logistic:
+class Logistic(Configured[LogisticSettings]):
     """A logistic regression of every user on the items' vectors, and of every item on the users'."""
 
     name: ClassVar[str] = "logistic"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[LogisticSettings]] = LogisticSettings
     space_class: ClassVar[type[LogisticSpace]] = LogisticSpace
-
-    def __init__(self, settings: LogisticSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("Logistic is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or LogisticSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"Logistic has no such setting: {error}") from error
 
     def fit(
         self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent

@@ -8,7 +8,7 @@ listener counts once, or the weight of the pair. One pass over the interactions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Neighbours
-from crossfade.models.contract import FittedSpace, InputKind
+from crossfade.models.contract import Configured, FittedSpace, InputKind
 from crossfade.models.similarity import require_interactions
 from crossfade.nearest.contract import Index
 
@@ -65,22 +65,13 @@ class PopularitySpace(FittedSpace):
         )
 
 
-class Popularity:
+class Popularity(Configured[PopularitySettings]):
     """How many users play each item."""
 
     name: ClassVar[str] = "popularity"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[PopularitySettings]] = PopularitySettings
     space_class: ClassVar[type[PopularitySpace]] = PopularitySpace
-
-    def __init__(self, settings: PopularitySettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("Popularity is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or PopularitySettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"Popularity has no such setting: {error}") from error
 
     def fit(
         self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent

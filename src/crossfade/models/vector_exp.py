@@ -20,12 +20,11 @@ neural nets by importance sampling", AISTATS 2003 (the sample); Baker, "The mult
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
@@ -35,7 +34,7 @@ from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import processors
 from crossfade.models import likelihood
-from crossfade.models.contract import FittedSpace, InputKind
+from crossfade.models.contract import Configured, FittedSpace, InputKind
 from crossfade.models.likelihood import Likelihood
 
 
@@ -128,22 +127,13 @@ class VectorExpSpace(FittedSpace):
         return likelihood.widened(vectors, self._settings.factors), biases
 
 
-class VectorExp:
+class VectorExp(Configured[VectorExpSettings]):
     """A softmax over all items of the inner products of users and items."""
 
     name: ClassVar[str] = "vector_exp"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[VectorExpSettings]] = VectorExpSettings
     space_class: ClassVar[type[VectorExpSpace]] = VectorExpSpace
-
-    def __init__(self, settings: VectorExpSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("VectorExp is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or VectorExpSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"VectorExp has no such setting: {error}") from error
 
     def fit(
         self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent

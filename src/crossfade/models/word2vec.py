@@ -29,7 +29,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table
 from crossfade.kernels.threads import processors
-from crossfade.models.contract import FittedSpace, InputKind
+from crossfade.models.contract import Configured, FittedSpace, InputKind
 
 LINE = 10_000
 """Items of a sequence that gensim reads at most; longer ones are cut."""
@@ -72,7 +72,7 @@ class Word2VecSettings:
             raise SettingsError(f"learning_rate must be above 0 and at most 1, not {self.learning_rate!r}")
 
 
-class Word2Vec:
+class Word2Vec(Configured[Word2VecSettings]):
     """Items by the company they keep in playlists and listening sessions. Needs the extra "word2vec"."""
 
     name: ClassVar[str] = "word2vec"
@@ -80,15 +80,6 @@ class Word2Vec:
     needs: ClassVar[tuple[str, str]] = ("gensim", "word2vec")
     settings_class: ClassVar[type[Word2VecSettings]] = Word2VecSettings
     space_class: ClassVar[type[FittedSpace]] = FittedSpace
-
-    def __init__(self, settings: Word2VecSettings | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        if settings is not None and fields:
-            raise SettingsError("Word2Vec is made from settings or from keywords, not from both")
-        try:
-            self.settings = settings or Word2VecSettings(**fields)
-        except TypeError as error:
-            raise SettingsError(f"Word2Vec has no such setting: {error}") from error
 
     def fit(self, sequences: Sequences, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
         """The space of all items of ``sequences``, without users; items that occur too seldom are zero vectors.

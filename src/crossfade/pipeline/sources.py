@@ -24,10 +24,13 @@ from crossfade.listens.library import imports_of, tables_of
 from crossfade.listens.sequences import build_sequences
 from crossfade.models.contract import InputKind
 from crossfade.pipeline.settings import Settings
-from crossfade.pipeline.steps import Step, make_step
+from crossfade.pipeline.steps import Step, Work, make_step
 from crossfade.surfaces.contract import Library
 
 CATALOG, NAMES = "catalog", "names"
+
+Given = Callable[[Mapping[str, Path], Path], tuple[Any, ...]]
+"""What a builder is called with, from the artifacts of the steps before and the directory to fill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,24 +109,10 @@ def _knows(tables: Mapping[str, Sequence[Path]]) -> Library:
 
 def _catalog_step(settings: Settings, tables: Mapping[str, Sequence[Path]], imported: Mapping[str, str]) -> Step:
     chosen = settings.section("catalog")
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_catalog(
-                tables,
-                draft.path,
-                chosen,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
     return make_step(
         CATALOG,
         "Merge names, tags and playlists of all imports",
-        work,
+        _work(settings, build_catalog, lambda inputs, place: (tables, place, chosen)),
         kind="catalog",
         inputs=imported,
         settings=as_table(chosen),
@@ -138,26 +127,10 @@ def _interactions_step(
     catalog: Step,
 ) -> Step:
     chosen = settings.section("interactions")
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_interactions(
-                tables,
-                inputs[CATALOG],
-                kind,
-                draft.path,
-                chosen,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
     return make_step(
         f"interactions-{kind}",
         f"Count who played which {kind}",
-        work,
+        _work(settings, build_interactions, lambda inputs, place: (tables, inputs[CATALOG], kind, place, chosen)),
         kind="interactions",
         needs=(catalog,),
         inputs=imported,
@@ -185,27 +158,14 @@ def _sequences_step(
     interactions: Step,
 ) -> Step:
     chosen = settings.section("sequences")
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_sequences(
-                listens,
-                inputs[CATALOG],
-                kind,
-                Ids.load(inputs[interactions.name] / "item_ids"),
-                draft.path,
-                chosen,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
     return make_step(
         f"sequences-{kind}",
         f"Follow which {kind} comes after which",
-        work,
+        _work(
+            settings,
+            build_sequences,
+            lambda inputs, place: (listens, inputs[CATALOG], kind, _item_ids(inputs, interactions), place, chosen),
+        ),
         kind="sequences",
         needs=(catalog, interactions),
         inputs=imported,
@@ -214,27 +174,34 @@ def _sequences_step(
 
 
 def _writings_step(settings: Settings, catalog: Step, interactions: Step) -> Step:
-    run = settings.run
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        draft.rows.update(
-            build_writings(
-                inputs[CATALOG],
-                Ids.load(inputs[interactions.name] / "item_ids"),
-                draft.path,
-                progress=progress,
-                memory_limit=run.memory_bytes,
-                threads=run.processors,
-            )
-        )
-
     return make_step(
         "writings-artist",
         "Gather what is written about artists",
-        work,
+        _work(
+            settings, build_writings, lambda inputs, place: (inputs[CATALOG], _item_ids(inputs, interactions), place)
+        ),
         kind="writings",
         needs=(catalog, interactions),
     )
+
+
+def _work(
+    settings: Settings,
+    build: Callable[..., dict[str, int]],
+    given: Callable[[Mapping[str, Path], Path], tuple[Any, ...]],
+) -> Work:
+    """Fills a draft with what ``build`` makes of what it is ``given``, in the memory and on the threads of a run."""
+    run = settings.run
+
+    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
+        limits = {"memory_limit": run.memory_bytes, "threads": run.processors}
+        draft.rows.update(build(*given(inputs, draft.path), progress=progress, **limits))
+
+    return work
+
+
+def _item_ids(inputs: Mapping[str, Path], interactions: Step) -> Ids:
+    return Ids.load(inputs[interactions.name] / "item_ids")
 
 
 def _load_interactions(inputs: Mapping[str, Path], kind: ItemKind) -> Interactions | None:

@@ -85,7 +85,7 @@ class Neighbourhood:
     ) -> Self:
         """Search ``space``, whose items have ``listeners`` (items,) each; the same bytes for any number of threads.
 
-        With a ``directory`` the table is written there while it is made, and `save` writes the rest.
+        With a ``directory`` a table that is searched for is written there while it is made; `save` writes the rest.
         """
         # Imported here, because those who only name surfaces need no kernels.
         from crossfade.models.similarity import SimilaritySpace
@@ -95,7 +95,7 @@ class Neighbourhood:
         size = min(settings.size, max(len(points.item_ids) - 1, 1))
         if isinstance(space, SimilaritySpace):
             held = evidence(listeners, settings.shrinkage)
-            return cls(points, _by_similarity(space, held, size, directory, threads, progress), 1.0, None)
+            return cls(points, _by_similarity(space, held, size, threads, progress), 1.0, None)
         made = neighbour_table(
             points, size, index, metric="dot", directory=directory, threads=threads, progress=progress
         )
@@ -163,7 +163,6 @@ def _by_similarity(
     space: "SimilaritySpace",
     held: npt.NDArray[np.float32],
     size: int,
-    directory: Path | None,
     threads: int | None,
     progress: Progress,
 ) -> Neighbours:
