@@ -32,7 +32,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.writings import Writings
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.splits import random_holdout
-from crossfade.listens.importing import import_paths
+from crossfade.importing.imports import import_paths
 from crossfade.models.contract import FittedSpace
 from crossfade.models.registry import model_class
 from crossfade.pipeline.settings import Settings

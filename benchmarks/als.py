@@ -24,11 +24,12 @@ from benchmarks.generate import long_tailed
 from benchmarks.peers import present
 from benchmarks.record import Comparison, Kind
 from benchmarks.turns import take_turns, timed
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
 from crossfade.kernels.als_cg_narrow import WIDEST
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
+from crossfade.kernels.transposing import transposed
 
 ALPHA, REGULARIZATION, CG_STEPS = 10.0, 0.1, 3
 SOLVERS = {"cg": "conjugate gradients", "cholesky": "Cholesky"}
@@ -45,7 +46,7 @@ class Ours:
     """One iteration as `crossfade.models.als` does it; λ is the same for all rows unless `penalties` is set."""
 
     def __init__(self, interactions: Interactions, factors: int, solver: str, threads: int) -> None:
-        self.by_user = Half(interactions.indptr, interactions.indices, interactions.weights)
+        self.by_user = CSR(interactions.indptr, interactions.indices, interactions.weights)
         self.by_item = transposed(self.by_user, interactions.shape[1])
         self.solver, self.threads = solver, threads
         self.penalties = tuple(np.full(half.rows, REGULARIZATION) for half in (self.by_user, self.by_item))

@@ -17,10 +17,11 @@ import numpy as np
 from benchmarks.case import Findings, run_case
 from benchmarks.generate import long_tailed
 from benchmarks.record import Comparison, Side
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.kernels import als as kernels
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
+from crossfade.kernels.transposing import transposed
 from crossfade.models.als import resolved
 from crossfade.models.als_pairs import scaled_weights
 from crossfade.models.als_problem import Problem
@@ -34,8 +35,8 @@ class Running:
     """One solver on its way."""
 
     problem: Problem
-    by_user: Half
-    by_item: Half
+    by_user: CSR
+    by_item: CSR
     threads: int
     seconds: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
@@ -74,7 +75,7 @@ def compare(interactions: Interactions, factors: int, chosen: argparse.Namespace
     """All solvers from one start to one loss."""
     settings = ALSSettings(factors=factors, objective=chosen.objective, cg_steps=chosen.steps)
     scaled = scaled_weights(settings, interactions.weights, np.empty)
-    by_user = Half(interactions.indptr, interactions.indices, scaled)
+    by_user = CSR(interactions.indptr, interactions.indices, scaled)
     by_item = transposed(by_user, len(interactions.item_ids))
     solvers = [solver for solver in chosen.solvers if solver != "cholesky" or factors <= chosen.most_for_cholesky]
     sides = {}
@@ -117,11 +118,11 @@ def compare(interactions: Interactions, factors: int, chosen: argparse.Namespace
     )
 
 
-def _few(half: Half) -> tuple[Half, Half]:
+def _few(half: CSR) -> tuple[CSR, CSR]:
     """The first rows alone, and the same by column."""
     rows = min(half.rows, 50)
     end = half.indptr[rows]
-    few = Half(half.indptr[: rows + 1], half.indices[:end], half.weights[:end])
+    few = CSR(half.indptr[: rows + 1], half.indices[:end], half.values[:end])
     return few, transposed(few, int(few.indices.max(initial=0)) + 1)
 
 

@@ -23,11 +23,11 @@ from benchmarks.generate import long_tailed
 from benchmarks.peers import present
 from benchmarks.record import Comparison, Side
 from benchmarks.turns import take_turns
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import silent
 from crossfade.evaluate.recommendation import compute, ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood import Link, sample_of, solve_rows
 from crossfade.models import likelihood
@@ -45,9 +45,9 @@ class Ours:
 
     def __init__(self, interactions: Interactions, link: Link, factors: int, samples: int, threads: int) -> None:
         damped = np.log1p(interactions.weights)
-        self.by_user = Half(interactions.indptr, interactions.indices, damped / damped.mean())
+        self.by_user = CSR(interactions.indptr, interactions.indices, damped / damped.mean())
         totals = likelihood.totals_of(self.by_user), likelihood.column_totals(self.by_user, interactions.shape[1])
-        strength = likelihood.regularization(self.by_user.weights, *totals, 0.5)
+        strength = likelihood.regularization(self.by_user.values, *totals, 0.5)
         self.problem = Likelihood(link=link, regularization=strength, exponent=0.5)
         self.state = likelihood.begun(interactions.shape, factors, np.random.default_rng(0))
         self.state.item_intercepts[:] = np.log(np.maximum(totals[1], 0.1) / interactions.shape[0])
@@ -164,7 +164,7 @@ def solved() -> Comparison:
     for _ in range(20):
         successes = np.where(rng.random(columns) < 0.2, rng.exponential(2.0, columns), 0.0).astype(np.float32)
         played = np.flatnonzero(successes).astype(np.int32)
-        half = Half(np.array([0, len(played)]), played, successes[played])
+        half = CSR(np.array([0, len(played)]), played, successes[played])
         vector, intercept = aligned(1, factors), np.zeros(1, dtype=np.float32)
         solve_rows(
             half,

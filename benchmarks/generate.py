@@ -24,10 +24,10 @@ import numpy.typing as npt
 from benchmarks.processes import peak_gib
 from crossfade.core.arrays import GrowingArray
 from crossfade.core.artifacts import Identity, is_whole, writing
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import starts_of
 from crossfade.kernels.compile import jit
 from crossfade.kernels.threads import balanced, each, processors
 

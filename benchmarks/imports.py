@@ -23,7 +23,7 @@ from benchmarks.case import Findings, run_case
 from benchmarks.processes import asked, measured_in_turns, report, side
 from benchmarks.record import Comparison
 from crossfade.core.home import Home
-from crossfade.listens.importing import import_paths
+from crossfade.importing.imports import import_paths
 
 USERS, TRACKS, ARTISTS = 5_000, 200_000, 20_000
 START = 1_420_070_400  # 1 January 2015
@@ -79,7 +79,7 @@ def decode_columns(file: Path) -> None:
 
 
 def decode_lines(file: Path) -> None:
-    from crossfade.listens.listenbrainz_rows import Rows
+    from crossfade.formats.listenbrainz_rows import Rows
 
     rows, kept = Rows(), b""
     with file.open("rb") as stream:

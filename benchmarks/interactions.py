@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 from benchmarks.case import Findings, run_case
 from benchmarks.processes import asked, measured_in_turns, report, side
 from benchmarks.record import Comparison
+from crossfade.aggregation.interactions import InteractionSettings, build_interactions
 from crossfade.core.progress import silent
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
-from crossfade.listens.interactions import InteractionSettings, build_interactions
 
 PART = 1_000_000  # listens
 TRACKS_AN_ARTIST = 10
@@ -54,7 +54,7 @@ def generate(directory: Path, listens: int, users: int, tracks: int) -> list[Pat
         size = min(PART, total - first)
         user = np.searchsorted(ends, np.arange(first, first + size), side="right")
         rank = np.searchsorted(popularity, rng.random(size) * popularity[-1])
-        # Half of what people play they have played before: the listener's own few favourites.
+        # CSR of what people play they have played before: the listener's own few favourites.
         favourite = (user * 2654435761 + rng.integers(0, 40, size) ** 2 * 40503) % tracks
         track = np.where(rng.random(size) < 0.5, rank, favourite)
         columns = {

@@ -21,11 +21,12 @@ from benchmarks.generate import long_tailed
 from benchmarks.peers import present
 from benchmarks.record import Comparison
 from benchmarks.turns import take_turns
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
 from crossfade.kernels.threads import balanced, each
+from crossfade.kernels.transposing import transposed
 from crossfade.models.cooccurrence import CooccurrenceSettings, Found, nearest_items
 
 PEERS = {"cosine": "CosineRecommender", "bm25": "BM25Recommender"}
@@ -117,7 +118,7 @@ def ease(interactions: Interactions, items: int, turns: int, threads: int, peer:
     popular[np.sort(order)] = np.arange(len(order))
     kept = popular[interactions.indices] >= 0
     starts = np.concatenate(([0], np.cumsum(kept)))[interactions.indptr]
-    by_user = Half(starts, popular[interactions.indices[kept]], np.ones(int(kept.sum()), dtype=np.float32))
+    by_user = CSR(starts, popular[interactions.indices[kept]], np.ones(int(kept.sum()), dtype=np.float32))
     by_item = transposed(by_user, len(order))
     matrix = np.zeros((len(order), len(order)), dtype=np.float32)
     each(lambda piece: fill_products(*piece, by_user, by_item, matrix), balanced(by_item.indptr, 1), threads)
@@ -159,7 +160,7 @@ def _peer(interactions: Interactions, name: str, neighbours: int, threads: int) 
     return lambda: recommender(K=neighbours, num_threads=threads).fit(matrix.copy(), show_progress=False)
 
 
-def _error(drawn: Half, exact: Half, threshold: float) -> float:
+def _error(drawn: CSR, exact: CSR, threshold: float) -> float:
     """Root mean square of the relative errors of pairs that both lists have, of ``threshold`` or more."""
     width = np.int64(drawn.rows)
     keys, values = [], []
@@ -167,7 +168,7 @@ def _error(drawn: Half, exact: Half, threshold: float) -> float:
         found = np.repeat(np.arange(width), np.diff(half.indptr)) * width + half.indices
         order = np.argsort(found)
         keys.append(found[order])
-        values.append(half.weights[order])
+        values.append(half.values[order])
     shared, one, other = np.intersect1d(*keys, assume_unique=True, return_indices=True)
     truth = values[1][other]
     # The lists keep what came out large, which alone would overstate; so only pairs that are far from the end of both.

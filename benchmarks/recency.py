@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 
 from benchmarks.case import Findings, run_case
 from benchmarks.record import Comparison, Side
+from crossfade.aggregation.interactions import InteractionSettings, build_interactions
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import MISSING, ItemKind
 from crossfade.core.interactions import Interactions
-from crossfade.core.rows import starts_of
 from crossfade.demo.settings import DEFAULT, DemoSettings
 from crossfade.demo.world import simulate
 from crossfade.evaluate.intervals import difference_estimate
 from crossfade.evaluate.recommendation import evaluate_space
-from crossfade.listens.interactions import InteractionSettings, build_interactions
 from crossfade.models.als import ALS
 
 K = 20

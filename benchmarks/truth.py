@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from benchmarks.case import Findings, run_case
 from benchmarks.libraries import catalog, learned
 from benchmarks.record import Comparison, Side, Value
+from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, ItemKind
 from crossfade.core.interactions import Interactions
@@ -39,8 +40,7 @@ from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DEFAULT, DemoSettings
 from crossfade.demo.truth import Truth
 from crossfade.evaluate.intervals import mean_estimate
-from crossfade.listens.library import tables_of
-from crossfade.listens.sequences import SequenceSettings, build_sequences
+from crossfade.importing.library import tables_of
 from crossfade.models.contract import FittedSpace, missing_extra
 from crossfade.models.registry import MODELS, model_class
 from crossfade.pipeline.settings import Settings

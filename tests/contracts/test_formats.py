@@ -19,20 +19,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossfade.core.home import Home
-from crossfade.listens import streams
-from crossfade.listens.cleaning import CleaningSettings
-from crossfade.listens.contract import REASONS
-from crossfade.listens.formats import FORMATS, load_format
-from crossfade.listens.importing import feed, import_paths
-from crossfade.listens.ledger import Ledger
-from crossfade.listens.publishing import publish
-from crossfade.listens.recognition import Recognised, recognise
-from crossfade.listens.sink import ImportSink
-from crossfade.listens.sources import Input
+from crossfade.formats import streams
+from crossfade.formats.contract import REASONS
+from crossfade.formats.registry import FORMATS, load_format
+from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.imports import feed, import_paths
+from crossfade.importing.ledger import Ledger
+from crossfade.importing.publishing import publish
+from crossfade.importing.recognition import Recognised, recognise
+from crossfade.importing.sink import ImportSink
+from crossfade.importing.sources import Input
 
 NOW = 1_800_000_000.0
 EXAMPLES: Mapping[str, Mapping[str, bytes]] = runpy.run_path(
-    str(Path(__file__).parents[1] / "listens" / "examples.py")
+    str(Path(__file__).parents[1] / "formats" / "examples.py")
 )["EXAMPLES"]
 
 JSON_FORMATS = sorted(name for name, files in EXAMPLES.items() if all(text[:1] in b"[{" for text in files.values()))

@@ -8,7 +8,7 @@ import pytest
 from crossfade.cli.registry import commands
 from crossfade.cli.settings_page import page
 from crossfade.core.settings import documented
-from crossfade.listens.formats import FORMATS
+from crossfade.formats.registry import FORMATS
 from crossfade.models.registry import MODELS
 from crossfade.pipeline.settings import sections, settings_class
 

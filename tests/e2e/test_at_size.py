@@ -15,7 +15,7 @@ MEASURED_IMPORT = """
 import sys
 from pathlib import Path
 from crossfade.core.home import Home
-from crossfade.listens.importing import import_paths
+from crossfade.importing.imports import import_paths
 
 (ledger,) = import_paths(Home(Path(sys.argv[2])), [Path(sys.argv[1])])
 status = Path("/proc/self/status").read_text()

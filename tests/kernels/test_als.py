@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.kernels import als, als_oracle
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import aligned, padded
+from crossfade.kernels.transposing import transposed
 
 # Each solver with what the oracle has to do for it.
 SOLVERS = [("cholesky", None), ("cg", 3), ("cg", 1)]
@@ -13,7 +14,7 @@ SOLVERS = [("cholesky", None), ("cg", 3), ("cg", 1)]
 
 def half_of(rows):
     """Compressed rows from lists of (index, weight)."""
-    return Half(
+    return CSR(
         np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64),
         np.array([index for row in rows for index, _ in row], dtype=np.int32),
         np.array([weight for row in rows for _, weight in row], dtype=np.float32),
@@ -184,7 +185,7 @@ def test_a_row_does_not_depend_on_its_neighbours(rng):
     als.solve_rows(half, fixed, together, penalties=np.ones(half.rows), solver="cg", **strengths)
     for row in (0, 31, 59):
         span = slice(half.indptr[row], half.indptr[row + 1])
-        single = Half(np.array([0, span.stop - span.start]), half.indices[span], half.weights[span])
+        single = CSR(np.array([0, span.stop - span.start]), half.indices[span], half.values[span])
         alone = aligned(1, 64)
         als.solve_rows(single, fixed, alone, penalties=np.ones(1), solver="cg", **strengths)
         assert alone[0].tobytes() == together[row].tobytes()
@@ -222,13 +223,13 @@ def test_the_gram_matrix_is_that_of_numpy_on_any_number_of_threads(rng, rows, fa
 def test_the_loss_of_the_entries_is_their_sum_by_hand(rng):
     rows, columns = vectors(rng, 9, 24), vectors(rng, 40, 24)
     half = random_half(rng, 9, 40, 12)
-    half.weights[::5] = 0.0
+    half.values[::5] = 0.0
     expected = 0.0
     for row in range(9):
         for entry in range(half.indptr[row], half.indptr[row + 1]):
-            if half.weights[entry] > 0:
+            if half.values[entry] > 0:
                 score = float(rows[row].astype(np.float64) @ columns[half.indices[entry]])
-                confidence = 1 + 3.0 * float(half.weights[entry])
+                confidence = 1 + 3.0 * float(half.values[entry])
                 # Played pairs cost c (1 - s)²; the sum over all pairs has already charged s².
                 expected += confidence * (1 - score) ** 2 - score**2
     measured = als.loss_of_entries(half, rows, columns, alpha=3.0, counted=0.0, threads=2)
@@ -240,24 +241,24 @@ def test_transposing_is_what_scipy_does(rng):
 
     half = random_half(rng, 30, 50, 20)
     other = transposed(half, 50)
-    expected = csr_array((half.weights, half.indices, half.indptr), shape=(30, 50)).T.tocsr()
+    expected = csr_array((half.values, half.indices, half.indptr), shape=(30, 50)).T.tocsr()
     expected.sort_indices()
     np.testing.assert_array_equal(other.indptr, expected.indptr)
     np.testing.assert_array_equal(other.indices, expected.indices)
-    np.testing.assert_array_equal(other.weights, expected.data)
+    np.testing.assert_array_equal(other.values, expected.data)
 
 
 def test_what_is_memory_mapped_can_be_solved(rng, tmp_path):
     half, fixed = random_half(rng, 10, 30, 12), vectors(rng, 30, 16)
     mapped = []
-    for name, array in zip(Half._fields, half, strict=True):
+    for name, array in zip(CSR._fields, half, strict=True):
         np.save(tmp_path / f"{name}.npy", array)
         mapped.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
     results = []
-    for rows in (half, Half(*mapped)):
+    for rows in (half, CSR(*mapped)):
         solved = aligned(10, 16)
         als.solve_rows(
             rows, fixed, solved, gram=np.eye(16), penalties=np.ones(10), alpha=1.0, counted=0.0, solver="cg", steps=3
         )
-        results.append((solved.tobytes(), transposed(rows, 30).weights.tobytes()))
+        results.append((solved.tobytes(), transposed(rows, 30).values.tobytes()))
     assert results[0] == results[1]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.kernels import als, als_axes, als_oracle
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import aligned, padded
 
 
@@ -18,7 +18,7 @@ def spread_vectors(rng, rows, factors, reach=30.0):
 
 def random_half(rng, rows, columns, longest):
     counts = rng.integers(longest, size=rows)
-    return Half(
+    return CSR(
         np.cumsum([0, *counts]).astype(np.int64),
         np.concatenate([np.sort(rng.choice(columns, count, False)) for count in counts]).astype(np.int32),
         rng.exponential(3.0, counts.sum()).astype(np.float32),
@@ -41,7 +41,7 @@ def adversarial(rng, columns):
     ]
     weights = rng.exponential(3.0, sum(map(len, rows))).astype(np.float32)
     weights[100_004] = weights[100_005] = 0.0
-    return Half(np.cumsum([0, *map(len, rows)]).astype(np.int64), np.concatenate(rows).astype(np.int32), weights)
+    return CSR(np.cumsum([0, *map(len, rows)]).astype(np.int64), np.concatenate(rows).astype(np.int32), weights)
 
 
 @pytest.mark.parametrize("factors", [8, 40, 130, 512])
@@ -113,7 +113,7 @@ def test_the_widest_vectors_agree_with_the_oracle(rng):
 def test_as_many_steps_as_entries_solve_exactly(rng):
     # But for four entries the matrix is the one that the steps are preconditioned by.
     fixed, solved = spread_vectors(rng, 300, 128), aligned(40, 128)
-    half = Half(np.arange(0, 161, 4), rng.integers(300, size=160).astype(np.int32), np.ones(160, dtype=np.float32))
+    half = CSR(np.arange(0, 161, 4), rng.integers(300, size=160).astype(np.int32), np.ones(160, dtype=np.float32))
     strengths = {"gram": np.diag(np.geomspace(1e3, 0.1, 128)), "penalties": np.geomspace(0.01, 1.0, 40)}
     als.solve_rows(half, fixed, solved, **strengths, alpha=2.0, counted=1.0, solver="pcg", steps=4)
     exact = als_oracle.solve_rows(half, fixed, **strengths, alpha=2.0, counted=1.0)

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from crossfade.core.csr import CSR
 from crossfade.kernels import likelihood, likelihood_oracle
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import aligned, padded
 from crossfade.kernels.likelihood import Sample, sample_of
 
@@ -17,7 +17,7 @@ LINKS = [("poisson", True), ("poisson", False), ("logistic", True), ("logistic",
 
 def half_of(rows):
     """Compressed rows from lists of (index, count)."""
-    return Half(
+    return CSR(
         np.cumsum([0, *(len(row) for row in rows)]).astype(np.int64),
         np.array([index for row in rows for index, _ in row], dtype=np.int32),
         np.array([count for row in rows for _, count in row], dtype=np.float32),
@@ -133,7 +133,7 @@ def test_steps_lead_to_where_the_gradient_is_zero(rng, link, free):
         if span.start == span.stop:
             continue
         counts = np.zeros(columns)
-        counts[half.indices[span]] = half.weights[span]
+        counts[half.indices[span]] = half.values[span]
         z = fixed.astype(np.float64) @ solved[row] + offsets + intercepts[row]
         expected = np.exp(z) if link == "poisson" else (counts + 1) / (1 + np.exp(-z))
         rest = counts - expected

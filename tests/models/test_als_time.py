@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crossfade.aggregation.interactions import InteractionSettings, build_interactions
+from crossfade.core.csr import starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.core.rows import starts_of
 from crossfade.core.schemas import LISTENS
 from crossfade.evaluate.recommendation import evaluate_space
-from crossfade.listens.interactions import InteractionSettings, build_interactions
 from crossfade.models.als import ALS
 
 DAY = datetime.timedelta(days=1)

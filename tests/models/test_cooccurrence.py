@@ -49,7 +49,7 @@ def dense(interactions, measure, damping="log", shrinkage=10.0):
 def as_dense(lists, items):
     found = np.zeros((items, items))
     rows = np.repeat(np.arange(items), np.diff(lists.indptr))
-    found[rows, lists.indices] = lists.weights
+    found[rows, lists.indices] = lists.values
     return found
 
 
@@ -76,7 +76,7 @@ def test_the_largest_are_kept_best_first_and_ties_by_row(interactions, measure, 
         expected = np.lexsort((np.arange(70), -whole[item]))[:neighbours]
         expected = expected[whole[item][expected] > 0]
         assert lists.indices[span].tolist() == expected.tolist()
-        np.testing.assert_array_equal(lists.weights[span], whole[item][expected])
+        np.testing.assert_array_equal(lists.values[span], whole[item][expected])
 
 
 def test_items_that_few_share_are_found_as_those_that_many_do(rng):

@@ -7,10 +7,10 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood import sample_of, solve_rows
 from crossfade.models.logistic import Logistic, LogisticSettings
@@ -51,7 +51,7 @@ def test_a_row_is_a_weighted_logistic_regression(rng, row):
     fixed = aligned(60, 16)
     fixed[:, :5] = y
     played = np.flatnonzero(successes)
-    half = Half(np.array([0, len(played)]), played.astype(np.int32), successes[played].astype(np.float32))
+    half = CSR(np.array([0, len(played)]), played.astype(np.int32), successes[played].astype(np.float32))
     solved, intercept = aligned(1, 16), np.zeros(1, dtype=np.float32)
     solve_rows(
         half, fixed, offsets.astype(np.float32), solved, intercept, penalties=np.full(1, 0.5 + row),
@@ -71,7 +71,7 @@ def test_the_negatives_of_a_row_count_once_each_also_when_they_are_sampled(rng):
     offsets = np.log(masses).astype(np.float32)
     chances = expit(fixed[:, :factors] @ np.array([1.0, -1.0, 0.5, 0.0]) + offsets + 3)
     played = np.flatnonzero(rng.random(columns) < chances).astype(np.int32)
-    half = Half(np.array([0, len(played)]), played, np.ones(len(played), dtype=np.float32))
+    half = CSR(np.array([0, len(played)]), played, np.ones(len(played), dtype=np.float32))
 
     def solved(sample):
         vector, intercept = aligned(1, 16), np.zeros(1, dtype=np.float32)

@@ -34,7 +34,7 @@ def test_listeners_or_weights_are_counted(interactions):
 
 
 def test_what_was_played_long_ago_fades(interactions):
-    # Half-life 10 days, the latest play on day 20: day 0 counts a quarter, day 10 a half.
+    # CSR-life 10 days, the latest play on day 20: day 0 counts a quarter, day 10 a half.
     assert popularity(Popularity(half_life_days=10.0).fit(interactions)) == {"abba": 0.5, "beck": 1, "cher": 1.5}
     weighed = Popularity(half_life_days=10.0, counted="weights").fit(interactions)
     assert popularity(weighed) == {"abba": 11 / 4, "beck": 1, "cher": 3.5}

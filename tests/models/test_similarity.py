@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError, InputError, NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.recommendation import evaluate_space
-from crossfade.kernels.als_halves import Half
 from crossfade.models.cooccurrence import Cooccurrence
 from crossfade.models.ease import EASE
 from crossfade.models.registry import load_space
@@ -41,10 +41,10 @@ def space(request, rng, interactions):
 
 def similarities(space):
     found = space.similarities
-    if not isinstance(found, Half):
+    if not isinstance(found, CSR):
         return np.asarray(found, dtype=np.float64)
     dense = np.zeros((len(space.item_ids),) * 2)
-    dense[np.repeat(np.arange(len(dense)), np.diff(found.indptr)), found.indices] = found.weights
+    dense[np.repeat(np.arange(len(dense)), np.diff(found.indptr)), found.indices] = found.values
     return dense
 
 
@@ -167,11 +167,11 @@ def test_a_saved_space_answers_the_same(space, interactions, tmp_path):
 
 
 def test_every_part_is_in_the_id_of_the_space(space):
-    part = space.similarities.weights if isinstance(space.similarities, Half) else space.similarities
+    part = space.similarities.values if isinstance(space.similarities, CSR) else space.similarities
     changed = part.copy()
     changed.reshape(-1)[5] += 1
-    similar = space.similarities._replace(weights=changed) if isinstance(space.similarities, Half) else changed
-    weights = space.histories.weights.copy()
+    similar = space.similarities._replace(weights=changed) if isinstance(space.similarities, CSR) else changed
+    weights = space.histories.values.copy()
     weights[5] += 1
     ids = {
         space.space_id,
@@ -192,7 +192,7 @@ def test_what_is_damaged_on_disk_is_refused(space, tmp_path):
 
 
 def test_a_space_without_users_knows_none(space):
-    nobody = Half(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
+    nobody = CSR(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
     alone = dataclasses.replace(space, user_ids=None, user_vectors=None, histories=nobody, space_id="")
     with pytest.raises(NotReadyError):
         alone.recommend(["u00"], 1)

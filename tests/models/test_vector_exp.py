@@ -5,11 +5,11 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.splits import random_holdout
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood import sample_of, solve_rows
 from crossfade.models.vector_exp import VectorExp, VectorExpSettings
@@ -111,7 +111,7 @@ def test_only_the_correction_by_log_q_leads_to_the_exact_softmax(rng):
     offsets = np.zeros(items, dtype=np.float32)
     chances = softmax(fixed[:, :factors] @ (rng.normal(0, 1, factors) * (np.arange(factors) > 0)))
     played = np.flatnonzero(rng.multinomial(30, chances))
-    half = Half(np.array([0, len(played)]), played.astype(np.int32), np.full(len(played), 2.0, dtype=np.float32))
+    half = CSR(np.array([0, len(played)]), played.astype(np.int32), np.full(len(played), 2.0, dtype=np.float32))
 
     def solved(sample):
         found = aligned(1, 16)

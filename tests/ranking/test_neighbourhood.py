@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError, SettingsError, SpaceMismatchError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.als_halves import Half
 from crossfade.models.similarity import SimilaritySpace
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
@@ -120,7 +120,7 @@ def similarities():
         user_ids=played.user_ids,
         user_vectors=np.zeros((len(played.user_ids), 4), dtype=np.float32),
         settings={"damping": "binary"},
-        histories=Half(played.indptr, played.indices, played.weights),
+        histories=CSR(played.indptr, played.indices, played.weights),
         similarities=dense,
     )
 

@@ -21,7 +21,7 @@ from crossfade.stores.registry import open_store
 @json_option
 def status(home: Home, as_json: bool) -> None:
     """What this home holds, and what is served."""
-    from crossfade.listens.library import imports
+    from crossfade.importing.library import imports
 
     held: list[dict[str, Any]] = []
     for one in imports(home):

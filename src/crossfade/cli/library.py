@@ -32,8 +32,8 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
     FORMAT is guessed from the content when it is not given. A PATH is a file, a folder, a zip or a tar, as it
     was downloaded. What was dropped, and why, is shown afterwards and kept beside the import.
     """
-    from crossfade.listens.formats import FORMATS
-    from crossfade.listens.importing import import_paths
+    from crossfade.formats.registry import FORMATS
+    from crossfade.importing.imports import import_paths
     from crossfade.pipeline.settings import Settings
 
     format_name = None
@@ -72,7 +72,7 @@ def forget(home: Home, name: str) -> None:
     The next run learns without it. Releases made before still hold what was learned from it: publish a new one and
     they go as they are pruned.
     """
-    from crossfade.listens.library import delete_import
+    from crossfade.importing.library import delete_import
 
     delete_import(home, name)
     say(f"{name} is out. `crossfade run` learns without it.")

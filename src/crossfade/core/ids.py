@@ -16,9 +16,6 @@ ItemId = NewType("ItemId", str)
 Row = NewType("Row", int)
 Rows = npt.NDArray[np.int32]
 
-ItemKind = Literal["artist", "track"]
-"""What the items of a matrix, a space or a surface are."""
-
 MISSING = -1
 """The row number that stands for "no item"; pads a list that is shorter than k."""
 

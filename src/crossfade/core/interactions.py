@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import MISSING, Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import MISSING, Ids, Rows, load_array
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -30,7 +30,7 @@ class Interactions:
     recent       (n,) float32, >= 0: what the latest plays alone weigh, 0 where there are none; None: not counted
     """
 
-    kind: ItemKind
+    kind: str
     user_ids: Ids
     item_ids: Ids
     indptr: npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ class Interactions:
 
     @classmethod
     def from_counts(
-        cls, users: Sequence[str], items: Sequence[str], plays: npt.ArrayLike, *, kind: ItemKind = "artist"
+        cls, users: Sequence[str], items: Sequence[str], plays: npt.ArrayLike, *, kind: str = "artist"
     ) -> "Interactions":
         """Interactions from three columns of equal length; a pair that stands twice is summed.
 
@@ -76,7 +76,7 @@ class Interactions:
         item_rows: Rows,
         counts: npt.NDArray[np.float64],
         *,
-        kind: ItemKind = "artist",
+        kind: str = "artist",
     ) -> "Interactions":
         """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole."""
         keys = user_rows.astype(np.int64) * max(len(item_ids), 1) + item_rows
@@ -142,7 +142,7 @@ class Interactions:
             np.save(directory / _RECENT, self.recent, allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path, *, kind: ItemKind) -> "Interactions":
+    def load(cls, directory: Path, *, kind: str) -> "Interactions":
         """Memory-map what `save` wrote; ArtifactError if the arrays do not fit each other."""
         recent = directory / _RECENT
         arrays = {name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in _ARRAYS.items()}

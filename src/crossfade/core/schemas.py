@@ -1,81 +1,50 @@
-"""The one vocabulary of columns. Every table that is written or read between rooms has its schema here.
+"""The columns of every table that is written or read between rooms.
 
-An id is, in this order of preference: the MusicBrainz identifier that the source gives, as it is; the
-source's own id behind the source's name (``hetrec:51``); or, where the source knows only a name, that name
-normalised by `named_artist` and `named_track`.
+An item is named by its kind (`crossfade.core.kinds`) and its id. An id is, in this order of preference: the MusicBrainz
+identifier that the source gives, unchanged; the source's own id after the source's name (``hetrec:51``); or, where the
+source knows only a name, the one that `crossfade.core.names.named_id` makes.
 """
-
-import unicodedata
 
 import pyarrow as pa
 
+from crossfade.core.kinds import KINDS, Kind
+
 _STRING = pa.string()
+_TYPES = {"text": pa.string(), "number": pa.int32()}
+
+_KIND = pa.field("kind", _STRING, nullable=False)
+_ITEM = pa.field("item_id", _STRING, nullable=False)
+_PARENT = pa.field("parent_id", _STRING)  # null for a root, and where the source does not give the parent
+_USER = pa.field("user_id", _STRING, nullable=False)
 
 LISTENS = pa.schema(
     [
-        pa.field("user_id", _STRING, nullable=False),
+        _USER,
         pa.field("listened_at", pa.timestamp("ms", tz="UTC"), nullable=False),  # when the play began
-        pa.field("artist_id", _STRING, nullable=False),
-        pa.field("track_id", _STRING),  # null where the source knows only artists
+        _KIND,  # of the most specific item that the source names: a track, or an artist where no track is known
+        _ITEM,
+        _PARENT,
         pa.field("ms_played", pa.int32()),  # null where the source says only that it was played
-        pa.field("track_ms", pa.int32()),
+        pa.field("duration_ms", pa.int32()),
         pa.field("skipped", pa.bool_(), nullable=False),  # heard for less than a play: kept, but not a play
         pa.field("source", _STRING),  # search, library, playlist, radio, autoplay, … where the source tells
         pa.field("context", _STRING),  # running, commute, … or the playlist's id
         pa.field("platform", _STRING),
     ]
 )
-"""One row a play event. Private events never get this far."""
+"""One row a play event. Private events are never stored."""
 
-COUNTS = pa.schema(
-    [
-        pa.field("user_id", _STRING, nullable=False),
-        pa.field("artist_id", _STRING),  # null where the source knows only tracks
-        pa.field("track_id", _STRING),  # null where the source knows only artists
-        pa.field("plays", pa.int64(), nullable=False),  # >= 1
-    ]
-)
-"""Plays that a source counted itself, without times."""
-
-ARTISTS = pa.schema(
-    [
-        pa.field("artist_id", _STRING, nullable=False),
-        pa.field("name", _STRING, nullable=False),
-    ]
-)
-
-TRACKS = pa.schema(
-    [
-        pa.field("track_id", _STRING, nullable=False),
-        pa.field("title", _STRING, nullable=False),
-        pa.field("artist_id", _STRING),
-        pa.field("album", _STRING),
-        pa.field("track_ms", pa.int32()),
-        pa.field("isrc", _STRING),
-    ]
-)
+COUNTS = pa.schema([_USER, _KIND, _ITEM, _PARENT, pa.field("plays", pa.int64(), nullable=False)])
+"""Plays (1 or more) that a source counted itself, without times."""
 
 TAGS = pa.schema(
-    [
-        pa.field("artist_id", _STRING, nullable=False),
-        pa.field("tag", _STRING, nullable=False),
-        pa.field("count", pa.int64(), nullable=False),  # how many users gave it
-    ]
+    [_KIND, _ITEM, pa.field("tag", _STRING, nullable=False), pa.field("count", pa.int64(), nullable=False)]
 )
+"""How many users gave a tag to an item."""
 
-TEXTS = pa.schema(
-    [
-        pa.field("artist_id", _STRING, nullable=False),
-        pa.field("text", _STRING, nullable=False),
-    ]
-)
+TEXTS = pa.schema([_KIND, _ITEM, pa.field("text", _STRING, nullable=False)])
 
-FRIENDS = pa.schema(
-    [
-        pa.field("user_id", _STRING, nullable=False),
-        pa.field("friend_id", _STRING, nullable=False),
-    ]
-)
+FRIENDS = pa.schema([_USER, pa.field("friend_id", _STRING, nullable=False)])
 
 PLAYLISTS = pa.schema(
     [
@@ -90,33 +59,40 @@ PLAYLIST_ITEMS = pa.schema(
     [
         pa.field("playlist_id", _STRING, nullable=False),
         pa.field("position", pa.int32(), nullable=False),  # from 0
-        pa.field("track_id", _STRING, nullable=False),
-        pa.field("artist_id", _STRING),
+        _KIND,
+        _ITEM,
+        _PARENT,
     ]
 )
 
 FEEDBACK = pa.schema(
     [
-        pa.field("user_id", _STRING, nullable=False),
-        pa.field("track_id", _STRING, nullable=False),
+        _USER,
+        _KIND,
+        _ITEM,
         pa.field("score", pa.int8(), nullable=False),  # -1 thumb down, 0 taken back, 1 thumb up
         pa.field("given_at", pa.timestamp("ms", tz="UTC")),
     ]
 )
 
-ALIASES = pa.schema(
-    [
-        pa.field("from_id", _STRING, nullable=False),
-        pa.field("to_id", _STRING, nullable=False),  # another id, never itself an alias
-    ]
-)
-"""Ids of an artist or track that stand for another id of the same thing. Made by the catalogue, not imported."""
+ALIASES = pa.schema([_KIND, pa.field("from_id", _STRING, nullable=False), pa.field("to_id", _STRING, nullable=False)])
+"""Ids of an item that stand for another id of the same item; no to_id is a from_id. Made by the catalogue."""
+
+
+def items_schema(kind: Kind) -> pa.Schema:
+    """The columns of the table of all items of ``kind``, which is called by its plural."""
+    parent = () if kind.parent is None else (_PARENT,)
+    fields = (pa.field(field.name, _TYPES[field.type]) for field in kind.fields)
+    return pa.schema([_ITEM, pa.field("name", _STRING, nullable=False), *parent, *fields])
+
+
+ITEMS = {kind.plural: items_schema(kind) for kind in KINDS.values()}
+"""The table of each kind of item, by its plural."""
 
 TABLES = {
     "listens": LISTENS,
     "counts": COUNTS,
-    "artists": ARTISTS,
-    "tracks": TRACKS,
+    **ITEMS,
     "tags": TAGS,
     "texts": TEXTS,
     "friends": FRIENDS,
@@ -125,21 +101,3 @@ TABLES = {
     "feedback": FEEDBACK,
 }
 """Every table that an import can hold, by the stem of its Parquet files."""
-
-NAMED = "name:"
-"""Begins the ids that were made from a name, for want of an id."""
-
-
-def normalised(name: str) -> str:
-    """``name`` for comparison: compatibility forms folded, case folded, white space collapsed."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def named_artist(name: str) -> str:
-    """The id of an artist of whom only the name is known."""
-    return NAMED + normalised(name)
-
-
-def named_track(artist: str, title: str) -> str:
-    """The id of a track of which only artist and title are known."""
-    return f"{NAMED}{normalised(artist)} / {normalised(title)}"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import Ids, Rows, load_array
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -19,7 +19,7 @@ class Sequences:
     indices   (items of all sequences,) int32 item rows
     """
 
-    kind: ItemKind
+    kind: str
     item_ids: Ids
     indptr: npt.NDArray[np.int64]
     indices: Rows
@@ -38,7 +38,7 @@ class Sequences:
         np.save(directory / "indices.npy", self.indices, allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path, *, kind: ItemKind) -> "Sequences":
+    def load(cls, directory: Path, *, kind: str) -> "Sequences":
         """Memory-map what `save` wrote; ArtifactError if the arrays do not fit each other."""
         loaded = cls(
             kind=kind,

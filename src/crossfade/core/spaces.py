@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, SpaceMismatchError
-from crossfade.core.ids import MISSING, Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import MISSING, Ids, Rows, load_array
+from crossfade.core.kinds import KINDS
 
 Metric = Literal["dot", "cosine"]
 Vectors = npt.NDArray[np.float32]
@@ -32,7 +33,7 @@ class VectorSpace:
     """
 
     model: str
-    kind: ItemKind
+    kind: str
     metric: Metric
     item_ids: Ids
     item_vectors: Vectors
@@ -68,14 +69,6 @@ class VectorSpace:
         """(items, width) float32: where the items lie, to compare them by cosine; the item vectors without a bias."""
         return self.item_vectors[:, :-1] if self.biased else self.item_vectors
 
-    def only(self, user_id: str) -> Self:
-        """The same space with one user, at zero if it does not know them; without users if it knows none."""
-        if self.user_ids is None or self.user_vectors is None:
-            return self
-        row = self.user_ids.find(user_id)
-        vector = np.zeros(self.factors, dtype=np.float32) if row == MISSING else self.user_vectors[row]
-        return replace(self, user_ids=Ids.of([user_id]), user_vectors=vector[None])
-
     def require_same(self, space_id: str, what: str) -> None:
         """Raise SpaceMismatchError unless ``what`` was made from this very space."""
         if space_id != self.space_id:
@@ -104,13 +97,7 @@ class VectorSpace:
             item_vectors=load_array(directory / "item_vectors.npy", dtype=np.float32, ndim=2),
             user_ids=Ids.load(directory / "user_ids") if has_users else None,
             user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
-            **cls._load_more(directory),
         )
-
-    @classmethod
-    def _load_more(cls, directory: Path) -> dict[str, Any]:
-        """The fields that a subclass has beyond these, from where its `save` wrote them."""
-        return {}
 
     @staticmethod
     def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
@@ -120,8 +107,8 @@ class VectorSpace:
             has_users = bool(said.pop("has_users"))
             if said.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
                 raise ValueError(f"it describes {sorted(said)}")
-            if said["kind"] not in get_args(ItemKind) or said["metric"] not in get_args(Metric):
-                raise ValueError(f"there is no space of {said['kind']}s with the metric {said['metric']!r}")
+            if said["kind"] not in KINDS or said["metric"] not in get_args(Metric):
+                raise ValueError(f"there is no space of the kind {said['kind']!r} with the metric {said['metric']!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{path.parent} holds no readable vector space: {error}") from error
         return said, has_users
@@ -140,13 +127,10 @@ class VectorSpace:
     def _digest(self) -> str:
         described = [self.model, self.kind, self.metric, self.biased, dict(self.settings)]
         digest = hashlib.sha256(json.dumps(described).encode())
-        for array in self._digested():
-            digest.update(np.ascontiguousarray(array).data)
+        for array in (self.item_vectors, self.user_vectors):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-    def _digested(self) -> list[npt.NDArray[Any]]:
-        """The arrays that make this space what it is."""
-        return [array for array in (self.item_vectors, self.user_vectors) if array is not None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,19 +4,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import Ids, Rows, load_array
+from crossfade.core.kinds import KINDS
 
-KeyKind = Literal["artist", "track", "user"]
+USER = "user"
+"""The key of a table that is asked for by user; every other key is a kind of item."""
 
 COLUMNS: Mapping[str, Any] = {
     "score": np.float32,  # higher is better; comparable within one key only
-    "reason": np.int32,  # the row, of `Catalogue.reason_kind`, of what in the user's own history makes it believable
+    "reason": np.int32,  # the catalogue row, of `SurfaceTable.reason_kind`, of an item in the user's own history
     "reason_plays": np.int32,  # how often the user played that
 }
 """Every column that a surface may have beside its items."""
@@ -29,22 +31,29 @@ EVERYONE = "*"
 class SurfaceTable:
     """For each key a ranked list of items, best first, in compressed rows of n entries in all.
 
-    name     of the surface
-    key      what it is asked for by
-    kind     what its items are; their rows are those of the `Catalogue`
-    keys     the ids that have a list, sorted; `EVERYONE` alone where the list is the same for all users
-    indptr   (keys + 1,) int64: the entries of key k are indptr[k]:indptr[k + 1]
-    items    (n,) int32 item rows
-    columns  (n,) each: some of `COLUMNS`
+    surface      the surface that it belongs to
+    key          what it is asked for by: `USER`, or a kind of item
+    kind         what its items are; their rows are those of the `Catalogue`
+    keys         the ids that have a list, sorted; `EVERYONE` alone where the list is the same for all users
+    indptr       (keys + 1,) int64: the entries of key k are indptr[k]:indptr[k + 1]
+    items        (n,) int32 catalogue rows
+    columns      (n,) each: some of `COLUMNS`
+    reason_kind  the kind of the column ``reason``; None without that column
     """
 
-    name: str
-    key: KeyKind
-    kind: ItemKind
+    surface: str
+    key: str
+    kind: str
     keys: Ids
     indptr: npt.NDArray[np.int64]
     items: Rows
     columns: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    reason_kind: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The table's name in a release, such as "radio-track": one a surface and a kind of item."""
+        return f"{self.surface}-{self.kind}"
 
     def __post_init__(self) -> None:
         lengths = {len(self.items), *(len(column) for column in self.columns.values()), int(self.indptr[-1])}
@@ -64,7 +73,13 @@ class SurfaceTable:
         arrays: dict[str, npt.NDArray[Any]] = {"indptr": self.indptr, "items": self.items, **self.columns}
         for name, array in arrays.items():
             np.save(directory / f"{name}.npy", array, allow_pickle=False)
-        described = {"name": self.name, "key": self.key, "kind": self.kind, "columns": sorted(self.columns)}
+        described = {
+            "surface": self.surface,
+            "key": self.key,
+            "kind": self.kind,
+            "reason_kind": self.reason_kind,
+            "columns": sorted(self.columns),
+        }
         (directory / "table.json").write_text(json.dumps(described, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
@@ -73,10 +88,10 @@ class SurfaceTable:
         try:
             described = dict(json.loads((directory / "table.json").read_text(encoding="utf-8")))
             columns = {name: COLUMNS[name] for name in described.pop("columns")}
-            if described.keys() != {"name", "key", "kind"}:
+            if described.keys() != {"surface", "key", "kind", "reason_kind"}:
                 raise ValueError(f"it describes {sorted(described)}")
-            if described["kind"] not in get_args(ItemKind) or described["key"] not in get_args(KeyKind):
-                raise ValueError(f"there is no table of {described['kind']}s by {described['key']}")
+            if unknown := {described["kind"], described["key"]} - {USER, *KINDS}:
+                raise ValueError(f"this version does not know the kind {min(unknown)!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{directory} holds no readable surface table: {error}") from error
         return cls(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, ItemKind, Rows, load_array
+from crossfade.core.ids import Ids, Rows, load_array
 from crossfade.core.texts import Texts
 
 SOURCES = ("tag", "playlist", "prose")
@@ -26,7 +26,7 @@ class Writings:
     texts     (n,)
     """
 
-    kind: ItemKind
+    kind: str
     item_ids: Ids
     names: Texts
     sources: npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ class Writings:
             np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path, *, kind: ItemKind) -> "Writings":
+    def load(cls, directory: Path, *, kind: str) -> "Writings":
         """Memory-map what `save` wrote; ArtifactError if the parts do not fit each other."""
         loaded = cls(
             kind=kind,

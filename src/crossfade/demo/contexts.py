@@ -83,7 +83,7 @@ MOMENTS = (
 
 NAMES = tuple(moment.name for moment in MOMENTS)
 SOURCES = ("library", "search", "album", "playlist", "radio")
-"""In the order of `crossfade.kernels.listening`'s modes."""
+"""In the order of `crossfade.demo.listening`'s modes."""
 
 HOURS = (
     np.array(

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.demo import listening
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.contexts import HOURS, MOMENTS, SOURCES, WEEKDAYS, hour_weights
 from crossfade.demo.listeners import Listeners
 from crossfade.demo.playlists import Playlists
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.tables import PLATFORMS, IdColumns, Plays
-from crossfade.kernels import listening
 
 if TYPE_CHECKING:
     import pyarrow as pa

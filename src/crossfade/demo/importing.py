@@ -15,9 +15,9 @@ from crossfade.core.progress import Progress, silent
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.truth import truth_identity
 from crossfade.demo.world import World, simulate
-from crossfade.listens.contract import Member, Sink, Source
-from crossfade.listens.importing import import_rows
-from crossfade.listens.ledger import Ledger
+from crossfade.formats.contract import Member, Sink, Source
+from crossfade.importing.imports import import_rows
+from crossfade.importing.ledger import Ledger
 
 NAME = "demo"
 """Of the import in the home."""

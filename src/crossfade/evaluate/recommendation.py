@@ -29,10 +29,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import gathered, starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
-from crossfade.core.rows import gathered, starts_of
 from crossfade.evaluate.intervals import Estimate, mean_estimate
 from crossfade.models.contract import FittedSpace
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.core.rows import starts_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

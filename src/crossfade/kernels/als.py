@@ -14,16 +14,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.kernels.als_axes import Axes, principal_axes, tile_of, turn, turned
 from crossfade.kernels.als_cg import solve_by_gradients
 from crossfade.kernels.als_cg_narrow import WIDEST, solve_narrow
 from crossfade.kernels.als_cholesky import add_gram, solve_by_factoring
 from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_halves import Half, constant
 from crossfade.kernels.als_loss import add_losses
 from crossfade.kernels.als_pcg import solve_along_axes
 from crossfade.kernels.lanes import WIDTH, Floats, aligned
 from crossfade.kernels.threads import Range, balanced, each
+from crossfade.kernels.transposing import constant
 
 Solver = Literal["cg", "pcg", "cholesky"]
 
@@ -81,7 +82,7 @@ def turned_back(axes: npt.NDArray[np.float64], fixed: Floats, solved: Floats, th
 
 
 def solve_rows(
-    half: Half,
+    half: CSR,
     fixed: Floats,
     solved: Floats,
     *,
@@ -132,7 +133,7 @@ def solve_rows(
 
 
 def loss_of_entries(
-    half: Half, row_vectors: Floats, column_vectors: Floats, *, alpha: float, counted: float, threads: int
+    half: CSR, row_vectors: Floats, column_vectors: Floats, *, alpha: float, counted: float, threads: int
 ) -> float:
     """Σ a s² - 2 c s + c over all entries, s = x · y: what the entries add to the sum of s² over all pairs."""
     losses = np.zeros(half.rows, dtype=np.float64)

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from crossfade.kernels.als_halves import constant
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, aligned, scratch, spread_from
 from crossfade.kernels.strips import Blocks, add_multiple, load_strip, store_strip, zeros
 from crossfade.kernels.threads import each
+from crossfade.kernels.transposing import constant
 
 BLOCK = 64
 """Rows that are turned at a time: a second-level cache holds them and what becomes of them."""

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_halves import Half, constant
+from crossfade.core.csr import CSR
 from crossfade.kernels.lanes import Floats, aligned
+from crossfade.kernels.transposing import constant
 
 
 class Equations(NamedTuple):
@@ -34,7 +35,7 @@ class Equations(NamedTuple):
     @classmethod
     def of(
         cls,
-        half: Half,
+        half: CSR,
         fixed: Floats,
         gram: npt.NDArray[np.float64],
         penalties: npt.NDArray[np.float64],
@@ -48,7 +49,7 @@ class Equations(NamedTuple):
         return cls(
             constant(half.indptr),
             constant(half.indices),
-            constant(half.weights),
+            constant(half.values),
             np.float32(alpha),
             np.float32(counted),
             constant(fixed),

@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_halves import Half
+from crossfade.core.csr import CSR
 
 Matrix = npt.NDArray[np.floating]
 
 
 def solve_rows(
-    half: Half,
+    half: CSR,
     fixed: Matrix,
     *,
     gram: Matrix,
@@ -31,7 +31,7 @@ def solve_rows(
     solved = np.zeros((half.rows, factors))
     for row, penalty in enumerate(np.asarray(penalties, dtype=np.float64)):
         span = slice(half.indptr[row], half.indptr[row + 1])
-        weights = half.weights[span].astype(np.float64)
+        weights = half.values[span].astype(np.float64)
         played = fixed[half.indices[span]].astype(np.float64)[weights > 0]  # (played, factors)
         confidence = 1 + alpha * weights[weights > 0]  # (played,)
         surplus = confidence - 1 + counted  # (played,)

@@ -12,6 +12,8 @@ import numba
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+_ROOMS = Path(__file__).parents[1]
+
 
 @overload
 def jit(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]: ...
@@ -58,8 +60,10 @@ def _digest(source: Path) -> str:
         module = waiting.pop()
         if module not in found:
             found.add(module)
-            named = re.findall(r"^\s*from crossfade\.kernels\.(\w+) import", module.read_text("utf-8"), re.MULTILINE)
-            waiting.extend(Path(__file__).with_name(f"{name}.py") for name in named)
+            named = re.findall(
+                r"^\s*from crossfade\.(kernels[.\w]*|core\.csr) import", module.read_text("utf-8"), re.MULTILINE
+            )
+            waiting.extend(_ROOMS / f"{name.replace('.', '/')}.py" for name in named)
     digest = hashlib.sha256()
     for module in sorted(found):
         digest.update(module.read_bytes())

@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.ids import Rows
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.compile import jit
 from crossfade.kernels.draws import drawn, fraction
 from crossfade.kernels.lanes import Floats
@@ -392,7 +392,7 @@ def _any_above(item: int, start: int, end: int, totals: Floats, worst: np.float3
 
 
 @jit
-def fill_products(first: int, last: int, by_user: Half, by_item: Half, products: npt.NDArray[np.floating]) -> None:
+def fill_products(first: int, last: int, by_user: CSR, by_item: CSR, products: npt.NDArray[np.floating]) -> None:
     """Add Σ_u a_ui a_uj to the rows ``first`` to ``last`` of ``products`` (items, items), up to the diagonal.
 
     ``by_user`` has the items of each user in ascending order.
@@ -400,9 +400,9 @@ def fill_products(first: int, last: int, by_user: Half, by_item: Half, products:
     for item in range(first, last):
         row = products[item]
         for entry in range(by_item.indptr[item], by_item.indptr[item + 1]):
-            user, weight = by_item.indices[entry], by_item.weights[entry]
+            user, weight = by_item.indices[entry], by_item.values[entry]
             for place in range(by_user.indptr[user], by_user.indptr[user + 1]):
                 other = by_user.indices[place]
                 if other > item:
                     break
-                row[other] += weight * by_user.weights[place]
+                row[other] += weight * by_user.values[place]

@@ -9,8 +9,8 @@ O(Σ_j items that j's list has) sparse, O(played · items) dense, and one compar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.ids import Rows
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.compile import jit
 from crossfade.kernels.heaps import offer, sort_heap
 from crossfade.kernels.lanes import Floats
@@ -25,27 +25,27 @@ COLUMNS = 4096
 
 
 @jit
-def add_listed(user: int, histories: Half, lists: Half, scores: Floats) -> None:
+def add_listed(user: int, histories: CSR, lists: CSR, scores: Floats) -> None:
     """Add the sparse similarities ``lists`` (items) of the history of ``user`` to ``scores`` (items,)."""
     for entry in range(histories.indptr[user], histories.indptr[user + 1]):
-        item, weight = histories.indices[entry], histories.weights[entry]
+        item, weight = histories.indices[entry], histories.values[entry]
         for place in range(lists.indptr[item], lists.indptr[item + 1]):
-            scores[lists.indices[place]] += weight * lists.weights[place]
+            scores[lists.indices[place]] += weight * lists.values[place]
 
 
 @jit
-def add_rows(user: int, histories: Half, matrix: Floats, scores: Floats) -> None:
+def add_rows(user: int, histories: CSR, matrix: Floats, scores: Floats) -> None:
     """Add the dense similarities ``matrix`` (items, items) of the history of ``user`` to ``scores`` (items,)."""
     for first in range(0, len(scores), COLUMNS):
         last = min(first + COLUMNS, len(scores))
         for entry in range(histories.indptr[user], histories.indptr[user + 1]):
-            row, weight = matrix[histories.indices[entry]], histories.weights[entry]
+            row, weight = matrix[histories.indices[entry]], histories.values[entry]
             for column in range(first, last):
                 scores[column] += weight * row[column]
 
 
 @jit
-def score_by_lists(users: Rows, histories: Half, lists: Half, scores: Floats) -> None:
+def score_by_lists(users: Rows, histories: CSR, lists: CSR, scores: Floats) -> None:
     """Fill ``scores`` (n, items) for the rows ``users`` (n,) of ``histories``."""
     scores[:] = 0
     for query in range(len(users)):
@@ -53,7 +53,7 @@ def score_by_lists(users: Rows, histories: Half, lists: Half, scores: Floats) ->
 
 
 @jit
-def score_by_matrix(users: Rows, histories: Half, matrix: Floats, scores: Floats) -> None:
+def score_by_matrix(users: Rows, histories: CSR, matrix: Floats, scores: Floats) -> None:
     """`score_by_lists` for dense similarities."""
     scores[:] = 0
     for query in range(len(users)):
@@ -65,8 +65,8 @@ def best_by_lists(
     first: int,
     last: int,
     users: Rows,
-    histories: Half,
-    lists: Half,
+    histories: CSR,
+    lists: CSR,
     open_items: npt.NDArray[np.bool_],
     excluded: tuple[Starts, Rows],
     rows: Rows,
@@ -92,7 +92,7 @@ def best_by_matrix(
     first: int,
     last: int,
     users: Rows,
-    histories: Half,
+    histories: CSR,
     matrix: Floats,
     open_items: npt.NDArray[np.bool_],
     excluded: tuple[Starts, Rows],
@@ -136,10 +136,10 @@ def keep_best(
 
 
 @jit
-def add_products(first: int, last: int, half: Half, vectors: Floats, sums: Floats) -> None:
+def add_products(first: int, last: int, half: CSR, vectors: Floats, sums: Floats) -> None:
     """Add rows ``first`` to ``last`` of ``half`` times ``vectors`` (n, width) to those of ``sums`` (rows, width)."""
     for row in range(first, last):
         for entry in range(half.indptr[row], half.indptr[row + 1]):
-            weight, column = half.weights[entry], half.indices[entry]
+            weight, column = half.values[entry], half.indices[entry]
             for factor in range(sums.shape[1]):
                 sums[row, factor] += weight * vectors[column, factor]

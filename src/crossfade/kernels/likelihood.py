@@ -10,10 +10,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_halves import Half, constant
+from crossfade.core.csr import CSR
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.likelihood_newton import Regressions, solve_by_newton
 from crossfade.kernels.threads import Range, balanced, each
+from crossfade.kernels.transposing import constant
 
 Link = Literal["poisson", "logistic"]
 
@@ -56,7 +57,7 @@ def sample_of(masses: npt.NDArray[np.float64], size: int, rng: np.random.Generat
 
 
 def solve_rows(
-    half: Half,
+    half: CSR,
     fixed: Floats,
     offsets: Floats,
     solved: Floats,
@@ -97,7 +98,7 @@ def solve_rows(
     problem = Regressions(
         constant(half.indptr),
         constant(half.indices),
-        constant(half.weights),
+        constant(half.values),
         constant(fixed),
         constant(np.ascontiguousarray(offsets, dtype=np.float32)),
         constant(vectors),

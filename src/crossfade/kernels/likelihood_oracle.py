@@ -3,14 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_halves import Half
+from crossfade.core.csr import CSR
 
 Matrix = npt.NDArray[np.floating]
 Numbers = npt.NDArray[np.float64]
 
 
 def solve_rows(
-    half: Half,
+    half: CSR,
     fixed: Matrix,
     offsets: Matrix,
     start: Matrix,
@@ -35,7 +35,7 @@ def solve_rows(
     gains = np.zeros(half.rows)
     for row, penalty in enumerate(np.asarray(penalties, dtype=np.float64)):
         span = slice(half.indptr[row], half.indptr[row + 1])
-        played, counts = half.indices[span], half.weights[span].astype(np.float64)
+        played, counts = half.indices[span], half.values[span].astype(np.float64)
         if not counts.sum() > 0:
             vectors[row] = 0.0
             continue

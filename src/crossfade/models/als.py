@@ -26,15 +26,16 @@ import numpy.typing as npt
 from crossfade.core.arrays import let_go, scratch_array
 from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
+from crossfade.core.csr import CSR
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
 from crossfade.kernels import als as kernels
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
+from crossfade.kernels.transposing import transposed
 from crossfade.models import als_scale
 from crossfade.models.als_pairs import BLOCK, Allocate, digests, recent_half, require_interactions, scaled_weights
 from crossfade.models.als_problem import Loss, Problem
@@ -107,8 +108,8 @@ class ALS(Configured[ALSSettings]):
         allocate: Allocate = np.empty if disk is None else partial(scratch_array, disk)
         items = len(interactions.item_ids)
         scaled = scaled_weights(self.settings, interactions.weights, allocate)
-        by_user = Half(interactions.indptr, interactions.indices, scaled)
-        by_item = transposed(by_user, items, allocate)
+        by_user = CSR(interactions.indptr, interactions.indices, scaled)
+        by_item = transposed(by_user, items)
         settings = resolved(self.settings, by_user, by_item)
         problem = Problem(settings)
         vectors = _Vectors.first(settings, interactions.shape, disk)
@@ -140,8 +141,8 @@ class ALS(Configured[ALSSettings]):
     def _train(
         self,
         problem: Problem,
-        by_user: Half,
-        by_item: Half,
+        by_user: CSR,
+        by_item: CSR,
         vectors: "_Vectors",
         states: Checkpoints | None,
         threads: int,
@@ -225,9 +226,9 @@ def _zeros(disk: Path | None, rows: int, columns: int) -> Floats:
     return aligned(rows, columns) if disk is None else scratch_array(disk, (rows, columns), np.float32)
 
 
-def resolved(settings: ALSSettings, by_user: Half, by_item: Half) -> ALSSettings:
+def resolved(settings: ALSSettings, by_user: CSR, by_item: CSR) -> ALSSettings:
     """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
-    shape, scaled = (by_user.rows, by_item.rows), by_user.weights
+    shape, scaled = (by_user.rows, by_item.rows), by_user.values
     hkv = settings.objective == "hkv"
     alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
     total, squares = als_scale.moments(

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.arrays import let_go
+from crossfade.core.csr import CSR
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.models.als_settings import ALSSettings
 
@@ -46,13 +46,13 @@ def scaled_weights(settings: ALSSettings, weights: Floats, allocate: Allocate = 
     return scaled
 
 
-def recent_half(settings: ALSSettings, interactions: Interactions) -> Half:
+def recent_half(settings: ALSSettings, interactions: Interactions) -> CSR:
     """The pairs that have been played of late, with what those plays alone weigh; there must be such weights."""
     if interactions.recent is None:
         raise InputError(_NO_RECENT)
     kept = np.flatnonzero(interactions.recent)
     weights = scaled_weights(settings, interactions.recent[kept])
-    return Half(np.searchsorted(kept, interactions.indptr), interactions.indices[kept], weights)
+    return CSR(np.searchsorted(kept, interactions.indptr), interactions.indices[kept], weights)
 
 
 def require_interactions(settings: ALSSettings, interactions: Interactions) -> None:

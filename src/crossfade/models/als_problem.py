@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError
 from crossfade.kernels import als as kernels
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.models.als_settings import ALSSettings
 
@@ -82,13 +82,13 @@ class Problem:
         return "cholesky" if self.settings.biases else "cg"
 
     def improve(
-        self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
+        self, half: CSR, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
     ) -> None:
         """One half-iteration, by the solver of the settings; solver "pcg" turns both sides to other axes."""
         self._solve(half, fixed, solved, gram, len(fixed), self.solver, self.settings.cg_steps, 0.0, held, threads)
 
     def finish(
-        self, half: Half, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
+        self, half: CSR, fixed: Floats, solved: Floats, gram: npt.NDArray[np.float64], held: int, threads: int
     ) -> None:
         """The solution of each row to the last digits, at whatever point training had arrived; may turn both sides."""
         if self.settings.factors < TURNED:
@@ -98,7 +98,7 @@ class Problem:
 
     def solve_finally(
         self,
-        half: Half,
+        half: CSR,
         fixed: Floats,
         solved: Floats,
         gram: npt.NDArray[np.float64],
@@ -116,7 +116,7 @@ class Problem:
 
     def _solve(
         self,
-        half: Half,
+        half: CSR,
         fixed: Floats,
         solved: Floats,
         gram: npt.NDArray[np.float64],
@@ -152,7 +152,7 @@ class Problem:
 
     def loss(
         self,
-        by_user: Half,
+        by_user: CSR,
         listeners: npt.NDArray[np.int64],
         user_vectors: Floats,
         item_vectors: Floats,

@@ -12,8 +12,8 @@ in, O(recent pairs · f² + users · f³).
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.kernels import als as kernels
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats, aligned
 from crossfade.models.als_problem import Problem
 
@@ -21,13 +21,13 @@ USERS = 1 << 16
 """Users that are solved together, so that the second vectors of all need not be held."""
 
 
-def blend_recent(problem: Problem, recent: Half, item_vectors: Floats, user_vectors: Floats, threads: int) -> None:
+def blend_recent(problem: Problem, recent: CSR, item_vectors: Floats, user_vectors: Floats, threads: int) -> None:
     """Blend into ``user_vectors`` (users, width) what the ``recent`` pairs of the same users say."""
     gram = kernels.gram_matrix(item_vectors, threads)
     for first in range(0, recent.rows, USERS):
         starts = recent.indptr[first : first + USERS + 1]
         span = slice(int(starts[0]), int(starts[-1]))
-        part = Half(starts - starts[0], recent.indices[span], recent.weights[span])
+        part = CSR(starts - starts[0], recent.indices[span], recent.values[span])
         solved = aligned(part.rows, item_vectors.shape[1])
         problem.solve_finally(part, item_vectors, solved, gram, len(item_vectors), problem.held[0], threads)
         has_any = np.diff(starts) > 0

@@ -9,12 +9,12 @@ from typing import Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError, InputError, NotReadyError
 from crossfade.core.ids import Rows, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Vectors
 from crossfade.kernels import als as kernels
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.models.als_pairs import scaled_weights
@@ -96,7 +96,7 @@ class ALSSpace(FittedSpace):
             raise InputError("these interactions are not of the users and items of this space")
         scaled = scaled_weights(self._problem.settings, interactions.weights)
         return self._problem.loss(
-            Half(interactions.indptr, interactions.indices, scaled),
+            CSR(interactions.indptr, interactions.indices, scaled),
             interactions.listeners(),
             self._user_columns(slice(None)),
             self._item_columns(slice(None)),
@@ -164,7 +164,7 @@ class ALSSpace(FittedSpace):
             rows, weights = rows[kept], weights[kept]
         distinct, places = np.unique(rows, return_inverse=True)
         summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
-        half = Half(
+        half = CSR(
             np.array([0, len(distinct)], dtype=np.int64),
             np.arange(len(distinct), dtype=np.int32),
             scaled_weights(self._problem.settings, summed),

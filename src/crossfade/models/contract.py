@@ -1,47 +1,127 @@
-"""What a model is: it learns from one kind of input and gives a space that can recommend.
+"""What a model is, and what a fitted model answers.
 
-A model is one file in this room and one line in `crossfade.models.registry`.
+A model is one file in this room and one line in `crossfade.models.registry`. Fitting it gives a `Fitted`, which answers
+for any listening history through four methods, the same for every model:
+
+    profiles          what the model makes of histories: a new user is a history
+    trained_profiles  the same of users that it was fitted on
+    best              the k best items for profiles
+    scores            exact scores of given (profile, item) pairs
+
+A model that also knows how alike two items are has the methods of `ComparesItems`; the type shows it.
 """
 
 import importlib.util
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import Starts, gathered, starts_of
 from crossfade.core.errors import InputError, NotReadyError, SettingsError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import gathered, starts_of
-from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
-from crossfade.nearest.contract import Index, Restriction
+from crossfade.core.spaces import Neighbours, VectorSpace
+from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
 """What a model learns from: who played what how often, what followed what, what was written about what."""
 
+Floats = npt.NDArray[np.float32]
+
 Learned = TypeVar("Learned", contravariant=True)
 Chosen = TypeVar("Chosen")
+Profiles = TypeVar("Profiles")
+"""What a model makes of n histories: vectors (n, factors), damped histories as CSR rows, …; opaque to callers."""
 
 
-class FittedSpace(VectorSpace):
-    """A vector space that answers for itself: recommendations for its users, items similar to its items.
+class Fitted(ABC, Generic[Profiles]):
+    """A fitted model. Scores are exact, and answers do not depend on the number of threads.
 
-    Scores are exact. Searches are exact too, unless an index of this space is handed in; the first one lays out the
-    item vectors for searching, in as much memory again.
+    space    its items (and users) as points: plain data for indexes, diversity and maps. Of a model of similarities the
+             points only approximate what it knows
+    support  (items,) int64: what each item was learned from (listeners, texts, occurrences); 0 means not at all
     """
 
-    compares_items: ClassVar[bool] = True
-    """Whether it knows how alike two items are."""
+    space: VectorSpace
+    support: npt.NDArray[np.int64]
+
+    @property
+    def name(self) -> str:
+        """The name that its model is registered under."""
+        return self.space.model
+
+    @property
+    def kind(self) -> str:
+        """The kind of its items."""
+        return self.space.kind
+
+    @property
+    def item_ids(self) -> Ids:
+        """Row number ↔ id of its items."""
+        return self.space.item_ids
+
+    @property
+    def user_ids(self) -> Ids | None:
+        """The users that it was fitted on; None for a model that learns nothing of users."""
+        return self.space.user_ids
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What it was fitted with; nothing is left unset."""
+        return self.space.settings
+
+    @abstractmethod
+    def profiles(self, histories: Interactions, *, threads: int | None = None) -> Profiles:
+        """The profiles of the n users of ``histories``, row by row, whether or not the model has seen them.
+
+        Items that the model does not know count for nothing. Weights are on the scale that it was fitted on. The profile
+        of a trained user's history is close to that user's trained profile. Raises InputError for items of another kind.
+        """
+
+    @abstractmethod
+    def trained_profiles(self, users: Rows) -> Profiles:
+        """The profiles of trained users, by row of ``user_ids``; NotReadyError for a model without users."""
+
+    @abstractmethod
+    def best(
+        self,
+        profiles: Profiles,
+        k: int,
+        restriction: Restriction = EVERYTHING,
+        *,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` best items for each profile, best first; ``index`` of ``space`` to search instead of all items.
+
+        Raises InputError for k below 1, SpaceMismatchError for an index of another space.
+        """
+
+    @abstractmethod
+    def scores(self, profiles: Profiles, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
+        """(n,) exact scores of given pairs: profile p with items[indptr[p]:indptr[p + 1]].
+
+        The score of a pair equals, to the bit, the score that `best` gives it without an index.
+        """
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write everything into ``directory``."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory: Path) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
 
     def recommend(
         self,
-        user_ids: Sequence[str],
-        k: int,
+        users: Sequence[str] | Interactions,
+        k: int = 10,
         *,
         exclude: Interactions | None = None,
         exclude_items: Sequence[str] = (),
@@ -49,208 +129,121 @@ class FittedSpace(VectorSpace):
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
-        """The ``k`` best items for each of the ``user_ids`` by the space's metric.
+        """The ``k`` best items for each of ``users``: ids of trained users, or anybody's histories.
 
-        exclude        what these users have there is not given again; users it does not know lose nothing
-        exclude_items  given to nobody; ids that are not in the space exclude nothing
-        allowed_items  only these are given; ids that are not in the space allow nothing
+        exclude        interactions whose items are not recommended again to the same user
+        exclude_items  recommended to nobody; unknown ids exclude nothing
+        allowed_items  if given, nothing else is recommended; unknown ids allow nothing
         index          of this space and its metric, to search instead of all items
-        threads        processors to use, None for all; the answer does not depend on it
+        threads        processors to use, None for all
 
-        Raises UnknownIdError for a user that the space does not know, NotReadyError for a space without users.
+        Raises UnknownIdError for an id that the model was not fitted on, NotReadyError for ids asked of a model without
+        users; give their histories instead.
         """
-        known, vectors = self._users()
-        return self.recommend_vectors(
-            vectors[known.rows(user_ids)],
-            k,
-            user_ids=user_ids,
-            exclude=exclude,
-            exclude_items=exclude_items,
-            allowed_items=allowed_items,
-            index=index,
-            threads=threads,
-        )
-
-    def recommend_vectors(
-        self,
-        vectors: Vectors,
-        k: int,
-        *,
-        user_ids: Sequence[str] = (),
-        exclude: Interactions | None = None,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
-        index: Index | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """`recommend` for ``vectors`` (n, factors) float32 of this space, such as folded-in users.
-
-        ``user_ids`` names the n users in ``exclude``; it is needed only together with ``exclude``.
-        """
-        indptr, indices = None, np.zeros(0, dtype=np.int32)
+        if isinstance(users, Interactions):
+            names: Sequence[str] = users.user_ids
+            asked = self.profiles(users, threads=threads)
+        else:
+            names = users
+            asked = self.trained_profiles(self._users().rows(users))
+        restriction = self._restriction(exclude_items, allowed_items)
         if exclude is not None:
-            if len(user_ids) != len(vectors):
-                raise InputError(f"{len(user_ids)} user ids do not fit {len(vectors)} vectors to exclude items for")
-            indptr, indices = self._excluded(exclude, user_ids)
-        restriction = Restriction(
-            indptr=indptr,
-            indices=indices,
-            barred=self._known_rows(exclude_items),
-            allowed=None if allowed_items is None else self._known_rows(allowed_items),
-        )
-        return self._index(self.metric, index).search(vectors, k, restriction, threads=threads)
+            indptr, indices = self._exclusions(exclude, names)
+            restriction = Restriction(
+                indptr=indptr, indices=indices, barred=restriction.barred, allowed=restriction.allowed
+            )
+        return self.best(asked, k, restriction, index=index, threads=threads)
 
-    def with_users(self, interactions: Interactions) -> Self:
-        """The same items by cosine, with each user of ``interactions`` amid what they played.
+    def _users(self) -> Ids:
+        if self.user_ids is None:
+            raise NotReadyError(
+                f"{self.name} learns nothing of users. Recommend to their histories instead of their ids."
+            )
+        return self.user_ids
 
-        A user's vector is Σ ln(1 + w) · y/‖y‖ over the items they played, w being the weight, at length 1: the taste
-        that a model can tell which learned nothing of users. Raises InputError for interactions with other items.
-        """
-        if interactions.item_ids != self.item_ids or interactions.kind != self.kind:
-            raise InputError("these interactions are about other items than this space")
-        from crossfade.kernels.topk import unit_vectors
+    def _restriction(self, exclude_items: Sequence[str], allowed_items: Sequence[str] | None) -> Restriction:
+        def rows(names: Sequence[str]) -> Rows:
+            found = self.item_ids.rows(names, missing="mark")
+            return np.unique(found[found != MISSING])
 
-        weights = interactions.matrix()
-        weights.data = np.log1p(weights.data)
-        users = np.ascontiguousarray(weights @ unit_vectors(np.ascontiguousarray(self.points)), dtype=np.float32)
-        return replace(
-            self,
-            metric="cosine",
-            biased=False,
-            item_vectors=np.ascontiguousarray(self.points),
-            user_ids=interactions.user_ids,
-            user_vectors=unit_vectors(users),
-            space_id="",
-        )
+        return Restriction(barred=rows(exclude_items), allowed=None if allowed_items is None else rows(allowed_items))
 
-    def scores(self, users: Rows) -> npt.NDArray[np.float32]:
-        """(n, items) what each of the n ``users``, by row, is held to think of every item, played ones included.
+    def _exclusions(self, exclude: Interactions, users: Sequence[str]) -> tuple[Starts, Rows]:
+        """What each of ``users`` has in ``exclude``, by this model's rows."""
+        if exclude.kind != self.kind:
+            raise InputError(f"cannot exclude interactions with {exclude.kind}s from a list of {self.kind}s")
+        indptr, places = gathered(exclude.indptr, exclude.user_ids.rows(list(users), missing="mark"))
+        rows = self.rows_of(exclude.item_ids)[exclude.indices[places]]
+        known = rows != MISSING
+        return starts_of(known)[indptr], rows[known]
 
-        For measuring: as dense as it looks. Raises NotReadyError for a space without users.
-        """
-        _, vectors = self._users()
-        vectors, items = vectors[users], self.item_vectors
-        if self.metric == "cosine":
-            from crossfade.kernels.topk import unit_vectors
+    def rows_of(self, item_ids: Ids) -> Rows:
+        """(item_ids,) the rows of ``item_ids`` in this model; MISSING for those that it does not know."""
+        if item_ids == self.item_ids:
+            return np.arange(len(item_ids), dtype=np.int32)
+        return self.item_ids.rows(list(item_ids), missing="mark")
 
-            vectors, items = unit_vectors(vectors), unit_vectors(items)
-        found: npt.NDArray[np.float32] = vectors @ items.T
-        return found
+
+class ItemIndex(Protocol):
+    """The items of one fitted model, ready to be compared: similarity(a, b) · scales[a] · scales[b].
+
+    recall  share of the true neighbours that it finds; 1 for exact search
+    """
+
+    recall: float
+
+    def nearest(self, rows: Rows, k: int, *, threads: int | None = None) -> Neighbours:
+        """The ``k`` best others of each of ``rows`` (n,) with a score above zero, best first, never the item itself."""
+
+    def save(self, directory: Path) -> None:
+        """Write what `ComparesItems.load_item_index` needs besides the model into an existing ``directory``."""
+
+
+@runtime_checkable
+class ComparesItems(Protocol):
+    """The capability of a fitted model that knows how alike two items are."""
 
     def similar(
         self,
-        item_ids: Sequence[str],
-        k: int,
+        items: Sequence[str],
+        k: int = 10,
         *,
         exclude_items: Sequence[str] = (),
         allowed_items: Sequence[str] | None = None,
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
-        """The ``k`` items nearest to each of the ``item_ids`` by cosine, never the item itself.
+        """The ``k`` items most similar to each of ``items``, never the item itself; arguments as for `recommend`.
 
-        The other arguments are those of `recommend`, but ``index`` is by cosine. Raises UnknownIdError for an
-        item that the space does not know.
+        Raises UnknownIdError for an item that the model does not know.
         """
-        rows = self.item_ids.rows(item_ids)
-        restriction = Restriction(
-            indptr=np.arange(len(rows) + 1, dtype=np.int64),
-            indices=rows,
-            barred=self._known_rows(exclude_items),
-            allowed=None if allowed_items is None else self._known_rows(allowed_items),
-        )
-        return self._index("cosine", index).search(self.points[rows], k, restriction, threads=threads)
 
-    def _users(self) -> tuple[Ids, Vectors]:
-        if self.user_ids is None or self.user_vectors is None:
-            raise NotReadyError(
-                f"The space of {self.model!r} has items only, so it knows no users. Fold them in, or ask with "
-                "recommend_vectors()."
-            )
-        return self.user_ids, self.user_vectors
+    def item_index(self, scales: Floats, settings: IndexSettings, *, progress: Progress = silent) -> ItemIndex:
+        """Its items ready to be compared, each similarity multiplied by the ``scales`` (items,) of both ends."""
 
-    def _index(self, metric: Metric, index: Index | None) -> Index:
-        if index is None:
-            return self._exact_by_dot if metric == "dot" else self._exact_by_cosine
-        self.require_same(index.space_id, "This index")
-        if index.metric != metric:
-            raise InputError(f"this search is by {metric}, the index by {index.metric}")
-        return index
-
-    # Kept, because laying out the vectors for search costs as much as some hundred queries.
-    @cached_property
-    def _exact_by_dot(self) -> Index:
-        from crossfade.nearest.exact import ExactIndex
-
-        return ExactIndex.build(self, "dot")
-
-    @cached_property
-    def _exact_by_cosine(self) -> Index:
-        from crossfade.nearest.exact import ExactIndex
-
-        return ExactIndex.build(self, "cosine")
-
-    def _known_rows(self, names: Sequence[str]) -> Rows:
-        rows = self.item_ids.rows(names, missing="mark")
-        return np.unique(rows[rows != MISSING])
-
-    def _excluded(self, exclude: Interactions, user_ids: Sequence[str]) -> tuple[np.ndarray, Rows]:
-        """What each user has in ``exclude`` as (indptr, indices) of this space's rows."""
-        if exclude.kind != self.kind:
-            raise InputError(f"the interactions to exclude are about {exclude.kind}s, this space about {self.kind}s")
-        indptr, places = gathered(exclude.indptr, exclude.user_ids.rows(user_ids, missing="mark"))
-        indices = exclude.indices[places]
-        if exclude.item_ids != self.item_ids:
-            indices = self.item_ids.rows(list(exclude.item_ids), missing="mark")[indices]
-        known = indices != MISSING
-        return starts_of(known)[indptr], indices[known]
+    def load_item_index(self, directory: Path, scales: Floats) -> ItemIndex:
+        """Open what `ItemIndex.save` wrote for the same model and ``scales``; SpaceMismatchError for others."""
 
 
 class Model(Protocol[Learned]):
-    """A way to learn a space. A class that is made from its settings, keeps to them, and can fit many times."""
+    """A way to learn: made from its settings, immutable, can be fitted any number of times."""
 
     name: ClassVar[str]
-    """The name it is registered under, and the ``model`` of its spaces."""
+    """The name it is registered under."""
 
     learns_from: ClassVar[InputKind]
+
+    needs: ClassVar[tuple[str, str] | None]
+    """The library and the extra of Crossfade that it needs, if any."""
 
     settings_class: ClassVar[type[Any]]
     """The frozen dataclass of its settings, the seed among them."""
 
-    space_class: ClassVar[type[FittedSpace]]
-    """The class of its spaces, so that a saved one can be loaded with all it can do."""
+    fitted_class: ClassVar[type[Fitted[Any]]]
+    """What `fit` gives, so that a saved one can be loaded."""
 
     def __init__(self, settings: Any = None, /, **fields: Any) -> None:
         """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
-
-    def fit(self, learned: Learned, /, *, threads: int | None = None, progress: Progress = silent) -> FittedSpace:
-        """The space learned from one input (`Interactions` for models that learn from interactions).
-
-        Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
-        """
-
-
-class Configured(Generic[Chosen]):
-    """A model's settings, from an object of its settings class or from that class's fields by name."""
-
-    settings_class: ClassVar[type[Any]]
-
-    def __init__(self, settings: Chosen | None = None, **fields: Any) -> None:
-        """Made from ``settings``, or from its fields as keywords; SettingsError if they cannot work."""
-        model = type(self).__name__
-        if settings is not None and fields:
-            raise SettingsError(f"{model} is made from settings or from keywords, not from both")
-        try:
-            self.settings: Chosen = settings if settings is not None else self.settings_class(**fields)
-        except TypeError as error:
-            raise SettingsError(f"{model} has no such setting: {error}") from error
-
-
-@runtime_checkable
-class ResumableModel(Model[Learned], Protocol[Learned]):
-    """A model whose fit goes on where one that was killed had stopped."""
-
-    resumable: ClassVar[Literal[True]]
 
     def fit(
         self,
@@ -260,17 +253,36 @@ class ResumableModel(Model[Learned], Protocol[Learned]):
         threads: int | None = None,
         progress: Progress = silent,
         workspace: Path | None = None,
-    ) -> FittedSpace:
-        """As `Model.fit`, and with the same bytes however often it was killed on the way.
+    ) -> Fitted[Any]:
+        """The model fitted on one input (`Interactions` for models that learn from interactions).
 
-        ``workspace`` is a directory of this fit's own; whoever has saved the space removes it.
+        Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
+        ``workspace`` is a directory of this fit's own: a long fit that was killed resumes from it, to the same bytes.
+        Whoever has saved the result removes it.
         """
 
 
-def missing_extra(model: type[Model[Any]]) -> str | None:
-    """The extra of Crossfade whose library ``model`` needs and this installation lacks, or None.
+class Configured(Generic[Chosen]):
+    """A model's settings, from an object of its settings class or from that class's fields by name."""
 
-    A model that needs one says so in ``needs``, the names of the library and of the extra.
-    """
-    library, extra = getattr(model, "needs", (None, None))
+    needs: ClassVar[tuple[str, str] | None] = None
+    settings_class: ClassVar[type[Any]]
+
+    def __init__(self, settings: Chosen | None = None, /, **fields: Any) -> None:
+        """Made from ``settings``, or from its fields as keywords; SettingsError if they are not valid."""
+        model = type(self).__name__
+        if settings is not None and fields:
+            raise SettingsError(f"{model} takes settings or keywords, not both")
+        try:
+            self.settings: Chosen = settings if settings is not None else self.settings_class(**fields)
+        except TypeError as error:
+            raise SettingsError(f"{model} has no such setting: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.settings!r})"
+
+
+def missing_extra(model: type[Model[Any]]) -> str | None:
+    """The extra of Crossfade that ``model`` needs and this installation lacks, or None."""
+    library, extra = model.needs or (None, None)
     return extra if library is not None and importlib.util.find_spec(library) is None else None

@@ -26,17 +26,17 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from crossfade.core.csr import CSR, Starts, gathered, starts_of
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import Starts, gathered, starts_of
 from crossfade.core.settings import as_table
 from crossfade.kernels import cooccurrence as kernels
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import Range, balanced, each, processors
+from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind
 from crossfade.models.similarity import Damping, SimilaritySpace, damped, require_interactions, vectors_of
 
@@ -105,7 +105,7 @@ class Found(NamedTuple):
     pairs    all such pairs
     """
 
-    lists: Half
+    lists: CSR
     emitted: int
     pairs: int
 
@@ -128,7 +128,7 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
         """
         threads = processors() if threads is None else threads
         found = nearest_items(interactions, self.settings, threads=threads, progress=progress)
-        histories = Half(
+        histories = CSR(
             np.array(interactions.indptr),
             np.array(interactions.indices),
             damped(interactions.weights, self.settings.damping),
@@ -185,9 +185,9 @@ def nearest_items(
         progress(last, items, "items")
     # Of n items of a user there are n (n - 1) / 2 pairs, each of which is met from both sides.
     pairs = (int(work[-1]) - len(matrix.items)) // 2
-    ranked = Half(starts_of(np.concatenate(lengths)), np.concatenate(rows), np.concatenate(scores))
+    ranked = CSR(starts_of(np.concatenate(lengths)), np.concatenate(rows), np.concatenate(scores))
     indptr, places = gathered(ranked.indptr, np.argsort(order))
-    lists_by_row = Half(indptr, ranked.indices[places], ranked.weights[places])
+    lists_by_row = CSR(indptr, ranked.indices[places], ranked.values[places])
     return Found(lists_by_row, pairs if pivots is None else int(emitted.sum()), pairs)
 
 
@@ -226,7 +226,7 @@ def _prepared(
         stands[shortened] = held[shortened] * (held[shortened] - 1.0) / (longest * (longest - 1.0))
         indptr, indices, weights = starts_of(drawn)[indptr], indices[drawn], weights[drawn]
         weights = weights * np.repeat(np.sqrt(stands), np.diff(indptr)).astype(np.float32)
-    by_item = transposed(Half(indptr, np.argsort(order).astype(np.int32)[indices], weights), items)
+    by_item = transposed(CSR(indptr, np.argsort(order).astype(np.int32)[indices], weights), items)
     # Turned twice, the items of each user are in ascending order.
     by_user = transposed(by_item, users)
     measure = kernels.Measure(

@@ -20,10 +20,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import starts_of
 from crossfade.core.errors import ArtifactError, SettingsError
 from crossfade.core.ids import load_array
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import starts_of
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
 from crossfade.core.texts import Texts

@@ -20,15 +20,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
 from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind
 from crossfade.models.similarity import Damping, SimilaritySpace, damped, require_interactions, vectors_of
 
@@ -89,7 +90,7 @@ class EASE(Configured[EASESettings]):
         if items > self.settings.most_items:
             raise InputError(_too_many(items, self.settings.most_items))
         weights = damped(interactions.weights, self.settings.damping)
-        histories = Half(np.array(interactions.indptr), np.array(interactions.indices), weights)
+        histories = CSR(np.array(interactions.indptr), np.array(interactions.indices), weights)
         regularization = self.settings.regularization or default_regularization(weights, interactions.shape)
         settings = replace(self.settings, regularization=regularization)
         similarities = _solved(histories, items, settings, threads, progress)
@@ -116,7 +117,7 @@ def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, i
     return NOISE * edge
 
 
-def _solved(histories: Half, items: int, settings: EASESettings, threads: int, progress: Progress) -> Vectors:
+def _solved(histories: CSR, items: int, settings: EASESettings, threads: int, progress: Progress) -> Vectors:
     """B (items, items) float32."""
     by_item = transposed(histories, items)
     regularization = settings.regularization or 0.0
@@ -147,11 +148,11 @@ def _solved(histories: Half, items: int, settings: EASESettings, threads: int, p
     return solved
 
 
-def _largest(histories: Half, items: int) -> float:
+def _largest(histories: CSR, items: int) -> float:
     """A bound of the largest eigenvalue of XᵀX: the largest sum of one of its rows, which has no negative entry."""
-    sums = np.add.reduceat(np.append(histories.weights, np.float32(0)), histories.indptr[:-1], dtype=np.float64)
+    sums = np.add.reduceat(np.append(histories.values, np.float32(0)), histories.indptr[:-1], dtype=np.float64)
     sums[np.diff(histories.indptr) == 0] = 0
-    spread = histories.weights * np.repeat(sums, np.diff(histories.indptr))
+    spread = histories.values * np.repeat(sums, np.diff(histories.indptr))
     return float(np.bincount(histories.indices, weights=spread, minlength=items).max())
 
 

@@ -22,13 +22,14 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError, InputError, SettingsError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.als_halves import Half, transposed
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.likelihood import Link, Sample, sample_of, solve_rows
+from crossfade.kernels.transposing import transposed
 
 NOISE = 0.5
 
@@ -77,7 +78,7 @@ class Likelihood:
 
     def learn(
         self,
-        by_user: Half,
+        by_user: CSR,
         state: State,
         *,
         samples: int,
@@ -145,7 +146,7 @@ class Likelihood:
 
     def fold_in(self, rows: npt.NDArray[np.int32], counts: Floats, items: Floats, item_biases: Floats) -> Floats:
         """The best vector (padded factors,) of a user with ``counts`` of the distinct item ``rows``, ascending."""
-        half = Half(np.array([0, len(rows)], dtype=np.int64), rows, counts)
+        half = CSR(np.array([0, len(rows)], dtype=np.int64), rows, counts)
         solved = aligned(1, items.shape[1])
         solve_rows(
             half,
@@ -181,18 +182,18 @@ def counts_of(weights: Floats, counts: Literal["linear", "log"], epsilon: float)
     return damped
 
 
-def totals_of(half: Half) -> Totals:
+def totals_of(half: CSR) -> Totals:
     """(rows,) the sum of the counts of each row."""
     totals = np.zeros(half.rows)
     filled = np.diff(half.indptr) > 0
     if filled.any():
-        totals[filled] = np.add.reduceat(half.weights, half.indptr[:-1][filled], dtype=np.float64)
+        totals[filled] = np.add.reduceat(half.values, half.indptr[:-1][filled], dtype=np.float64)
     return totals
 
 
-def column_totals(half: Half, columns: int) -> Totals:
+def column_totals(half: CSR, columns: int) -> Totals:
     """(columns,) the sum of the counts of each column."""
-    return np.bincount(half.indices, weights=half.weights, minlength=columns).astype(np.float64)
+    return np.bincount(half.indices, weights=half.values, minlength=columns).astype(np.float64)
 
 
 def regularization(counts: Floats, user_totals: Totals, item_totals: Totals, exponent: float) -> float:

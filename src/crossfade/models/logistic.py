@@ -23,11 +23,11 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import processors
 from crossfade.models import likelihood
@@ -122,7 +122,7 @@ class Logistic(Configured[LogisticSettings]):
         if settings.alpha is None:
             settings = replace(settings, alpha=1 / float(damped[damped > 0].mean(dtype=np.float64)))
         counts = damped * np.float32(likelihood.known(settings.alpha))
-        by_user = Half(interactions.indptr, interactions.indices, counts)
+        by_user = CSR(interactions.indptr, interactions.indices, counts)
         users, items = likelihood.totals_of(by_user), likelihood.column_totals(by_user, len(interactions.item_ids))
         if settings.regularization is None:
             strength = likelihood.regularization(counts, users, items, settings.frequency_exponent)

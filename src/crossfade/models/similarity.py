@@ -15,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.arrays import load_array
+from crossfade.core.csr import CSR, gathered, starts_of
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
-from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Neighbours, Vectors
 from crossfade.kernels import histories as kernels
-from crossfade.kernels.als_halves import Half, constant, transposed
 from crossfade.kernels.threads import Range, balanced, each, processors
+from crossfade.kernels.transposing import constant, transposed
 from crossfade.models.contract import FittedSpace
 from crossfade.models.sketch import sketched
 from crossfade.nearest.contract import Index, Restriction
@@ -69,14 +69,14 @@ class SimilaritySpace(FittedSpace):
     that searches the vectors, which only come near. An item that no history leads to scores 0.
     """
 
-    histories: Half
-    similarities: Half | Vectors
+    histories: CSR
+    similarities: CSR | Vectors
 
     def __post_init__(self) -> None:
         users = 0 if self.user_ids is None else len(self.user_ids)
         items = len(self.item_ids)
         listed = self.similarities
-        rows = listed.rows if isinstance(listed, Half) else len(listed)
+        rows = listed.rows if isinstance(listed, CSR) else len(listed)
         if self.histories.rows != users or rows != items:
             raise ArtifactError(
                 f"The histories of {self.histories.rows} users and the similarities of {rows} items do not fit a space "
@@ -90,13 +90,13 @@ class SimilaritySpace(FittedSpace):
             return self
         row = self.user_ids.find(user_id)
         known = slice(0, 0) if row == MISSING else slice(*self.histories.indptr[row : row + 2])
-        indices, weights = self.histories.indices[known], self.histories.weights[known]
+        indices, weights = self.histories.indices[known], self.histories.values[known]
         vector = np.zeros(self.factors, dtype=np.float32) if row == MISSING else self.user_vectors[row]
         return replace(
             self,
             user_ids=Ids.of([user_id]),
             user_vectors=vector[None],
-            histories=Half(starts_of([len(indices)]), indices, weights),
+            histories=CSR(starts_of([len(indices)]), indices, weights),
         )
 
     def recommend(
@@ -177,7 +177,7 @@ class SimilaritySpace(FittedSpace):
         self._users()
         scores = np.empty((len(users), len(self.item_ids)), dtype=np.float32)
         asked = np.ascontiguousarray(users, dtype=np.int32)
-        if isinstance(self.similarities, Half):
+        if isinstance(self.similarities, CSR):
             kernels.score_by_lists(asked, _read(self.histories), _read(self.similarities), scores)
         else:
             kernels.score_by_matrix(asked, _read(self.histories), constant(self.similarities), scores)
@@ -211,7 +211,7 @@ class SimilaritySpace(FittedSpace):
         opened = restriction.open_items(len(self.item_ids))
         found = np.full((len(rows), k), MISSING, dtype=np.int32)
         scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
-        if isinstance(self.similarities, Half):
+        if isinstance(self.similarities, CSR):
             indptr, places = gathered(self.similarities.indptr, rows)
             others = self.similarities.indices[places]
             ends = starts_of(opened[others])
@@ -219,7 +219,7 @@ class SimilaritySpace(FittedSpace):
             kept = opened[others] & (rank < k)
             query = np.repeat(np.arange(len(rows)), np.diff(indptr))[kept]
             found[query, rank[kept]] = others[kept]
-            scores[query, rank[kept]] = self.similarities.weights[places][kept]
+            scores[query, rank[kept]] = self.similarities.values[places][kept]
             return Neighbours(found, scores)
         itself = (np.arange(len(rows) + 1, dtype=np.int64), rows)
         matrix = self.similarities
@@ -250,27 +250,27 @@ class SimilaritySpace(FittedSpace):
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What it has beyond vectors, by the names of their files."""
         arrays = {f"histories_{part}": array for part, array in self.histories._asdict().items()}
-        if isinstance(self.similarities, Half):
+        if isinstance(self.similarities, CSR):
             return arrays | {f"similarities_{part}": array for part, array in self.similarities._asdict().items()}
         return arrays | {"similarities": self.similarities}
 
     def _digested(self) -> list[npt.NDArray[Any]]:
         return [*super()._digested(), *self._arrays().values()]
 
-    def _history_of(self, interactions: Interactions) -> Half:
+    def _history_of(self, interactions: Interactions) -> CSR:
         """The users of ``interactions`` with this space's items and weights."""
         weights = damped(interactions.weights, self.settings["damping"])
         if interactions.item_ids == self.item_ids:
-            return Half(interactions.indptr, interactions.indices, weights)
+            return CSR(interactions.indptr, interactions.indices, weights)
         indices = self.item_ids.rows(list(interactions.item_ids), missing="mark")[interactions.indices]
         known = indices != MISSING
         starts = starts_of(known)[interactions.indptr]
-        return Half(starts, indices[known], weights[known])
+        return CSR(starts, indices[known], weights[known])
 
     def _best(
         self,
         users: Rows,
-        histories: Half,
+        histories: CSR,
         k: int,
         user_ids: Sequence[str],
         *,
@@ -293,7 +293,7 @@ class SimilaritySpace(FittedSpace):
         asked, similarities = _read(histories), self.similarities
 
         def search(piece: Range) -> None:
-            if isinstance(similarities, Half):
+            if isinstance(similarities, CSR):
                 lists = _read(similarities)
                 kernels.best_by_lists(*piece, users, asked, lists, opened, excluded, rows, scores)
             else:
@@ -305,10 +305,10 @@ class SimilaritySpace(FittedSpace):
 
 
 def vectors_of(
-    histories: Half, similarities: Half | Vectors, factors: int, seed: int, threads: int
+    histories: CSR, similarities: CSR | Vectors, factors: int, seed: int, threads: int
 ) -> tuple[Vectors, Vectors]:
     """(users, factors) and (items, factors) float32 that come near to the ``similarities`` and their scores."""
-    if isinstance(similarities, Half):
+    if isinstance(similarities, CSR):
         items = similarities.rows
         product = _sparse_product(similarities, threads)
     else:
@@ -318,19 +318,19 @@ def vectors_of(
     return multiplied(histories, item_vectors, threads), item_vectors
 
 
-def multiplied(half: Half, vectors: Vectors, threads: int) -> Vectors:
+def multiplied(half: CSR, vectors: Vectors, threads: int) -> Vectors:
     """``half`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
     product = np.zeros((half.rows, vectors.shape[1]), dtype=np.float32)
     _add_products(half, vectors, product, threads)
     return product
 
 
-def _add_products(half: Half, vectors: Vectors, sums: Vectors, threads: int) -> None:
+def _add_products(half: CSR, vectors: Vectors, sums: Vectors, threads: int) -> None:
     read, factors = _read(half), constant(vectors)
     each(lambda piece: kernels.add_products(*piece, read, factors, sums), balanced(half.indptr, 10), threads)
 
 
-def _sparse_product(lists: Half, threads: int) -> Callable[[Vectors], Vectors]:
+def _sparse_product(lists: CSR, threads: int) -> Callable[[Vectors], Vectors]:
     turned = transposed(lists, lists.rows)
 
     def product(vectors: Vectors) -> Vectors:
@@ -358,16 +358,16 @@ def _dense_product(matrix: Vectors, threads: int) -> Callable[[Vectors], Vectors
     return product
 
 
-def _read(half: Half) -> Half:
-    return Half(constant(half.indptr), constant(half.indices), constant(half.weights))
+def _read(half: CSR) -> CSR:
+    return CSR(constant(half.indptr), constant(half.indices), constant(half.values))
 
 
-def _load_half(directory: Path, name: str) -> Half:
-    half = Half(
+def _load_half(directory: Path, name: str) -> CSR:
+    half = CSR(
         load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
         load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
         load_array(directory / f"{name}_weights.npy", dtype=np.float32, ndim=1),
     )
-    if not len(half.indptr) or len(half.indices) != half.indptr[-1] or len(half.indices) != len(half.weights):
+    if not len(half.indptr) or len(half.indices) != half.indptr[-1] or len(half.indices) != len(half.values):
         raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other.")
     return half

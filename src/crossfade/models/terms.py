@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import gathered, starts_of
 from crossfade.core.ids import MISSING
-from crossfade.core.rows import gathered, starts_of
 from crossfade.core.schemas import normalised
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings

@@ -25,12 +25,12 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.als_halves import Half
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import processors
 from crossfade.models import likelihood
@@ -146,7 +146,7 @@ class VectorExp(Configured[VectorExpSettings]):
         """
         likelihood.require_interactions("Vector-Exp", interactions)
         counts = _counts(self.settings, interactions.weights)
-        by_user = Half(interactions.indptr, interactions.indices, counts)
+        by_user = CSR(interactions.indptr, interactions.indices, counts)
         users = likelihood.totals_of(by_user)
         items = likelihood.column_totals(by_user, len(interactions.item_ids))
         settings = self.settings

@@ -12,9 +12,9 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import gathered, starts_of
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import each, processors

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import gathered, starts_of
 from crossfade.core.ids import Rows
-from crossfade.core.rows import gathered, starts_of
 from crossfade.nearest.contract import Restriction
 
 Places = npt.NDArray[np.int64]

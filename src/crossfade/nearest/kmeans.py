@@ -13,8 +13,8 @@ Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information The
 
 import numpy as np
 
+from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import Rows
-from crossfade.core.rows import Starts, starts_of
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.threads import each
 from crossfade.kernels.topk import packed, scan

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from crossfade.core.arrays import load_array
 from crossfade.core.artifacts import translated_storage_errors
+from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import MISSING, Rows
-from crossfade.core.rows import Starts, starts_of
 from crossfade.core.spaces import Neighbours, Vectors
 from crossfade.kernels.lanes import WIDTH, aligned
 from crossfade.kernels.probing import probe, room, settle, unpack

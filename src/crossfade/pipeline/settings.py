@@ -67,10 +67,10 @@ class RunSettings:
 
 _ROOMS = {
     "run": "crossfade.pipeline.settings:RunSettings",
-    "import": "crossfade.listens.cleaning:CleaningSettings",
+    "import": "crossfade.importing.cleaning:CleaningSettings",
     "catalog": "crossfade.catalog.identity:CatalogSettings",
-    "interactions": "crossfade.listens.interactions:InteractionSettings",
-    "sequences": "crossfade.listens.sequences:SequenceSettings",
+    "interactions": "crossfade.aggregation.interactions:InteractionSettings",
+    "sequences": "crossfade.aggregation.sequences:SequenceSettings",
     "index": "crossfade.nearest.contract:IndexSettings",
     "neighbours": "crossfade.ranking.neighbourhood:NeighbourSettings",
     "station": "crossfade.surfaces.station:StationSettings",

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from crossfade.aggregation.interactions import build_interactions
+from crossfade.aggregation.sequences import build_sequences
 from crossfade.catalog.build import build_catalog
 from crossfade.catalog.names import release_catalogue
 from crossfade.catalog.writings import build_writings
@@ -19,9 +21,7 @@ from crossfade.core.progress import Progress
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table
 from crossfade.core.writings import Writings
-from crossfade.listens.interactions import build_interactions
-from crossfade.listens.library import imports_of, tables_of
-from crossfade.listens.sequences import build_sequences
+from crossfade.importing.library import imports_of, tables_of
 from crossfade.models.contract import InputKind
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step, Work, make_step

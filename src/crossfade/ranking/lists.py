@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import MISSING, Rows
-from crossfade.core.rows import starts_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import starts_of
 from crossfade.core.spaces import Neighbours
 from crossfade.ranking.lists import Grouping, Lists, thinned
 from crossfade.ranking.neighbourhood import Neighbourhood

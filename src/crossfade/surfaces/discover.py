@@ -16,11 +16,11 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import gathered, starts_of
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, ItemKind, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.rows import gathered, starts_of
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.nearest.backends import build_index

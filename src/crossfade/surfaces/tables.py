@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import Ids, ItemKind
-from crossfade.core.rows import starts_of
 from crossfade.core.tables import KeyKind, SurfaceTable
 from crossfade.ranking.lists import Lists
 

@@ -1,0 +1,61 @@
+"""Compressed sparse rows (CSR): many lists in one array, of which list r is at indptr[r]:indptr[r + 1]."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.ids import MISSING
+
+Starts = npt.NDArray[np.int64]
+
+
+class CSR(NamedTuple):
+    """A sparse matrix, or ranked lists, by rows.
+
+    indptr   (rows + 1,) int64
+    indices  (n,) int32 columns
+    values   (n,) float32 entries, or the scores of ranked lists
+    """
+
+    indptr: Starts
+    indices: npt.NDArray[np.int32]
+    values: npt.NDArray[np.float32]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.indptr) - 1
+
+    def of(self, row: int) -> slice:
+        """The slice of ``indices`` and ``values`` that holds ``row``."""
+        return slice(int(self.indptr[row]), int(self.indptr[row + 1]))
+
+    def take(self, rows: npt.NDArray[np.integer]) -> "CSR":
+        """The matrix of these ``rows`` (n,); a MISSING row is empty."""
+        indptr, places = gathered(self.indptr, rows)
+        return CSR(indptr, self.indices[places], self.values[places])
+
+    def first(self, size: int) -> "CSR":
+        """The first ``size`` entries of each row."""
+        lengths = np.diff(self.indptr)
+        kept = np.arange(len(self.indices)) - np.repeat(self.indptr[:-1], lengths) < size
+        return CSR(starts_of(np.minimum(lengths, size)), self.indices[kept], self.values[kept])
+
+
+def starts_of(lengths: npt.ArrayLike) -> Starts:
+    """The indptr (n + 1,) of n lists of these ``lengths``."""
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+
+
+def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Starts]:
+    """The indptr (n + 1,) of the lists at ``rows`` (n,), and the positions of their entries in the old array.
+
+    A MISSING row is an empty list.
+    """
+    present = rows != MISSING
+    firsts, lengths = np.zeros((2, len(rows)), dtype=np.int64)
+    firsts[present] = indptr[rows[present]]
+    lengths[present] = indptr[rows[present] + 1] - firsts[present]
+    starts = starts_of(lengths)
+    return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)

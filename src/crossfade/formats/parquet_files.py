@@ -1,0 +1,69 @@
+"""Parquet files as they come from people: maybe inside an archive, maybe damaged, maybe not text where they say so."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from crossfade.core.errors import InputError
+from crossfade.formats.contract import Member, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MARK = b"PAR1"
+"""What a Parquet file begins and ends with."""
+
+MAX_HELD_BYTES = 512 << 20  # of a file inside an archive, which has to be held: ListenBrainz's dump has 128 MiB a file
+
+Rows = TypeVar("Rows")
+
+
+def parquet_rows(
+    source: Source,
+    member: Member,
+    at_once: int,
+    choose: Callable[[Sequence[str]], Sequence[str]],
+    convert: Callable[["pa.RecordBatch"], Rows],
+) -> Iterator[Rows]:
+    """What ``convert`` makes of each batch of up to ``at_once`` rows.
+
+    ``choose`` is given the names of the file's columns and says which to read; it may raise InputError. Damage raises
+    InputError, after the good batches.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with source.open(member) as stream, pq.ParquetFile(_random_access(stream, member)) as file:
+            names = file.schema_arrow.names
+            chosen = list(choose(names))
+            if twice := [name for name in chosen if names.count(name) > 1]:
+                raise InputError(f"has several columns {twice[0]!r}", path=member.name)
+            for batch in file.iter_batches(at_once, columns=chosen):
+                yield convert(batch)
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError, OverflowError) as error:
+        raise InputError(f"is damaged Parquet: {error}", path=member.name) from error
+
+
+def decoded(column: "pa.Array") -> list[str | None]:
+    """The values of a column that is said to hold text; one that is none is not known."""
+    import pyarrow as pa
+
+    return [_text(value) for value in column.cast(pa.binary()).to_pylist()]
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _random_access(stream: IO[bytes], member: Member) -> IO[bytes]:
+    """``stream``, or all of its bytes where one cannot go back in it."""
+    if stream.seekable():
+        return stream
+    content = stream.read(MAX_HELD_BYTES + 1)
+    if len(content) > MAX_HELD_BYTES:
+        raise InputError(f"is over {MAX_HELD_BYTES >> 20} MiB inside an archive; unpack it first", path=member.name)
+    return io.BytesIO(content)

@@ -1,0 +1,34 @@
+"""The formats that `crossfade import` can read. A new one is a file in this room and a line here."""
+
+import importlib
+
+from crossfade.formats.contract import Format
+
+# name → "module:class"; imported only when a file has to be recognised or read.
+FORMATS: dict[str, str] = {
+    "listenbrainz": "crossfade.formats.listenbrainz:ListenBrainz",
+    "listenbrainz-spark": "crossfade.formats.listenbrainz_parquet:ListenBrainzParquet",
+    "spotify-extended": "crossfade.formats.spotify:SpotifyExtended",
+    "spotify": "crossfade.formats.spotify:SpotifyBasic",
+    "lastfm-csv": "crossfade.formats.lastfm_csv:LastfmCsv",
+    "lastfm-json": "crossfade.formats.lastfm_json:LastfmJson",
+    "scrobbler-log": "crossfade.formats.scrobbler_log:ScrobblerLog",
+    "maloja": "crossfade.formats.maloja:Maloja",
+    "lastfm-360k": "crossfade.formats.lastfm_360k:Lastfm360K",
+    "lastfm-1k": "crossfade.formats.lastfm_1k:Lastfm1K",
+    "taste-profile": "crossfade.formats.taste_profile:TasteProfile",
+    "hetrec": "crossfade.formats.hetrec:HetRec",
+    "audioscrobbler": "crossfade.formats.audioscrobbler:Audioscrobbler",
+    "million-playlist": "crossfade.formats.million_playlist:MillionPlaylist",
+    "jspf": "crossfade.formats.jspf:Jspf",
+    "xspf": "crossfade.formats.xspf:Xspf",
+    "m3u": "crossfade.formats.m3u:M3u",
+    "columns": "crossfade.formats.columns:Columns",
+}
+
+
+def load_format(name: str) -> Format:
+    """The format registered as ``name``."""
+    module, _, attribute = FORMATS[name].partition(":")
+    format_class: type[Format] = getattr(importlib.import_module(module), attribute)
+    return format_class()

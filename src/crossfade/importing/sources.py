@@ -1,0 +1,216 @@
+"""What a person asked to import, as a list of members, which are streamed from where they lie.
+
+`crossfade.importing.opening` finds the members; here they are taken in, read, and counted for progress.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, TypeVar
+
+from crossfade.core.errors import InputError
+from crossfade.core.paths import shown
+from crossfade.core.progress import Progress
+from crossfade.formats import parquet_files, streams
+from crossfade.formats.contract import Member
+
+HEAD_BYTES = 64 << 10  # enough for a format to see its first rows
+SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, so that heads never fill the memory
+MANY = 256
+MAX_MEMBERS = 100_000  # a library's worth of playlists; more is a mistake, or an attack on memory
+MAX_FOOTER_BYTES = 4 << 20  # of a Parquet file; some 100 row groups of 50 columns
+
+Part = TypeVar("Part")
+Opener = Callable[[], io.BufferedReader]
+
+
+class Input:
+    """One thing that a person asked to import; implements `contract.Source` over all of its members.
+
+    skipped  (name, why) of what was found but cannot be read
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = shown(name)
+        self.skipped: list[tuple[str, str]] = []
+        self._openers: dict[str, Opener] = {}
+        self._members: list[Member] = []
+        self._meter: _Meter | None = None
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """By path; those of a tar in the order in which they stand there."""
+        return self._members
+
+    def open(self, member: Member) -> IO[bytes]:
+        """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
+        return self._openers[member.name]()
+
+    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """See `streams.lines`."""
+        return streams.lines(self.open(member))
+
+    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """See `streams.blocks`."""
+        return streams.blocks(self.open(member))
+
+    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
+        """See `streams.text_lines`."""
+        return streams.text_lines(self.open(member))
+
+    def report(self, progress: Progress, total: int) -> None:
+        """Tell ``progress`` from now on how many of ``total`` bytes of the files have been read."""
+        self._meter = _Meter(progress, total)
+
+    def add(self, name: str, relative: PurePosixPath, opener: Opener) -> None:
+        """Take in one readable member; one whose beginning is damaged, or that is an archive, is skipped."""
+        name, relative = shown(name), PurePosixPath(shown(relative))
+        if len(self._members) >= MAX_MEMBERS:
+            raise InputError(f"holds more than {MAX_MEMBERS} files", path=self.name)
+        while relative.suffix.lower() in streams.COMPRESSION_SUFFIXES:
+            relative = relative.with_suffix("")
+        try:
+            stream = opener()
+            size = HEAD_BYTES if len(self._members) < MANY else SHORT_HEAD_BYTES
+            head = first_bytes(stream, size)
+            footer = _parquet_footer(stream, head) if head.startswith(parquet_files.MARK) else b""
+        except InputError as error:
+            self.skip(name, str(error))
+            return
+        if _is_archive(head):
+            self.skip(name, "an archive inside an archive; take it out and import it by itself")
+            return
+        self._openers[name] = opener
+        self._members.append(Member(name, relative, head, footer))
+
+    def skip(self, name: str, why: str) -> None:
+        """Note what was found but cannot be read."""
+        self.skipped.append((shown(name), why))
+
+    def raw(self, path: Path) -> "_Metered":
+        """The bytes of a file on the disk, counted for progress."""
+        return _Metered(path, self)
+
+    def advance(self, path: Path, position: int) -> None:
+        """Called by `raw` files: ``path`` was read up to ``position``."""
+        if self._meter is not None:
+            self._meter.advance(path, position)
+
+
+class Selection:
+    """Some of the members of an `Input`: what one format gets to see."""
+
+    def __init__(
+        self,
+        whole: Input,
+        members: Sequence[Member],
+        opened: Callable[[Member], None],
+        damaged: Callable[[Member, InputError], None],
+    ) -> None:
+        self.name = whole.name
+        self.members = members
+        self._whole = whole
+        self._opened = opened
+        self._damaged = damaged
+
+    def open(self, member: Member) -> IO[bytes]:
+        """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
+        self._opened(member)
+        return self._whole.open(member)
+
+    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """See `streams.lines`."""
+        return self._sound(member, streams.lines)
+
+    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        """See `streams.blocks`."""
+        return self._sound(member, streams.blocks)
+
+    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
+        """See `streams.text_lines`."""
+        return self._sound(member, streams.text_lines)
+
+    def _sound(self, member: Member, read: Callable[[IO[bytes]], Iterator[Part]]) -> Iterator[Part]:
+        """What comes before damage; damage is reported, and ends it."""
+        try:
+            yield from read(self.open(member))
+        except InputError as error:
+            self._damaged(member, error)
+
+
+def first_bytes(stream: io.BufferedReader, size: int) -> bytes:
+    """Up to ``size`` first bytes; those before damage, if it begins within them."""
+    read = bytearray()
+    while len(read) < size:
+        try:
+            piece = stream.read1(size - len(read))
+        except InputError:
+            if not read:
+                raise
+            break
+        if not piece:
+            break
+        read += piece
+    return bytes(read)
+
+
+def _parquet_footer(stream: io.BufferedReader, head: bytes) -> bytes:
+    """The beginning of the footer of a Parquet file of which ``head`` has been read from ``stream``."""
+    tail = head
+    try:
+        if stream.seekable():
+            stream.seek(-min(MAX_FOOTER_BYTES, stream.seek(0, io.SEEK_END)), io.SEEK_END)
+            tail = stream.read()
+        else:
+            for piece in streams.pieces(stream):
+                tail = (tail + piece)[-MAX_FOOTER_BYTES:]
+    except InputError:
+        return b""
+    # The footer is followed by its length and the mark.
+    length = int.from_bytes(tail[-8:-4], "little") if tail.endswith(parquet_files.MARK) else 0
+    return tail[-8 - length :][:HEAD_BYTES] if 0 < length <= len(tail) - 8 else b""
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file that begins with ``head``, at least 262 bytes of it, is a tar."""
+    return head[257:262] == b"ustar"
+
+
+def _is_archive(head: bytes) -> bool:
+    return head.startswith(b"PK\x03\x04") or is_tar(head)
+
+
+class _Meter:
+    """Turns positions in several files into one number that never falls."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._furthest: dict[Path, int] = {}
+        self._done = 0
+
+    def advance(self, path: Path, position: int) -> None:
+        before = self._furthest.get(path, 0)
+        if position > before:
+            self._furthest[path] = position
+            self._done += position - before
+            self._progress(min(self._done, self._total), self._total, "bytes")
+
+
+class _Metered(io.FileIO):
+    """A file that tells how far it was read."""
+
+    def __init__(self, path: Path, found: Input) -> None:
+        super().__init__(path)
+        self._path = path
+        self._found = found
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As `io.FileIO.read`."""
+        piece: Any = super().read(-1 if size is None else size)
+        self._found.advance(self._path, self.tell())
+        return piece or b""
+
+    def __del__(self) -> None:
+        """Closed with the last stream over it."""
+        self.close()

@@ -1,0 +1,154 @@
+"""What the tests of all formats share: a source in memory, and a sink that remembers."""
+
+import gzip
+import io
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import pyarrow as pa
+import pytest
+
+from crossfade.core.errors import InputError
+from crossfade.formats import streams
+from crossfade.formats.contract import REASONS, Format, Member
+from crossfade.formats.registry import load_format
+
+Files = Mapping[str, bytes]
+
+
+class MemorySource:
+    """Files that lie nowhere, as a `Source`."""
+
+    def __init__(self, files: Files) -> None:
+        self.name = "memory"
+        self.members = [
+            Member(
+                name,
+                PurePosixPath(name.removesuffix(".gz")),
+                self._plain(name, files[name])[: 64 << 10],
+                _footer(self._plain(name, files[name])),
+            )
+            for name in sorted(files)
+        ]
+        self._files = files
+
+    def open(self, member: Member) -> IO[bytes]:
+        return io.BufferedReader(io.BytesIO(self._plain(member.name, self._files[member.name])))
+
+    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        return streams.lines(self.open(member))
+
+    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
+        return streams.blocks(self.open(member))
+
+    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
+        return streams.text_lines(self.open(member))
+
+    @staticmethod
+    def _plain(name: str, content: bytes) -> bytes:
+        return gzip.decompress(content) if name.endswith(".gz") else content
+
+
+def _footer(content: bytes) -> bytes:
+    """What stands before the last eight bytes of a Parquet file, as long as the first four of them say."""
+    if not content.endswith(b"PAR1"):
+        return b""
+    return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
+
+
+@dataclass
+class Recording:
+    """A `Sink` that keeps what it is given; ``line`` in a row is the second half of its place."""
+
+    default_user: str = "me"
+    listened: list[dict[str, Any]] = field(default_factory=list)
+    counted: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[tuple[int, str, str]] = field(default_factory=list)
+    artists: dict[str, str] = field(default_factory=dict)
+    tracks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[tuple[str, str], int] = field(default_factory=dict)
+    friends: list[tuple[str, str]] = field(default_factory=list)
+    playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
+    items: list[tuple[str, int, str, str | None]] = field(default_factory=list)
+    thumbs: list[tuple[str | None, str, int, float | None]] = field(default_factory=list)
+    damage: str | None = None
+
+    def listen(self, place: tuple[Member, int], **said: Any) -> None:
+        self.listened.append({"line": place[1], **said})
+
+    def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
+        for offset, row in enumerate(table.to_pylist()):
+            if row["listened_at"] is not None:
+                row["listened_at"] = row["listened_at"].timestamp()
+            row["artist"] = row.pop("artist_name")
+            self.listened.append({"line": first + offset, **row})
+
+    def count(self, place: tuple[Member, int], **said: Any) -> None:
+        self.counted.append({"line": place[1], **said})
+
+    def drop(self, place: tuple[Member, int], reason: str, why: str) -> None:
+        assert reason in REASONS
+        self.dropped.append((place[1], reason, why))
+
+    def artist(self, artist_id: str, name: str) -> None:
+        self.artists[artist_id] = name
+
+    def track(self, track_id: str, title: str, **said: Any) -> None:
+        self.tracks[track_id] = {"title": title, **said}
+
+    def tag(self, artist_id: str, tag: str, count: int = 1) -> None:
+        self.tags[artist_id, tag] = self.tags.get((artist_id, tag), 0) + count
+
+    def friend(self, user_id: str, friend_id: str) -> None:
+        self.friends.append((user_id, friend_id))
+
+    def feedback(self, user_id: str | None, track_id: str, score: int, given_at: float | None = None) -> None:
+        self.thumbs.append((user_id, track_id, score, given_at))
+
+    def playlist(self, playlist_id: str, title: str, **said: Any) -> None:
+        self.playlists[playlist_id] = {"title": title, **said}
+
+    def playlist_item(self, playlist_id: str, position: int, track_id: str, artist_id: str | None = None) -> None:
+        self.items.append((playlist_id, position, track_id, artist_id))
+
+    @property
+    def reasons(self) -> list[tuple[int, str]]:
+        """(line, reason) of what was dropped."""
+        return [(line, reason) for line, reason, _ in self.dropped]
+
+
+Read = Callable[..., Recording]
+
+
+@pytest.fixture
+def read() -> Read:
+    """``read(format, {file: content})``: what the format, or the one of that name, hands over."""
+
+    def reading(kind: str | Format, files: Files) -> Recording:
+        sink = Recording()
+        try:
+            (load_format(kind) if isinstance(kind, str) else kind).read(MemorySource(files), sink)
+        except InputError as error:
+            sink.damage = str(error)
+        return sink
+
+    return reading
+
+
+@pytest.fixture
+def recognised() -> Callable[[str, bytes], float]:
+    """``recognised(format, file, content)``: how sure the format is."""
+
+    def recognising(kind: str, name: str, content: bytes) -> float:
+        return load_format(kind).recognise(MemorySource({name: content}).members[0])
+
+    return recognising
+
+
+@pytest.fixture(scope="session")
+def examples() -> Mapping[str, Files]:
+    """One small input for every format, as `examples.py` beside this file has them: {format: {file: content}}."""
+    return runpy.run_path(str(Path(__file__).with_name("examples.py")))["EXAMPLES"]

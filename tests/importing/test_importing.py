@@ -1,0 +1,501 @@
+"""Whole imports: files go in, artifacts and ledgers come out."""
+
+import errno
+import gzip
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crossfade.core.artifacts import verify
+from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
+from crossfade.core.home import Home
+from crossfade.formats.contract import Member, Sink, Source
+from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.imports import import_paths, import_rows
+from crossfade.importing.ledger import Ledger
+from crossfade.importing.library import delete_import, imports, tables_of
+from crossfade.importing.staging import Stage
+
+NOW = 1_700_000_000.0  # 14 November 2023
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def spotify_row(ts: str, track: str, *, ms: int = 200_000, **more: object) -> dict[str, object]:
+    return {
+        "ts": ts,
+        "username": "someone",
+        "ms_played": ms,
+        "ip_addr_decrypted": "192.0.2.77",
+        "master_metadata_track_name": track,
+        "master_metadata_album_artist_name": "Low",
+        "spotify_track_uri": f"spotify:track:{track}",
+        "incognito_mode": False,
+        **more,
+    }
+
+
+def test_a_spotify_history_becomes_listens_with_names(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "Streaming_History_Audio_2020_0.json"
+    rows = [
+        spotify_row("2020-01-02T10:00:00Z", "Sunflower"),
+        spotify_row("2020-01-02T10:05:00Z", "Monkey", ms=5_000),
+        spotify_row("2020-01-02T10:09:00Z", "Hidden", incognito_mode=True),
+    ]
+    path.write_text(json.dumps(rows))
+    (ledger,) = import_paths(home, [path], now=NOW)
+    assert (ledger.read, ledger.plays, ledger.skips, ledger.dropped) == (3, 1, 1, {"private": 1})
+    (only,) = imports(home)
+    verify(only.path)
+    (part,) = tables_of(home)["listens"]
+    listens = pq.read_table(part).to_pylist()
+    # The play stopped at 10:00:00 after 200 seconds.
+    assert [(row["track_id"], row["listened_at"].isoformat(), row["skipped"]) for row in listens] == [
+        ("spotify:track:Sunflower", "2020-01-02T09:56:40+00:00", False),
+        ("spotify:track:Monkey", "2020-01-02T10:04:55+00:00", True),
+    ]
+    assert {row["user_id"] for row in listens} == {"me"}
+    (tracks,) = tables_of(home)["tracks"]
+    assert sorted(row["title"] for row in pq.read_table(tracks).to_pylist()) == ["Monkey", "Sunflower"]
+
+
+CANARY = "Zq7-canary-Xw9"
+
+
+def write(path: Path, *rows: dict[str, object]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def heard(home: Home) -> list[tuple[str, str]]:
+    """(track, time) of every listen in the home, sorted."""
+    rows = [row for part in tables_of(home)["listens"] for row in pq.read_table(part).to_pylist()]
+    return sorted((row["track_id"], row["listened_at"].isoformat()) for row in rows)
+
+
+def minutes(first: int, last: int, **said: object) -> list[dict[str, object]]:
+    return [spotify_row(f"2020-01-02T10:{minute:02d}:30Z", f"t{minute}", **said) for minute in range(first, last)]
+
+
+def test_a_private_row_leaves_no_trace(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    staged: list[str] = []
+    append = Stage.append
+    monkeypatch.setattr(Stage, "append", lambda self, rows: (staged.append(str(rows.to_pylist())), append(self, rows)))
+    secret = spotify_row(
+        "2020-01-02T11:00:00Z", CANARY, incognito_mode=True, master_metadata_album_artist_name=CANARY, platform=CANARY
+    )
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 5), secret, {**secret, "ts": None}, {**secret, "ts": "1956"})
+    (ledger,) = import_paths(home, [path], now=NOW)
+    assert ledger.dropped == {"private": 3}
+    assert ledger.samples == {}
+    assert staged
+    assert CANARY not in "".join(staged)
+    for file in home.path.rglob("*"):
+        if file.is_file():
+            assert CANARY.encode() not in file.read_bytes()
+            if file.suffix == ".parquet":
+                assert CANARY not in str(pq.read_table(file).to_pylist())
+
+
+def test_the_same_file_twice_is_known_before_it_is_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 9), {"ts": 3})
+    (first,) = import_paths(home, [path], now=NOW)
+    before = {file: file.read_bytes() for file in home.listens.rglob("*") if file.is_file()}
+    monkeypatch.setattr("crossfade.importing.imports.feed", None)
+    # Under another name it is the same file's content, but another file: only the name of a file may change.
+    (again,) = import_paths(home, [path], now=NOW)
+    assert again.already_imported == first.name
+    assert (again.read, again.accepted, again.dropped) == (10, 0, {"malformed": 1, "duplicate": 9})
+    assert {file: file.read_bytes() for file in home.listens.rglob("*") if file.is_file()} == before
+    assert any("already" in line for line in again.lines())
+
+
+def test_files_that_overlap_count_once(home: Home, tmp_path: Path) -> None:
+    spans = {"a": (10, 20), "b": (15, 30), "c": (0, 40)}
+    paths = [write(tmp_path / f"{name}.json", *minutes(*span)) for name, span in spans.items()]
+    first, second, third = import_paths(home, paths, now=NOW)
+    assert (first.accepted, first.dropped) == (10, {})
+    assert (second.accepted, second.dropped) == (10, {"duplicate": 5})
+    # What is new stands before and after what is not.
+    assert (third.accepted, third.dropped) == (20, {"duplicate": 20})
+    assert len(heard(home)) == len(set(heard(home))) == 40
+    assert second.samples["duplicate"][0].line == 1
+
+
+def test_duplicates_are_found_whatever_the_groups(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from crossfade.importing import staging
+
+    row = {"track_metadata": {"artist_name": "Low", "track_name": "Monkey"}}
+    listens = [{**row, "listened_at": 1_577_959_200 + n, "user_name": f"user {n % 40}"} for n in range(2_000)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, listens)))
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, [*listens[::-1], {**listens[0], "user_name": "x"}])))
+    monkeypatch.setattr(staging, "GROUP_BYTES", 10_000)
+    import_paths(home, [tmp_path / "a.jsonl"], now=NOW)
+    monkeypatch.setattr(staging, "RUN_BYTES", 10_000)
+    monkeypatch.setattr(staging, "GROUP_BYTES", 37_000)
+    (ledger,) = import_paths(home, [tmp_path / "b.jsonl"], now=NOW)
+    assert (ledger.accepted, ledger.dropped) == (1, {"duplicate": 2_000})
+    assert len(tables_of(home)["listens"]) > 10
+
+
+def test_a_loop_is_not_taken_up_where_an_earlier_import_ends(home: Home, tmp_path: Path) -> None:
+    night = [
+        spotify_row(f"2020-01-02T{hour:02d}:{minute:02d}:00Z", "Rain")
+        for hour in range(8)
+        for minute in range(0, 60, 10)
+    ]
+    write(tmp_path / "a.json", *night)
+    write(tmp_path / "b.json", *night, spotify_row("2021-01-01T00:00:00Z", "Other"))
+    first, second = import_paths(home, [tmp_path / "a.json", tmp_path / "b.json"], now=NOW)
+    # At 0, 10, …, 120 minutes.
+    assert (first.accepted, first.dropped) == (13, {"loop": 35})
+    assert (second.accepted, second.dropped) == (1, {"duplicate": 13, "loop": 35})
+
+
+def test_counts_imported_again_add_only_what_is_new(home: Home, tmp_path: Path) -> None:
+    user, other = "b80344d063b5ccb3212f76538f3d9e43d87dca9e", "4c5bbfababc9e93891d297fc9673a2131d92715b"
+    songs = [f"SO{letter * 16}" for letter in "ABC"]
+    (tmp_path / "old.txt").write_text(f"{user}\t{songs[0]}\t5\n{user}\t{songs[1]}\t7\n")
+    (tmp_path / "new.txt").write_text(
+        f"{user}\t{songs[0]}\t5\n{user}\t{songs[1]}\t9\n{user}\t{songs[2]}\t1\n{other}\t{songs[0]}\t2\n"
+    )
+    first, second = import_paths(home, [tmp_path / "old.txt", tmp_path / "new.txt"], now=NOW)
+    assert (first.counts, second.counts, second.dropped) == (2, 3, {"duplicate": 1})
+    rows = [row for path in tables_of(home)["counts"] for row in pq.read_table(path).to_pylist()]
+    totals: dict[tuple[str, str], int] = {}
+    for row in rows:
+        key = (row["user_id"].removeprefix("taste-profile:"), row["track_id"][-1])
+        totals[key] = totals.get(key, 0) + row["plays"]
+    assert totals == {(user, "A"): 5, (user, "B"): 9, (user, "C"): 1, (other, "A"): 2}
+
+
+def test_names_of_files_that_are_no_text_are_escaped(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in (b"\xff.m3u", b"\xfe.m3u"):
+        (tmp_path / "folder" / os.fsdecode(name)).write_bytes(b"#EXTM3U\n#EXTINF:9,Low - " + name + b"\nx.mp3\n")
+    info = tarfile.TarInfo(os.fsdecode(b"\xff.m3u"))
+    with tarfile.open(tmp_path / os.fsdecode(b"\xff.tar"), "w") as archive:
+        archive.addfile(info)
+        info.size = 16
+        archive.addfile(info, io.BytesIO(b"#EXTM3U\na - b.mp3"))
+    folder, tar = import_paths(home, [tmp_path / "folder", tmp_path / os.fsdecode(b"\xff.tar")], now=NOW)
+    assert [(file.name, file.read, file.damage) for file in folder.files] == [
+        ("\\udcfe.m3u", 1, None),
+        ("\\udcff.m3u", 1, None),
+    ]
+    assert (tar.source, [file.name for file in tar.files]) == ("\\udcff.tar", ["\\udcff.tar:\\udcff.m3u"])
+    assert tar.skipped == [("\\udcff.tar:\\udcff.m3u", "an empty file")]
+    assert [one.ledger.source for one in imports(home)] == ["folder", "\\udcff.tar"]
+    assert "file/\\udcff.tar" in imports(home)[1].manifest.identity.inputs
+
+
+def test_files_are_read_once_though_one_among_them_is_damaged(home: Home, tmp_path: Path) -> None:
+    for number, name in enumerate("abcd"):
+        write(tmp_path / "all" / f"endsong_{name}.json", *minutes(number * 10, number * 10 + 3))
+    broken = tmp_path / "all" / "endsong_c.json"
+    broken.write_bytes(broken.read_bytes()[:-10])
+    (ledger,) = import_paths(home, [tmp_path / "all"], now=NOW)
+    assert [(file.read, file.plays, file.damage is None) for file in ledger.files] == [
+        (3, 3, True),
+        (3, 3, True),
+        (2, 2, False),
+        (3, 3, True),
+    ]
+
+
+def test_a_named_format_reads_what_it_takes_for_possible_or_else_all(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "a.csv").write_text("user,artist,plays\nanna,Low,3\n")
+    (tmp_path / "two" / "b.txt").write_text("nothing of the kind\n")
+    (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
+    assert (ledger.counts, ledger.skipped) == (1, [("b.txt", "of no known format")])
+    (tmp_path / "two" / "a.csv").unlink()
+    (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
+    assert [name for name, _ in ledger.damaged] == ["b.txt"]
+
+
+def test_a_user_that_is_no_text_is_refused(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not text"):
+        import_paths(home, [write(tmp_path / "endsong_0.json", *minutes(0, 1))], user=os.fsdecode(b"\xff"))
+
+
+def test_other_settings_replace_an_import(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 4, ms=20_000))
+    (first,) = import_paths(home, [path], now=NOW)
+    (second,) = import_paths(home, [path], now=NOW, settings=CleaningSettings(play_seconds=10))
+    assert (first.skips, second.plays, second.name) == (4, 4, first.name)
+    assert len(heard(home)) == 4
+    (third,) = import_paths(home, [path], now=NOW, user="anna", settings=CleaningSettings(play_seconds=10))
+    assert third.plays == 4
+    assert len(imports(home)) == 1
+
+
+def test_rows_come_back_when_the_import_that_had_them_is_gone(home: Home, tmp_path: Path) -> None:
+    a, b = write(tmp_path / "a.json", *minutes(0, 20)), write(tmp_path / "b.json", *minutes(10, 30))
+    import_paths(home, [a, b], now=NOW)
+    delete_import(home, "a")
+    assert [one.name for one in imports(home)] == ["b"]
+    assert len(heard(home)) == 10
+    (again,) = import_paths(home, [b], now=NOW)
+    assert (again.already_imported, again.accepted) == (None, 20)
+    with pytest.raises(UnknownIdError, match="b"):
+        delete_import(home, "a")
+
+
+def test_equal_files_give_equal_bytes(tmp_path: Path) -> None:
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 59), *minutes(0, 30))
+    made = []
+    for name in ("one", "two"):
+        home = Home(tmp_path / name)
+        import_paths(home, [path], now=NOW)
+        made.append({file.name: file.read_bytes() for file in home.listens.rglob("*") if file.is_file()})
+    assert made[0] == made[1]
+
+
+def test_a_folder_of_several_formats_is_one_import_and_a_readme_is_skipped(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    write(folder / "endsong_0.json", *minutes(0, 3))
+    (folder / "user.jsonl.gz").write_bytes(
+        gzip.compress(
+            b'{"listened_at": 1577959200, "track_metadata": {"artist_name": "Can", "track_name": "Vitamin C"}}'
+        )
+    )
+    (folder / "README.txt").write_text("hello")
+    (ledger,) = import_paths(home, [folder], now=NOW, user="anna")
+    assert ledger.formats == ["listenbrainz", "spotify-extended"]
+    assert ledger.skipped == [("README.txt", "of no known format")]
+    assert (ledger.name, ledger.accepted) == ("downloads", 4)
+    assert {row["user_id"] for row in pq.read_table(tables_of(home)["listens"][0]).to_pylist()} == {"anna"}
+
+
+def test_a_spotify_zip_as_it_is_downloaded(home: Home, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "my_spotify_data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "Spotify Extended Streaming History/Streaming_History_Audio_2020_0.json", json.dumps(minutes(0, 9))
+        )
+        archive.writestr("Spotify Extended Streaming History/ReadMeFirst.pdf", b"%PDF-1.4")
+    (ledger,) = import_paths(home, [tmp_path / "my_spotify_data.zip"], now=NOW)
+    assert (ledger.accepted, ledger.name) == (9, "my-spotify-data")
+    assert [name for name, _ in ledger.skipped] == [
+        "my_spotify_data.zip:Spotify Extended Streaming History/ReadMeFirst.pdf"
+    ]
+
+
+def test_a_listenbrainz_dump_in_a_tar_zst(home: Home, tmp_path: Path) -> None:
+    row = {"user_name": "u", "track_metadata": {"artist_name": "Low", "track_name": "Monkey"}}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for month in (2, 1):
+            content = "\n".join(json.dumps({**row, "timestamp": 1_577_959_200 + 9 * n + month}) for n in range(50))
+            info = tarfile.TarInfo(f"dump/listens/2020/{month}.listens")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content.encode()))
+    (tmp_path / "dump.tar.zst").write_bytes(pa.compress(packed.getvalue(), "zstd", asbytes=True))
+    (ledger,) = import_paths(home, [tmp_path / "dump.tar.zst"], now=NOW)
+    assert [(file.name, file.plays) for file in ledger.files] == [
+        ("dump.tar.zst:dump/listens/2020/2.listens", 50),
+        ("dump.tar.zst:dump/listens/2020/1.listens", 50),
+    ]
+
+
+def test_bad_paths_cost_themselves(home: Home, tmp_path: Path) -> None:
+    good = write(tmp_path / "good.json", *minutes(0, 3))
+    (tmp_path / "odd.bin").write_bytes(b"\x00\x01nonsense")
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "nobody").mkdir()
+    bad = [tmp_path / name for name in ("odd.bin", "empty.json", "nobody", "missing.json")]
+    ledgers = import_paths(home, [bad[0], good, *bad[1:]], now=NOW)
+    assert [ledger.failure is None for ledger in ledgers] == [False, True, False, False, False]
+    assert "no known format" in str(ledgers[0].failure)
+    assert "an empty file" in str(ledgers[2].failure)
+    assert len(heard(home)) == 3
+    assert [one.name for one in imports(home)] == ["good"]
+    for path in bad:
+        with pytest.raises(InputError):
+            import_paths(home, [path], now=NOW)
+
+
+def test_the_nearest_formats_are_named(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "near.json").write_text('[{"ts": "2020-01-02T10:00:00Z", "ms_played": 3}]')
+    with pytest.raises(InputError, match=r"nearest is spotify-extended .*crossfade import FORMAT PATH"):
+        import_paths(home, [tmp_path / "near.json"], now=NOW)
+    with pytest.raises(InputError, match="no format 'spotfy'"):
+        import_paths(home, [tmp_path / "near.json"], format="spotfy", now=NOW)
+    (ledger,) = import_paths(home, [tmp_path / "near.json"], format="spotify-extended", now=NOW)
+    assert ledger.dropped == {"incomplete": 1}
+
+
+def test_two_formats_that_claim_one_file_are_both_named(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossfade.formats.spotify.SpotifyBasic.recognise", lambda self, member: 1.0)
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 3))
+    with pytest.raises(InputError, match=r"could be spotify-extended or spotify, .*crossfade import FORMAT PATH"):
+        import_paths(home, [path], now=NOW)
+
+
+def test_a_cut_gzip_keeps_its_good_lines_and_the_files_after_it(home: Home, tmp_path: Path) -> None:
+    content = "\n".join(
+        json.dumps(
+            {
+                "user_name": "u",
+                "listened_at": 1_577_959_200 + 9 * n,
+                "track_metadata": {"artist_name": "Low", "track_name": hashlib.sha256(b"%d" % n).hexdigest()},
+            }
+        )
+        for n in range(5_000)
+    ).encode()
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    packed = gzip.compress(content)
+    (folder / "1.listens.gz").write_bytes(packed[: len(packed) // 2])
+    (folder / "2.listens").write_bytes(content.replace(b'"u"', b'"v"'))
+    (ledger,) = import_paths(home, [folder], now=NOW)
+    cut, whole = ledger.files
+    assert 1_500 < cut.accepted < 3_500
+    # The line in which it was cut is the one that cannot be read.
+    assert sum(cut.dropped.values()) <= 1
+    assert "damaged" in str(cut.damage)
+    assert (whole.accepted, whole.damage) == (5_000, None)
+    assert ledger.damaged == [("1.listens.gz", cut.damage)]
+    assert Ledger.from_json((home.listens / "dump" / "ledger.json").read_bytes()) == ledger
+
+
+def test_a_cut_list_of_one_file_leaves_the_others(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "spotify"
+    write(folder / "endsong_0.json", *minutes(0, 10))
+    (folder / "endsong_0.json").write_text((folder / "endsong_0.json").read_text()[:-20])
+    write(folder / "endsong_1.json", *minutes(20, 30))
+    (ledger,) = import_paths(home, [folder], now=NOW)
+    assert [(file.accepted, file.damage is None) for file in ledger.files] == [(9, False), (10, True)]
+
+
+def test_lines_of_ten_megabytes_and_nul_bytes_cost_themselves(home: Home, tmp_path: Path) -> None:
+    good = b'{"listened_at": 1577959200, "track_metadata": {"artist_name": "Low", "track_name": "Monkey"}}'
+    content = b"\n".join([good, b'{"x": "' + b"y" * 10_000_000 + b'"}', b"\0" * 5_000, good.replace(b"200,", b"300,")])
+    (tmp_path / "1.listens").write_bytes(content)
+    (ledger,) = import_paths(home, [tmp_path / "1.listens"], now=NOW)
+    assert (ledger.read, ledger.accepted, ledger.dropped) == (4, 2, {"malformed": 2})
+    assert [sample.line for sample in ledger.samples["malformed"]] == [2, 3]
+
+
+def test_a_full_disk_leaves_earlier_imports_and_nothing_half_written(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = write(tmp_path / "a.json", *minutes(0, 20)), write(tmp_path / "b.json", *minutes(20, 40))
+    import_paths(home, [first], now=NOW)
+    before = heard(home)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("crossfade.importing.publishing.pq.write_table", full)
+        with pytest.raises(StorageError, match="full"):
+            import_paths(home, [second], now=NOW)
+    assert heard(home) == before
+    assert sorted(path.name for path in home.listens.iterdir()) == ["a"]
+    (ledger,) = import_paths(home, [second], now=NOW)
+    assert ledger.accepted == 20
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", *minutes(0, 60))
+    script = (
+        "import resource, sys; from pathlib import Path; from crossfade.core.home import Home\n"
+        "from crossfade.core.errors import StorageError; from crossfade.importing.imports import import_paths\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))\n"
+        "try: import_paths(Home(Path(sys.argv[1])), [Path(sys.argv[2])])\n"
+        "except StorageError as error: print('refused')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, home.path, path], capture_output=True, text=True, check=True)
+    assert said.stdout == "refused\n"
+    assert list(home.listens.iterdir()) == []
+
+
+def test_an_import_that_was_killed_is_done_again_whole(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", *minutes(0, 60))
+    # Killed by itself, at once and for good, when everything but the last step is done.
+    script = (
+        "import os, signal, sys; from pathlib import Path; from crossfade.core.home import Home\n"
+        "from crossfade.importing import imports as importing\n"
+        "publish = importing.publish\n"
+        "def killed(*said): publish(*said); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "importing.publish = killed\n"
+        "importing.import_paths(Home(Path(sys.argv[1])), [Path(sys.argv[2])])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", script, home.path, path], capture_output=True, check=False)
+    assert said.returncode == -signal.SIGKILL
+    assert list(home.listens.iterdir()) != []
+    assert imports(home) == []
+    assert tables_of(home)["listens"] == []
+    (ledger,) = import_paths(home, [path], now=NOW)
+    assert ledger.accepted == 60
+    assert [place.name for place in home.listens.iterdir()] == ["a"]
+
+
+class _Made:
+    """A format that needs no file."""
+
+    name = "made"
+    title = "Made here"
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def recognise(self, member: Member) -> float:
+        return 0.0
+
+    def read(self, source: Source, sink: Sink) -> None:
+        (member,) = source.members
+        for row in range(self.rows):
+            sink.listen((member, row + 1), listened_at=1_600_000_000.0 + row, artist="Low", title="Monkey")
+
+
+def test_rows_that_come_from_no_file(home: Home) -> None:
+    first = import_rows(home, "world", _Made(3), inputs={"world": "1"}, now=NOW)
+    again = import_rows(home, "world", _Made(9), inputs={"world": "1"}, now=NOW)
+    other = import_rows(home, "world", _Made(5), inputs={"world": "2"}, now=NOW)
+    assert (first.accepted, again.accepted, again.already_imported, other.accepted) == (3, 0, "world", 5)
+    assert len(heard(home)) == 5
+
+
+def test_names_of_imports_are_plain_and_unlike(home: Home, tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path / "x" / "Über Hörer (1).json", *minutes(0, 1)),
+        write(tmp_path / "y" / "Über Hörer (1).json", *minutes(1, 2)),
+        write(tmp_path / "....json", *minutes(2, 3)),
+    ]
+    assert [ledger.name for ledger in import_paths(home, paths, now=NOW)] == ["ber-h-rer-1", "ber-h-rer-1-2", "import"]
+
+
+def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", *minutes(0, 3), {"ts": 1})
+    (ledger,) = import_paths(home, [path], now=NOW)
+    text = "\n".join(ledger.lines())
+    assert "4 rows read: 3 plays, 0 skips, 0 counts accepted, 1 dropped" in text
+    assert "a.json, line 4: not a JSON object" in text
+    assert ledger.as_json()["dropped"] == {"malformed": 1}
+    assert imports(home)[0].ledger == ledger
+    with pytest.raises(ArtifactError):
+        Ledger.from_json(b"[]")
+    ledger.files[0].read += 1
+    with pytest.raises(ArtifactError, match="fault in Crossfade"):
+        ledger.check()
