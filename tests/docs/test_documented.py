@@ -21,8 +21,8 @@ def test_the_page_of_settings_is_that_of_the_code():
 
 @pytest.mark.parametrize("section", sections())
 def test_every_setting_says_what_it_means(section):
-    for name, _, _, doc in documented(settings_class(section)):
-        assert doc, f"{section}.{name} has no line of documentation"
+    for field in documented(settings_class(section)):
+        assert field.meaning, f"{section}.{field.name} has no line of documentation"
 
 
 @pytest.mark.parametrize("command", [name for name, _ in commands()])
