@@ -131,7 +131,7 @@ def commands(block: Block) -> Iterator[tuple[list[str], str]]:
 
 
 def headings(output: str) -> set[str]:
-    """What must be right of an output: the first line and the titles of columns, without numbers, or the keys of JSON."""
+    """What must be right of an output: first line and titles of columns, without numbers, or the keys of JSON."""
     if output.lstrip().startswith(("{", "[")):
         return set(keys(json.loads(output), ""))
     lines = [re.sub(r"\s{2,}", "  ", re.sub(r"\d[\d,.:-]*", "0", line.strip())) for line in output.splitlines()]
