@@ -10,6 +10,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from crossfade.core.artifacts import Identity, writing
 from crossfade.core.catalogue import Catalogue, Items
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
@@ -196,8 +197,8 @@ def small_release(directory: Path) -> ReleaseParts:
     parts = {}
     for name, part in (("catalogue", catalogue), ("als-artist", space)):
         parts[name] = directory / "parts" / name
-        parts[name].mkdir(parents=True)
-        part.save(parts[name])
+        with writing(parts[name], Identity(kind=name, version=1)) as draft:
+            part.save(draft.path)
     return ReleaseParts(tables, catalogue, parts, {"surfaces": "5f" * 32}, {"run": {"models": ["als"]}})
 
 
