@@ -72,7 +72,9 @@ def _items(kind: Kind, columns: Sequence[str]) -> str:
     Of several values for one id, the one that its own source gives wins; then the one given most often; then the
     first in order.
     """
-    chosen = ", ".join(f"arg_min({c}, row(borrowed, -given, {c})) FILTER (WHERE {c} IS NOT NULL) AS {c}" for c in columns)
+    chosen = ", ".join(
+        f"arg_min({c}, row(borrowed, -given, {c})) FILTER (WHERE {c} IS NOT NULL) AS {c}" for c in columns
+    )
     parent_id = "NULL" if kind.parent is None else "parent_id"
     return f"""
         SELECT item_id, {chosen}
