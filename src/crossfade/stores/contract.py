@@ -6,6 +6,7 @@ of each release by key. `crossfade.stores.releases.Releases` composes the two. M
 home's lock; reading needs no lock, from any thread and any process.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, NewType, Protocol
@@ -13,10 +14,13 @@ from typing import NamedTuple, NewType, Protocol
 import numpy as np
 
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.errors import ArtifactError
 from crossfade.core.tables import SurfaceTable
 
 Version = NewType("Version", str)
 """The name of a release: its number, and the beginning of its fingerprint ("000012-1f0c9a2b77de")."""
+
+_VERSION = re.compile(r"(\d{6,12})-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +201,14 @@ class Registry(Protocol):
 
     def remove(self, version: Version) -> None:
         """Forget ``version``, if it is recorded; ArtifactError for the active release."""
+
+
+def number_of(version: Version) -> int:
+    """Return the number of a release; ArtifactError if ``version`` is not the name of one."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise ArtifactError(f"{version!r} is not the name of a release, such as 000012-1f0c9a2b77de.")
+    return int(match[1])
 
 
 def shortest(score: np.float32) -> float:

@@ -1,12 +1,12 @@
-"""Releases: a registry, the tables of each version, and the artifacts that it was made from.
+"""Releases: a registry, the tables of each version, and the artifacts that they were made from.
 
     releases/
       000011-5a0d4c1be90f/   an artifact: parts/<name>/…, and the manifest of the release
       000012-1f0c9a2b77de/
 
-A release is never changed. Publishing writes its tables, then its directory, and then adds it to the registry, which is the
-one atomic step that makes it exist and, unless there is a pin, active. What a killed process wrote but did not add is
-removed by the next `publish` or `prune`. Numbers only grow.
+A release is never changed. Publishing writes its tables, then its directory, and then adds it to the registry: the one atomic
+step by which it exists and, unless there is a pin, is active. What a killed process wrote but did not add is removed by the
+next `publish` or `prune`. Numbers only grow.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,12 +24,14 @@ from crossfade.core.artifacts import MANIFEST, Identity, Manifest, discard, read
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.tables import SurfaceTable
-from crossfade.stores.contract import Active, Registry, Tables, TableStore, Version
+from crossfade.stores.contract import Active, Registry, Tables, TableStore, Version, number_of
+from crossfade.stores.files import versions_among
 
 LAYOUT = 1
 """The version of the layout of a release's directory."""
 
-_NAME = re.compile(r"(\d{6,12})-([0-9a-f]{12})")
+_PART = re.compile(r"[a-z][a-z0-9_-]*")
+_REMEDY = "Run `crossfade rollback` to serve the newest whole release, or `crossfade run` to make a new one."
 
 
 class Published(NamedTuple):
@@ -47,7 +49,7 @@ class Release:
 
     manifest  what it was made from: ``identity.inputs``, ``identity.settings``, and the rows of each table
     tables    its lists, its catalogue and its search
-    parts     the names of the artifacts that it holds, sorted: "catalogue", "als-artist", …
+    parts     the names of the artifacts that it includes, sorted: "als-artist", "catalogue", …
     """
 
     version: Version
@@ -60,9 +62,8 @@ class Release:
     def part(self, name: str) -> Path:
         """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part."""
         if name not in self.parts:
-            raise NotReadyError(
-                f"Release {self.version} has no part {name!r}. It has: {', '.join(self.parts) or 'none'}."
-            )
+            available = ", ".join(self.parts) or "none"
+            raise NotReadyError(f"Release {self.version} has no part {name!r}. It has: {available}.")
         return self._place / "parts" / name
 
     def close(self) -> None:
@@ -97,11 +98,30 @@ class Releases:
     ) -> Published:
         """Write a release and make it the active one, or add it beside the active one under a pin.
 
-        ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. What the newest
-        release was made from is not published again. Raises ArtifactError where the input does not fit together or
-        is damaged, StorageError where the disk fails; the releases that exist stay as they are then.
+        ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. If the active release
+        (the newest one under a pin) was made from the same, nothing is published. Raises ArtifactError where the input
+        does not fit together or is damaged, StorageError where the disk fails; the existing releases stay as they are.
         """
-        raise NotImplementedError
+        identity = Identity(kind="release", version=LAYOUT, inputs=dict(inputs), settings=dict(settings or {}))
+        active = self._readable_active()
+        if active is not None:
+            same = self.versions()[-1] if active.pinned else active.version
+            if self._is_whole(same, identity.fingerprint):
+                return Published(same, same == active.version)
+        self._remove_unregistered()
+        number = max((number_of(version) for version in {*self.versions(), *self._written()}), default=0) + 1
+        version = Version(f"{number:06d}-{identity.fingerprint[:12]}")
+        try:
+            rows = self._tables.write(version, catalogue, tables)
+            with writing(self._place(version), identity) as draft:
+                draft.rows.update(rows)
+                for name, source in parts.items():
+                    _include(name, source, draft.path / "parts")
+            return Published(version, self._registry.add(version))
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._remove_unregistered()
+            raise
 
     def versions(self) -> list[Version]:
         """Return every release, oldest first."""
@@ -109,35 +129,167 @@ class Releases:
 
     def active(self) -> Active:
         """Return the active release and whether it is pinned; NotReadyError before the first one."""
-        return self._registry.active()
+        active = self._registry.active()
+        while not self._place(active.version).is_dir():
+            # Perhaps another one was made active, and this one pruned, since the registry was read.
+            before, active = active, self._registry.active()
+            if active == before:
+                raise ArtifactError(f"The active release, {active.version}, is missing. {_REMEDY}")
+        return active
 
     def verify(self, version: Version | None = None) -> Manifest:
         """Read every byte of a release (the active one by default); ArtifactError names what is damaged."""
-        raise NotImplementedError
+        version = self.active().version if version is None else version
+        manifest = verify(self._existing(version))
+        self._tables.verify(version)
+        return manifest
 
     def activate(self, version: Version) -> None:
         """Verify ``version``, make it active and pin it: newer releases are not served until `unpin`."""
-        raise NotImplementedError
+        self.verify(version)
+        self._registry.activate(version, pinned=True)
 
     def roll_back(self) -> Version:
         """Activate the newest whole release that is older than the active one, pin it, and return it.
 
-        Where the registry cannot tell which release is active, that is the newest whole release of all.
-        NotReadyError if there is none.
+        Where the record of the active release is damaged, that is the newest whole release of all. Raises NotReadyError
+        if there is none.
         """
-        raise NotImplementedError
+        older = self.versions()
+        with contextlib.suppress(ArtifactError):
+            active = number_of(self.active().version)
+            older = [version for version in older if number_of(version) < active]
+        return self._activate_newest(older, pinned=True)
 
     def unpin(self) -> Version:
         """Activate the newest whole release, without a pin, and return it; NotReadyError if there is none."""
-        raise NotImplementedError
+        return self._activate_newest(self.versions(), pinned=False)
 
     def prune(self, keep: int) -> list[Version]:
         """Remove all but the ``keep`` newest releases and return those removed, oldest first.
 
         The active one, and those that a reader has open, stay in any case.
         """
-        raise NotImplementedError
+        active = self._readable_active()
+        if active is None:
+            # Any release could be the one that is active, or that a person wants to go back to.
+            return []
+        self._remove_unregistered()
+        older = self.versions()[: -max(keep, 1)]
+        return [version for version in older if version != active.version and self._remove(version)]
 
     def open(self, version: Version | None = None) -> Release:
         """Open a release (the active one by default); NotReadyError before the first one."""
-        raise NotImplementedError
+        while version is None:
+            active = self.active().version
+            try:
+                return self._opened(active)
+            except ArtifactError:
+                # Perhaps another one was made active, and this one pruned, before it could be opened.
+                if self.active().version == active:
+                    raise
+        return self._opened(version)
+
+    def _opened(self, version: Version) -> Release:
+        place = self._existing(version)
+        with contextlib.ExitStack() as resources:
+            try:
+                descriptor = os.open(place / MANIFEST, os.O_RDONLY)
+            except OSError as error:
+                raise ArtifactError(f"{place} cannot be opened: {error.strerror}. {_REMEDY}") from error
+            resources.callback(os.close, descriptor)
+            # A release is not pruned while its manifest is locked.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if not place.is_dir():
+                raise ArtifactError(f"{place} was removed while it was being opened. Open the active release instead.")
+            manifest = read_manifest(place)
+            tables = self._tables.open(version)
+            resources.callback(tables.close)
+            parts = sorted({name.split("/")[1] for name in manifest.files})
+            return Release(version, manifest, tables, tuple(parts), place, resources.pop_all())
+
+    def _place(self, version: Version) -> Path:
+        """Return the directory of ``version``; ArtifactError if that is not the name of a release."""
+        number_of(version)
+        return self._directory / version
+
+    def _existing(self, version: Version) -> Path:
+        place = self._place(version)
+        if version not in self.versions():
+            available = ", ".join(self.versions()) or "none"
+            raise ArtifactError(f"There is no release {version}. There are: {available}.")
+        return place
+
+    def _readable_active(self) -> Active | None:
+        try:
+            return self.active()
+        except (NotReadyError, ArtifactError):
+            return None
+
+    def _is_whole(self, version: Version, fingerprint: str) -> bool:
+        try:
+            return version.endswith(fingerprint[:12]) and self.verify(version).fingerprint == fingerprint
+        except ArtifactError:
+            return False
+
+    def _activate_newest(self, versions: Sequence[Version], *, pinned: bool) -> Version:
+        """Activate the last whole release among ``versions``."""
+        for version in reversed(versions):
+            with contextlib.suppress(ArtifactError):
+                self.verify(version)
+                self._registry.activate(version, pinned=pinned)
+                return version
+        raise NotReadyError("There is no whole release to activate. Run `crossfade run` to make one.")
+
+    def _written(self) -> set[Version]:
+        """Return every version of which there is anything, registered or not."""
+        return {*self._tables.versions(), *versions_among(self._directory)}
+
+    def _remove_unregistered(self) -> None:
+        """Remove what killed processes wrote of releases that they did not add, or no longer had removed."""
+        try:
+            self._registry.active()
+        except NotReadyError:
+            pass
+        except ArtifactError:
+            return  # a damaged registry cannot tell which releases exist
+        for version in self._written() - set(self.versions()):
+            self._remove(version)
+
+    def _remove(self, version: Version) -> bool:
+        """Remove a release unless a reader has it open; return whether it is gone."""
+        place = self._place(version)
+        with contextlib.ExitStack() as resources:
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(place / MANIFEST, os.O_RDONLY)
+                resources.callback(os.close, descriptor)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+            # First it stops to exist; what remains of it after a kill is then unregistered.
+            self._registry.remove(version)
+            self._tables.drop(version)
+            if place.is_dir():
+                discard(place)
+        return True
+
+
+def _include(name: str, source: Path, directory: Path) -> None:
+    """Put all files of the artifact ``source`` at ``directory/<name>``, so that the release stands on its own.
+
+    They are linked where the file system can, since artifacts never change once they are written, and copied elsewhere.
+    """
+    if not _PART.fullmatch(name):
+        raise ArtifactError(f"{name!r} cannot be the name of a part: small letters, digits, - and _ only.")
+    manifest = verify(source)  # a release must not inherit damage
+    for empty in manifest.empty_directories:
+        (directory / name / empty).mkdir(parents=True, exist_ok=True)
+    for path in (MANIFEST, *manifest.files):
+        target = directory / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source / path)
+        except OSError:
+            # Another file system, or one without links; a full disk shows itself in the copy.
+            shutil.copyfile(source / path, target)
