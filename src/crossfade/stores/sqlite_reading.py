@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
+from crossfade.core.names import folded
 from crossfade.stores.contract import Entry, Found, Item, Named, Reason, TableInfo, Version, shortest
-from crossfade.stores.matching import NOTHING, SQUEEZED, folded, grams, how_well, name_digest, nearest_names, spoken
+from crossfade.stores.matching import NOTHING, SQUEEZED, grams, how_well, name_digest, nearest_names, spoken
 from crossfade.stores.sqlite_schema import APPLICATION_ID, BLOB_TYPES, LAYOUT, list_table
 from crossfade.stores.sqlite_writing import translated_errors
 

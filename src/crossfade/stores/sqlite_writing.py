@@ -14,9 +14,10 @@ from crossfade.core.catalogue import Catalogue, Items
 from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.kinds import KINDS
+from crossfade.core.names import folded
 from crossfade.core.tables import EVERYONE, USER, SurfaceTable
 from crossfade.stores.contract import TableInfo, Version
-from crossfade.stores.matching import folded, grams, name_digest, spoken
+from crossfade.stores.matching import grams, name_digest, spoken
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
     BLOB_TYPES,
