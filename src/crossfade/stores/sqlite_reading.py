@@ -155,10 +155,8 @@ class SQLiteTables:
             answers.update({found: columns for found, *columns in rows})
         return answers
 
-    def _named(self, kind: str | None, rows: Sequence[int]) -> list[tuple[Named, Named | None]]:
+    def _named(self, kind: str, rows: Sequence[int]) -> list[tuple[Named, Named | None]]:
         """Return the items of ``kind`` at ``rows``, in their order, each with its parent."""
-        if kind is None:
-            return []
         found = self._select(kind, "i.row", sorted(set(rows)), "i.id, i.name, p.id, p.name")
         return [
             (Named(kind=kind, id=found[row][0], name=found[row][1]), self._parent(kind, *found[row][2:]))
@@ -169,6 +167,8 @@ class SQLiteTables:
         return None if id_ is None else Named(kind=self._parents[kind], id=id_, name=name)
 
     def _reasons(self, kind: str | None, rows: Sequence[int], plays: Sequence[int | None]) -> list[Reason | None]:
+        if kind is None:
+            return [None] * len(rows)
         given = [row for row in rows if row != MISSING]
         named = dict(zip(given, self._named(kind, given), strict=True))
         return [
