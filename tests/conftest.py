@@ -197,7 +197,7 @@ def small_release(directory: Path) -> ReleaseParts:
     parts = {}
     for name, part in (("catalogue", catalogue), ("als-artist", space)):
         parts[name] = directory / "parts" / name
-        with writing(parts[name], Identity(kind=name, version=1)) as draft:
+        with writing(parts[name], Identity(kind="part", version=1)) as draft:
             part.save(draft.path)
     return ReleaseParts(tables, catalogue, parts, {"surfaces": "5f" * 32}, {"run": {"models": ["als"]}})
 
