@@ -23,14 +23,14 @@ class RunResult:
 
     steps      each step
     skipped    why a model is not fitted on a kind, by the name that its step would have
-    version    the release that this run's results are in
+    release    the one that this run's results are in
     published  whether that is a new one
     active     whether it is served; not if another one is pinned
     """
 
     steps: list[StepResult]
     skipped: Mapping[str, str]
-    version: Version
+    release: Version
     published: bool
     active: bool
 
@@ -54,7 +54,7 @@ def run(home: Home, report: Report) -> RunResult:
             Catalogue.load(places["catalogue"]),
             parts={name: places[name] for name in plan.parts},
             inputs={name: step.fingerprint for name, step in plan.steps.items()},
-            settings=settings.released(),
+            settings=settings.recorded(),
         )
         releases.prune(settings.run.keep_releases)
         _prune_artifacts(home, plan, settings.run.keep_artifacts)
@@ -63,7 +63,7 @@ def run(home: Home, report: Report) -> RunResult:
     return RunResult(
         steps=results,
         skipped=plan.skipped,
-        version=release.version,
+        release=release.version,
         published=release.version not in before,
         active=release.active,
     )
