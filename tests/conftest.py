@@ -4,18 +4,20 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import numpy as np
 import pytest
 
-from crossfade.core.catalogue import Artists, Catalogue, Tracks
+from crossfade.core.catalogue import Catalogue, Items
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
-from crossfade.surfaces.contract import SurfaceInputs
+
+if TYPE_CHECKING:
+    from crossfade.surfaces.contract import SurfaceInputs
 
 # The first example of a kernel compiles it, so time says nothing; in continuous integration the examples are fixed.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
@@ -52,15 +54,16 @@ class ReleaseParts:
 
 
 def surface_table(
-    name: str, key: Any, kind: Any, lists: dict[str, list[tuple[Any, ...]]], *columns: str
+    surface: str, key: str, kind: str, lists: dict[str, list[tuple[Any, ...]]], *columns: str
 ) -> SurfaceTable:
     """A table from {key: [(item row, value of each column), ...]}."""
     keys = Ids.of(lists)
     entries = [entry for one in keys for entry in lists[one]]
     return SurfaceTable(
-        name=name,
+        surface=surface,
         key=key,
         kind=kind,
+        reason_kind="artist" if "reason" in columns else None,
         keys=keys,
         indptr=np.cumsum([0, *(len(lists[one]) for one in keys)]).astype(np.int64),
         items=np.array([entry[0] for entry in entries], dtype=np.int32),
@@ -85,20 +88,26 @@ def release_parts(tmp_path: Path) -> ReleaseParts:
 
 def small_release(directory: Path) -> ReleaseParts:
     """Five artists, four tracks, three users: related, radio, discover and popular, and one space."""
-    artists = Artists(
+    artists = Items(
+        kind="artist",
         ids=Ids.of(["mb:acdc", "mb:bjork", "mb:motorhead", "mb:radiohead", "name:sigur rós"]),
         names=["AC/DC", "Björk", "Motörhead", "Radiohead", "Sigur Rós"],
         listeners=np.array([5, 9, 5, 8, 2]),
         plays=np.array([50, 90, 60, 80, 10]),
+        fields={},
     )
-    tracks = Tracks(
+    tracks = Items(
+        kind="track",
         ids=Ids.of(["t/1 creep", "t:army", "t:creep", "t:hunter"]),
-        titles=["Creep", "Army of Me", "Creep", "Hunter"],
-        artist_rows=np.array([3, 1, MISSING, 1], dtype=np.int32),
-        albums=["Pablo Honey", "Post", "", ""],
-        track_ms=np.array([238_000, 0, 0, 255_000], dtype=np.int32),
+        names=["Creep", "Army of Me", "Creep", "Hunter"],
+        parents=np.array([3, 1, MISSING, 1], dtype=np.int32),
         listeners=np.array([7, 6, 1, 9]),
         plays=np.array([70, 60, 2, 30]),
+        fields={
+            "album": ["Pablo Honey", "Post", "", ""],
+            "duration_ms": np.array([238_000, 0, 0, 255_000], dtype=np.int32),
+            "isrc": ["", "", "", ""],
+        },
     )
     tables = [
         surface_table(
@@ -136,9 +145,7 @@ def small_release(directory: Path) -> ReleaseParts:
     place = directory / "learned" / "als-artist"
     place.mkdir(parents=True)
     space.save(place)
-    return ReleaseParts(
-        tables, Catalogue(artists=artists, tracks=tracks), [("als-artist", place)], {"surfaces": "5f" * 32}
-    )
+    return ReleaseParts(tables, Catalogue([artists, tracks]), [("als-artist", place)], {"surfaces": "5f" * 32})
 
 
 LIBRARIES = ("artists", "tracks", "artists and tracks")
@@ -146,12 +153,14 @@ LIBRARIES = ("artists", "tracks", "artists and tracks")
 
 
 @pytest.fixture
-def surface_inputs(rng: np.random.Generator) -> Callable[[str], SurfaceInputs]:
+def surface_inputs(rng: np.random.Generator) -> "Callable[[str], SurfaceInputs]":
     """Makes one of `LIBRARIES`: 60 listeners of four genres, 40 artists, four tracks of each artist.
 
     Vectors stand near the axis of their genre. The last two artists of each genre have one listener; the first
     user has played nothing twice, the second one artist only.
     """
+
+    from crossfade.surfaces.contract import SurfaceInputs
 
     def make(knows: str) -> SurfaceInputs:
         artists, genre = 40, np.arange(40) % 4
@@ -182,25 +191,25 @@ def surface_inputs(rng: np.random.Generator) -> Callable[[str], SurfaceInputs]:
             kind="track",
         )
         track_artists = by_artist.item_ids.rows([name.split("-")[0] for name in by_track.item_ids])
-        catalogue = Catalogue(
-            artists=Artists(
-                ids=by_artist.item_ids if "artists" in knows else Ids.of([]),
-                names=[f"Artist {name}" for name in by_artist.item_ids] if "artists" in knows else [],
-                listeners=by_artist.listeners() if "artists" in knows else np.zeros(0, np.int64),
-                plays=by_artist.item_plays() if "artists" in knows else np.zeros(0, np.int64),
-            ),
-            tracks=Tracks(
-                ids=by_track.item_ids,
-                titles=[f"Song {name}" for name in by_track.item_ids],
-                artist_rows=track_artists if "artists" in knows else np.full(len(track_artists), MISSING, np.int32),
-                albums=[""] * len(track_artists),
-                track_ms=np.zeros(len(track_artists), np.int32),
-                listeners=by_track.listeners(),
-                plays=by_track.item_plays(),
-            )
-            if "tracks" in knows
-            else None,
+        artist_items = Items(
+            kind="artist",
+            ids=by_artist.item_ids,
+            names=[f"Artist {name}" for name in by_artist.item_ids],
+            listeners=by_artist.listeners(),
+            plays=by_artist.item_plays(),
+            fields={},
         )
+        tracks = len(track_artists)
+        track_items = Items(
+            kind="track",
+            ids=by_track.item_ids,
+            names=[f"Song {name}" for name in by_track.item_ids],
+            parents=track_artists if "artists" in knows else np.full(tracks, MISSING, np.int32),
+            listeners=by_track.listeners(),
+            plays=by_track.item_plays(),
+            fields={"album": [""] * tracks, "duration_ms": np.zeros(tracks, np.int32), "isrc": [""] * tracks},
+        )
+        catalogue = Catalogue([items for items in (artist_items, track_items) if f"{items.kind}s" in knows])
         user_genre = np.array([int(name[1:]) % 4 for name in by_artist.user_ids])
         return SurfaceInputs(
             catalogue=catalogue,

@@ -4,9 +4,11 @@ import pytest
 
 from crossfade.core import queries as module
 from crossfade.core.errors import ArtifactError, SettingsError
+from crossfade.core.names import normalised
 from crossfade.core.queries import SMALLEST_MEMORY, open_queries
-from crossfade.core.schemas import ARTISTS, normalised
+from crossfade.core.schemas import ITEMS
 
+ARTISTS = ITEMS["artists"]
 NUMBERS = pa.schema([pa.field("number", pa.int64(), nullable=False)])
 
 
@@ -29,7 +31,7 @@ def test_a_view_reads_every_file_and_says_which(queries, tmp_path):
 
 def test_a_view_of_no_files_has_the_columns_and_no_rows(queries):
     queries.view("artists", [], ARTISTS)
-    assert queries.rows("SELECT artist_id, name, filename FROM artists") == []
+    assert queries.rows("SELECT item_id, name, filename FROM artists") == []
 
 
 def test_a_file_that_is_not_there_is_an_artifact_error(queries, tmp_path):
@@ -39,7 +41,7 @@ def test_a_file_that_is_not_there_is_an_artifact_error(queries, tmp_path):
 
 def test_a_file_without_our_columns_is_an_artifact_error(queries, tmp_path):
     pq.write_table(pa.table({"other": ["x"]}), tmp_path / "other.parquet")
-    with pytest.raises(ArtifactError, match="artist_id"):
+    with pytest.raises(ArtifactError, match="item_id"):
         queries.view("artists", [tmp_path / "other.parquet"], ARTISTS)
 
 

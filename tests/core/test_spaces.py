@@ -127,13 +127,3 @@ def test_neighbours_are_listed_without_padding():
     assert len(found) == 2
     assert found.listed(0, Ids.of("abc")) == [("c", 0.5), ("a", 0.25)]
     assert found.listed(1, Ids.of("abc")) == [("b", 1.0)]
-
-
-def test_one_user_alone_keeps_their_vector_and_the_space_its_id():
-    space = make(user_ids=Ids.of("uv"), user_vectors=np.array([[1, 2], [3, 4]], dtype=np.float32))
-    alone = space.only("v")
-    assert (list(alone.user_ids), alone.user_vectors.tolist()) == (["v"], [[3, 4]])
-    assert alone.space_id == space.space_id
-    assert space.only("nobody").user_vectors.tolist() == [[0, 0]]
-    items_only = make(user_ids=None, user_vectors=None)
-    assert items_only.only("v") is items_only

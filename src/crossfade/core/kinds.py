@@ -1,7 +1,7 @@
 """Kinds of item, as data. A new kind is one entry here, and everything else follows from it.
 
-A kind without a parent is a *root* (an artist, a show); a kind with one is what people play (a track, an episode). A root
-and its children are a *family*: Discover lists the children and gives roots as reasons, Related compares roots.
+A kind without a parent is a *root* (an artist, a show); a kind with one is what people play (a track, an episode). A
+root and its children are a *family*: Discover lists the children and gives roots as reasons, Related compares roots.
 """
 
 from collections.abc import Mapping

@@ -14,6 +14,8 @@ from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.heaps import offer, sort_heap
 from crossfade.kernels.lanes import Floats
+from crossfade.kernels.threads import balanced, each
+from crossfade.kernels.transposing import constant
 
 Starts = npt.NDArray[np.int64]
 
@@ -133,6 +135,14 @@ def keep_best(
                     if filled == len(rows):
                         worst = best[0]
     sort_heap(rows, best, filled)
+
+
+def multiplied(matrix: CSR, vectors: Floats, threads: int) -> Floats:
+    """``matrix`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
+    product = np.zeros((matrix.rows, vectors.shape[1]), dtype=np.float32)
+    read, factors = CSR(*map(constant, matrix)), constant(vectors)
+    each(lambda piece: add_products(*piece, read, factors, product), balanced(matrix.indptr, 10), threads)
+    return product
 
 
 @jit

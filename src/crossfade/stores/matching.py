@@ -1,38 +1,19 @@
 """How names that people type meet names that a catalogue has.
 
-Text is folded: case, diacritics and punctuation go. Names are found through their *grams*, the three-letter
+Text is folded (`crossfade.core.names.folded`). Names are found through their *grams*, the three-letter
 pieces of each word with two spaces before it and one behind (so that "rad" begins a word by "  r", " ra",
 "rad"), as in PostgreSQL's pg_trgm. A folded name is then judged by how it meets the folded question.
 """
 
 import difflib
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Sequence
-
-# Letters that have no canonical decomposition, and a sign that people write in two ways.
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "&": " and "}
-)
-_DROPPED = frozenset(".'’‘`´")  # "R.E.M." is "rem", "don't" is "dont"; other punctuation parts words
 
 NOTHING, PART, WORDS, BEGINNING, SQUEEZED, WHOLE = range(6)
 """How well a name meets a question, from not at all to letter by letter."""
 
 ENOUGH_ALIKE = 0.6
 """The least similarity, 0 to 1, of a name that is suggested; below it suggestions look random."""
-
-
-def folded(text: str) -> str:
-    """``text`` for comparison; a name that is all punctuation ("!!!") is kept as it is, in small letters."""
-    plain = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
-    kept = []
-    for letter in plain:
-        category = unicodedata.category(letter)
-        if category == "Mn" or letter in _DROPPED:
-            continue
-        kept.append(letter if category[0] in "LNM" or category == "Sc" else " ")
-    return " ".join("".join(kept).split()) or " ".join(text.casefold().split())
 
 
 def squeezed(folded_text: str) -> str:

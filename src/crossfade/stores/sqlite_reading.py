@@ -14,6 +14,7 @@ import numpy.typing as npt
 from crossfade.core.artifacts import Manifest, read_manifest
 from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING, ItemKind
+from crossfade.core.names import folded
 from crossfade.core.spaces import VectorSpace
 from crossfade.stores.contract import (
     Artist,
@@ -26,7 +27,7 @@ from crossfade.stores.contract import (
     Version,
     shortest,
 )
-from crossfade.stores.matching import NOTHING, SQUEEZED, folded, grams, how_well, name_digest, nearest_names
+from crossfade.stores.matching import NOTHING, SQUEEZED, grams, how_well, name_digest, nearest_names
 from crossfade.stores.releases import Releases
 from crossfade.stores.sqlite_schema import APPLICATION_ID, BLOB_TYPES, FILE, LAYOUT, surface_table
 from crossfade.stores.sqlite_writing import translated_errors

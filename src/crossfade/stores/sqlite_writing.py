@@ -12,8 +12,9 @@ import numpy as np
 from crossfade.core.catalogue import Artists, Catalogue, Tracks
 from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.ids import MISSING, Ids, ItemKind
+from crossfade.core.names import folded
 from crossfade.core.tables import EVERYONE, SurfaceTable
-from crossfade.stores.matching import folded, grams, name_digest
+from crossfade.stores.matching import grams, name_digest
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
     BLOB_TYPES,
