@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.catalog.identity import parents_first
 from crossfade.core.catalogue import Catalogue, Items
@@ -38,23 +37,20 @@ def _items(kind: Kind, interactions: Interactions | None, parents: Ids | None, c
 
     known = read_items(catalog, kind)
     named = known.column("item_id")
-    played = Ids.of(()) if interactions is None else interactions.item_ids
-    nameless = played.to_arrow().filter(pc.invert(pc.is_in(played.to_arrow(), value_set=named)))
-    ids = pa.concat_arrays([named, nameless])
-    ids = ids.take(pc.sort_indices(ids))
-    rows = known.take(pc.index_in(ids, value_set=named))
-    played_rows = played.rows_of_arrow(ids)
-
-    def counted(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        return np.append(counts, 0)[played_rows]  # MISSING is the last place, which counts nothing
-
-    nothing = np.zeros(0, dtype=np.int64)
+    played = Ids.of(()).to_arrow() if interactions is None else interactions.item_ids.to_arrow()
+    ids = pa.concat_arrays([named, played.filter(pc.invert(pc.is_in(played, value_set=named)))])
+    item_ids = Ids.from_arrow(ids.take(pc.sort_indices(ids)))
+    listeners, plays = np.zeros((2, len(item_ids)), dtype=np.int64)
+    if interactions is not None:
+        places = item_ids.rows_of_arrow(played)
+        listeners[places], plays[places] = interactions.listeners(), interactions.item_plays()
+    rows = known.take(pc.index_in(item_ids.to_arrow(), value_set=named))
     return Items(
         kind=kind.name,
-        ids=Ids.from_arrow(ids),
-        names=texts(rows, "name", ids),
-        listeners=counted(nothing if interactions is None else interactions.listeners()),
-        plays=counted(nothing if interactions is None else interactions.item_plays()),
+        ids=item_ids,
+        names=texts(rows, "name", item_ids.to_arrow()),
+        listeners=listeners,
+        plays=plays,
         parents=None if parents is None else parents.rows_of_arrow(rows.column("parent_id")),
         fields={
             field.name: texts(rows, field.name, "")
