@@ -54,7 +54,7 @@ class SQLiteTables:
         info = self._table(table)
         span = slice(offset, None if limit is None else offset + limit)
         blobs = self._list(table, key, ", ".join(("items", *info.columns)))
-        columns = {name: _values(name, blob)[span] for name, blob in zip(("items", *info.columns), blobs, strict=True)}
+        columns = {name: _values(name, blob, span) for name, blob in zip(("items", *info.columns), blobs, strict=True)}
         names = self._named(info.kind, columns["items"])
         nothing = [None] * len(names)
         reasons = self._reasons(info.reason_kind, columns.get("reason", nothing), columns.get("reason_plays", nothing))
@@ -241,9 +241,9 @@ class SQLiteTables:
         return [np.frombuffer(found.get(piece, b""), dtype=BLOB_TYPES["items"]) for piece in pieces]
 
 
-def _values(column: str, blob: bytes) -> list[Any]:
-    """Return the numbers of a blob; scores as the shortest that they stand for."""
-    values = np.frombuffer(blob, dtype=BLOB_TYPES[column])
+def _values(column: str, blob: bytes, span: slice) -> list[Any]:
+    """Return some numbers of a blob; scores as the shortest that they stand for."""
+    values = np.frombuffer(blob, dtype=BLOB_TYPES[column])[span]
     return list(map(shortest, values)) if values.dtype.kind == "f" else values.tolist()
 
 
