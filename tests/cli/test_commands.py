@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from crossfade.cli import crossfade
-from crossfade.cli.registry import commands
+from crossfade.cli.registry import COMMANDS
 from crossfade.core.errors import MissingExtraError
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_store
 
 
-@pytest.mark.parametrize("command", [name for name, _ in commands()])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command):
     shown = CliRunner().invoke(crossfade, [command, "--help"])
     assert shown.exit_code == 0

@@ -93,20 +93,25 @@ class _Planning:
         self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
 
     def plan(self) -> Plan:
-        played = {kind: self._counted[kind] for kind in self._played}
+        played = {kind: step for kind, step in self._counted.items() if kind in self._played}
         catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=_names(played)))
         fits, neighbours, skipped = self._fits()
-        leading: dict[str, FitModel] = {}
+        leading: dict[str, Step] = {}
         for fit in sorted(fits, key=lambda one: one.name not in neighbours):
             leading.setdefault(fit.kind, fit)
-        compared = {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours}
-        library = Library(kinds=tuple(played), compared=tuple(compared))
+        inputs: dict[str, Mapping[str, Step]] = {
+            "interactions": played,
+            "playlists": {kind: step for kind, step in self._counted.items() if kind not in self._played},
+            "models": leading,
+            "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
+        }
+        library = Library(kinds=tuple(played), playlists=tuple(inputs["playlists"]), compared=tuple(inputs["neighbours"]))
         surfaces = [
-            self._surface(surface, listing, catalogue, played, leading, compared)
+            self._surface(surface, listing, catalogue, inputs)
             for surface in SURFACES.values()
             for listing in surface.load().listings(library)
         ]
-        parts = (catalogue, *played.values(), *fits, *neighbours.values())
+        parts = (catalogue, *self._counted.values(), *fits, *neighbours.values())
         return Plan(
             steps=self._steps,
             fits=[step.name for step in fits],
@@ -170,25 +175,20 @@ class _Planning:
         return None
 
     def _surface(
-        self,
-        surface: Registered,
-        listing: Listing,
-        catalogue: Step,
-        played: Mapping[str, Step],
-        leading: Mapping[str, Step],
-        compared: Mapping[str, Step],
+        self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
     ) -> BuildSurface:
         """The step of one table, from what the library has about the family of the items that it lists."""
-        family = [kind for kind in self._counted if KINDS[kind].root == KINDS[listing.kind].root]
-        read = [{kind: steps[kind] for kind in family if kind in steps} for steps in (played, leading, compared)]
-        interactions, models, neighbours = map(_names, read)
+        root = KINDS[listing.kind].root
+        read = {
+            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == root}
+            for name, steps in inputs.items()
+            if surface.learned or name in ("interactions", "playlists")
+        }
         return self._add(
             BuildSurface(
                 **asdict(listing),
-                interactions=interactions,
-                models=models,
-                neighbours=neighbours,
-                needs=needing(catalogue, *(step for steps in read for step in steps.values())),
+                **{name: _names(read.get(name, {})) for name in inputs},
+                needs=needing(catalogue, *(step for steps in read.values() for step in steps.values())),
                 settings=self._section(f"surfaces.{surface.name}"),
             )
         )
