@@ -62,6 +62,8 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every kind by name; where nothing is asked for, the earlier one comes first."""
 
+DEFAULT_KIND = next(iter(KINDS))
+
 
 def kind_named(name: str) -> Kind:
     """The kind called ``name``; UnknownIdError, with the kinds there are, if there is none."""

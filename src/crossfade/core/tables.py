@@ -93,7 +93,7 @@ class SurfaceTable:
             if unknown := {described["kind"], described["key"]} - {USER, *KINDS}:
                 raise ValueError(f"this version does not know the kind {min(unknown)!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{directory} holds no readable surface table: {error}") from error
+            raise ArtifactError(f"{directory} has no readable surface table: {error}") from error
         return cls(
             **described,
             keys=Ids.load(directory / "keys"),
