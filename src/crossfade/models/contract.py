@@ -26,7 +26,7 @@ from crossfade.core.errors import ArtifactError, InputError, NotReadyError, Sett
 from crossfade.core.ids import MISSING, Ids, Rows, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import Neighbours, VectorSpace
+from crossfade.core.spaces import Metric, Neighbours, VectorSpace
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
@@ -214,6 +214,13 @@ class Fitted(ABC, Generic[Profiles]):
             return np.unique(found[found != MISSING])
 
         return Restriction(barred=rows(exclude_items), allowed=None if allowed_items is None else rows(allowed_items))
+
+    def _require_index(self, index: Index, metric: Metric) -> Index:
+        """Return ``index``; raise SpaceMismatchError or InputError unless it is of this space and by ``metric``."""
+        self.space.require_same(index.space_id, "This index")
+        if index.metric != metric:
+            raise InputError(f"this search is by {metric}, the index by {index.metric}")
+        return index
 
     def _require_pairs(self, profiles: int, indptr: Starts, items: Rows) -> None:
         """Raise InputError unless ``indptr`` and ``items`` are pairs of so many profiles with items of this model."""
