@@ -144,13 +144,13 @@ def test_other_types_and_byte_orders_are_converted(small):
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"indptr": [0, 3]}, "do not fit 2 users: 2 indptr"),
+        ({"indptr": [0, 3]}, "2 users and 2 indptr do not fit"),
         ({"weights": [1, 2]}, "'weights': 2"),
         ({"indptr": [1, 2, 3]}, "must start at 0"),
         ({"indptr": [0, 4, 3]}, "never decrease"),
         ({"indptr": [0, 2, 2]}, "end at 3"),
-        ({"indices": [0, 1, 2]}, "rows of the 2 items, 0 to 1"),
-        ({"indices": [0, -1, 1]}, "rows of the 2 items"),
+        ({"indices": [0, 1, 2]}, "indices of 2 items must be 0 to 1, not 0 to 2"),
+        ({"indices": [0, -1, 1]}, "must be 0 to 1, not -1 to 1"),
         ({"indices": [1, 0, 1]}, "must ascend"),
         ({"indices": [1, 1, 0]}, "must ascend"),
         ({"indices": [0.0, 1.0, 1.0]}, "indices must be a 1-d array of whole numbers, not 1-d float64"),

@@ -1,6 +1,6 @@
 """Interactions: what most models learn from, (user, item, weight) as a sparse matrix with its ids."""
 
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,26 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.columns import columns_of, ids_and_rows, read_matrix_or_table
-from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import MISSING, Ids, Rows, load_array
-from crossfade.core.kinds import DEFAULT_KIND, kind_named
+from crossfade.core.csr import check_indices, check_indptr
+from crossfade.core.errors import InputError
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.kinds import FIRST_KIND, kind_named
+from crossfade.core.training import TrainingData
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_ARRAYS: dict[str, Any] = {
-    "indptr": np.int64,
-    "indices": np.int32,
-    "weights": np.float32,
-    "plays": np.int32,
-    "last_played": np.uint32,
-}
-
 _BLOCK = 1 << 24  # pairs that are checked or counted at a time, to bound the memory of intermediate arrays
+
+_COLUMNS = ("indices", "weights", "plays", "last_played")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Interactions:
+class Interactions(TrainingData):
     """A users × items matrix in compressed rows, n pairs in all; each pair stands once, items ascending.
 
     indptr       (users + 1,) int64: the pairs of user u are indptr[u]:indptr[u + 1]
@@ -35,47 +31,32 @@ class Interactions:
     weights      (n,) float32, > 0: what models learn from (count, log count or decayed count)
     plays        (n,) int32, >= 1: how often the user played the item; for reasons and "already played"
     last_played  (n,) uint32: seconds since 1970 of the latest play, 0 where the source has no times
-
-    trusted      whether the arrays are known to be as above, so that they are not read whole to check them
-
-    Arrays of other number types and byte orders are converted. Raises InputError if they are not as above.
     """
 
-    kind: str
     user_ids: Ids
-    item_ids: Ids
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
     plays: npt.NDArray[np.int32]
     last_played: npt.NDArray[np.uint32]
-    trusted: InitVar[bool] = False
 
-    def __post_init__(self, trusted: bool) -> None:
-        kind_named(self.kind)
-        for name, dtype in _ARRAYS.items():
-            object.__setattr__(self, name, _converted(name, getattr(self, name), dtype))
-        users, lengths = len(self.user_ids), {name: len(getattr(self, name)) for name in _ARRAYS}
-        if lengths.pop("indptr") != users + 1 or len(set(lengths.values())) != 1:
-            raise InputError(f"arrays of these lengths do not fit {users} users: {len(self.indptr)} indptr, {lengths}")
-        if self.indptr[0] != 0 or self.indptr[-1] != self.pairs or np.any(np.diff(self.indptr) < 0):
-            raise InputError(f"indptr must start at 0, never decrease, and end at {self.pairs}, the number of pairs")
-        if self.pairs and not trusted:
-            self._check_pairs()
+    def _check_lengths(self) -> None:
+        lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
+        if len(self.indptr) != len(self.user_ids) + 1 or len(set(lengths.values())) != 1:
+            raise InputError(f"{len(self.user_ids)} users and {len(self.indptr)} indptr do not fit arrays of {lengths}")
+        check_indptr(self.indptr, self.pairs)
 
-    def _check_pairs(self) -> None:
-        items = len(self.item_ids)
-        if not 0 <= self.indices.min() <= self.indices.max() < items:
-            raise InputError(f"indices must be rows of the {items} items, 0 to {items - 1}")
+    def _check_content(self) -> None:
+        check_indices(self.indices, len(self.item_ids))
         for start in range(0, self.pairs, _BLOCK):
             after = self.indices[start + 1 : start + 1 + _BLOCK]
             falls = np.flatnonzero(after <= self.indices[start : start + len(after)]) + start + 1
             if np.any(self.indptr[np.searchsorted(self.indptr, falls)] != falls):
                 raise InputError("the indices of each user must ascend, each item once")
         # The minimum of numbers among which is NaN is NaN, which is not above 0.
-        if not (self.weights.min() > 0 and self.weights.max() < np.inf):
+        if not (self.weights.min(initial=1) > 0 and self.weights.max(initial=1) < np.inf):
             raise InputError("weights must be finite numbers above zero, and not too large or small for float32")
-        if self.plays.min() < 1:
+        if self.plays.min(initial=1) < 1:
             raise InputError("plays must be 1 or more")
 
     def __repr__(self) -> str:
@@ -93,7 +74,7 @@ class Interactions:
         return len(self.indices)
 
     @classmethod
-    def from_counts(cls, users: Any, items: Any, plays: Any = None, *, kind: str = DEFAULT_KIND) -> "Interactions":
+    def from_counts(cls, users: Any, items: Any, plays: Any = None, *, kind: str = FIRST_KIND) -> "Interactions":
         """Make interactions from columns of equal length: lists, arrays, Arrow arrays, or columns of a data frame.
 
         users, items  ids: text, or whole numbers, which become text (7 is "7")
@@ -117,7 +98,7 @@ class Interactions:
 
     @classmethod
     def from_csr(
-        cls, matrix: Any, user_ids: Any = None, item_ids: Any = None, *, kind: str = DEFAULT_KIND
+        cls, matrix: Any, user_ids: Any = None, item_ids: Any = None, *, kind: str = FIRST_KIND
     ) -> "Interactions":
         """Make interactions from a SciPy sparse matrix (users, items) of counts; zeros are no interactions.
 
@@ -141,7 +122,7 @@ class Interactions:
 
     @classmethod
     def from_frame(
-        cls, frame: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = DEFAULT_KIND
+        cls, frame: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = FIRST_KIND
     ) -> "Interactions":
         """Make interactions from the columns ``user``, ``item`` and ``weight`` of a pandas or polars data frame.
 
@@ -151,7 +132,7 @@ class Interactions:
 
     @classmethod
     def from_arrow(
-        cls, table: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = DEFAULT_KIND
+        cls, table: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = FIRST_KIND
     ) -> "Interactions":
         """`from_frame` of an Arrow table: PyArrow's, or any object with Arrow's ``__arrow_c_stream__``."""
         import pyarrow as pa
@@ -167,7 +148,7 @@ class Interactions:
         user: str = "user",
         item: str = "item",
         weight: str | None = None,
-        kind: str = DEFAULT_KIND,
+        kind: str = FIRST_KIND,
     ) -> "Interactions":
         """Make interactions from a file: ``.npz`` of `scipy.sparse.save_npz`, ``.parquet`` or ``.csv``.
 
@@ -192,7 +173,7 @@ class Interactions:
         item_rows: Rows,
         counts: npt.NDArray[Any],
         *,
-        kind: str = DEFAULT_KIND,
+        kind: str = FIRST_KIND,
     ) -> "Interactions":
         """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole."""
         from scipy.sparse import coo_array
@@ -228,7 +209,7 @@ class Interactions:
             self,
             user_ids=Ids.of([user_id]),
             indptr=np.array([0, span.stop - span.start], dtype=np.int64),
-            **{name: getattr(self, name)[span] for name in _ARRAYS if name != "indptr"},
+            **{name: getattr(self, name)[span] for name in _COLUMNS},
         )
 
     def listeners(self) -> npt.NDArray[np.int64]:
@@ -248,41 +229,6 @@ class Interactions:
         from scipy.sparse import csr_array
 
         return csr_array((self.weights, self.indices, self.indptr), shape=self.shape)
-
-    def save(self, directory: Path) -> None:
-        """Write the arrays as ``.npy`` files into ``directory``."""
-        self.user_ids.save(directory / "user_ids")
-        self.item_ids.save(directory / "item_ids")
-        for name in _ARRAYS:
-            np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
-
-    @classmethod
-    def load(cls, directory: Path, *, kind: str) -> "Interactions":
-        """Memory-map what `save` wrote; ArtifactError if the arrays do not fit each other."""
-        arrays: dict[str, Any] = {
-            name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in _ARRAYS.items()
-        }
-        user_ids, item_ids = Ids.load(directory / "user_ids"), Ids.load(directory / "item_ids")
-        try:
-            return cls(kind=kind, user_ids=user_ids, item_ids=item_ids, **arrays, trusted=True)
-        except InputError as error:
-            raise ArtifactError(f"{directory}: {error}. Run `crossfade verify`.") from error
-
-
-def _converted(name: str, array: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
-    """Return ``array`` as contiguous numbers of ``dtype``; InputError for what is not numbers or does not fit."""
-    numbers, wanted = np.asanyarray(array), np.dtype(dtype)
-    whole = wanted.kind in "iu"
-    if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in ("iu" if whole else "biuf")):
-        raise InputError(
-            f"{name} must be a 1-d array of {'whole ' if whole else ''}numbers, not {numbers.ndim}-d {numbers.dtype}"
-        )
-    if whole and len(numbers) and numbers.dtype != wanted:
-        limits = np.iinfo(wanted)
-        if not limits.min <= int(numbers.min()) <= int(numbers.max()) <= limits.max:
-            raise InputError(f"{name} must be {limits.min} to {limits.max}, so that they fit {wanted}")
-    with np.errstate(over="ignore"):  # infinity is refused later
-        return np.require(numbers, wanted, ["C", "A"])
 
 
 def _each(name: str, ids: Any, length: int) -> tuple[Ids, Rows]:
