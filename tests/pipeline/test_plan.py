@@ -18,7 +18,8 @@ def written(path, name, rows, **options):
     schema = TABLES[name]
     filled = [{field.name: row.get(field.name, None if field.nullable else 1) for field in schema} for row in rows]
     columns = {
-        field.name: pa.array([row[field.name] for row in filled]).cast(field.type) if not pa.types.is_string(field.type)
+        field.name: pa.array([row[field.name] for row in filled]).cast(field.type)
+        if not pa.types.is_string(field.type)
         else pa.array([None if row[field.name] is None else str(row[field.name]) for row in filled], pa.string())
         for field in schema
     }
@@ -116,8 +117,19 @@ def test_a_table_is_made_from_its_own_family_alone(planned):
 
 def test_a_release_keeps_models_and_what_they_are_asked_with(planned):
     plan = planned({"counts": counts(("artist", None))}, models=["popularity", "als"])
-    assert list(plan.parts) == ["catalogue", "interactions-artist", "popularity-artist", "als-artist", "neighbours-als-artist"]
-    assert list(plan.tables) == ["surface-related-artist", "surface-radio-artist", "surface-popular-artist", "surface-discover-artist"]
+    assert list(plan.parts) == [
+        "catalogue",
+        "interactions-artist",
+        "popularity-artist",
+        "als-artist",
+        "neighbours-als-artist",
+    ]
+    assert list(plan.tables) == [
+        "surface-related-artist",
+        "surface-radio-artist",
+        "surface-popular-artist",
+        "surface-discover-artist",
+    ]
     # The first model that compares items leads.
     assert plan.steps["surface-radio-artist"].models == {"artist": "als-artist"}
 

@@ -52,8 +52,12 @@ def models(home: Home, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on.")
-@click.option("--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on.")
+@click.option(
+    "--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on."
+)
+@click.option(
+    "--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on."
+)
 @click.option(
     "--model",
     "names",

@@ -105,7 +105,9 @@ class _Planning:
             "models": leading,
             "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
         }
-        library = Library(kinds=tuple(played), playlists=tuple(inputs["playlists"]), compared=tuple(inputs["neighbours"]))
+        library = Library(
+            kinds=tuple(played), playlists=tuple(inputs["playlists"]), compared=tuple(inputs["neighbours"])
+        )
         surfaces = [
             self._surface(surface, listing, catalogue, inputs)
             for surface in SURFACES.values()
@@ -166,9 +168,7 @@ class _Planning:
         if learns_from == "sequences" and kind in self._ordered:
             settings = self._section("sequences")
             return self._add(
-                OrderSequences(
-                    kind=kind, counted=counted.name, needs=needs, imports=self._imports, settings=settings
-                )
+                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=self._imports, settings=settings)
             )
         if learns_from == "texts" and kind in self._described:
             return self._add(GatherTexts(kind=kind, counted=counted.name, needs=needs))
@@ -205,13 +205,16 @@ def _prefixed(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:
     columns = [name for name in ("kind", "parent_id") if name in file.schema_arrow.names]
     metadata = file.metadata.row_group(group)
-    kinds, *parents = (metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns)
-    if kinds is not None and kinds.has_min_max and kinds.min == kinds.max and None not in parents:
-        counted = [(kinds.min, any(column.null_count < metadata.num_rows for column in parents))]
+    statistics = [metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns]
+    # Compared by identity, since pyarrow's own comparison with None crashes.
+    known = not any(one is None for one in statistics) and statistics[0].has_min_max
+    if known and statistics[0].min == statistics[0].max:
+        has_parents = any(column.null_count < metadata.num_rows for column in statistics[1:])
+        found = {statistics[0].min: has_parents}
     else:
         table = file.read_row_group(group, columns).group_by("kind").aggregate([(columns[-1], "count")])
-        counted = [(row["kind"], parents and row["parent_id_count"]) for row in table.to_pylist()]
-    for kind, has_parents in counted:
+        found = {row["kind"]: row.get("parent_id_count", 0) > 0 for row in table.to_pylist()}
+    for kind, has_parents in found.items():
         yield kind
         parent = kind_named(kind).parent
         if has_parents and parent:
