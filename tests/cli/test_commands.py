@@ -259,7 +259,7 @@ def served(asked, home):
 
 @pytest.mark.parametrize("command", [["rollback"], ["rollback", "0"], ["releases", "activate", "0"]])
 def test_an_earlier_release_is_served_and_pinned(call, asked, own_home, two_releases, command):
-    first, second = two_releases
+    first, _ = two_releases
     result = call(*(first if part == "0" else part for part in command), home=own_home)
     assert result.exit_code == 0
     assert first in result.stderr

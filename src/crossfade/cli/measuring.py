@@ -89,9 +89,9 @@ def evaluate(
 ) -> None:
     """Fit models on one file and measure them on another.
 
-    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that the
-    user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the other
-    models are compared with the first one.
+    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
+    the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
+    other models are compared with the first one.
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs

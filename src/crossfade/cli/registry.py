@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("Check the installation, the machine and the home", "doctor:doctor"),
     "completion": ("Print the completion script for a shell", "home:completion"),
 }
-"""What each command does, in one line, and "module:attribute" in this room; a surface's command is made from its line."""
+"""What each command does, and "module:attribute" in this room; a surface's command is made from its own registry."""
 
 
 def load_command(name: str) -> click.Command | None:

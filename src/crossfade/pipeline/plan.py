@@ -64,7 +64,7 @@ def make_plan(home: Home, settings: Settings) -> Plan:
 
 
 def kinds_in(paths: Sequence[Path]) -> list[str]:
-    """Return the kinds of the rows of Parquet files, and of the parents that rows name; mostly from statistics alone."""
+    """Return the kinds of the rows of Parquet files, and of the parents that they name; mostly from statistics."""
     found: set[str] = set()
     for path in paths:
         with pq.ParquetFile(path) as file:
