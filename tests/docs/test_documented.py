@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crossfade.cli.registry import commands
+from crossfade.cli.registry import COMMANDS
 from crossfade.cli.settings_page import page
 from crossfade.core.settings import documented
 from crossfade.formats.registry import FORMATS
@@ -25,7 +25,7 @@ def test_every_setting_says_what_it_means(section):
         assert field.meaning, f"{section}.{field.name} has no line of documentation"
 
 
-@pytest.mark.parametrize("command", [name for name, _ in commands()])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented(command):
     assert f"## crossfade {command}" in (DOCS / "cli.md").read_text()
 

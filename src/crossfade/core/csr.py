@@ -1,11 +1,13 @@
 """Compressed sparse rows (CSR): many lists in one array, of which list r is at indptr[r]:indptr[r + 1]."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import InputError
+from crossfade.core.arrays import load_array
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING
 
 Starts = npt.NDArray[np.int64]
@@ -42,6 +44,28 @@ class CSR(NamedTuple):
         lengths = np.diff(self.indptr)
         kept = np.arange(len(self.indices)) - np.repeat(self.indptr[:-1], lengths) < size
         return CSR(starts_of(np.minimum(lengths, size)), self.indices[kept], self.values[kept])
+
+    def save(self, directory: Path, name: str) -> None:
+        """Write the three arrays into ``directory``."""
+        for part, array in self._asdict().items():
+            np.save(directory / f"{name}_{part}.npy", array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, directory: Path, name: str, *, rows: int, columns: int) -> Self:
+        """Memory-map what `save` wrote; ArtifactError unless it is a matrix of this shape."""
+        loaded = cls(
+            load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
+            load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
+            load_array(directory / f"{name}_values.npy", dtype=np.float32, ndim=1),
+        )
+        indptr, indices = loaded.indptr, loaded.indices
+        if (
+            loaded.rows != rows
+            or not len(indices) == len(loaded.values) == indptr[-1]
+            or (len(indices) and not 0 <= indices.min() <= indices.max() < columns)
+        ):
+            raise ArtifactError(f"{directory}: {name} is not a matrix of {rows} rows and {columns} columns.")
+        return loaded
 
 
 def starts_of(lengths: npt.ArrayLike) -> Starts:

@@ -152,6 +152,12 @@ class Neighbours:
     rows: Rows
     scores: npt.NDArray[np.float32]
 
+    @classmethod
+    def none(cls, queries: int, k: int) -> Self:
+        """Lists of ``k`` places without an item."""
+        rows = np.full((queries, k), MISSING, dtype=np.int32)
+        return cls(rows, np.full((queries, k), -np.inf, dtype=np.float32))
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -175,6 +181,13 @@ class Neighbours:
             "score": self.scores[queries, places],
         }
         return pa.table(columns)
+
+    def above(self, score: float) -> Self:
+        """The lists without the items whose scores are no higher than ``score``."""
+        kept = self.scores > score
+        return type(self)(
+            np.where(kept, self.rows, np.int32(MISSING)), np.where(kept, self.scores, np.float32(-np.inf))
+        )
 
     def listed(self, query: int, item_ids: Ids) -> list[tuple[str, float]]:
         """Return the (id, score) pairs of one query, best first, without padding."""
