@@ -16,6 +16,7 @@ from crossfade.core.errors import (
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
+from crossfade.core.settings import documented
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings
 from crossfade.models.contract import ComparesItems, Fitted, missing_extra
@@ -145,6 +146,15 @@ def test_it_is_made_from_settings_or_from_keywords(model):
         model(model.settings_class(), nothing=1)
     with pytest.raises(SettingsError, match="no such setting"):
         model(nothing=1)
+
+
+def test_every_number_that_can_be_set_has_a_range(model):
+    for field in documented(model.settings_class):
+        assert field.meaning
+        if field.type.split(" ")[0] in ("int", "float"):
+            assert field.accepts, f"{field.name} accepts any number"
+            with pytest.raises(SettingsError, match=field.name):
+                model(**{field.name: float("nan")})
 
 
 def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
