@@ -99,7 +99,7 @@ def test_a_bias_counts_for_users_and_not_among_items(space):
     assert biased.scores(users, np.array([0, 3, 4]), items).tolist() == [0, 12, -4, -4]
     items = ["abba", "devo"]
     assert np.array_equal(biased.similar(items, 4).scores, fitted_of(space).similar(items, 4).scores)
-    assert "2 users × 4 items, 2 factors" in repr(biased)
+    assert "2 users × 4 artists, 2 factors" in repr(biased)
 
 
 def test_scores_by_cosine(space):

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.arrays import load_array
-from crossfade.core.errors import ArtifactError
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING
 
 Starts = npt.NDArray[np.int64]
@@ -51,20 +51,15 @@ class CSR(NamedTuple):
             np.save(directory / f"{name}_{part}.npy", array, allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path, name: str, *, rows: int, columns: int) -> Self:
-        """Memory-map what `save` wrote; ArtifactError unless it is a matrix of this shape."""
+    def load(cls, directory: Path, name: str) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or they do not fit."""
         loaded = cls(
             load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
             load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
             load_array(directory / f"{name}_values.npy", dtype=np.float32, ndim=1),
         )
-        indptr, indices = loaded.indptr, loaded.indices
-        if (
-            loaded.rows != rows
-            or not len(indices) == len(loaded.values) == indptr[-1]
-            or (len(indices) and not 0 <= indices.min() <= indices.max() < columns)
-        ):
-            raise ArtifactError(f"{directory}: {name} is not a matrix of {rows} rows and {columns} columns.")
+        if not len(loaded.indptr) or not len(loaded.indices) == len(loaded.values) == loaded.indptr[-1]:
+            raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other. Run `crossfade verify`.")
         return loaded
 
 
@@ -84,3 +79,17 @@ def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Sta
     lengths[present] = indptr[rows[present] + 1] - firsts[present]
     starts = starts_of(lengths)
     return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)
+
+
+def check_indptr(indptr: Starts, entries: int) -> None:
+    """Raise InputError unless ``indptr`` divides ``entries`` entries into rows."""
+    if not len(indptr) or indptr[0] != 0 or indptr[-1] != entries or np.any(np.diff(indptr) < 0):
+        raise InputError(f"indptr must start at 0, never decrease, and end at {entries}, the number of entries")
+
+
+def check_indices(indices: npt.NDArray[np.integer], columns: int) -> None:
+    """Raise InputError unless all ``indices`` are among ``columns`` columns."""
+    if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
+        raise InputError(
+            f"indices of {columns} items must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
+        )
