@@ -60,7 +60,7 @@ class DemoSettings(Checked):
 
 
 SMALL = DemoSettings(listeners=120, artists=240, tracks_per_artist=6.0, playlists=60, days=90)
-"""For tests: some fifty thousand listens in about a second."""
+"""For tests: some 36 thousand listens in about a second."""
 
 DEFAULT = DemoSettings()
 """For `make demo`: well over a million listens in seconds."""
