@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING
 
 Starts = npt.NDArray[np.int64]
@@ -59,3 +60,17 @@ def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Sta
     lengths[present] = indptr[rows[present] + 1] - firsts[present]
     starts = starts_of(lengths)
     return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)
+
+
+def check_indptr(indptr: Starts, entries: int) -> None:
+    """Raise InputError unless ``indptr`` divides ``entries`` entries into rows."""
+    if not len(indptr) or indptr[0] != 0 or indptr[-1] != entries or np.any(np.diff(indptr) < 0):
+        raise InputError(f"indptr must start at 0, never decrease, and end at {entries}, the number of entries")
+
+
+def check_indices(indices: npt.NDArray[np.integer], columns: int) -> None:
+    """Raise InputError unless all ``indices`` are among ``columns`` columns."""
+    if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
+        raise InputError(
+            f"indices of {columns} items must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
+        )
