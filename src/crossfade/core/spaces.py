@@ -1,4 +1,4 @@
-"""Vector spaces, which every model produces, and neighbours, which every search gives back."""
+"""Vector spaces, which every model produces, and neighbours, which every search returns."""
 
 import hashlib
 import json
@@ -23,16 +23,16 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class VectorSpace:
-    """Items, and where the model has them users, as points of one space.
+    """Items, and users if the model has them, as points of one space.
 
     item_vectors  (items, factors) float32
     user_vectors  (users, factors) float32, or None
-    metric        how a user meets an item: "dot" or "cosine" (item to item is always cosine)
-    biased        whether the last column of the item vectors is what an item's score has for any user, and that of
-                  the user vectors 1; only for "dot". Inner products have it, cosines leave it out
-    settings      what the model was fitted with, as plain values
-    space_id      a digest of all of the above: vectors of two runs cannot be compared, since any rotation
-                  of a space is as good as the space, so whatever is derived from a space carries its id
+    metric        how users and items are compared: "dot" or "cosine" (items with items always by cosine)
+    biased        whether the last column of the item vectors is a bias, and that of the user vectors 1; only for "dot".
+                  Inner products include the bias, cosines do not
+    settings      the settings of the fit, as plain values
+    space_id      a digest of all of the above. Vectors of two fits cannot be compared, since any rotation of a space is
+                  as good as the space; so whatever is derived from a space has its id
     """
 
     model: str
@@ -50,9 +50,9 @@ class VectorSpace:
         if self.item_vectors.shape[:1] != (len(self.item_ids),) or self.item_vectors.ndim != 2:
             raise ArtifactError(f"{len(self.item_ids)} item ids do not fit vectors of shape {self.item_vectors.shape}.")
         if self.biased and (self.metric != "dot" or self.factors < 2):
-            raise ArtifactError("Only a space by inner product, of at least two columns, can have item biases.")
+            raise ArtifactError('Only a space of metric "dot" with at least two factors can have biases.')
         if (self.user_ids is None) != (self.user_vectors is None):
-            raise ArtifactError("A space has user ids and user vectors, or neither.")
+            raise ArtifactError("A space must have user ids and user vectors, or neither.")
         if (
             self.user_ids is not None
             and self.user_vectors is not None
@@ -74,15 +74,14 @@ class VectorSpace:
 
     @property
     def points(self) -> Vectors:
-        """(items, width) float32: where the items lie, to compare them by cosine; the item vectors without a bias."""
+        """(items, width) float32: the item vectors without a bias, to compare items by cosine."""
         return self.item_vectors[:, :-1] if self.biased else self.item_vectors
 
     def require_same(self, space_id: str, what: str) -> None:
-        """Raise SpaceMismatchError unless ``what`` was made from this very space."""
+        """Raise SpaceMismatchError unless ``what`` was made from this space."""
         if space_id != self.space_id:
             raise SpaceMismatchError(
-                f"{what} belongs to space {space_id[:12]}, not to {self.space_id[:12]}: vectors of two spaces cannot "
-                "be compared. Build it again from this space."
+                f"{what} belongs to space {space_id[:12]}, not to {self.space_id[:12]}. Build it again from this space."
             )
 
     def save(self, directory: Path) -> None:
@@ -109,7 +108,7 @@ class VectorSpace:
 
     @staticmethod
     def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
-        """What `_described` gave, checked, and whether there are users."""
+        """Return the fields that `_described` wrote, checked, and whether there are users."""
         try:
             described = dict(json.loads(path.read_text(encoding="utf-8")))
             has_users = bool(described.pop("has_users"))
@@ -143,10 +142,10 @@ class VectorSpace:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Neighbours:
-    """The best items for each of n queries, best first; equal scores stand in ascending row order.
+    """The best items for each of n queries, best first; equal scores are in ascending order of rows.
 
-    rows    (n, k) int32 item rows; MISSING where there are fewer than k items to give
-    scores  (n, k) float32, exact; -inf beside a MISSING row
+    rows    (n, k) int32 item rows; MISSING if there are fewer than k items
+    scores  (n, k) float32, exact; -inf for a MISSING row
     """
 
     rows: Rows
