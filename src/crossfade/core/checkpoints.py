@@ -1,8 +1,8 @@
 """Checkpoints: the last complete state of long work, from which a run that was killed resumes.
 
 A state is an artifact named ``state`` in a directory of the work's own, which is locked for its only writer. It
-replaces the last one, so that a kill, a power loss or a full disk leaves a complete state, the old or the new one. It is
-used only by work of the same identity, and only if it verifies.
+replaces the last one, so that a kill, a power loss or a full disk leaves a complete state. It is used only by work of
+the same identity, and only if it verifies.
 """
 
 import contextlib

@@ -91,13 +91,21 @@ class VectorSpace:
         if self.user_ids is not None and self.user_vectors is not None:
             self.user_ids.save(directory / "user_ids")
             np.save(directory / "user_vectors.npy", self.user_vectors, allow_pickle=False)
-        described = json.dumps(self._described(), indent=2, sort_keys=True) + "\n"
-        (directory / "space.json").write_text(described, encoding="utf-8")
+        described = {**self._described(), "space_id": self.space_id, "has_users": self.user_ids is not None}
+        (directory / "space.json").write_text(json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
-        described, has_users = cls._read_description(directory / "space.json")
+        try:
+            described = dict(json.loads((directory / "space.json").read_text(encoding="utf-8")))
+            has_users = bool(described.pop("has_users"))
+            if described.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
+                raise ValueError(f"it describes {sorted(described)}")
+            if described["kind"] not in KINDS or described["metric"] not in get_args(Metric):
+                raise ValueError(f"its kind is {described['kind']!r} and its metric {described['metric']!r}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{directory} has no readable vector space: {error}") from error
         return cls(
             **described,
             item_ids=Ids.load(directory / "item_ids"),
@@ -106,34 +114,12 @@ class VectorSpace:
             user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
         )
 
-    @staticmethod
-    def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
-        """Return the fields that `_described` wrote, checked, and whether there are users."""
-        try:
-            described = dict(json.loads(path.read_text(encoding="utf-8")))
-            has_users = bool(described.pop("has_users"))
-            if described.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
-                raise ValueError(f"it describes {sorted(described)}")
-            if described["kind"] not in KINDS or described["metric"] not in get_args(Metric):
-                raise ValueError(f"its kind is {described['kind']!r} and its metric {described['metric']!r}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path.parent} has no readable vector space: {error}") from error
-        return described, has_users
-
     def _described(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "kind": self.kind,
-            "metric": self.metric,
-            "biased": self.biased,
-            "settings": dict(self.settings),
-            "space_id": self.space_id,
-            "has_users": self.user_ids is not None,
-        }
+        described = {name: getattr(self, name) for name in ("model", "kind", "metric", "biased")}
+        return {**described, "settings": dict(self.settings)}
 
     def _digest(self) -> str:
-        described = [self.model, self.kind, self.metric, self.biased, dict(self.settings)]
-        digest = hashlib.sha256(json.dumps(described).encode())
+        digest = hashlib.sha256(json.dumps(self._described(), sort_keys=True).encode())
         for array in (self.item_vectors, self.user_vectors):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).data)
