@@ -17,12 +17,11 @@ from crossfade.core.version import __version__
 if TYPE_CHECKING:
     from crossfade.core.interactions import Interactions
     from crossfade.core.spaces import Neighbours, VectorSpace
-    from crossfade.models.als import ALS
-    from crossfade.models.als_settings import ALSSettings
+    from crossfade.models.als import ALS, ALSSettings
 
 _HOMES = {
     "ALS": "crossfade.models.als",
-    "ALSSettings": "crossfade.models.als_settings",
+    "ALSSettings": "crossfade.models.als",
     "Interactions": "crossfade.core.interactions",
     "Neighbours": "crossfade.core.spaces",
     "VectorSpace": "crossfade.core.spaces",
