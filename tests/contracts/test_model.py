@@ -16,6 +16,7 @@ from crossfade.core.errors import (
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
+from crossfade.core.settings import documented
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings
 from crossfade.models.contract import ComparesItems, Fitted, missing_extra
@@ -128,8 +129,8 @@ def test_it_is_registered_under_its_name_and_says_what_it_is(model, fitted):
     assert (fitted.name, fitted.kind, fitted.item_ids) == (model.name, "artist", PLAYS.item_ids)
     assert type(fitted) is model.fitted_class
     assert isinstance(fitted, Fitted)
-    assert repr(fitted).startswith(f"{type(fitted).__name__}({model.name} of artists: ")
-    assert f"{EVERYTHING} items, {fitted.space.points.shape[1]} factors)" in repr(fitted)
+    assert repr(fitted).startswith(f"{type(fitted).__name__}({model.name}: ")
+    assert f"{EVERYTHING} artists, {fitted.space.points.shape[1]} factors)" in repr(fitted)
     assert fitted.user_ids is None or "100 users × " in repr(fitted)
     # Nothing that it was fitted with is left open.
     assert model(**fitted.settings).settings == model.settings_class(**fitted.settings)
@@ -145,6 +146,15 @@ def test_it_is_made_from_settings_or_from_keywords(model):
         model(model.settings_class(), nothing=1)
     with pytest.raises(SettingsError, match="no such setting"):
         model(nothing=1)
+
+
+def test_every_number_that_can_be_set_has_a_range(model):
+    for field in documented(model.settings_class):
+        assert field.meaning
+        if field.type.split(" ")[0] in ("int", "float"):
+            assert field.accepts, f"{field.name} accepts any number"
+            with pytest.raises(SettingsError, match=field.name):
+                model(**{field.name: float("nan")})
 
 
 def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
@@ -330,25 +340,14 @@ def test_one_item_is_enough(model, tmp_path):
 def test_what_nobody_can_learn_from_is_refused(model):
     with pytest.raises(InputError, match="no interactions"):
         fit(model, Interactions.from_counts([], [], []))
-    for weight in (np.nan, np.inf, -1):
-        weights = PLAYS.weights.copy()
-        weights[35] = weight
-        with pytest.raises(InputError, match="position 35"):
-            fit(model, dataclasses.replace(PLAYS, weights=weights))
-    with pytest.raises(InputError, match="all zero"):
-        fit(model, dataclasses.replace(PLAYS, weights=np.zeros_like(PLAYS.weights)))
-    with pytest.raises(InputError, match="beyond their own item ids"):
-        fit(model, dataclasses.replace(PLAYS, indices=PLAYS.indices + np.int32(1)))
 
 
 def test_what_cannot_be_asked_is_refused(fitted):
     tracks = Interactions.from_counts(["u00"], ["b0-00"], [1], kind="track")
-    wrong = dataclasses.replace(PLAYS, weights=-PLAYS.weights)
     for ask in (
         lambda: fitted.recommend(PLAYS, 0),
         lambda: fitted.recommend(tracks, 3),
         lambda: fitted.recommend(PLAYS, 3, exclude=tracks),
-        lambda: fitted.recommend(wrong, 3),
     ):
         with pytest.raises(InputError):
             ask()

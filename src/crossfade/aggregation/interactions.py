@@ -206,7 +206,6 @@ def _aggregate(
         spool.write(**{name: batch.column(name).to_numpy() for name in batch.schema.names})
         done += batch.num_rows
         progress(done / 2, events, "plays")
-    spool.finish()
 
     listeners = np.zeros(items, dtype=np.int64)
     for partition in spool.partitions:

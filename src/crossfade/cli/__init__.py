@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from crossfade import __version__
-from crossfade.cli.registry import commands, load_command
+from crossfade.cli.registry import COMMANDS, load_command
 from crossfade.core.errors import CrossfadeError
-
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells have it."""
@@ -25,7 +24,7 @@ class CommandGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return their names, in the order in which a newcomer needs them."""
-        return [name for name, _ in commands()]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command ``cmd_name``, or None."""
@@ -34,9 +33,11 @@ class CommandGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl(commands())
+            formatter.write_dl([(name, what) for name, (what, _) in COMMANDS.items()])
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that ``args`` begin with; for a name that is unknown, suggest the closest one."""
         names = self.list_commands(ctx)
         if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:

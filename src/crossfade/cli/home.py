@@ -147,8 +147,8 @@ def verify(home: Home, as_json: bool) -> None:
         say(f"Read {len(checks)} artifacts; {len(damaged)} are damaged.")
     if damaged:
         raise ArtifactError(
-            f"{len(damaged)} of {len(checks)} artifacts are damaged. Run `crossfade run` to make steps and releases again; "
-            "import the files of a damaged import again."
+            f"{len(damaged)} of {len(checks)} artifacts are damaged. Run `crossfade run` to make steps and releases "
+            "again; import the files of a damaged import again."
         )
 
 

@@ -172,8 +172,6 @@ def _show_preview(home: Home, *, as_json: bool) -> None:
 
 def _show_demo(home: Home) -> None:
     """Show a listener's recommendations, and what is related to the reason of the first."""
-    from crossfade.cli.ask import print_entries
-
     with releases_of(home).open() as release:
         tables = release.tables
         user = tables.users(limit=1)[0]

@@ -52,8 +52,12 @@ def models(home: Home, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on.")
-@click.option("--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on.")
+@click.option(
+    "--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on."
+)
+@click.option(
+    "--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on."
+)
 @click.option(
     "--model",
     "names",
@@ -85,9 +89,9 @@ def evaluate(
 ) -> None:
     """Fit models on one file and measure them on another.
 
-    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that the
-    user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the other
-    models are compared with the first one.
+    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
+    the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
+    other models are compared with the first one.
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs

@@ -8,8 +8,8 @@ from crossfade.pipeline.settings import sections, settings_class
 
 _HEAD = """# Settings
 
-The settings of a library are in `HOME/crossfade.toml`. Every setting has a default, so the file may be missing, and needs
-only what you want to change:
+The settings of a library are in `HOME/crossfade.toml`. Every setting has a default, so the file may be missing, and
+needs only what you want to change:
 
 ```toml
 [interactions]
@@ -19,9 +19,9 @@ half_life_days = 90.0
 factors = 128
 ```
 
-`crossfade config show` prints the values in force. An unknown name or a value that is not accepted is an error that says
-where it is. After a change, `crossfade run` rebuilds what depends on it and nothing else; `crossfade run --dry-run` shows
-what that is.
+`crossfade config show` prints the values in force. An unknown name or a value that is not accepted is an error that
+says where it is. After a change, `crossfade run` rebuilds what depends on it and nothing else; `crossfade run --dry-run`
+shows what that is.
 
 This page is written from the code by `make docs`.
 """
@@ -34,10 +34,9 @@ def page() -> str:
         cls = settings_class(section)
         parts.append(f"\n## [{section}]\n\n{inspect.cleandoc(cls.__doc__ or '').splitlines()[0]}\n")
         parts.append("\n| setting | type | default | accepts | meaning |\n| --- | --- | --- | --- | --- |\n")
-        parts += [
-            f"| `{one.name}` | {one.type.replace(' | ', ' or ')} | {_shown(one.default)} | {one.accepts} | {one.meaning} |\n"
-            for one in documented(cls)
-        ]
+        for one in documented(cls):
+            cells = (f"`{one.name}`", one.type.replace(" | ", " or "), _shown(one.default), one.accepts, one.meaning)
+            parts.append(f"| {' | '.join(cells)} |\n")
     return "".join(parts)
 
 

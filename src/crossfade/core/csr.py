@@ -51,20 +51,15 @@ class CSR(NamedTuple):
             np.save(directory / f"{name}_{part}.npy", array, allow_pickle=False)
 
     @classmethod
-    def load(cls, directory: Path, name: str, *, rows: int, columns: int) -> Self:
-        """Memory-map what `save` wrote; ArtifactError unless it is a matrix of this shape."""
+    def load(cls, directory: Path, name: str) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or they do not fit."""
         loaded = cls(
             load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
             load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
             load_array(directory / f"{name}_values.npy", dtype=np.float32, ndim=1),
         )
-        indptr, indices = loaded.indptr, loaded.indices
-        if (
-            loaded.rows != rows
-            or not len(indices) == len(loaded.values) == indptr[-1]
-            or (len(indices) and not 0 <= indices.min() <= indices.max() < columns)
-        ):
-            raise ArtifactError(f"{directory}: {name} is not a matrix of {rows} rows and {columns} columns.")
+        if not len(loaded.indptr) or not len(loaded.indices) == len(loaded.values) == loaded.indptr[-1]:
+            raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other. Run `crossfade verify`.")
         return loaded
 
 

@@ -8,11 +8,10 @@ from typing import Any, Self, get_args, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import load_array
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import Ids
 from crossfade.core.kinds import kind_named
-from crossfade.core.texts import Texts
+from crossfade.core.texts import Texts, load_parts, save_parts
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -47,21 +46,12 @@ class TrainingData:
 
     def save(self, directory: Path) -> None:
         """Write the parts into ``directory``."""
-        for name, kind in _parts(type(self)).items():
-            if issubclass(kind, Texts):
-                getattr(self, name).save(directory / name)
-            else:
-                np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        save_parts(directory, {name: getattr(self, name) for name in _parts(type(self))})
 
     @classmethod
     def load(cls, directory: Path, *, kind: str) -> Self:
         """Memory-map what `save` wrote; ArtifactError if the parts do not fit each other."""
-        parts: dict[str, Any] = {
-            name: part.load(directory / name)
-            if issubclass(part, Texts)
-            else load_array(directory / f"{name}.npy", dtype=part, ndim=1)
-            for name, part in _parts(cls).items()
-        }
+        parts = load_parts(directory, _parts(cls))
         try:
             return cls(kind=kind, **parts, trusted=True)
         except InputError as error:

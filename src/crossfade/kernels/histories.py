@@ -69,6 +69,8 @@ def score_pairs(
     """Fill ``best`` (n,) for the histories ``first`` to ``last``: h with the items rows[indptr[h]:indptr[h + 1]]."""
     scores = np.empty(items, dtype=np.float32)
     for history in range(first, last):
+        if indptr[history] == indptr[history + 1]:
+            continue
         scores[:] = 0
         add_similar(history, histories, similarities, scores)
         for pair in range(indptr[history], indptr[history + 1]):

@@ -74,9 +74,7 @@ class FittedCultural(FittedItems):
 
     @classmethod
     def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
-        vocabulary = Texts.load(directory / "vocabulary")
-        words = CSR.load(directory, "words", rows=len(space.item_ids), columns=len(vocabulary))
-        return {"vocabulary": vocabulary, "words": words}
+        return {"vocabulary": Texts.load(directory / "vocabulary"), "words": CSR.load(directory, "words")}
 
 
 class Cultural(Configured[CulturalSettings]):

@@ -205,12 +205,12 @@ class FittedSimilarity(Fitted[CSR]):
 
     @classmethod
     def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
-        dense, items = directory / "similarities.npy", len(space.item_ids)
+        dense = directory / "similarities.npy"
         return {
-            "histories": CSR.load(directory, "histories", rows=len(space.user_ids or ()), columns=items),
+            "histories": CSR.load(directory, "histories"),
             "similarities": load_array(dense, dtype=np.float32, ndim=2)
             if dense.exists()
-            else CSR.load(directory, "similarities", rows=items, columns=items),
+            else CSR.load(directory, "similarities"),
         }
 
     @cached_property

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -132,10 +131,10 @@ class ComputeNeighbours(OfModel):
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSurface(Step):
-    """Builds one table of a surface, all lists of it.
+    """Builds one table of a surface, with the lists of all keys.
 
-    surface, key, kind, reason_kind  the `Listing`
-    interactions, models, neighbours the names of the steps that it reads, by the kind of their items
+    surface, key, kind, reason_kind             the `Listing`
+    interactions, playlists, models, neighbours the names of the steps that it reads, by the kind of their items
     """
 
     action: ClassVar[str] = "surface"
@@ -145,18 +144,19 @@ class BuildSurface(Step):
     kind: str
     reason_kind: str | None
     interactions: Mapping[str, str]
+    playlists: Mapping[str, str]
     models: Mapping[str, str]
     neighbours: Mapping[str, str]
 
     @property
     def listing(self) -> Listing:
         """What is listed for what."""
-        return Listing(surface=self.surface, key=self.key, kind=self.kind, reason_kind=self.reason_kind)
+        return Listing(self.surface, self.key, self.kind, self.reason_kind)
 
     @property
     def name(self) -> str:
         """The action and the table: "surface-radio-track"."""
-        return f"{self.action}-{self.surface}-{self.kind}"
+        return f"{self.action}-{self.listing.name}"
 
     @property
     def title(self) -> str:
@@ -169,11 +169,21 @@ class BuildSurface(Step):
 
     def run(self, draft: Draft, context: Context) -> None:
         """See `build_table`."""
-        surface = registered(self.surface).load()
-        inputs = surface_inputs(
-            self.inputs(context.home), self.interactions, self.models, self.neighbours, context.threads
+        places = self.inputs(context.home)
+        counted = {**self.interactions, **self.playlists}
+        models = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
+        inputs = SurfaceInputs(
+            catalogue=Catalogue.load(places[CATALOGUE]),
+            interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in counted.items()},
+            models={kind: [model] for kind, model in models.items()},
+            neighbourhoods={
+                kind: Neighbourhood.load(places[step], models[kind]) for kind, step in self.neighbours.items()
+            },
+            playlists=tuple(self.playlists),
+            threads=context.threads,
         )
-        settings = surface.settings_class(**self.settings)
-        table = build_table(surface.prepare(inputs, self.listing, settings), self.listing, context.progress)
+        surface = registered(self.surface).load()
+        prepared = surface.prepare(inputs, self.listing, surface.settings_class(**self.settings))
+        table = build_table(prepared, self.listing, context.progress)
         table.save(draft.path)
         draft.rows.update(keys=len(table.keys), entries=len(table.items))

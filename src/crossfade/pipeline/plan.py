@@ -64,7 +64,7 @@ def make_plan(home: Home, settings: Settings) -> Plan:
 
 
 def kinds_in(paths: Sequence[Path]) -> list[str]:
-    """Return the kinds of the rows of Parquet files, and of the parents that rows name; mostly from statistics alone."""
+    """Return the kinds of the rows of Parquet files, and of the parents that they name; mostly from statistics."""
     found: set[str] = set()
     for path in paths:
         with pq.ParquetFile(path) as file:
@@ -93,20 +93,27 @@ class _Planning:
         self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
 
     def plan(self) -> Plan:
-        played = {kind: self._counted[kind] for kind in self._played}
+        played = {kind: step for kind, step in self._counted.items() if kind in self._played}
         catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=_names(played)))
         fits, neighbours, skipped = self._fits()
-        leading: dict[str, FitModel] = {}
+        leading: dict[str, Step] = {}
         for fit in sorted(fits, key=lambda one: one.name not in neighbours):
             leading.setdefault(fit.kind, fit)
-        compared = {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours}
-        library = Library(kinds=tuple(played), compared=tuple(compared))
+        inputs: dict[str, Mapping[str, Step]] = {
+            "interactions": played,
+            "playlists": {kind: step for kind, step in self._counted.items() if kind not in self._played},
+            "models": leading,
+            "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
+        }
+        library = Library(
+            kinds=tuple(played), playlists=tuple(inputs["playlists"]), compared=tuple(inputs["neighbours"])
+        )
         surfaces = [
-            self._surface(surface, listing, catalogue, played, leading, compared)
+            self._surface(surface, listing, catalogue, inputs)
             for surface in SURFACES.values()
             for listing in surface.load().listings(library)
         ]
-        parts = (catalogue, *played.values(), *fits, *neighbours.values())
+        parts = (catalogue, *self._counted.values(), *fits, *neighbours.values())
         return Plan(
             steps=self._steps,
             fits=[step.name for step in fits],
@@ -161,34 +168,27 @@ class _Planning:
         if learns_from == "sequences" and kind in self._ordered:
             settings = self._section("sequences")
             return self._add(
-                OrderSequences(
-                    kind=kind, counted=counted.name, needs=needs, imports=self._imports, settings=settings
-                )
+                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=self._imports, settings=settings)
             )
         if learns_from == "texts" and kind in self._described:
             return self._add(GatherTexts(kind=kind, counted=counted.name, needs=needs))
         return None
 
     def _surface(
-        self,
-        surface: Registered,
-        listing: Listing,
-        catalogue: Step,
-        played: Mapping[str, Step],
-        leading: Mapping[str, Step],
-        compared: Mapping[str, Step],
+        self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
     ) -> BuildSurface:
         """The step of one table, from what the library has about the family of the items that it lists."""
-        family = [kind for kind in self._counted if KINDS[kind].root == KINDS[listing.kind].root]
-        read = [{kind: steps[kind] for kind in family if kind in steps} for steps in (played, leading, compared)]
-        interactions, models, neighbours = map(_names, read)
+        root = KINDS[listing.kind].root
+        read = {
+            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == root}
+            for name, steps in inputs.items()
+            if surface.learned or name in ("interactions", "playlists")
+        }
         return self._add(
             BuildSurface(
                 **asdict(listing),
-                interactions=interactions,
-                models=models,
-                neighbours=neighbours,
-                needs=needing(catalogue, *(step for steps in read for step in steps.values())),
+                **{name: _names(read.get(name, {})) for name in inputs},
+                needs=needing(catalogue, *(step for steps in read.values() for step in steps.values())),
                 settings=self._section(f"surfaces.{surface.name}"),
             )
         )
@@ -205,13 +205,16 @@ def _prefixed(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:
     columns = [name for name in ("kind", "parent_id") if name in file.schema_arrow.names]
     metadata = file.metadata.row_group(group)
-    kinds, *parents = (metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns)
-    if kinds is not None and kinds.has_min_max and kinds.min == kinds.max and None not in parents:
-        counted = [(kinds.min, any(column.null_count < metadata.num_rows for column in parents))]
+    statistics = [metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns]
+    # Compared by identity, since pyarrow's own comparison with None crashes.
+    known = not any(one is None for one in statistics) and statistics[0].has_min_max
+    if known and statistics[0].min == statistics[0].max:
+        has_parents = any(column.null_count < metadata.num_rows for column in statistics[1:])
+        found = {statistics[0].min: has_parents}
     else:
         table = file.read_row_group(group, columns).group_by("kind").aggregate([(columns[-1], "count")])
-        counted = [(row["kind"], parents and row["parent_id_count"]) for row in table.to_pylist()]
-    for kind, has_parents in counted:
+        found = {row["kind"]: row.get("parent_id_count", 0) > 0 for row in table.to_pylist()}
+    for kind, has_parents in found.items():
         yield kind
         parent = kind_named(kind).parent
         if has_parents and parent:

@@ -171,3 +171,4 @@ def _move(
     for k in range(0, width, WIDTH):
         conditioned = multiply(load(residual, k), load(inverse, k))
         store(direction, k, multiply_add(load(direction, k), spread(shorter / length), conditioned))
+    return shorter
