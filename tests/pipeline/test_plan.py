@@ -10,6 +10,7 @@ from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.pipeline import plan as module
 from crossfade.pipeline.plan import kinds_in, make_plan
+from crossfade.pipeline.run import PARTS
 from crossfade.pipeline.settings import Settings
 
 
@@ -115,21 +116,10 @@ def test_a_table_is_made_from_its_own_family_alone(planned):
     }
 
 
-def test_a_release_keeps_models_and_what_they_are_asked_with(planned):
+def test_a_release_includes_models_and_what_they_are_asked_with(planned):
     plan = planned({"counts": counts(("artist", None))}, models=["popularity", "als"])
-    assert list(plan.parts) == [
-        "catalogue",
-        "interactions-artist",
-        "popularity-artist",
-        "als-artist",
-        "neighbours-als-artist",
-    ]
-    assert list(plan.tables) == [
-        "surface-related-artist",
-        "surface-radio-artist",
-        "surface-popular-artist",
-        "surface-discover-artist",
-    ]
+    fitted = {"popularity-artist", "als-artist", "neighbours-als-artist"}
+    assert {step.name for step in plan.of(*PARTS)} == {"catalogue", "interactions-artist", *fitted}
     # The first model that compares items leads.
     assert plan.steps["surface-radio-artist"].models == {"artist": "als-artist"}
 
@@ -140,7 +130,7 @@ def test_playlists_stand_in_where_a_kind_has_no_listens(planned):
     assert "playlists-track" in plan.steps
     assert "interactions-track" not in plan.steps
     assert plan.steps["als-track"].source == "playlists-track"
-    assert list(plan.tables) == ["surface-radio-track", "surface-popular-track"]
+    assert [step.name for step in plan.of("surface")] == ["surface-radio-track", "surface-popular-track"]
     both = planned({"playlist_items": listed, "playlists": [{}], "counts": counts(("track", None))})
     assert both.steps["als-track"].source == "interactions-track"
     assert "playlists-track" not in both.steps
@@ -151,7 +141,7 @@ def test_a_model_without_its_input_is_skipped_with_the_reason(planned, monkeypat
     assert plan.skipped == {"cultural-artist": "no texts of artists in this library"}
     monkeypatch.setattr(module, "missing_extra", lambda model: "word2vec" if model.name == "word2vec" else None)
     plan = planned({"counts": counts(("artist", None))}, models=["als", "word2vec"])
-    assert plan.skipped == {"word2vec-artist": "install it with: pip install 'crossfade[word2vec]'"}
+    assert plan.skipped == {"word2vec-artist": "pip install 'crossfade[word2vec]'"}
 
 
 def test_sequences_and_texts_are_made_only_for_models_that_learn_from_them(planned):

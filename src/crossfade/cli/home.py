@@ -1,7 +1,7 @@
 """Commands about a home as a whole: what is in it, its releases, its settings."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from crossfade.core.artifacts import verify as verify_artifact
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import documented
-from crossfade.stores.contract import Active, Version
+from crossfade.stores.contract import Version
 from crossfade.stores.releases import Releases
 
 NO_RELEASE = "There is no release yet. Run `crossfade run` to make one."
@@ -27,30 +27,31 @@ def status(home: Home, as_json: bool) -> None:
     """Show what is in this home, and what is served."""
     from crossfade.importing.library import imports
 
-    numbers = ("plays", "skips", "counts", "dropped")
-    listed: list[dict[str, Any]] = []
-    for one in imports(home):
-        ledger = one.ledger
-        values = (ledger.plays, ledger.skips, ledger.counts, sum(ledger.dropped.values()))
-        listed.append({"import": one.name, "formats": ledger.formats, **dict(zip(numbers, values, strict=True))})
-    releases = releases_of(home)
-    active = _active(releases)
-    release, rows = (None, {}) if active is None else (active.version, _rows(releases, active.version))
+    listed: list[dict[str, Any]] = [
+        {"import": one.name, "formats": one.ledger.formats}
+        | {name: getattr(one.ledger, name) for name in ("plays", "skips", "counts")}
+        | {"dropped": sum(one.ledger.dropped.values())}
+        for one in imports(home)
+    ]
+    served = next((one for one in _listed(releases_of(home)) if one["active"]), None)
     used = _bytes_used(home)
     if as_json:
-        pinned = active is not None and active.pinned
-        shown = {"home": str(home.path), "imports": listed, "release": release, "pinned": pinned}
-        print_json({**shown, "rows": rows, "bytes": used})
+        release = {"release": served and served["version"], "pinned": served is not None and served["pinned"]}
+        print_json(
+            {"home": str(home.path), "imports": listed, **release, "rows": served and served["rows"], "bytes": used}
+        )
         return
     say(f"{home.path}: " + ", ".join(f"{size(count)} of {name}" for name, count in used.items()))
+    numbers = ("plays", "skips", "counts", "dropped")
     print_table(
         [Column("import"), Column("format"), *(Column(name, "number") for name in numbers)],
         [[one["import"], ", ".join(one["formats"]), *(f"{one[name]:,}" for name in numbers)] for one in listed],
     )
-    if active is None:
+    if served is None:
         say(NO_RELEASE if listed else "There are no imports yet. Start with `crossfade import PATH`.")
     else:
-        say(f"Serving release {release}{' (pinned)' if active.pinned else ''}: {counted(rows)}.")
+        pinned = " (pinned)" if served["pinned"] else ""
+        say(f"Serving release {served['version']}{pinned}: {counted(served['rows'])}.")
 
 
 @click.group(invoke_without_command=True)
@@ -61,25 +62,15 @@ def releases(context: click.Context, home: Home, as_json: bool) -> None:
     """List the releases, oldest first; * marks the one that is served. See also the commands below."""
     if context.invoked_subcommand is not None:
         return
-    all_releases = releases_of(home)
-    active = _active(all_releases)
-    found = [(version, version == (active and active.version)) for version in all_releases.versions()]
-    rows = {version: _rows(all_releases, version) for version, _ in found}
-    pinned = active is not None and active.pinned
+    listed = _listed(releases_of(home))
     if as_json:
-        print_json(
-            [
-                {"version": version, "active": served, "pinned": served and pinned, "rows": rows[version]}
-                for version, served in found
-            ]
-        )
+        print_json(listed)
         return
-    if not found:
+    if not listed:
         say(NO_RELEASE)
-    marks = {True: "* pinned" if pinned else "*", False: ""}
     print_table(
         [Column("active"), Column("version"), Column("rows")],
-        [[marks[served], version, counted(rows[version])] for version, served in found],
+        [["*" * one["active"] + " pinned" * one["pinned"], one["version"], counted(one["rows"])] for one in listed],
     )
 
 
@@ -131,7 +122,7 @@ def verify(home: Home, as_json: bool) -> None:
         for manifest in sorted(directory.rglob(MANIFEST))
         if not any(part.startswith(".") for part in manifest.relative_to(home.path).parts)
     ]
-    checks: list[Callable[[], object]] = [partial(verify_artifact, place) for place in artifacts]
+    checks = [partial(verify_artifact, place) for place in artifacts]
     checks += [partial(found.verify, version) for version in found.versions()]
     damaged = []
     for check in checks:
@@ -204,18 +195,20 @@ def completion(shell: str) -> None:
     click.echo(found(crossfade, {}, "crossfade", "_CROSSFADE_COMPLETE").source())
 
 
-def _active(releases: Releases) -> Active | None:
-    """Return the active release; None before the first one."""
+def _listed(releases: Releases) -> list[dict[str, Any]]:
+    """Return all releases, oldest first, with the number of rows of each table; without, if a release is damaged."""
     try:
-        return releases.active()
+        active: tuple[Version | None, bool] = releases.active()
     except NotReadyError:
-        return None
-
-
-def _rows(releases: Releases, version: Version) -> dict[str, int]:
-    """Return how many rows each table of a release has."""
-    with releases.open(version) as release:
-        return dict(release.manifest.rows)
+        active = None, False
+    listed = []
+    for version in releases.versions():
+        rows: dict[str, int] = {}
+        with contextlib.suppress(ArtifactError), releases.open(version) as release:
+            rows.update(release.manifest.rows)
+        served = version == active[0]
+        listed.append({"version": version, "active": served, "pinned": served and active[1], "rows": rows})
+    return listed
 
 
 def _bytes_used(home: Home) -> dict[str, int]:

@@ -172,7 +172,15 @@ def _show_preview(home: Home, *, as_json: bool) -> None:
 
 def _show_demo(home: Home) -> None:
     """Show a listener's recommendations, and what is related to the reason of the first."""
+    from crossfade.cli.ask import print_entries
+    from crossfade.surfaces.asking import OpenRelease
+
     with releases_of(home).open() as release:
-        tables = release.tables
-        user = tables.users(limit=1)[0]
-        ...
+        opened = OpenRelease(release)
+        user = release.tables.users(limit=1)[0]
+        page = opened.entries("discover", user)[:10]
+        print_entries(page, title=f"\nDiscover for {user}", note=f"release {release.version}")
+        seed = next((entry.reason for entry in page if entry.reason is not None), None)
+        if seed is not None:
+            related = opened.entries("related", seed.id, kind=seed.kind)[:10]
+            print_entries(related, title=f"\nRelated to {seed.name}")

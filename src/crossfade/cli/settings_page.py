@@ -20,8 +20,8 @@ factors = 128
 ```
 
 `crossfade config show` prints the values in force. An unknown name or a value that is not accepted is an error that
-says where it is. After a change, `crossfade run` rebuilds what depends on it and nothing else; `crossfade run --dry-run`
-shows what that is.
+says where it is. After a change, `crossfade run` rebuilds what depends on it and nothing else. To see what that is, use
+`crossfade run --dry-run`.
 
 This page is written from the code by `make docs`.
 """

@@ -191,7 +191,7 @@ class Likelihood:
 
 
 class FittedLikelihood(SimilarByCosine):
-    """Users and items in one space, by inner product; a profile is the most likely vector of a history, given all items.
+    """Users and items in one space, by inner product. A profile is the most likely vector of a history given all items.
 
     Training knows a catalogue beyond some thousand items by a sample, and comes close to it. An empty history is at the
     origin, where popularity decides.

@@ -41,8 +41,8 @@ def model_states(home: Home) -> list[ModelState]:
     plan = make_plan(home, settings)
     took = journal.latest(home)
     states = []
-    for name in plan.fits:
-        step = plan.steps[name]
+    for step in plan.of("fit"):
+        name = step.name
         if not step.is_done(home):
             states.append(ModelState(name=name, state="to do", why=step.why(home)))
             continue

@@ -28,7 +28,6 @@ from crossfade.pipeline.gathering import (
     CountPlaylists,
     GatherTexts,
     NameItems,
-    OfKind,
     OrderSequences,
 )
 from crossfade.pipeline.learning import INDEX, BuildSurface, ComputeNeighbours, FitModel
@@ -45,17 +44,15 @@ class Plan:
     """What a run does.
 
     steps    every step by its name, each after those it needs
-    fits     the names of those that fit models
-    parts    the names of those whose artifacts a release keeps, to be opened as models
-    tables   the names of those that build a table of a surface
     skipped  why a model is not fitted on a kind, by the name that its step would have
     """
 
     steps: Mapping[str, Step]
-    fits: Sequence[str]
-    parts: Sequence[str]
-    tables: Sequence[str]
     skipped: Mapping[str, str]
+
+    def of(self, *actions: str) -> list[Step]:
+        """Return the steps of these actions."""
+        return [step for step in self.steps.values() if step.action in actions]
 
 
 def make_plan(home: Home, settings: Settings) -> Plan:
@@ -94,112 +91,88 @@ class _Planning:
 
     def plan(self) -> Plan:
         played = {kind: step for kind, step in self._counted.items() if kind in self._played}
-        catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=_names(played)))
+        names = {kind: step.name for kind, step in played.items()}
+        catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=names))
         fits, neighbours, skipped = self._fits()
         leading: dict[str, Step] = {}
         for fit in sorted(fits, key=lambda one: one.name not in neighbours):
             leading.setdefault(fit.kind, fit)
-        inputs: dict[str, Mapping[str, Step]] = {
+        inputs: dict[str, dict[str, Step]] = {
             "interactions": played,
-            "playlists": {kind: step for kind, step in self._counted.items() if kind not in self._played},
             "models": leading,
             "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
         }
-        library = Library(
-            kinds=tuple(played), playlists=tuple(inputs["playlists"]), compared=tuple(inputs["neighbours"])
-        )
-        surfaces = [
-            self._surface(surface, listing, catalogue, inputs)
-            for surface in SURFACES.values()
-            for listing in surface.load().listings(library)
-        ]
-        parts = (catalogue, *self._counted.values(), *fits, *neighbours.values())
-        return Plan(
-            steps=self._steps,
-            fits=[step.name for step in fits],
-            parts=[step.name for step in parts],
-            tables=[step.name for step in surfaces],
-            skipped=skipped,
-        )
+        library = Library(kinds=[*played], compared=[*inputs["neighbours"]])
+        for surface in SURFACES.values():
+            for listing in surface.load().listings(library):
+                self._add(self._surface(surface, listing, catalogue, inputs))
+        return Plan(steps=self._steps, skipped=skipped)
 
     def _add(self, step: AnyStep) -> AnyStep:
         self._steps.setdefault(step.name, step)
         return step
 
-    def _section(self, name: str) -> dict[str, Any]:
-        return plain(self._settings.section(name))
+    def _section(self, name: str, prefix: str = "") -> dict[str, Any]:
+        return {f"{prefix}{key}": value for key, value in plain(self._settings.section(name)).items()}
 
-    def _count(self, kind: str) -> OfKind:
+    def _count(self, kind: str) -> Step:
         """The step of the users' interactions with items of ``kind``, or if nobody played any, of the playlists'."""
         needs, settings = needing(self._catalog), self._section("interactions")
         if kind in self._played:
             return self._add(CountInteractions(kind=kind, needs=needs, imports=self._imports, settings=settings))
         return self._add(CountPlaylists(kind=kind, needs=needs, settings=settings))
 
-    def _fits(self) -> tuple[list[FitModel], dict[str, ComputeNeighbours], dict[str, str]]:
+    def _fits(self) -> tuple[list[Step], dict[str, Step], dict[str, str]]:
         """The steps that fit models, those of their neighbours by the name of the fit, and why a fit is left out."""
-        fits: list[FitModel] = []
-        neighbours: dict[str, ComputeNeighbours] = {}
+        fits: list[Step] = []
+        neighbours: dict[str, Step] = {}
         skipped: dict[str, str] = {}
-        comparing = {**self._section("neighbours"), **_prefixed(INDEX, self._section("index"))}
+        comparing = {**self._section("neighbours"), **self._section("index", INDEX)}
         for name in self._settings.run.models:
             model, settings = model_class(name), self._section(f"models.{name}")
+            extra = missing_extra(model)
             for kind in self._counted:
-                source = self._source(model.learns_from, kind)
-                if extra := missing_extra(model):
-                    skipped[f"{name}-{kind}"] = f"install it with: pip install 'crossfade[{extra}]'"
-                elif source is None:
-                    skipped[f"{name}-{kind}"] = f"no {model.learns_from} of {kind_named(kind).plural} in this library"
-                else:
-                    needs = needing(source)
-                    fit = FitModel(model=name, kind=kind, source=source.name, needs=needs, settings=settings)
-                    fits.append(self._add(fit))
-                    if issubclass(model.fitted_class, ComparesItems):
-                        compare = ComputeNeighbours(model=name, kind=kind, needs=needing(fit), settings=comparing)
-                        neighbours[fit.name] = self._add(compare)
+                source = None if extra else self._source(model.learns_from, kind)
+                if source is None:
+                    reason = f"no {model.learns_from} of {kind_named(kind).plural} in this library"
+                    skipped[f"{name}-{kind}"] = f"pip install 'crossfade[{extra}]'" if extra else reason
+                    continue
+                about: dict[str, Any] = {"model": name, "kind": kind}
+                fit = self._add(FitModel(**about, source=source.name, needs=needing(source), settings=settings))
+                fits.append(fit)
+                if issubclass(model.fitted_class, ComparesItems):
+                    compare = ComputeNeighbours(**about, needs=needing(fit), settings=comparing)
+                    neighbours[fit.name] = self._add(compare)
         return fits, neighbours, skipped
 
-    def _source(self, learns_from: InputKind, kind: str) -> OfKind | None:
-        """The step that makes what a model learns from; None where the library has nothing of it."""
+    def _source(self, learns_from: InputKind, kind: str) -> Step | None:
+        """The step that makes what a model learns from; None if the library has nothing of it."""
         counted = self._counted[kind]
         needs = needing(self._catalog, counted)
-        if learns_from == "interactions":
-            return counted
         if learns_from == "sequences" and kind in self._ordered:
-            settings = self._section("sequences")
+            settings, listens = self._section("sequences"), self._imports
             return self._add(
-                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=self._imports, settings=settings)
+                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=listens, settings=settings)
             )
         if learns_from == "texts" and kind in self._described:
             return self._add(GatherTexts(kind=kind, counted=counted.name, needs=needs))
-        return None
+        return counted if learns_from == "interactions" else None
 
     def _surface(
         self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
-    ) -> BuildSurface:
+    ) -> Step:
         """The step of one table, from what the library has about the family of the items that it lists."""
-        root = KINDS[listing.kind].root
+        counts_alone = listing.kind in self._played and not surface.learned
         read = {
-            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == root}
+            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == KINDS[listing.kind].root}
+            if name == "interactions" or not counts_alone
+            else {}
             for name, steps in inputs.items()
-            if surface.learned or name in ("interactions", "playlists")
         }
-        return self._add(
-            BuildSurface(
-                **asdict(listing),
-                **{name: _names(read.get(name, {})) for name in inputs},
-                needs=needing(catalogue, *(step for steps in read.values() for step in steps.values())),
-                settings=self._section(f"surfaces.{surface.name}"),
-            )
-        )
-
-
-def _names(steps: Mapping[str, Step]) -> dict[str, str]:
-    return {kind: step.name for kind, step in steps.items()}
-
-
-def _prefixed(prefix: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{prefix}{name}": value for name, value in settings.items()}
+        names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
+        needs = needing(catalogue, *(step for steps in read.values() for step in steps.values()))
+        settings = self._section(f"surfaces.{surface.name}")
+        return BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
 
 
 def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:

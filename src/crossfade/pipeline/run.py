@@ -16,6 +16,9 @@ from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
 
+PARTS = ("catalogue", "interactions", "fit", "neighbours")
+"""The actions whose artifacts a release includes, so that it can be asked as models are."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
@@ -48,11 +51,10 @@ def run(home: Home, report: Report) -> RunResult:
         results = runner.run(list(plan.steps.values()), home, report)
         releases = open_releases(home, settings.section("store"))
         before = releases.versions()
-        places = {name: step.place(home) for name, step in plan.steps.items()}
         release = releases.publish(
-            [SurfaceTable.load(places[name]) for name in plan.tables],
-            Catalogue.load(places["catalogue"]),
-            parts={name: places[name] for name in plan.parts},
+            [SurfaceTable.load(step.place(home)) for step in plan.of("surface")],
+            Catalogue.load(plan.steps["catalogue"].place(home)),
+            parts={step.name: step.place(home) for step in plan.of(*PARTS)},
             inputs={name: step.fingerprint for name, step in plan.steps.items()},
             settings=settings.recorded(),
         )

@@ -18,24 +18,24 @@ from typing import Any, ClassVar
 from crossfade.core.artifacts import Draft, Identity, is_whole, read_manifest
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
+from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
 
 STEPS: Mapping[str, str] = {
-    "catalog": "crossfade.pipeline.gathering:BuildCatalog",
-    "interactions": "crossfade.pipeline.gathering:CountInteractions",
-    "playlists": "crossfade.pipeline.gathering:CountPlaylists",
-    "sequences": "crossfade.pipeline.gathering:OrderSequences",
-    "texts": "crossfade.pipeline.gathering:GatherTexts",
-    "catalogue": "crossfade.pipeline.gathering:NameItems",
-    "fit": "crossfade.pipeline.learning:FitModel",
-    "neighbours": "crossfade.pipeline.learning:ComputeNeighbours",
-    "surface": "crossfade.pipeline.learning:BuildSurface",
+    "catalog": "gathering:BuildCatalog",
+    "interactions": "gathering:CountInteractions",
+    "playlists": "gathering:CountPlaylists",
+    "sequences": "gathering:OrderSequences",
+    "texts": "gathering:GatherTexts",
+    "catalogue": "gathering:NameItems",
+    "fit": "learning:FitModel",
+    "neighbours": "learning:ComputeNeighbours",
+    "surface": "learning:BuildSurface",
 }
-"""The class of each kind of step, by its ``action``: "module:class", imported only when it is needed."""
-
+"""The class of each action, as "module:class" in this room; imported only when it is needed."""
 
 FLOOR = 256_000_000
-"""Bytes that any step is estimated to take: buffers, and what it works in."""
+"""Bytes of memory that any step is estimated to take: buffers, and what it works in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,33 +54,43 @@ class Context:
 
 @dataclass(frozen=True, kw_only=True)
 class Step(ABC):
-    """One artifact to make. Its kind is a subclass, registered in `STEPS`.
+    """One artifact to make. Each action is a subclass, registered in `STEPS`.
 
+    kind      the kind of the items that it is about; "" for all kinds
     needs     the fingerprint of each step whose artifact it reads, by that step's name
     imports   the checksum of each import that it reads, by name
     settings  those that its artifact depends on, by name
     """
 
     action: ClassVar[str]
+    label: ClassVar[str]  # its title; names in braces stand for the words of `words`
+    copies: ClassVar[int]  # memory that it takes, in sizes of its inputs
     version: ClassVar[int] = 1  # of the layout of its artifact
 
+    kind: str = ""
     needs: Mapping[str, str] = field(default_factory=dict)
     imports: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    @abstractmethod
     def name(self) -> str:
-        """Unique in a run; also its directory below ``runs/``."""
+        """Unique in a run, such as "interactions-track"; also its directory below ``runs/``."""
+        return f"{self.action}-{self.kind}" if self.kind else self.action
 
     @property
-    @abstractmethod
     def title(self) -> str:
         """What it does, for people: "Fit ALS on artists"."""
+        return self.label.format(**self.words)
 
-    @abstractmethod
+    @property
+    def words(self) -> dict[str, str]:
+        """What its title is about."""
+        return {"plural": kind_named(self.kind).plural} if self.kind else {}
+
     def memory(self, home: Home) -> int:
-        """Estimate the most bytes that running it takes, from the sizes of its inputs, which are complete."""
+        """Estimate the most bytes of memory that running it takes; its inputs must be complete."""
+        places = [*(home.listens / name for name in self.imports), *self.inputs(home).values()]
+        return FLOOR + self.copies * sum(map(size_of, places))
 
     @abstractmethod
     def run(self, draft: Draft, context: Context) -> None:
@@ -135,9 +145,9 @@ def from_json(text: str) -> Step:
 
 
 def step_class(action: str) -> type[Step]:
-    """The class registered as ``action``."""
+    """Import and return the class registered as ``action``."""
     module, _, name = STEPS[action].partition(":")
-    found: type[Step] = getattr(importlib.import_module(module), name)
+    found: type[Step] = getattr(importlib.import_module(f"crossfade.pipeline.{module}"), name)
     return found
 
 

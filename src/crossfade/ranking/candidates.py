@@ -132,7 +132,7 @@ def related_lists(roots: int, length: int, nearest: Callable[[Rows], CSR]) -> Co
 
     def compute(rows: Rows) -> npt.NDArray[np.void]:
         lists = nearest(rows)
-        table = np.full((len(rows), length), (MISSING, 0), dtype=LISTED)
+        table = np.full((len(rows), length), np.array((MISSING, 0), dtype=LISTED))
         inside = np.arange(length) < np.diff(lists.indptr)[:, None]
         table["item"][inside], table["score"][inside] = lists.indices, lists.values
         return table

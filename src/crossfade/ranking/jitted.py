@@ -159,90 +159,70 @@ def cap_groups(groups: Longs, own: Longs, cap: int, own_cap: int, kept: npt.NDAr
 
 
 @jit
-def propose_root(
-    root: int, user: int, asked: Asked, tables: Tables, room: Longs, proposed: Proposed, scratch: Scratch
-) -> None:
-    """Add the children of a root to the user's candidates, unless it was proposed before or is familiar."""
-    if scratch.proposed[root]:
-        return
-    scratch.proposed[root] = True
-    familiar = asked.familiar[asked.familiar_indptr[user] : asked.familiar_indptr[user + 1]]
-    place = np.searchsorted(familiar, tables.variants[root])
-    if place < len(familiar) and familiar[place] == tables.variants[root]:
-        return
-    for item in tables.children[root]:
-        if item >= 0 and not scratch.played[item]:
-            free = room[user] + proposed.counts[user]
-            proposed.items[free] = item
-            proposed.roots[free] = root
-            proposed.closeness[free] = scratch.closeness[root]
-            proposed.counts[user] += 1
-
-
-@jit
 def propose(
     first: int, last: int, asked: Asked, tables: Tables, room: Longs, proposed: Proposed, scratch: Scratch
 ) -> None:
     """Fill in the candidates of the users from ``first`` to before ``last``."""
+    length, count = tables.related.shape[1], tables.children.shape[1]
     for user in range(first, last):
-        seeds = range(asked.seed_indptr[user], asked.seed_indptr[user + 1])
         played = asked.played[asked.played_indptr[user] : asked.played_indptr[user + 1]]
-        scratch.played[played] = True
-        for seed in seeds:
-            row = asked.seeds[seed]
-            for place in range(tables.related.shape[1]):
-                if tables.related[row, place] < 0:
-                    break
-                scratch.closeness[tables.related[row, place]] += asked.weights[seed] * tables.related_scores[row, place]
-        for seed in seeds:
-            for root in tables.related[asked.seeds[seed]]:
+        familiar = asked.familiar[asked.familiar_indptr[user] : asked.familiar_indptr[user + 1]]
+        for item in played:
+            scratch.played[item] = True
+        roots = np.empty((room[user + 1] - room[user]) // count, dtype=np.int32)
+        number = 0
+        for seed in range(asked.seed_indptr[user], asked.seed_indptr[user + 1]):
+            row, weight = asked.seeds[seed], asked.weights[seed]
+            for place in range(length):
+                root = tables.related[row, place]
                 if root < 0:
                     break
-                propose_root(root, user, asked, tables, room, proposed, scratch)
-        for root in asked.best[user]:
-            if root >= 0:
-                propose_root(root, user, asked, tables, room, proposed, scratch)
-                scratch.proposed[root] = False
-        for seed in seeds:
-            for root in tables.related[asked.seeds[seed]]:
-                if root < 0:
-                    break
-                scratch.closeness[root] = 0
-                scratch.proposed[root] = False
-        scratch.played[played] = False
+                scratch.closeness[root] += weight * tables.related_scores[row, place]
+                if not scratch.proposed[root]:
+                    scratch.proposed[root] = True
+                    roots[number] = root
+                    number += 1
+        for place in range(asked.best.shape[1]):
+            root = asked.best[user, place]
+            if root >= 0 and not scratch.proposed[root]:
+                roots[number] = root
+                number += 1
+        free = room[user]
+        for root in roots[:number]:
+            variant = tables.variants[root]
+            place = np.searchsorted(familiar, variant)
+            if place == len(familiar) or familiar[place] != variant:
+                for child in range(count):
+                    item = tables.children[root, child]
+                    if item >= 0 and not scratch.played[item]:
+                        proposed.items[free] = item
+                        proposed.roots[free] = root
+                        proposed.closeness[free] = scratch.closeness[root]
+                        free += 1
+            scratch.closeness[root] = 0
+            scratch.proposed[root] = False
+        proposed.counts[user] = free - room[user]
+        for item in played:
+            scratch.played[item] = False
 
 
-@jit(fastmath=True)
-def inner(first: Floats, second: Floats) -> np.float32:
-    """Their inner product."""
+@jit(inline=True, fastmath=True)
+def inner(vectors: Floats, row: int, others: Floats, other: int) -> np.float32:
+    """The inner product of two rows of matrices of the same width."""
     total = np.float32(0)
-    for position in range(len(first)):
-        total += first[position] * second[position]
+    for column in range(vectors.shape[1]):
+        total += vectors[row, column] * others[other, column]
     return total
 
 
 @jit
-def lay_out(point: int, points: Points, unit: Floats) -> None:
-    """Write a point at the length of its scale to ``unit`` (width,); zeros for one that does not exist."""
-    unit[:] = 0
+def lay_out(point: int, points: Points, units: Floats, row: int) -> None:
+    """Write a point at the length of its scale to ``row`` of ``units``; zeros for one that does not exist."""
+    units[row] = 0
     if point >= 0:
-        vector = points.vectors[point, : points.width]
-        length = np.sqrt(inner(vector, vector))
-        if length > 0:
-            unit[:] = vector * (points.scales[point] / length)
-
-
-@jit
-def closeness_of(
-    seed: int, root: int, related: Ints, scores: Floats, one: Floats, other: Floats, least: float
-) -> np.float32:
-    """The closeness of a seed and a root, whose points are ``one`` and ``other``, if they are close, else 0."""
-    for place in range(related.shape[1]):
-        if related[seed, place] == root:
-            listed: np.float32 = scores[seed, place]
-            return listed
-    near: np.float32 = inner(one, other)
-    return near if near > least else np.float32(0)
+        units[row] = points.vectors[point, : points.width]
+        length = np.sqrt(inner(units, row, units, row))
+        units[row] *= points.scales[point] / length if length > 0 else np.float32(0)
 
 
 @jit
@@ -250,7 +230,7 @@ def ranked_places(scores: Floats) -> Longs:
     """Places of ``scores`` (n,), best first, earlier ones first among equals."""
     keys = np.empty(len(scores), dtype=np.uint64)
     for place in range(len(scores)):
-        bits = np.uint64(scores[place].view(np.uint32))
+        bits = np.uint64(np.float32(scores[place]).view(np.uint32))
         # Floats order as their bits do once those of negative ones are turned round.
         ordered = np.uint64(0xFFFFFFFF) - bits if bits >> np.uint64(31) else bits | np.uint64(0x80000000)
         keys[place] = (ordered << np.uint64(32)) | np.uint64(0xFFFFFFFF - place)
@@ -271,14 +251,15 @@ def assemble(
     pages: Pages,
 ) -> None:
     """The pages of the users from ``first`` to before ``last``."""
+    length = tables.related.shape[1]
     keep, avoid = np.float32(1 - rules.diversity), np.float32(rules.diversity)
-    # The pool in any order: the rank of each candidate among all, its value, its likeness to the page, its unit vector.
+    # The pool in any order: the rank of each candidate among all, its score, its likeness to the page, its unit vector.
     ranks = np.empty(rules.pool, dtype=np.int64)
-    likeness = np.empty(rules.pool, dtype=np.float32)
+    scores, likeness = np.empty((2, rules.pool), dtype=np.float32)
     units = np.empty((rules.pool, items.width), dtype=np.float32)
     page_units = np.empty((rules.size, items.width), dtype=np.float32)
     groups = np.empty(rules.size, dtype=np.int64)
-    root_unit = np.empty(roots.width, dtype=np.float32)
+    root_unit = np.empty((1, roots.width), dtype=np.float32)
     for user in range(first, last):
         begin, end = pairs.indptr[user], pairs.indptr[user + 1]
         seeds_begin, seeds_end = seeds.indptr[user], seeds.indptr[user + 1]
@@ -286,51 +267,52 @@ def assemble(
         uses = np.zeros(seeds_end - seeds_begin, dtype=np.int64)
         seed_units = np.empty((len(uses), roots.width), dtype=np.float32)
         for seed in range(seeds_begin, seeds_end):
-            lay_out(seeds.points[seed], roots, seed_units[seed - seeds_begin])
+            lay_out(seeds.points[seed], roots, seed_units, seed - seeds_begin)
         pooled, upcoming, chosen = 0, 0, 0
         lowest = np.float32(np.inf)
         while chosen < rules.size:
             while pooled < rules.pool and upcoming < len(ranked):
                 ranks[pooled] = upcoming
-                lay_out(pairs.points[ranked[upcoming]], items, units[pooled])
+                scores[pooled] = pairs.scores[ranked[upcoming]]
+                lay_out(pairs.points[ranked[upcoming]], items, units, pooled)
                 likeness[pooled] = 0
                 for place in range(chosen):
-                    likeness[pooled] = max(likeness[pooled], inner(units[pooled], page_units[place]))
+                    likeness[pooled] = max(likeness[pooled], inner(units, pooled, page_units, place))
                 pooled += 1
                 upcoming += 1
             if pooled == 0:
                 break
             best, best_value = -1, np.float32(0)
             for place in range(pooled):
-                value = keep * pairs.scores[ranked[ranks[place]]] - avoid * likeness[place]
+                value = keep * scores[place] - avoid * likeness[place]
                 if best < 0 or value > best_value or (value == best_value and ranks[place] < ranks[best]):
                     best, best_value = place, value
             pair = ranked[ranks[best]]
             page_units[chosen] = units[best]
             pooled -= 1
-            ranks[best], likeness[best] = ranks[pooled], likeness[pooled]
+            ranks[best], scores[best], likeness[best] = ranks[pooled], scores[pooled], likeness[pooled]
             units[best] = units[pooled]
             same = 0
             for place in range(chosen):
                 same += groups[place] == pairs.groups[pair]
             if same >= rules.per_root:
                 continue
-            lay_out(pairs.root_points[pair], roots, root_unit)
+            lay_out(pairs.root_points[pair], roots, root_unit, 0)
             reason, strongest = -1, np.float32(0)
             for seed in range(len(uses)):
-                if uses[seed] < rules.per_reason:
-                    row = seeds.rows[seeds_begin + seed]
-                    strength = seeds.weights[seeds_begin + seed] * closeness_of(
-                        row,
-                        pairs.roots[pair],
-                        tables.related,
-                        tables.related_scores,
-                        seed_units[seed],
-                        root_unit,
-                        rules.threshold,
-                    )
-                    if strength > strongest:
-                        reason, strongest = seed, strength
+                if uses[seed] >= rules.per_reason:
+                    continue
+                row, place = seeds.rows[seeds_begin + seed], 0
+                while place < length and tables.related[row, place] != pairs.roots[pair]:
+                    place += 1
+                if place < length:
+                    closeness = tables.related_scores[row, place]
+                else:
+                    closeness = inner(seed_units, seed, root_unit, 0)
+                    if not closeness > rules.threshold:
+                        continue
+                if seeds.weights[seeds_begin + seed] * closeness > strongest:
+                    reason, strongest = seed, seeds.weights[seeds_begin + seed] * closeness
             if reason < 0:
                 continue
             uses[reason] += 1
@@ -341,6 +323,6 @@ def assemble(
             pages.reasons[user, chosen] = seeds.rows[seeds_begin + reason]
             pages.plays[user, chosen] = seeds.plays[seeds_begin + reason]
             for place in range(pooled):
-                likeness[place] = max(likeness[place], inner(units[place], page_units[chosen]))
+                likeness[place] = max(likeness[place], inner(units, place, page_units, chosen))
             chosen += 1
         pages.counts[user] = chosen

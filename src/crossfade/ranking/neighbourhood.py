@@ -202,7 +202,8 @@ class NearestLists:
         scores = np.zeros((len(keys), self._size), dtype=np.float32)
         model_rows = self._to_model(keys)
         places = np.flatnonzero(model_rows != MISSING)
-        depth = min(2 * self._size, self._items)
+        table = self._neighbourhood.table.rows.shape[1]
+        depth = min(2 * self._size, table)
         while places.size:
             short = []
             for some in _chunks(places, depth):
@@ -218,8 +219,8 @@ class NearestLists:
                 scores[some[lists], order[kept]] = found.scores[lists, at]
                 short.append(some[(kept.sum(axis=1) < self._size) & (found.rows[:, -1] != MISSING)])
             places = np.concatenate(short)
-            # One more than there are others, so that the search after the last finds its list's end.
-            depth = min(4 * depth, self._items)
+            # At most one more than there are others, so that the last search finds the end of a list.
+            depth = min(4 * depth, table if depth < table else self._items)
         listed = rows != MISSING
         return CSR(starts_of(listed.sum(axis=1)), rows[listed], scores[listed])
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from crossfade import __version__
 from crossfade.core.errors import CrossfadeError, NotReadyError, UnknownIdError
+from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
 
 PROBLEM = "application/problem+json"
@@ -82,16 +83,16 @@ def add_problem_replies(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
         wrong = [
-            InvalidParameter(where=" ".join(str(part) for part in one["loc"]), says=str(one["msg"]))
+            InvalidParameter(where=" ".join(str(part) for part in one["loc"]), message=str(one["msg"]))
             for one in error.errors()
         ]
         return problem(422, "A parameter cannot be used.", errors=wrong)
 
     @app.exception_handler(CrossfadeError)
     def failed(request: Request, error: CrossfadeError) -> Response:
-        if isinstance(error, UnknownIdError):
-            return problem(404, str(error), suggestions=error.suggestions)
-        if isinstance(error, NotReadyError):
+        if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        if isinstance(error, UnknownIdError | NotReadyError):
+            return problem(404, str(error), suggestions=getattr(error, "suggestions", ()))
         _log.error("%s", error)
         return failure(error)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
 from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
+from crossfade.stores.registry import StoreSettings
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _BACKLOG = 128  # connections that wait while all threads are busy
@@ -20,13 +21,13 @@ def serve(
     settings: ServeSettings,
     *,
     station: StationSettings = DEFAULTS,
+    store: StoreSettings | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
-    ``station`` says how stations are drawn.
-    Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the
-    address cannot be listened at.
+    ``station`` and ``store`` are those of `crossfade.serve.app.create_app`. Raises MissingExtraError without the extra
+    ``serve``, BusyError if the port is taken, SettingsError if the address cannot be listened at.
     """
     try:
         import uvicorn
@@ -41,7 +42,7 @@ def serve(
     with listening(settings) as listener:
         # uvicorn's own access log would write down who asked for what; the application logs routes instead.
         config = uvicorn.Config(
-            create_app(home, settings, station=station),
+            create_app(home, settings, station=station, store=store),
             access_log=False,
             log_config=None,
             server_header=False,

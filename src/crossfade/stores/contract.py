@@ -1,9 +1,9 @@
 """What a store of releases consists of, and what it answers.
 
-A release is an immutable, complete, checksummed set of surface tables, the catalogue behind them, and the artifacts that
-both were made from. A `Registry` knows which releases exist and which of them is active; a `TableStore` keeps the tables
-of each release by key. `crossfade.stores.releases.Releases` composes the two. Methods that write are for the holder of the
-home's lock; reading needs no lock, from any thread and any process.
+A release is an immutable, complete, checksummed set of surface tables, the catalogue behind them, and the artifacts
+that both were made from. A `Registry` knows which releases exist and which of them is active; a `TableStore` keeps the
+tables of each release by key. `crossfade.stores.releases.Releases` composes the two. Methods that write are for the
+holder of the home's lock; reading needs no lock, from any thread and any process.
 """
 
 import re

@@ -3,8 +3,8 @@
     CURRENT                             the active release: "000012-1f0c9a2b77de", or "000012-1f0c9a2b77de pinned"
     registered/000012-1f0c9a2b77de      an empty file for each release
 
-Whatever changes which release is active replaces ``CURRENT``, which is the atomic step. The release that it names exists,
-so a file in ``registered`` may follow after it, and does before ``CURRENT`` names another one.
+Replacing ``CURRENT`` is the atomic step that makes a release active. The release that it names exists, so its file in
+``registered`` may follow, at the latest before ``CURRENT`` names another one.
 """
 
 import contextlib

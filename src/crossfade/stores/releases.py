@@ -4,9 +4,9 @@
       000011-5a0d4c1be90f/   an artifact: parts/<name>/…, and the manifest of the release
       000012-1f0c9a2b77de/
 
-A release is never changed. Publishing writes its tables, then its directory, and then adds it to the registry: the one atomic
-step by which it exists and, unless there is a pin, is active. What a killed process wrote but did not add is removed by the
-next `publish` or `prune`. Numbers only grow.
+A release is never changed. Publishing writes its tables, then its directory, and then adds it to the registry: the one
+atomic step by which it exists and, unless there is a pin, is active. What a killed process wrote but did not add is
+removed by the next `publish` or `prune`. Numbers only grow.
 """
 
 import contextlib
@@ -98,9 +98,9 @@ class Releases:
     ) -> Published:
         """Write a release and make it the active one, or add it beside the active one under a pin.
 
-        ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. If the active release
-        (the newest one under a pin) was made from the same, nothing is published. Raises ArtifactError where the input
-        does not fit together or is damaged, StorageError where the disk fails; the existing releases stay as they are.
+        ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. If the active
+        release (the newest one under a pin) was made from the same, nothing is published. Raises ArtifactError where
+        the input does not fit together or is damaged, StorageError where the disk fails; no other release is touched.
         """
         identity = Identity(kind="release", version=LAYOUT, inputs=dict(inputs), settings=dict(settings or {}))
         active = self._readable_active()

@@ -35,13 +35,11 @@ CHUNK = 1024
 class Library:
     """What surfaces must know of a library before anything is built.
 
-    kinds      the kinds of item that have listeners
-    playlists  the kinds that have none, but are in playlists
-    compared   the kinds that have a neighbourhood
+    kinds     the kinds of item that have listeners
+    compared  the kinds that have a neighbourhood
     """
 
     kinds: Collection[str]
-    playlists: Collection[str] = ()
     compared: Collection[str] = ()
 
 
@@ -65,10 +63,9 @@ class SurfaceInputs:
     """What surfaces are made from, by kind of item.
 
     catalogue       all items: rows in lists are its rows
-    interactions    who played what; of a kind in ``playlists``, which playlist has what
+    interactions    who played what
     models          fitted models, the leading one first
     neighbourhoods  what is close to what, of the leading model that compares items
-    playlists       the kinds whose interactions are those of playlists
     indexes         for the search of the leading model's best items; where there is none, all items are looked at
     threads         processors to use, None for all; lists do not depend on it
     """
@@ -77,18 +74,14 @@ class SurfaceInputs:
     interactions: Mapping[str, Interactions] = field(default_factory=dict)
     models: Mapping[str, Sequence[Fitted[Any]]] = field(default_factory=dict)
     neighbourhoods: Mapping[str, Neighbourhood] = field(default_factory=dict)
-    playlists: Collection[str] = ()
     indexes: Mapping[str, Index] = field(default_factory=dict)
     threads: int | None = None
 
     @property
     def library(self) -> Library:
         """What the library of these inputs has."""
-        return Library(
-            kinds=[kind for kind in self.catalogue if kind in self.interactions and kind not in self.playlists],
-            playlists=[kind for kind in self.catalogue if kind in self.interactions and kind in self.playlists],
-            compared=[kind for kind in self.catalogue if kind in self.neighbourhoods],
-        )
+        kinds = [kind for kind in self.catalogue if kind in self.interactions]
+        return Library(kinds=kinds, compared=[kind for kind in self.catalogue if kind in self.neighbourhoods])
 
     @cached_property
     def variants(self) -> Mapping[str, Computed]:

@@ -1,13 +1,15 @@
 """Popular: what most people play, for a user of whom nothing is known yet.
 
 By listeners, not by plays, since one listener's endless repeats say nothing about others; among equals by plays, then by
-row. With few items of one parent.
+row. Items that nobody plays are counted by what the leading model learned from, such as playlists. A list has few items of
+one parent.
 """
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.csr import starts_of
 from crossfade.core.ids import Ids, Rows
@@ -16,6 +18,8 @@ from crossfade.core.tables import EVERYONE, USER
 from crossfade.ranking.computed import row_map
 from crossfade.ranking.lists import RankedLists, allowed
 from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,26 +36,36 @@ class PopularList:
     keys = Ids.of([EVERYONE])
 
     def __init__(self, inputs: SurfaceInputs, kind: str, settings: PopularSettings) -> None:
-        self._interactions = inputs.interactions[kind]
-        self._groupings = inputs.groupings(kind, 1, settings.per_parent)
-        self._to_catalogue = row_map(self._interactions.item_ids, inputs.catalogue[kind].ids)
-        self._size = settings.size
+        self._inputs = inputs
+        self._kind = kind
+        self._settings = settings
 
     def lists(self, keys: Rows) -> RankedLists:
-        """Return the list with the column ``score``: the share of all users who play the item."""
-        listeners, plays = self._interactions.listeners(), self._interactions.item_plays()
-        ranked = np.lexsort((-plays, -listeners)).astype(np.int32)
-        ranked = ranked[listeners[ranked] > 0]
-        depth = 2 * self._size
+        """Return the list with the column ``score``: the share of all users (or playlists) that have the item."""
+        ids, counts, plays, users = self._counted()
+        size, groupings = self._settings.size, self._inputs.groupings(self._kind, 1, self._settings.per_parent)
+        to_catalogue = row_map(ids, self._inputs.catalogue[self._kind].ids)
+        ranked = np.lexsort((-plays, -counts)).astype(np.int32)
+        ranked = ranked[counts[ranked] > 0]
+        depth = 2 * size
         while True:
             best = ranked[:depth]
-            rows = self._to_catalogue(best)
-            kept = np.flatnonzero(allowed(rows[None, :], rows[:1], self._groupings)[0])[: self._size]
-            if len(kept) == self._size or depth >= len(ranked):
+            rows = to_catalogue(best)
+            kept = np.flatnonzero(allowed(rows[None, :], rows[:1], groupings)[0])[:size]
+            if len(kept) == size or depth >= len(ranked):
                 break
             depth *= 4
-        scores = listeners[best[kept]] / len(self._interactions.user_ids)
+        scores = counts[best[kept]] / users
         return RankedLists(starts_of([len(kept)]), rows[kept], {"score": scores.astype(np.float32)})
+
+    def _counted(self) -> tuple[Ids, Counts, Counts, int]:
+        """The items, the users and the plays of each, and how many users there are."""
+        played = self._inputs.interactions.get(self._kind)
+        if played is not None:
+            return played.item_ids, played.listeners(), played.item_plays(), len(played.user_ids)
+        model = self._inputs.models[self._kind][0]
+        users = len(model.user_ids) if model.user_ids is not None else int(model.support.max(initial=1))
+        return model.item_ids, model.support, model.support, users
 
 
 class Popular:
@@ -61,8 +75,8 @@ class Popular:
     settings_class: ClassVar[type[PopularSettings]] = PopularSettings
 
     def listings(self, library: Library) -> list[Listing]:
-        """One list for everyone, of every kind that people play or put into playlists."""
-        return [Listing(self.name, USER, kind) for kind in (*library.kinds, *library.playlists)]
+        """One list for everyone, of every kind that people play or a model compares."""
+        return [Listing(self.name, USER, kind) for kind in dict.fromkeys([*library.kinds, *library.compared])]
 
     def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: PopularSettings) -> PopularList:
         """Count the listeners of the kind."""

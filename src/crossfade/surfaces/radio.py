@@ -26,9 +26,8 @@ class Radio:
     settings_class: ClassVar[type[RadioSettings]] = RadioSettings
 
     def listings(self, library: Library) -> list[Listing]:
-        """Items for items of the same kind, of every kind that people play or put into playlists."""
-        kinds = [*library.kinds, *library.playlists]
-        return [Listing(self.name, kind, kind) for kind in library.compared if kind in kinds]
+        """Items for items of the same kind, of every kind that a model compares."""
+        return [Listing(self.name, kind, kind) for kind in library.compared]
 
     def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: RadioSettings) -> Nearest:
         """Draw on the neighbourhood of the kind."""
