@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from typing import Literal, NewType, Self
+from typing import TYPE_CHECKING, Literal, NewType, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from crossfade.core.arrays import load_array as load_array
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.texts import Texts, laid_out
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 UserId = NewType("UserId", str)
 ItemId = NewType("ItemId", str)
@@ -66,6 +69,14 @@ class Ids(Texts):
             shown = ", ".join(repr(names[position]) for position in unknown[:5])
             raise UnknownIdError(f"{unknown.size} of {len(names)} ids are not known, among them {shown}.")
         return found
+
+    def rows_of_arrow(self, names: "pa.Array") -> Rows:
+        """Return the rows (n,) int32 of the strings of an Arrow array; null and unknown ones are MISSING."""
+        import pyarrow.compute as pc
+
+        ids = self.to_arrow()
+        rows = pc.index_in(names.cast(ids.type), value_set=ids, skip_nulls=True).fill_null(MISSING)
+        return np.asarray(rows.to_numpy(zero_copy_only=False), dtype=np.int32)
 
     def select(self, rows: npt.ArrayLike) -> list[str]:
         """The ids at ``rows``, in that order; MISSING rows are left out."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import ArtifactError, SettingsError, StorageError
+from crossfade.core.kinds import KINDS
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,6 +111,18 @@ BATCH = 1 << 20
 
 GROUP = 1 << 17
 """Rows of a row group in the Parquet files that are written."""
+
+
+def rows_about(kind: str, table: str) -> str:
+    """Return a query for the rows of ``table`` about items of ``kind``, whose ids it adds as the column ``item``.
+
+    A row is about the item that it names, and about that item's parent.
+    """
+    columns = {kind: "item_id"} | {child.name: "parent_id" for child in KINDS.values() if child.parent == kind}
+    return " UNION ALL ".join(
+        f"SELECT *, {column} AS item FROM {table} WHERE kind = '{name}' AND {column} IS NOT NULL"  # noqa: S608
+        for name, column in columns.items()  # names of kinds and columns alone
+    )
 
 
 @contextlib.contextmanager
