@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "luigi", "fastapi", "uvicorn", "usearch", "rich", "msgspec"}
+HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "fastapi", "uvicorn", "usearch", "rich", "msgspec"}
 
 
 def modules_after(code: str) -> set[str]:

@@ -1,17 +1,14 @@
 """Fits that are killed on the way end with the bytes of one that was not."""
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crossfade.core import checkpoints as checkpoints_module
-from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.models.als import ALS
 from crossfade.models.contract import ResumableModel
@@ -141,52 +138,6 @@ def test_a_finished_fit_has_only_the_users_left(interactions, tmp_path, at_once)
 def test_a_short_fit_leaves_no_state(interactions, tmp_path):
     turns_of(interactions, tmp_path)
     assert not (tmp_path / "state").exists()
-
-
-def test_mapped_arrays_change_no_byte_and_leave_no_file(interactions, tmp_path):
-    space = ALS(**FIELDS).fit(interactions, workspace=tmp_path, mapped=True)
-    assert space.space_id == ALS(**FIELDS).fit(interactions).space_id
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
-    with pytest.raises(InputError, match="workspace"):
-        ALS(**FIELDS).fit(interactions, mapped=True)
-
-
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from crossfade.core.interactions import Interactions
-from crossfade.models.als import ALS
-
-inputs, workspace, mapped = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "mapped"
-model = ALS(factors=64, iterations=1, cg_steps=1)
-small = Interactions.from_counts(["a"], ["b"], [1])
-model.fit(small, threads=1)  # what is compiled is not what is measured
-held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) * 1024
-resource.setrlimit(resource.RLIMIT_DATA, (held + 80_000_000,) * 2)
-space = model.fit(Interactions.load(inputs, kind="artist"), threads=1, workspace=workspace, mapped=mapped)
-print("fitted", space.user_vectors.nbytes)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to limit memory")
-def test_mapped_vectors_may_be_larger_than_memory(tmp_path):
-    # 400,000 vectors of 64 numbers: 102 MB, twice; the limit lets 80 MB be added.
-    users = 400_000
-    plays = Interactions.from_counts([f"u{user:06d}" for user in range(users)], ["item"] * users, np.ones(users))
-    inputs = tmp_path / "inputs"
-    inputs.mkdir()
-    plays.save(inputs)
-    endings = {}
-    for manner in ("memory", "mapped"):
-        run = subprocess.run(
-            [sys.executable, "-c", LIMITED, inputs, tmp_path / "workspace", manner],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        )
-        endings[manner] = (run.stdout, run.stderr)
-    assert "MemoryError" in endings["memory"][1]
-    assert endings["mapped"][0] == f"fitted {users * 64 * 4}\n", endings["mapped"][1]
 
 
 def test_the_model_says_that_it_can_be_resumed():

@@ -16,18 +16,15 @@ RecSys 2022.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import let_go, scratch_array
 from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
 from crossfade.core.csr import CSR
-from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table
@@ -37,9 +34,8 @@ from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.kernels.transposing import transposed
 from crossfade.models import als_scale
-from crossfade.models.als_pairs import BLOCK, Allocate, digests, recent_half, require_interactions, scaled_weights
+from crossfade.models.als_pairs import BLOCK, digests, require_interactions, scaled_weights
 from crossfade.models.als_problem import Loss, Problem
-from crossfade.models.als_recent import blend_recent
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.als_space import ALSSpace
 from crossfade.models.contract import Configured, InputKind
@@ -62,7 +58,6 @@ class ALS(Configured[ALSSettings]):
         threads: int | None = None,
         progress: Progress = silent,
         workspace: Path | None = None,
-        mapped: bool = False,
         track_loss: bool = False,
     ) -> ALSSpace:
         """The space of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
@@ -73,20 +68,16 @@ class ALS(Configured[ALSSettings]):
         workspace   a directory of this fit's own, made where it is missing: every half minute or more it takes the
                     state of the fit, and another fit of the same inputs and settings goes on from the last one, to
                     the same bytes. Remove it once the space is saved
-        mapped      keep what is as large as the vectors or the pairs in files of the workspace that have no name, so
-                    that a fit may be larger than memory
         track_loss  keep the exact loss after each half-iteration in `ALSSpace.history`, at the cost of another
                     pass over the pairs
 
         Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
         process fits in the workspace, StorageError if its disk is full or fails.
         """
-        require_interactions(self.settings, interactions)
+        require_interactions(interactions)
         threads = processors() if threads is None else threads
         if workspace is None:
-            if mapped:
-                raise InputError("a fit with mapped arrays needs a workspace, whose disk they lie on")
-            return self._fitted(interactions, None, None, threads, progress, track_loss)
+            return self._fitted(interactions, None, threads, progress, track_loss)
         identity = Identity(
             kind="als-fit",
             version=1,
@@ -94,34 +85,29 @@ class ALS(Configured[ALSSettings]):
             settings={**as_table(self.settings), "track_loss": track_loss},
         )
         with checkpoints(workspace, identity) as states:
-            return self._fitted(interactions, states, workspace if mapped else None, threads, progress, track_loss)
+            return self._fitted(interactions, states, threads, progress, track_loss)
 
     def _fitted(
         self,
         interactions: Interactions,
         states: Checkpoints | None,
-        disk: Path | None,
         threads: int,
         progress: Progress,
         track_loss: bool,
     ) -> ALSSpace:
-        allocate: Allocate = np.empty if disk is None else partial(scratch_array, disk)
         items = len(interactions.item_ids)
-        scaled = scaled_weights(self.settings, interactions.weights, allocate)
+        scaled = scaled_weights(self.settings, interactions.weights)
         by_user = CSR(interactions.indptr, interactions.indices, scaled)
         by_item = transposed(by_user, items)
         settings = resolved(self.settings, by_user, by_item)
         problem = Problem(settings)
-        vectors = _Vectors.first(settings, interactions.shape, disk)
+        vectors = _Vectors.first(settings, interactions.shape)
         history = self._train(problem, by_user, by_item, vectors, states, threads, progress, track_loss)
         # The final vectors of users need the rows of users alone.
         del by_item
         gram = kernels.gram_matrix(vectors.items, threads)
         problem.finish(by_user, vectors.items, vectors.users, gram, problem.held[0], threads)
         del by_user, scaled
-        if settings.recent_share:
-            recent = recent_half(settings, interactions)
-            blend_recent(problem, recent, vectors.items, vectors.users, threads)
         rounds = 2 * settings.iterations + 1
         progress(rounds, rounds, "half-iterations")
         return ALSSpace(
@@ -179,26 +165,24 @@ class _Vectors:
     users   (users, padded columns)
     items   (items, padded columns)
     biased  whether two columns of biases follow the factors
-    disk    the directory that they lie in, in files without a name; None: in memory
     """
 
     users: Floats
     items: Floats
     factors: int
     biased: bool
-    disk: Path | None
 
     @classmethod
-    def first(cls, settings: ALSSettings, shape: tuple[int, int], disk: Path | None) -> "_Vectors":
+    def first(cls, settings: ALSSettings, shape: tuple[int, int]) -> "_Vectors":
         """Small random vectors for the items, zeros for the users, and no biases."""
         columns = settings.factors + 2 * settings.biases
-        users, items = (_zeros(disk, rows, padded(columns)) for rows in shape)
+        users, items = (aligned(rows, padded(columns)) for rows in shape)
         rng = np.random.default_rng(settings.seed)
         items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
         items *= np.float32(0.1 / np.sqrt(settings.factors))
         if settings.biases:
             items[:, settings.factors] = users[:, settings.factors + 1] = 1.0
-        return cls(users, items, settings.factors, settings.biases, disk)
+        return cls(users, items, settings.factors, settings.biases)
 
     def state(self, history: Sequence[Loss]) -> dict[str, npt.NDArray[Any]]:
         """All that the rest of the fit follows from."""
@@ -208,22 +192,16 @@ class _Vectors:
     def restore(self, state: Checkpoint) -> npt.NDArray[np.float64]:
         """Take the vectors of a ``state``; the losses (turns, 3) until then."""
         for name, vectors in (("user_vectors", self.users), ("item_vectors", self.items)):
-            saved = state.array(name, dtype=np.float32, ndim=2)
-            vectors[:] = saved
-            let_go(saved)
+            vectors[:] = state.array(name, dtype=np.float32, ndim=2)
         return state.array("history", dtype=np.float64, ndim=2)
 
     def narrowed(self, vectors: Floats) -> Vectors:
         """The vectors (rows, factors) without what pads them; with biases, (rows, factors + 1) as spaces have them."""
-        narrow = _zeros(self.disk, len(vectors), self.factors + self.biased)
+        narrow = aligned(len(vectors), self.factors + self.biased)
         narrow[:, : self.factors] = vectors[:, : self.factors]
         if self.biased:
             narrow[:, self.factors] = vectors[:, self.factors + 1]
         return narrow
-
-
-def _zeros(disk: Path | None, rows: int, columns: int) -> Floats:
-    return aligned(rows, columns) if disk is None else scratch_array(disk, (rows, columns), np.float32)
 
 
 def resolved(settings: ALSSettings, by_user: CSR, by_item: CSR) -> ALSSettings:

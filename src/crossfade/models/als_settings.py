@@ -30,9 +30,6 @@ class ALSSettings:
     # closer; "auto" is cg up to 32 factors, else pcg
     solver: Literal["auto", "cg", "pcg", "cholesky"] = "auto"
     cg_steps: int = 3  # steps of solvers "cg" and "pcg" for each row and iteration, 1 to 100
-    # share of what a listener is into just now in their vector, 0 (none) to 1; above 0 needs interactions with
-    # recent_half_life_days
-    recent_share: float = 0.0
     seed: int = 0  # of the first item vectors, 0 or more
 
     def __post_init__(self) -> None:
@@ -44,7 +41,6 @@ class ALSSettings:
             ("frequency_exponent", 0, 2),
             ("iterations", 1, 1000),
             ("cg_steps", 1, 100),
-            ("recent_share", 0, 1),
             ("seed", 0, infinite),
         ):
             value = getattr(self, name)

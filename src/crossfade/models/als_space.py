@@ -19,7 +19,6 @@ from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.models.als_pairs import scaled_weights
 from crossfade.models.als_problem import Loss, Problem
-from crossfade.models.als_recent import blended
 from crossfade.models.als_settings import ALSSettings
 from crossfade.models.contract import FittedSpace
 
@@ -55,25 +54,15 @@ class ALSSpace(FittedSpace):
             raise ArtifactError(f"{directory}: {len(space.user_ids)} users do not fit {len(biases)} biases.")
         return replace(space, user_biases=biases)
 
-    def fold_in_user(
-        self, item_ids: Sequence[str], plays: npt.ArrayLike, recent: npt.ArrayLike | None = None
-    ) -> Vectors:
+    def fold_in_user(self, item_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
         """The vector (factors,) float32 of a user who played ``item_ids`` (n) as often as ``plays`` (n) says.
 
         Plays are on the scale of the weights that the model learned from; an item that stands twice is
         summed. It is the vector that such a user has in this space, had they been there from the start.
-        ``recent`` (n) is what the latest plays of each item weigh, 0 for none, and counts by the share of the settings;
-        without it only the whole taste does. Raises UnknownIdError for an item that the space does not know, InputError
-        for bad plays.
+        Raises UnknownIdError for an item that the space does not know, InputError for bad plays.
         """
-        vector = self._fold_in_user(item_ids, plays)
-        share = self._problem.settings.recent_share
-        if recent is None or not share:
-            return vector
-        weights = np.asarray(recent, dtype=np.float32)
-        latest = self._fold_in_user(item_ids, weights, kept=weights != 0)
-        blended(share, vector[None], latest[None], np.array([np.any(weights)]))
-        return vector
+        rows, held, others = self.item_ids.rows(item_ids), self._problem.held[0], len(self.item_ids)
+        return self._fold_in(rows, plays, self._item_columns, others, self._item_gram, held)
 
     def fold_in_item(self, user_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
         """The vector (factors,) float32 of an item that ``user_ids`` (n) played as often as ``plays`` (n) says.
@@ -139,12 +128,6 @@ class ALSSpace(FittedSpace):
             wide[:, factors + 1] = vectors[:, factors]
         return wide
 
-    def _fold_in_user(
-        self, item_ids: Sequence[str], plays: npt.ArrayLike, kept: npt.NDArray[np.bool_] | None = None
-    ) -> Vectors:
-        rows, held, others = self.item_ids.rows(item_ids), self._problem.held[0], len(self.item_ids)
-        return self._fold_in(rows, plays, self._item_columns, others, self._item_gram, held, kept)
-
     def _fold_in(
         self,
         rows: Rows,
@@ -153,15 +136,12 @@ class ALSSpace(FittedSpace):
         others: int,
         gram: npt.NDArray[np.float64],
         held: int,
-        kept: npt.NDArray[np.bool_] | None = None,
     ) -> Vectors:
         weights = np.asarray(plays, dtype=np.float32)
         if weights.shape != rows.shape:
             raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
         if not (np.isfinite(weights) & (weights >= 0)).all():
             raise InputError("plays must be finite numbers of at least 0")
-        if kept is not None:
-            rows, weights = rows[kept], weights[kept]
         distinct, places = np.unique(rows, return_inverse=True)
         summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
         half = CSR(

@@ -10,7 +10,7 @@ Every backend answers with `Neighbours` under the same rules:
 Backends differ in which items they find: the exact one the true best, the others nearly always the true best.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, Self, get_args
 
@@ -108,6 +108,11 @@ class Restriction:
 
 EVERYTHING = Restriction()
 """No item is excluded."""
+
+
+def each_but(rows: Rows, restriction: Restriction = EVERYTHING) -> Restriction:
+    """``restriction`` for n queries of which each excludes one of ``rows`` (n,) besides: the item that it asks for."""
+    return replace(restriction, indptr=np.arange(len(rows) + 1, dtype=np.int64), indices=rows)
 
 
 class Index(Protocol):

@@ -20,14 +20,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import starts_of
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
-from crossfade.kernels.threads import each, processors
-from crossfade.kernels.topk import lengths_of, score_listed, unit_vectors
+from crossfade.kernels.threads import processors
+from crossfade.kernels.topk import lengths_of, unit_vectors
 from crossfade.nearest.contract import EVERYTHING, Restriction
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.exclusions import Exclusions, Places
-from crossfade.nearest.vectors import checked_queries, compared, require_count
+from crossfade.nearest.vectors import checked_queries, compared, pair_scores, require_count
 
 MARGIN = 2
 """Candidates looked at for each item that is wanted or excluded, so that the last of k is still found."""
@@ -37,9 +38,6 @@ HEAD_SHARE = 32
 
 HELD = 1 << 22
 """Candidates held at once, over all queries of a block: some 100 MB."""
-
-RESCORED = 64
-"""Queries whose candidates a thread scores before it takes the next."""
 
 
 class ProposingIndex(ABC):
@@ -122,12 +120,8 @@ class ProposingIndex(ABC):
             taken |= self._longest[places] == rows
         rows[taken] = MISSING
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)
-
-        def rescore(first: int) -> None:
-            part = slice(first, first + RESCORED)
-            score_listed(self._items, rows[part], asked[part], self.metric == "cosine", scores[part])
-
-        each(rescore, range(0, len(rows), RESCORED), threads)
+        kept = starts_of((~taken).sum(axis=1))
+        scores[~taken] = pair_scores(self._items, self.metric, asked, kept, rows[~taken], threads)
         return Neighbours(rows, scores)
 
     def _among_the_longest(

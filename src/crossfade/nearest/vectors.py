@@ -2,12 +2,19 @@
 
 import numpy as np
 
+from crossfade.core.csr import Starts
 from crossfade.core.errors import InputError
+from crossfade.core.ids import Rows
 from crossfade.core.spaces import Metric, Vectors, VectorSpace
-from crossfade.kernels.topk import lengths_of, unit_vectors
+from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.topk import lengths_of, score_pairs, unit_vectors
+from crossfade.kernels.transposing import constant
 
 LONGEST = 1e18
 """Longer vectors could overflow a float32 product: |x · y| ≤ |x| |y| ≤ 1e36."""
+
+PAIRS = 50
+"""What a query costs besides its pairs, in pairs."""
 
 
 def compared(space: VectorSpace, metric: Metric) -> Vectors:
@@ -30,6 +37,24 @@ def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
         raise InputError(f"queries must be (n, {factors}) numbers for this space, not of shape {queries.shape}")
     checked = _checked(queries, "the queries")
     return unit_vectors(checked) if metric == "cosine" else checked
+
+
+def pair_scores(
+    vectors: Vectors, metric: Metric, queries: Vectors, indptr: Starts, items: Rows, threads: int | None
+) -> Vectors:
+    """(n,) the exact scores of checked query q with the rows items[indptr[q]:indptr[q + 1]] of ``vectors``.
+
+    They equal those of every search to the bit.
+    """
+    scores = np.empty(len(items), dtype=np.float32)
+    unit, starts, rows = metric == "cosine", constant(indptr), constant(items)
+    of, asking = constant(vectors), constant(queries)
+    each(
+        lambda piece: score_pairs(*piece, of, unit, asking, starts, rows, scores),
+        balanced(indptr, PAIRS),
+        threads or processors(),
+    )
+    return scores
 
 
 def require_count(k: int) -> None:

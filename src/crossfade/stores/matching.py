@@ -30,6 +30,11 @@ def name_digest(folded_text: str) -> int:
     return int.from_bytes(said.digest(), "big", signed=True)
 
 
+def spoken(name: str, parent: str | None) -> tuple[str, ...]:
+    """Return the names that people use for an item: its own, and where it has a parent also both, in either order."""
+    return (name,) if parent is None else (name, f"{name} {parent}", f"{parent} {name}")
+
+
 def grams(folded_text: str, *, closed: bool = True) -> list[str]:
     """The distinct grams of folded text, sorted; unless ``closed``, without those that end a word."""
     pieces: set[str] = set()

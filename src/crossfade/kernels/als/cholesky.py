@@ -11,8 +11,8 @@ then taken from those below as if they were entries.
 
 import numpy as np
 
-from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_passes import EIGHT, Offsets, project_eight
+from crossfade.kernels.als.equations import Equations
+from crossfade.kernels.als.panels import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -27,7 +27,7 @@ from crossfade.kernels.lanes import (
     spread_from,
     store,
 )
-from crossfade.kernels.panels import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
+from crossfade.kernels.products import EIGHT, Offsets, project_eight
 from crossfade.kernels.strips import Blocks, add_multiple, load_strip, store_strip, zeros
 
 BLOCK_FLOATS = 8192

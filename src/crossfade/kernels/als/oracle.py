@@ -21,7 +21,7 @@ def solve_rows(
     conditioned: bool = False,
     held: int = -1,
 ) -> npt.NDArray[np.float64]:
-    """The solution of every row (rows, factors) float64; arguments as for `crossfade.kernels.als.solve_rows`.
+    """The solution of every row (rows, factors) float64; arguments as for `crossfade.kernels.als.half_step`.
 
     steps        None solves exactly; a number takes that many steps of conjugate gradients from ``start``
     held         the coordinate that stays as it is in ``start``, while the others are solved; -1: none

@@ -1,24 +1,22 @@
 """Rows of alternating least squares by conjugate gradients, for vectors that fit into registers.
 
-The steps are those of `als_cg`, or with a preconditioner those of `als_pcg`, with less work for each:
+The steps are those of `conjugate`, with less work for each:
 
 - G is diagonal, so that its part in a step is f multiplications instead of f². Where the vectors are not along its
-  axes (`als_axes`), a turned copy of the fixed ones is made for the half, and a row is turned there before its steps
-  and back after them. Conjugate gradients take the same steps in any basis.
+  axes (`axes`), the fixed ones are a turned copy, and a row is turned there before its steps and back after them.
+  Conjugate gradients take the same steps in any basis.
 - Up to four lanes, an entry's vector is loaded once for both the inner product with the direction and the sum
   that it adds to. Wider vectors are loaded again, from the first-level cache.
-- Vectors lie all over memory. Each is asked for once, some ahead of its row, and the asking is spread over the
-  steps of the rows before, so that memory works while the processor computes.
+- Vectors lie all over memory. Each is prefetched once, some way ahead of its row, spread over the steps of the rows
+  before, so that memory works while the processor computes.
 
 A row costs O(steps · entries · f), and 2 f² for turning it.
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from crossfade.kernels.als_axes import FOUR, Axes, turn_rows
-from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_passes import Offsets
+from crossfade.kernels.als.axes import FOUR, Axes, turn_rows
+from crossfade.kernels.als.equations import CONVERGED, Equations, longest_row, unpack
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -39,6 +37,7 @@ from crossfade.kernels.lanes import (
     totals_of_four,
     zero,
 )
+from crossfade.kernels.products import Offsets
 from crossfade.kernels.strips import (
     Blocks,
     Strip,
@@ -56,9 +55,6 @@ WIDEST = 128
 
 HELD = 4
 """Lanes up to which four vectors stay in registers between their two uses."""
-
-CONVERGED = np.float32(1e-20)
-"""Squared length of the residual below which a row counts as solved."""
 
 NEAR = 1 << 14
 """Bytes of the vectors that have been asked for and not come to use yet: what comes while one of them is waited for."""
@@ -92,13 +88,10 @@ def solve_narrow(
     blocks       as many zeros as a vector has lanes
     tile         as many as `turn_rows` forms at a time
     """
-    indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
+    indptr, indices = equations.indptr, equations.indices
     width = WIDTH * len(blocks)
-    longest = 0
-    for row in range(first, last):
-        longest = max(longest, indptr[row + 1] - indptr[row])
-    surplus, confidence = scratch(longest + FOUR), scratch(longest + FOUR)
-    offsets = np.zeros(longest + FOUR, dtype=np.int64)
+    room = longest_row(indptr, first, last) + FOUR
+    surplus, confidence, offsets = scratch(room), scratch(room), np.zeros(room, dtype=np.int64)
     residual, diagonal, inverse, multiples = scratch(width), scratch(width), scratch(width), scratch(WIDTH)
     flat, answers, end = equations.fixed.reshape(-1), solved.reshape(-1), indptr[last]
     turning, into, back = len(axes.into) > 0, axes.into.reshape(-1), axes.back.reshape(-1)
@@ -115,18 +108,9 @@ def solve_narrow(
             if entries == 0:
                 store_strip(vectors, x, zeros(blocks))
                 continue
-            _unpack(
-                weights[start:stop],
-                indices[start:stop],
-                equations.alpha,
-                equations.counted,
-                width,
-                confidence,
-                surplus,
-                offsets,
-            )
+            unpack(equations, row, width, FOUR, confidence, surplus, offsets)
             for k in range(width):
-                diagonal[k] = axes.spectrum[k] + penalties[row]
+                diagonal[k] = axes.spectrum[k] + equations.penalties[row]
                 inverse[k] = np.float32(1.0) / diagonal[k] if conditioned else np.float32(1.0)
             goal = min(stop + ahead, end)
             # What is asked for in the first round of a long row comes to use in that round already.
@@ -181,31 +165,6 @@ def solve_narrow(
                 coming += 1
         if turning:
             turn_rows(turned, 0, held, back, answers, chunk * width, width, tile)
-
-
-@jit(inline=True)
-def _unpack(
-    weights: Floats,
-    indices: npt.NDArray[np.int32],
-    alpha: np.float32,
-    counted: np.float32,
-    width: int,
-    confidence: Floats,
-    surplus: Floats,
-    offsets: Offsets,
-) -> None:
-    """Lay out what a row's entries count for and where their vectors are, and four that count for nothing."""
-    entries = len(weights)
-    for j in range(entries):
-        weight = weights[j]
-        played = weight > 0
-        confidence[j] = alpha * weight + np.float32(1.0) if played else np.float32(0.0)
-        surplus[j] = alpha * weight + counted if played else np.float32(0.0)
-    for j in range(entries):
-        offsets[j] = np.int64(indices[j]) * width
-    for j in range(entries, entries + FOUR):
-        confidence[j] = surplus[j] = 0.0
-        offsets[j] = offsets[entries - 1]
 
 
 # Unsigned places spare what Numba does about negative ones: a third of the instructions of these loops.

@@ -1,14 +1,17 @@
-"""Rows of alternating least squares by preconditioned conjugate gradients, where G is diagonal.
+"""Rows of alternating least squares by conjugate gradients, plain or preconditioned.
 
 For a row, with the fixed vectors yⱼ of its entries, their confidences cⱼ and surpluses aⱼ:
 
-    (D + Σⱼ aⱼ yⱼyⱼᵀ) x = Σⱼ cⱼ yⱼ,    D = G + λI
+    (G + λI + Σⱼ aⱼ yⱼyⱼᵀ) x = Σⱼ cⱼ yⱼ
 
-`als_axes` turns both sides so that G is diagonal. Then D⁻¹ is at hand for every row, whatever its λ, and steps
-along the residuals times D⁻¹ see the matrix I + D⁻¹ Σⱼ aⱼ yⱼyⱼᵀ: all its eigenvalues are 1, but for as many as the
-row has entries. So a row of n entries is solved after n steps, in practice closely after three, where plain
-conjugate gradients also have to find their way among the popular and the rare directions of G. A row costs
-O(steps · entries · f): nothing is left of the f² of a product with G.
+A step needs one product with the matrix, G p + λp + Σⱼ aⱼ (yⱼ·p) yⱼ, so the matrix is never formed: a row costs
+O(steps · (entries · f + f²)).
+
+Preconditioned, both sides lie along the axes of G (`axes`), and D = G + λI is diagonal. Its inverse is known for every
+row, and steps along the residuals times D⁻¹ see the matrix I + D⁻¹ Σⱼ aⱼ yⱼyⱼᵀ: all its eigenvalues are 1, except for
+as many as the row has entries. A row of n entries is solved after n steps, in practice closely after three, where plain
+conjugate gradients also have to find their way among the popular and the rare directions of G; and a row costs only
+O(steps · entries · f).
 
 Takács, Pilászy & Tikk, "Applications of the conjugate gradient method for implicit feedback collaborative
 filtering", RecSys 2011, for conjugate gradients in ALS; the diagonal basis is our own.
@@ -16,8 +19,7 @@ filtering", RecSys 2011, for conjugate gradients in ALS; the diagonal basis is o
 
 import numpy as np
 
-from crossfade.kernels.als_equations import Equations
-from crossfade.kernels.als_passes import EIGHT, combine, project_eight
+from crossfade.kernels.als.equations import CONVERGED, Equations, longest_row, unpack
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -32,22 +34,22 @@ from crossfade.kernels.lanes import (
     total,
     zero,
 )
-
-CONVERGED = np.float32(1e-20)
-"""Squared length of the residual, measured by D⁻¹, below which a row counts as solved."""
+from crossfade.kernels.products import EIGHT, combine, project_eight
 
 GROUP = 16
-"""Entries that are projected before they are combined: their vectors are still in the first-level cache."""
+"""Entries that are projected before they are combined: their vectors are still in the first-level cache. Twice as many
+without a preconditioner."""
 
 LOOK_AHEAD = 16
-"""Entries between asking for a vector and using it, in the first pass over a row."""
+"""Entries between prefetching a vector and using it, in the first pass over a row."""
 
 
 @jit
-def solve_along_axes(
+def solve_by_gradients(
     first: int,
     last: int,
     equations: Equations,
+    conditioned: bool,
     steps: int,
     tolerance: np.float32,
     solved: Floats,
@@ -55,29 +57,27 @@ def solve_along_axes(
 ) -> None:
     """Move the rows ``first`` to ``last`` of ``solved`` by up to ``steps`` steps towards their solutions.
 
-    Of the Gram matrix only the diagonal is read, and the row of the coordinate that is held, if one is.
-
-    tolerance  a row is left once its residual is this many times its first one, squared lengths; 0 for never
-    solved     (rows, width) starting points, overwritten; a row without entries becomes zero, unless one
-               coordinate is held
-    blocks     as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
-               rids short loops of their ends; none compiles for any width
+    conditioned  whether G is diagonal, except for the row and column that is held, and steps are preconditioned by it
+    tolerance    a row is done once its residual is this many times its first one, squared lengths; 0 for never
+    solved       (rows, width) starting points, overwritten; a row without entries becomes zero, unless a coordinate
+                 is held. Only preconditioned steps can hold one
+    blocks       as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
+                 spares short loops their remainders; empty compiles for any width
     """
-    indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
-    alpha, counted, held = equations.alpha, equations.counted, equations.held
+    indptr, indices, held = equations.indptr, equations.indices, equations.held
     width = WIDTH * len(blocks) if len(blocks) else solved.shape[1]
-    longest = 0
-    for row in range(first, last):
-        longest = max(longest, indptr[row + 1] - indptr[row])
-    longest += GROUP
-    surplus, confidence, offsets = scratch(longest), scratch(longest), np.zeros(longest, dtype=np.int64)
-    spectrum, diagonal, inverse, multiples = scratch(width), scratch(width), scratch(width), scratch(GROUP + WIDTH)
+    group = GROUP if conditioned else 2 * GROUP
+    room = longest_row(indptr, first, last) + group
+    surplus, confidence, offsets = scratch(room), scratch(room), np.zeros(room, dtype=np.int64)
+    spectrum, diagonal, inverse, multiples = scratch(width), scratch(width), scratch(width), scratch(group + WIDTH)
     residual, direction, product, pull = scratch(width), scratch(width), scratch(width), scratch(width)
-    for k in range(width):
-        spectrum[k] = equations.gram[k, k]
-        # What a held coordinate pulls the others by; its own residual is nobody's.
-        pull[k] = equations.gram[held, k] if held >= 0 and k != held else np.float32(0.0)
-    flat, end = equations.fixed.reshape(-1), indptr[last]
+    if conditioned:
+        for k in range(width):
+            spectrum[k] = equations.gram[k, k]
+            # What a held coordinate adds to the others; its own residual does not count.
+            pull[k] = equations.gram[held, k] if held >= 0 and k != held else np.float32(0.0)
+    flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
+    gram_offsets = np.arange(width) * width
     for row in range(first, last):
         start = indptr[row]
         entries = indptr[row + 1] - start
@@ -85,37 +85,32 @@ def solve_along_axes(
         if entries == 0 and held < 0:
             x[:] = 0.0
             continue
-        for j in range(entries):
-            weight = weights[start + j]
-            played = weight > 0
-            confidence[j] = alpha * weight + np.float32(1.0) if played else np.float32(0.0)
-            surplus[j] = alpha * weight + counted if played else np.float32(0.0)
-            offsets[j] = np.int64(indices[start + j]) * width
-        for j in range(entries, entries + GROUP):
-            confidence[j] = surplus[j] = 0.0
-            offsets[j] = offsets[entries - 1]
+        unpack(equations, row, width, group, confidence, surplus, offsets)
         for k in range(width):
-            diagonal[k] = spectrum[k] + penalties[row]
-            inverse[k] = np.float32(1.0) / diagonal[k]
+            diagonal[k] = spectrum[k] + equations.penalties[row]
+            inverse[k] = np.float32(1.0) / diagonal[k] if conditioned else np.float32(1.0)
         rounded = -(-entries // EIGHT) * EIGHT
         length, enough = np.float32(0.0), CONVERGED
         for step in range(-1, steps):
             # The first round takes the residual at x, every other one a step along the direction.
             along = x if step < 0 else direction
+            for k in range(0, width, WIDTH):
+                store(product, k, multiply(load(diagonal, k), load(along, k)))
+            if not conditioned:
+                combine(shared, gram_offsets, 0, width, along, 0, width, product, 0)
             curvature = zero()
             for k in range(0, width, WIDTH):
-                stretched = multiply(load(diagonal, k), load(along, k))
-                store(product, k, stretched)
-                curvature = multiply_add(stretched, load(along, k), curvature)
+                curvature = multiply_add(load(product, k), load(along, k), curvature)
             if held >= 0 and step < 0:
                 for k in range(0, width, WIDTH):
                     store(product, k, multiply_add(load(pull, k), spread(x[held]), load(product, k)))
-            for begin in range(0, rounded, GROUP):
-                count = min(GROUP, rounded - begin)
+            for begin in range(0, rounded, group):
+                count = min(group, rounded - begin)
                 for j in range(0, count, EIGHT):
                     if step < 0:
                         for m in range(start + begin + j + LOOK_AHEAD, start + begin + j + LOOK_AHEAD + EIGHT):
-                            _ask(flat, int(indices[min(m, end - 1)]) * width, width)
+                            for k in range(0, width, WIDTH):
+                                prefetch(flat, int(indices[min(m, end - 1)]) * width + k)
                     project_eight(flat, offsets, begin + j, along, 0, width, multiples, j)
                 for j in range(0, count, WIDTH):
                     projected = load(multiples, j)
@@ -124,7 +119,7 @@ def solve_along_axes(
                     if step < 0:
                         weighted = multiply_add(load(confidence, begin + j), spread(np.float32(-1.0)), weighted)
                     store(multiples, j, weighted)
-                # After the last step nobody asks for the residual.
+                # Nothing needs the residual after the last step.
                 if step + 1 < steps:
                     combine(flat, offsets, begin, count, multiples, 0, width, product, 0)
             if held >= 0:
@@ -177,9 +172,3 @@ def _move(
         conditioned = multiply(load(residual, k), load(inverse, k))
         store(direction, k, multiply_add(load(direction, k), spread(shorter / length), conditioned))
     return shorter
-
-
-@jit(inline=True)
-def _ask(vectors: Floats, offset: int, width: int) -> None:
-    for k in range(0, width, WIDTH):
-        prefetch(vectors, offset + k)
