@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.kinds import KINDS, item_fields, kind_named
+from crossfade.core.kinds import KINDS, kind_named
 
 
 def test_a_family_has_one_root():
@@ -18,10 +18,6 @@ def test_a_family_has_one_root():
 def test_a_kind_that_does_not_exist_is_named_beside_those_that_do():
     with pytest.raises(UnknownIdError, match=r"'mood'.*: artist, track, show, episode"):
         kind_named("mood")
-
-
-def test_fields_that_kinds_share_are_one():
-    assert [field.name for field in item_fields()] == ["album", "duration_ms", "isrc"]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))

@@ -1,8 +1,5 @@
 """Arrays on disk: mapped into memory when they are read, and written as they grow where nobody knows their length."""
 
-import mmap
-import os
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -78,28 +75,3 @@ def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Sca
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
         raise ArtifactError(f"{path} holds {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
     return array
-
-
-def scratch_array(directory: Path, shape: int | tuple[int, ...], dtype: type[Scalar]) -> npt.NDArray[Scalar]:
-    """Zeros of ``shape`` in a file in ``directory`` instead of in memory; it has no name and goes with the array.
-
-    The operating system keeps as much of it in memory as there is room for. Raises OSError if the disk is full.
-    """
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    with tempfile.TemporaryFile(dir=directory) as file:
-        # Reserved, because a disk that is full when a page is first written would end the process without a word.
-        if hasattr(os, "posix_fallocate") and size:
-            os.posix_fallocate(file.fileno(), 0, size)
-        file.truncate(max(size, 1))
-        mapped = mmap.mmap(file.fileno(), max(size, 1))
-    return np.frombuffer(mapped, dtype=dtype, count=size // np.dtype(dtype).itemsize).reshape(shape)
-
-
-def let_go(array: npt.NDArray[Any]) -> None:
-    """Give the memory that holds what was read of a memory-mapped ``array`` back; another array is left as it is."""
-    base: Any = array
-    while isinstance(base, np.ndarray | memoryview):
-        base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-        # What was written to a shared mapping stays in the file, so that nothing can be lost.
-        base.madvise(mmap.MADV_DONTNEED)

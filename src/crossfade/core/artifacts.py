@@ -24,15 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crossfade.core.errors import ArtifactError, StorageError
-from crossfade.core.replacing import (
-    PARTIAL,
-    draft_beside,
-    flush_directory,
-    make_directory,
-    move_into_place,
-    remove,
-    sweep,
-)
+from crossfade.core.replacing import draft_beside, flush_directory, make_directory, move_into_place, remove
 from crossfade.core.version import __version__
 
 MANIFEST = "manifest.json"
@@ -217,7 +209,7 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
 
 def _write_manifest(draft: Draft, identity: Identity) -> None:
     files, empty_directories = _contents(draft.path)
-    said = {
+    described = {
         "identity": asdict(identity),
         "fingerprint": identity.fingerprint,
         "code": __version__,
@@ -225,7 +217,7 @@ def _write_manifest(draft: Draft, identity: Identity) -> None:
         "files": {name: [(draft.path / name).stat().st_size, file_digest(draft.path / name)] for name in files},
         "empty_directories": sorted(empty_directories),
     }
-    content = json.dumps(said, indent=2, sort_keys=True) + "\n"
+    content = json.dumps(described, indent=2, sort_keys=True) + "\n"
     (draft.path / MANIFEST).write_text(content, encoding="utf-8")
 
 
@@ -254,19 +246,19 @@ def _contents(place: Path) -> tuple[set[str], set[str]]:
     return files, empty_directories
 
 
-def _parsed(said: dict[str, Any]) -> Manifest:
-    identity = Identity(**said["identity"])
-    files = {name: (int(size), str(checksum)) for name, (size, checksum) in said["files"].items()}
+def _parsed(described: dict[str, Any]) -> Manifest:
+    identity = Identity(**described["identity"])
+    files = {name: (int(size), str(checksum)) for name, (size, checksum) in described["files"].items()}
     for name, (size, checksum) in files.items():
         if not _is_below(name) or name == MANIFEST or size < 0 or not re.fullmatch(r"[0-9a-f]{64}", checksum):
             raise ValueError(f"{name!r} is not the file of an artifact")
     return Manifest(
         identity=identity,
-        fingerprint=str(said["fingerprint"]),
-        code=str(said["code"]),
-        rows={str(table): int(rows) for table, rows in said["rows"].items()},
+        fingerprint=str(described["fingerprint"]),
+        code=str(described["code"]),
+        rows={str(table): int(rows) for table, rows in described["rows"].items()},
         files=files,
-        empty_directories=tuple(str(name) for name in said["empty_directories"]),
+        empty_directories=tuple(str(name) for name in described["empty_directories"]),
     )
 
 
@@ -285,25 +277,5 @@ def _flush_tree(directory: Path) -> None:
 
 
 def _fingerprint(identity: Identity, code: str) -> str:
-    said = json.dumps({**asdict(identity), "code": code}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(said.encode()).hexdigest()
-
-
-__all__ = [
-    "MANIFEST",
-    "PARTIAL",
-    "Draft",
-    "Identity",
-    "Manifest",
-    "discard",
-    "file_digest",
-    "flush_directory",
-    "is_whole",
-    "make_directory",
-    "read_manifest",
-    "sweep",
-    "translated_storage_errors",
-    "verify",
-    "write_file",
-    "writing",
-]
+    described = json.dumps({**asdict(identity), "code": code}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(described.encode()).hexdigest()

@@ -1,10 +1,13 @@
 """Compressed sparse rows (CSR): many lists in one array, of which list r is at indptr[r]:indptr[r + 1]."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.arrays import load_array
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING
 
 Starts = npt.NDArray[np.int64]
@@ -42,6 +45,23 @@ class CSR(NamedTuple):
         kept = np.arange(len(self.indices)) - np.repeat(self.indptr[:-1], lengths) < size
         return CSR(starts_of(np.minimum(lengths, size)), self.indices[kept], self.values[kept])
 
+    def save(self, directory: Path, name: str) -> None:
+        """Write the three arrays into ``directory``."""
+        for part, array in self._asdict().items():
+            np.save(directory / f"{name}_{part}.npy", array, allow_pickle=False)
+
+    @classmethod
+    def load(cls, directory: Path, name: str) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or they do not fit."""
+        loaded = cls(
+            load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
+            load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
+            load_array(directory / f"{name}_values.npy", dtype=np.float32, ndim=1),
+        )
+        if not len(loaded.indptr) or not len(loaded.indices) == len(loaded.values) == loaded.indptr[-1]:
+            raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other. Run `crossfade verify`.")
+        return loaded
+
 
 def starts_of(lengths: npt.ArrayLike) -> Starts:
     """The indptr (n + 1,) of n lists of these ``lengths``."""
@@ -59,3 +79,17 @@ def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Sta
     lengths[present] = indptr[rows[present] + 1] - firsts[present]
     starts = starts_of(lengths)
     return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)
+
+
+def check_indptr(indptr: Starts, entries: int) -> None:
+    """Raise InputError unless ``indptr`` divides ``entries`` entries into rows."""
+    if not len(indptr) or indptr[0] != 0 or indptr[-1] != entries or np.any(np.diff(indptr) < 0):
+        raise InputError(f"indptr must start at 0, never decrease, and end at {entries}, the number of entries")
+
+
+def check_indices(indices: npt.NDArray[np.integer], columns: int) -> None:
+    """Raise InputError unless all ``indices`` are among ``columns`` columns."""
+    if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
+        raise InputError(
+            f"indices of {columns} items must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
+        )

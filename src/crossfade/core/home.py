@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossfade.core.artifacts import make_directory, sweep, translated_storage_errors
+from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import StorageError
 from crossfade.core.locking import locked
+from crossfade.core.replacing import make_directory, sweep
 
 
 @dataclass(frozen=True)

@@ -62,14 +62,11 @@ KINDS: Mapping[str, Kind] = {
 }
 """Every kind by name; where nothing is asked for, the earlier one comes first."""
 
+FIRST_KIND = next(iter(KINDS))
+
 
 def kind_named(name: str) -> Kind:
     """The kind called ``name``; UnknownIdError, with the kinds there are, if there is none."""
     if name not in KINDS:
         raise UnknownIdError(f"There is no kind of item {name!r}. There are: {', '.join(KINDS)}.")
     return KINDS[name]
-
-
-def item_fields() -> tuple[Field, ...]:
-    """The fields of all kinds, each once."""
-    return tuple(dict.fromkeys(field for kind in KINDS.values() for field in kind.fields))

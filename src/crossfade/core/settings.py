@@ -93,7 +93,10 @@ def documented(cls: type) -> list[Documented]:
 
     The meaning is the comment at the end of the field's line, or those on the lines right above it.
     """
-    hints, meanings = _hints(cls), _comments(cls)
+    hints, meanings = _hints(cls), dict[str, str]()
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base):
+            meanings |= _comments(base)
     return [
         Documented(
             field.name, _type_name(hints[field.name]), field.default, _accepts(hints[field.name]), meanings[field.name]

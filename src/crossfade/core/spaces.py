@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,14 @@ from crossfade.core.errors import ArtifactError, SpaceMismatchError
 from crossfade.core.ids import MISSING, Ids, Rows, load_array
 from crossfade.core.kinds import KINDS
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Metric = Literal["dot", "cosine"]
 Vectors = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class VectorSpace:
     """Items, and where the model has them users, as points of one space.
 
@@ -59,6 +62,11 @@ class VectorSpace:
         if not self.space_id:
             object.__setattr__(self, "space_id", self._digest())
 
+    def __repr__(self) -> str:
+        users = "" if self.user_ids is None else f"{len(self.user_ids):,} users, "
+        items = f"{len(self.item_ids):,} items"
+        return f"VectorSpace({self.model}, {self.kind}: {users}{items}, {self.factors} factors, {self.metric})"
+
     @property
     def factors(self) -> int:
         """The width of a vector."""
@@ -84,8 +92,8 @@ class VectorSpace:
         if self.user_ids is not None and self.user_vectors is not None:
             self.user_ids.save(directory / "user_ids")
             np.save(directory / "user_vectors.npy", self.user_vectors, allow_pickle=False)
-        said = json.dumps(self._described(), indent=2, sort_keys=True) + "\n"
-        (directory / "space.json").write_text(said, encoding="utf-8")
+        described = json.dumps(self._described(), indent=2, sort_keys=True) + "\n"
+        (directory / "space.json").write_text(described, encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -103,15 +111,15 @@ class VectorSpace:
     def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
         """What `_described` gave, checked, and whether there are users."""
         try:
-            said = dict(json.loads(path.read_text(encoding="utf-8")))
-            has_users = bool(said.pop("has_users"))
-            if said.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
-                raise ValueError(f"it describes {sorted(said)}")
-            if said["kind"] not in KINDS or said["metric"] not in get_args(Metric):
-                raise ValueError(f"there is no space of the kind {said['kind']!r} with the metric {said['metric']!r}")
+            described = dict(json.loads(path.read_text(encoding="utf-8")))
+            has_users = bool(described.pop("has_users"))
+            if described.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
+                raise ValueError(f"it describes {sorted(described)}")
+            if described["kind"] not in KINDS or described["metric"] not in get_args(Metric):
+                raise ValueError(f"its kind is {described['kind']!r} and its metric {described['metric']!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path.parent} holds no readable vector space: {error}") from error
-        return said, has_users
+            raise ArtifactError(f"{path.parent} has no readable vector space: {error}") from error
+        return described, has_users
 
     def _described(self) -> dict[str, Any]:
         return {
@@ -133,7 +141,7 @@ class VectorSpace:
         return digest.hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Neighbours:
     """The best items for each of n queries, best first; equal scores stand in ascending row order.
 
@@ -144,11 +152,45 @@ class Neighbours:
     rows: Rows
     scores: npt.NDArray[np.float32]
 
+    @classmethod
+    def none(cls, queries: int, k: int) -> Self:
+        """Lists of ``k`` places without an item."""
+        rows = np.full((queries, k), MISSING, dtype=np.int32)
+        return cls(rows, np.full((queries, k), -np.inf, dtype=np.float32))
+
     def __len__(self) -> int:
         return len(self.rows)
 
+    def above(self, score: float) -> Self:
+        """The lists without the items whose scores are no higher than ``score``."""
+        kept = self.scores > score
+        return type(self)(
+            np.where(kept, self.rows, np.int32(MISSING)), np.where(kept, self.scores, np.float32(-np.inf))
+        )
+
+    def __repr__(self) -> str:
+        return f"Neighbours({len(self):,} queries × {self.rows.shape[1]:,} items)"
+
+    def to_arrow(self, item_ids: Ids, query_ids: Sequence[str] | None = None) -> "pa.Table":
+        """Return the columns query, rank (from 1), item and score, a row an item, without padding.
+
+        ``query`` is the id of ``query_ids`` (n,), such as the users that were asked for, or the query's number from 0.
+        ``polars.from_arrow`` and ``to_pandas`` of the table make a data frame of it.
+        """
+        import pyarrow as pa
+
+        queries, places = np.nonzero(self.rows != MISSING)
+        chosen = pa.array(np.arange(len(self)) if query_ids is None else list(query_ids))
+        columns = {
+            "query": chosen.take(pa.array(queries)),
+            "rank": (places + 1).astype(np.int32),
+            "item": pa.array(item_ids.select(self.rows), pa.string()),
+            "score": self.scores[queries, places],
+        }
+        return pa.table(columns)
+
     def listed(self, query: int, item_ids: Ids) -> list[tuple[str, float]]:
-        """The (id, score) pairs of one query, best first, without padding."""
+        """Return the (id, score) pairs of one query, best first, without padding."""
         return [
             (item_ids[int(row)], float(score))
             for row, score in zip(self.rows[query], self.scores[query], strict=True)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, Rows, load_array
+from crossfade.core.ids import Ids, Rows
 from crossfade.core.kinds import KINDS
+from crossfade.core.texts import load_parts, save_parts
 
 USER = "user"
 """The key of a table that is asked for by user; every other key is a kind of item."""
@@ -69,10 +70,7 @@ class SurfaceTable:
 
     def save(self, directory: Path) -> None:
         """Write the arrays and a ``table.json`` into ``directory``."""
-        self.keys.save(directory / "keys")
-        arrays: dict[str, npt.NDArray[Any]] = {"indptr": self.indptr, "items": self.items, **self.columns}
-        for name, array in arrays.items():
-            np.save(directory / f"{name}.npy", array, allow_pickle=False)
+        save_parts(directory, {"keys": self.keys, "indptr": self.indptr, "items": self.items, **self.columns})
         described = {
             "surface": self.surface,
             "key": self.key,
@@ -93,13 +91,6 @@ class SurfaceTable:
             if unknown := {described["kind"], described["key"]} - {USER, *KINDS}:
                 raise ValueError(f"this version does not know the kind {min(unknown)!r}")
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{directory} holds no readable surface table: {error}") from error
-        return cls(
-            **described,
-            keys=Ids.load(directory / "keys"),
-            indptr=load_array(directory / "indptr.npy", dtype=np.int64, ndim=1),
-            items=load_array(directory / "items.npy", dtype=np.int32, ndim=1),
-            columns={
-                name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in columns.items()
-            },
-        )
+            raise ArtifactError(f"{directory} has no readable surface table: {error}") from error
+        parts = load_parts(directory, {"keys": Ids, "indptr": np.int64, "items": np.int32})
+        return cls(**described, **parts, columns=load_parts(directory, columns))

@@ -1,8 +1,8 @@
 """Millions of strings by their row numbers, without an object for each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -100,3 +100,25 @@ def laid_out(encoded: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArr
     offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets
+
+
+def save_parts(directory: Path, parts: Mapping[str, Any]) -> None:
+    """Write each array as ``<name>.npy`` and each column of strings as `Texts` into ``directory``."""
+    for name, part in parts.items():
+        if isinstance(part, np.ndarray):
+            np.save(directory / f"{name}.npy", part, allow_pickle=False)
+        else:
+            (part if isinstance(part, Texts) else Texts.of(part)).save(directory / name)
+
+
+def load_parts(directory: Path, types: Mapping[str, Any]) -> dict[str, Any]:
+    """Memory-map what `save_parts` wrote: of each name the dtype of a 1-d array, or a class of texts.
+
+    Raises ArtifactError if a part is missing or of another type.
+    """
+    return {
+        name: type_.load(directory / name)
+        if issubclass(type_, Texts)
+        else load_array(directory / f"{name}.npy", dtype=type_, ndim=1)
+        for name, type_ in types.items()
+    }

@@ -21,21 +21,19 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, run
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts, starts_of
+from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
 from crossfade.core.errors import ArtifactError, InputError, NotReadyError, SettingsError
 from crossfade.core.ids import MISSING, Ids, Rows, load_array
 from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import Neighbours, VectorSpace
+from crossfade.core.spaces import Metric, Neighbours, VectorSpace
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
 """What a model learns from: who played what how often, what followed what, what was written about what."""
 
 Floats = npt.NDArray[np.float32]
-
-BLOCK = 1 << 20
-"""Weights that are checked at a time, so that checking takes no memory."""
 
 Learned = TypeVar("Learned", contravariant=True)
 Chosen = TypeVar("Chosen")
@@ -62,9 +60,9 @@ class Fitted(ABC, Generic[Profiles]):
             raise ArtifactError(f"The support of {len(self.support)} items does not fit {len(self.item_ids)} items.")
 
     def __repr__(self) -> str:
-        users = "" if self.user_ids is None else f"{len(self.user_ids)} users × "
-        shape = f"{users}{len(self.item_ids)} items, {self.space.points.shape[1]} factors"
-        return f"{type(self).__name__}({self.name} of {self.kind}s: {shape})"
+        users = "" if self.user_ids is None else f"{len(self.user_ids):,} users × "
+        items = f"{len(self.item_ids):,} {kind_named(self.kind).plural}"
+        return f"{type(self).__name__}({self.name}: {users}{items}, {self.space.points.shape[1]} factors)"
 
     @property
     def name(self) -> str:
@@ -185,7 +183,7 @@ class Fitted(ABC, Generic[Profiles]):
         """Return the histories of ``users`` (rows of ``interactions``, MISSING for an empty one; None: all of them).
 
         Columns are this model's items, ascending; values are the weights. Items that the model does not know are left
-        out. Raises InputError for items of another kind, and for weights that are negative or not finite.
+        out. Raises InputError for items of another kind.
         """
         if interactions.kind != self.kind:
             raise InputError(
@@ -194,7 +192,6 @@ class Fitted(ABC, Generic[Profiles]):
         histories = CSR(interactions.indptr, interactions.indices, interactions.weights)
         if users is not None:
             histories = histories.take(users)
-        require_weights(histories.values)
         if interactions.item_ids == self.item_ids:
             return histories
         rows = self.item_ids.rows(list(interactions.item_ids), missing="mark")[histories.indices]
@@ -215,12 +212,19 @@ class Fitted(ABC, Generic[Profiles]):
 
         return Restriction(barred=rows(exclude_items), allowed=None if allowed_items is None else rows(allowed_items))
 
+    def _require_index(self, index: Index, metric: Metric) -> Index:
+        """Return ``index``; raise SpaceMismatchError or InputError unless it is of this space and by ``metric``."""
+        self.space.require_same(index.space_id, "This index")
+        if index.metric != metric:
+            raise InputError(f"this search is by {metric}, the index by {index.metric}")
+        return index
+
     def _require_pairs(self, profiles: int, indptr: Starts, items: Rows) -> None:
         """Raise InputError unless ``indptr`` and ``items`` are pairs of so many profiles with items of this model."""
-        if len(indptr) != profiles + 1 or indptr[0] != 0 or indptr[-1] != len(items) or np.any(np.diff(indptr) < 0):
-            raise InputError(f"indptr does not divide {len(items)} items among {profiles} profiles")
-        if len(items) and not 0 <= items.min() <= items.max() < len(self.item_ids):
-            raise InputError(f"items must be rows from 0 to {len(self.item_ids) - 1}")
+        if len(indptr) != profiles + 1:
+            raise InputError(f"indptr of {len(indptr)} does not fit {profiles} profiles")
+        check_indptr(indptr, len(items))
+        check_indices(items, len(self.item_ids))
 
 
 class ItemIndex(Protocol):
@@ -325,23 +329,6 @@ def require_interactions(interactions: Interactions, model: str) -> None:
     """Raise InputError for interactions that ``model`` cannot be fitted on."""
     if not interactions.pairs:
         raise InputError(f"{model} cannot be fitted on no interactions. Import listens first, or lower [interactions].")
-    require_weights(interactions.weights)
-    if not interactions.weights.any():
-        raise InputError(f"{model} cannot be fitted on interactions whose weights are all zero. Import listens first.")
-    if interactions.indices.min() < 0 or interactions.indices.max() >= len(interactions.item_ids):
-        raise InputError("These interactions have items beyond their own item ids. Run `crossfade verify`.")
-
-
-def require_weights(weights: Floats) -> None:
-    """Raise InputError unless all ``weights`` (n,) are finite and at least 0."""
-    for first in range(0, len(weights), BLOCK):
-        block = weights[first : first + BLOCK]
-        # Written positively, so that NaN is refused too.
-        wrong = np.flatnonzero(~((block >= 0) & (block < np.inf)))
-        if wrong.size:
-            raise InputError(
-                f"weight {block[wrong[0]]} at position {first + wrong[0]}: weights must be finite numbers of at least 0"
-            )
 
 
 def missing_extra(model: type[Model[Any]]) -> str | None:

@@ -22,23 +22,30 @@ relevance framework: BM25 and beyond", 2009; Zadeh & Carlsson, "Dimension indepe
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal, NamedTuple
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from crossfade.core.csr import CSR, Starts, gathered, starts_of
-from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import as_table
+from crossfade.core.settings import Range
 from crossfade.kernels import cooccurrence as kernels
 from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
-from crossfade.kernels.threads import Range, balanced, each, processors
+from crossfade.kernels.threads import balanced, each, processors
 from crossfade.kernels.transposing import transposed
-from crossfade.models.contract import Configured, InputKind
-from crossfade.models.similarity import Damping, SimilaritySpace, damped, require_interactions, vectors_of
+from crossfade.models.contract import Configured, InputKind, require_interactions
+from crossfade.models.similarity import (
+    Damping,
+    FittedSimilarity,
+    SimilaritySettings,
+    damped,
+    damped_histories,
+    fitted,
+)
 
 SATURATION, LENGTH_SHARE = 1.2, 0.75
 """BM25's k₁ and b, at the values that are customary."""
@@ -54,48 +61,20 @@ HISTORIES, PIVOTS = 0, 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class CooccurrenceSettings:
+class CooccurrenceSettings(SimilaritySettings):
     """What `Cooccurrence` is fitted with."""
 
-    measure: Literal["cosine", "jaccard", "bm25"] = "bm25"  # how alike two items are that users have in common
+    measure: Literal["cosine", "jaccard", "bm25"] = "bm25"  # how similar two items are that users have in common
     damping: Damping = "log"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
-    neighbours: int = 200  # items kept for each item, 1 to 10000
-    shrinkage: float = 10.0  # users in common at which a similarity is believed half, 0 to 10000
-    least_listeners: int = 1  # items with fewer are similar to none, 1 or more
-    longest_history: int = 1000  # items of a user that are drawn where there are more, 2 or more; 0 for all
+    neighbours: Annotated[int, Range(1, 10_000)] = 200  # items kept for each item
+    shrinkage: Annotated[float, Range(0, 10_000)] = 10.0  # users in common at which a similarity counts half
+    least_listeners: Annotated[int, Range(1)] = 1  # items with fewer are similar to none
+    longest_history: Annotated[int, Range(2, also=(0,))] = 1000  # items drawn of a user who has more; 0 for all
     sampling: Literal["exact", "dimsum"] = "exact"  # all pairs, or those that DIMSUM draws
-    # s₀, cosine of who has what, without weights, from which on relative_error holds, above 0 to 1; only for "dimsum"
-    threshold: float = 0.1
-    relative_error: float = 0.2  # ρ, standard error of a similarity, as a share, above 0 to 1; only for "dimsum"
-    factors: int = 64  # width of the vectors that come near to the similarities, 8 to 2048
-    seed: int = 0  # of all that is drawn, 0 or more
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be fitted."""
-        infinite = float("inf")
-        for name, low, high in (
-            ("neighbours", 1, 10_000),
-            ("shrinkage", 0, 10_000),
-            ("least_listeners", 1, infinite),
-            ("factors", 8, 2048),
-            ("seed", 0, infinite),
-        ):
-            value = getattr(self, name)
-            # Written positively, so that NaN is refused too.
-            if not (low <= value <= high and value < infinite):
-                raise SettingsError(f"{name} must be from {low} to {high}, not {value!r}")
-        for name in ("threshold", "relative_error"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingsError(f"{name} must be above 0 and at most 1, not {getattr(self, name)!r}")
-        if self.longest_history != 0 and not self.longest_history >= 2:
-            raise SettingsError(f"longest_history must be 0 or at least 2, not {self.longest_history!r}")
-        for name, choices in (
-            ("measure", ("cosine", "jaccard", "bm25")),
-            ("damping", ("binary", "log", "none")),
-            ("sampling", ("exact", "dimsum")),
-        ):
-            if getattr(self, name) not in choices:
-                raise SettingsError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+    # s₀, cosine of who has what, without weights, from which on relative_error holds; only for "dimsum"
+    threshold: Annotated[float, Range(above=0, high=1)] = 0.1
+    # ρ, standard error of a similarity, as a share of it; only for "dimsum"
+    relative_error: Annotated[float, Range(above=0, high=1)] = 0.2
 
 
 class Found(NamedTuple):
@@ -116,38 +95,25 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
     name: ClassVar[str] = "cooccurrence"
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[CooccurrenceSettings]] = CooccurrenceSettings
-    space_class: ClassVar[type[SimilaritySpace]] = SimilaritySpace
+    fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
 
     def fit(
-        self, interactions: Interactions, /, *, threads: int | None = None, progress: Progress = silent
-    ) -> SimilaritySpace:
-        """The nearest items of each item of ``interactions``, and its users' histories.
+        self,
+        interactions: Interactions,
+        /,
+        *,
+        threads: int | None = None,
+        progress: Progress = silent,
+        workspace: Path | None = None,
+    ) -> FittedSimilarity:
+        """Fit the most similar items of each item of ``interactions``; see `Model.fit`.
 
-        Equal inputs and settings give equal bytes, whatever the number of ``threads`` (None: one a processor).
-        Raises InputError if there are no interactions, or weights that are not finite numbers above 0.
+        Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from.
         """
         threads = processors() if threads is None else threads
         found = nearest_items(interactions, self.settings, threads=threads, progress=progress)
-        histories = CSR(
-            np.array(interactions.indptr),
-            np.array(interactions.indices),
-            damped(interactions.weights, self.settings.damping),
-        )
-        user_vectors, item_vectors = vectors_of(
-            histories, found.lists, self.settings.factors, self.settings.seed, threads
-        )
-        return SimilaritySpace(
-            model=self.name,
-            kind=interactions.kind,
-            metric="dot",
-            item_ids=interactions.item_ids,
-            item_vectors=item_vectors,
-            user_ids=interactions.user_ids,
-            user_vectors=user_vectors,
-            settings=as_table(self.settings),
-            histories=histories,
-            similarities=found.lists,
-        )
+        histories = damped_histories(interactions, self.settings.damping)
+        return fitted(self.name, interactions, self.settings, histories, found.lists, threads)
 
 
 def nearest_items(
@@ -158,7 +124,7 @@ def nearest_items(
     progress: Progress = silent,
 ) -> Found:
     """The nearest items of each item; the errors are those of `Cooccurrence.fit`."""
-    require_interactions(interactions, "Cooccurrence")
+    require_interactions(interactions, Cooccurrence.name)
     order = np.argsort(-interactions.listeners(), kind="stable").astype(np.int32)
     matrix, measure = _prepared(interactions, settings, order)
     pivots = _pivots(matrix, settings, order) if settings.sampling == "dimsum" else None
@@ -170,7 +136,7 @@ def nearest_items(
         lists = np.empty((last - first, width), dtype=np.int32)
         best = np.empty((last - first, width), dtype=np.float32)
 
-        def search(piece: Range, first: int = first, lists: Rows = lists, best: Floats = best) -> None:
+        def search(piece: tuple[int, int], first: int = first, lists: Rows = lists, best: Floats = best) -> None:
             span, part = (first + piece[0], first + piece[1]), slice(*piece)
             if pivots is None:
                 kernels.nearest_items(*span, matrix, measure, order, lists[part], best[part])
@@ -191,7 +157,7 @@ def nearest_items(
     return Found(lists_by_row, pairs if pivots is None else int(emitted.sum()), pairs)
 
 
-def _stretches(work: Starts, width: int) -> list[Range]:
+def _stretches(work: Starts, width: int) -> list[tuple[int, int]]:
     """Ranges of items that are searched together: a part of the work each, and of few enough lists to hold."""
     items = len(work) - 1
     stretches = min(STRETCHES, 1 + int(work[-1]) // ADDITIONS)

@@ -16,8 +16,8 @@ from typing import Self
 import numpy as np
 
 from crossfade.core.csr import CSR, Starts
-from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.errors import ArtifactError
+from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
@@ -65,10 +65,7 @@ class FittedFactors(Fitted[Vectors]):
         """The index to search by ``metric``: the one handed in, if it fits, else exact search."""
         if index is None:
             return self._exact_by_dot if metric == "dot" else self._exact_by_cosine
-        self.space.require_same(index.space_id, "This index")
-        if index.metric != metric:
-            raise InputError(f"this search is by {metric}, the index by {index.metric}")
-        return index
+        return self._require_index(index, metric)
 
     # Cached, because laying out the vectors for search costs as much as some hundred queries.
     @cached_property
@@ -148,10 +145,7 @@ class PointIndex:
 
     def nearest(self, rows: Rows, k: int, *, threads: int | None = None) -> Neighbours:
         """The ``k`` best others of each of ``rows``; see `ItemIndex.nearest`."""
-        best = self.index.search(self.points.item_vectors[rows], k, each_but(rows), threads=threads)
-        none = ~(best.scores > 0)
-        best.rows[none], best.scores[none] = MISSING, -np.inf
-        return best
+        return self.index.search(self.points.item_vectors[rows], k, each_but(rows), threads=threads).above(0)
 
     def save(self, directory: Path) -> None:
         """Write the index and its recall; the points follow from the model."""
