@@ -19,6 +19,7 @@ from crossfade.models.als_settings import ALSSettings
 BLOCK = 1 << 20
 """Pairs that are looked at together, so that what comes between takes no memory."""
 
+
 def scaled_weights(settings: ALSSettings, weights: Floats) -> Floats:
     """The weights (n,) that confidence is linear in; InputError for one that is negative or not finite."""
     if settings.confidence == "linear":
