@@ -95,7 +95,7 @@ def test_an_error_of_ours_tells_nothing(client, served, monkeypatch, caplog, err
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.json()["detail"] == "The server could not answer. Its log says more."
+    assert answer.json()["detail"] == "The server could not answer. See its log."
     assert "secret" not in answer.text
     assert "ann" not in answer.text
     # The log has the place, and of an unforeseen error not the message, which may name a user.

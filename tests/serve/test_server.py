@@ -81,14 +81,14 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, r
 def test_a_taken_port_is_named(home):
     with listening(ServeSettings(port=0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(BusyError, match=f"Port {port} is in use"):
+        with pytest.raises(BusyError, match=f"Port {port} is used"):
             serve(home, ServeSettings(port=port))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])
 def test_an_address_that_is_not_ours_is_named(host):
     # 192.0.2.0/24 is kept for documentation (RFC 5737); no machine has it.
-    with pytest.raises(SettingsError, match="listened at"):
+    with pytest.raises(SettingsError, match="Cannot listen at"):
         listening(ServeSettings(host=host, port=0))
 
 

@@ -43,12 +43,8 @@ class SQLiteTables:
         self.tables: Mapping[str, TableInfo] = {
             table["name"]: TableInfo(**{**table, "columns": tuple(table["columns"])}) for table in described["tables"]
         }
-        self.kinds: tuple[str, ...] = tuple(kind["kind"] for kind in described["kinds"])
-        self._fields: Mapping[str, tuple[str, ...]] = {
-            kind["kind"]: tuple(kind["fields"]) for kind in described["kinds"]
-        }
-        # A kind whose parents are all unknown has none in this release.
-        self._parents = {kind["kind"]: kind["parent"] for kind in described["kinds"] if kind["parent"] in self.kinds}
+        self.kinds: tuple[str, ...] = tuple(described["kinds"])
+        self._described: Mapping[str, Mapping[str, Any]] = described["kinds"]
 
     def entries(self, table: str, key: str, *, limit: int | None = None, offset: int = 0) -> list[Entry]:
         info = self._table(table)
@@ -70,23 +66,15 @@ class SQLiteTables:
         return int(bytes_) // np.dtype(BLOB_TYPES["items"]).itemsize
 
     def item(self, kind: str, text: str) -> Item:
-        found: list[Any] = []
+        name = text[:LONGEST_QUESTION]
         if kind in self.kinds:
-            found = self._ask(f"SELECT row FROM {kind}_items WHERE id = ?", (text,))  # noqa: S608
-            found = (
-                found
-                or self._ask(
-                    f"SELECT row FROM {kind}_names JOIN {kind}_ranks USING (rank) "  # noqa: S608
-                    "WHERE digest = ? ORDER BY rank LIMIT 1",
-                    (name_digest(folded(text[:LONGEST_QUESTION])),),
-                )
-            )
-        if not found:
-            kinds = [name for name in self.kinds if name == kind]
-            raise UnknownIdError(
-                f"There is no {kind} {text[:LONGEST_QUESTION]!r}.", suggestions=self._suggestions(text, kinds)
-            )
-        return self._items(kind, [found[0][0]])[0]
+            by_id = f"SELECT row FROM {kind}_items WHERE id = ?"  # noqa: S608
+            by_name = f"SELECT row FROM {kind}_names JOIN {kind}_ranks USING (rank) WHERE digest = ? ORDER BY rank"  # noqa: S608
+            found = self._ask(by_id, (text,)) or self._ask(f"{by_name} LIMIT 1", (name_digest(folded(name)),))
+            if found:
+                return self._items(kind, found[0])[0]
+        similar = self._suggestions(text, [kind] if kind in self.kinds else [])
+        raise UnknownIdError(f"There is no {kind} {name!r}.", suggestions=similar)
 
     def user(self, text: str) -> str:
         if self._ask("SELECT id FROM users WHERE id = ?", (text,)):
@@ -94,11 +82,8 @@ class SQLiteTables:
         found = self._ask("SELECT id FROM bare_users WHERE bare = ? ORDER BY id LIMIT ?", (text, SUGGESTIONS))
         if len(found) == 1:
             return str(found[0][0])
-        if found:
-            raise UnknownIdError(
-                f"More than one user is called {text[:LONGEST_QUESTION]!r}.", suggestions=tuple(id_ for (id_,) in found)
-            )
-        raise UnknownIdError(f"There is no user {text[:LONGEST_QUESTION]!r}.")
+        message = "More than one user is called" if found else "There is no user"
+        raise UnknownIdError(f"{message} {text[:LONGEST_QUESTION]!r}.", suggestions=tuple(id_ for (id_,) in found))
 
     def users(self, *, limit: int, offset: int = 0) -> list[str]:
         return [id_ for (id_,) in self._ask("SELECT id FROM users ORDER BY id LIMIT ? OFFSET ?", (limit, offset))]
@@ -137,7 +122,7 @@ class SQLiteTables:
 
     def _ask(self, question: str, values: Sequence[object] = ()) -> list[Any]:
         # A text that no file can contain (half of a surrogate pair) is equal to none.
-        if any(isinstance(value, str) and not _is_unicode(value) for value in values):
+        if any(isinstance(value, str) and value.encode(errors="ignore").decode() != value for value in values):
             return []
         with self._lock, translated_errors(self._path):
             return self._database.execute(question, values).fetchall()
@@ -146,7 +131,7 @@ class SQLiteTables:
         """Return ``columns`` of items (i) of ``kind`` and their parents (p) by ``key``: "i.row" or "r.rank"."""
         items = f"{kind}_items i" if key == "i.row" else f"{kind}_ranks r JOIN {kind}_items i ON i.row = r.row"
         # Without parents parent_row is NULL, so that any table will do.
-        parents = f"LEFT JOIN {self._parents.get(kind, kind)}_items p ON p.row = i.parent_row"
+        parents = f"LEFT JOIN {self._described[kind]['parent'] or kind}_items p ON p.row = i.parent_row"
         question = f"SELECT {key}, {columns} FROM {items} {parents} WHERE {key} IN"  # noqa: S608
         answers: dict[int, list[Any]] = {}
         for start in range(0, len(values), _ROWS_A_QUERY):
@@ -164,7 +149,7 @@ class SQLiteTables:
         ]
 
     def _parent(self, kind: str, id_: str | None, name: str) -> Named | None:
-        return None if id_ is None else Named(kind=self._parents[kind], id=id_, name=name)
+        return None if id_ is None else Named(kind=self._described[kind]["parent"], id=id_, name=name)
 
     def _reasons(self, kind: str | None, rows: Sequence[int], plays: Sequence[int | None]) -> list[Reason | None]:
         if kind is None:
@@ -179,25 +164,23 @@ class SQLiteTables:
         ]
 
     def _items(self, kind: str, rows: Sequence[int]) -> list[Item]:
-        fields = self._fields[kind]
+        fields = self._described[kind]["fields"]
         columns = ", ".join(
             ("i.id", "i.name", "p.id", "p.name", "i.listeners", "i.plays", *(f"i.{name}" for name in fields))
         )
         found = self._select(kind, "i.row", rows, columns)
-        items = []
-        for id_, name, parent_id, parent_name, listeners, plays, *values in map(found.__getitem__, rows):
-            items.append(
-                Item(
-                    kind=kind,
-                    id=id_,
-                    name=name,
-                    parent=self._parent(kind, parent_id, parent_name),
-                    fields={name: value for name, value in zip(fields, values, strict=True) if value is not None},
-                    listeners=listeners,
-                    plays=plays,
-                )
+        return [
+            Item(
+                kind=kind,
+                id=id_,
+                name=name,
+                parent=self._parent(kind, parent_id, parent_name),
+                fields={field: value for field, value in zip(fields, values, strict=True) if value is not None},
+                listeners=listeners,
+                plays=plays,
             )
-        return items
+            for id_, name, parent_id, parent_name, listeners, plays, *values in map(found.__getitem__, rows)
+        ]
 
     def _hits(self, kind: str, text: str, limit: int) -> list[int]:
         """Return up to ``limit`` rows of items whose names match ``text``, best first."""
@@ -262,11 +245,3 @@ def _in_most(posted: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.intp]:
     # A stable sort of small numbers is one pass; a question has a few hundred grams at most.
     best = np.argsort(-counts.astype(np.int16), kind="stable")[:_CANDIDATES]
     return best[counts[best] > 0]
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

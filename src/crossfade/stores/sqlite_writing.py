@@ -5,7 +5,6 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from crossfade.core.ids import MISSING, Ids
 from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.core.tables import EVERYONE, USER, SurfaceTable
-from crossfade.stores.contract import TableInfo, Version
+from crossfade.stores.contract import Version
 from crossfade.stores.matching import grams, name_digest, spoken
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
@@ -99,7 +98,7 @@ def translated_errors(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
             raise StorageError(
                 f"{path}: the disk is full or failing ({error}). Free some space and run the same command again; "
-                "what was there before is untouched."
+                "the previous content is untouched."
             ) from error
         raise ArtifactError(f"{path} cannot be read: {error}. Run `crossfade verify`.") from error
 
@@ -181,21 +180,13 @@ def _write_meta(
 ) -> None:
     described = {
         "release": version,
-        "kinds": [
-            {"kind": kind, "parent": KINDS[kind].parent, "fields": list(catalogue[kind].fields)} for kind in catalogue
-        ],
+        "kinds": {
+            kind: {"parent": parent if (parent := KINDS[kind].parent) in catalogue else None, "fields": [*items.fields]}
+            for kind, items in catalogue.items()
+        },
         "tables": [
-            asdict(
-                TableInfo(
-                    name=table.name,
-                    surface=table.surface,
-                    key=table.key,
-                    kind=table.kind,
-                    reason_kind=table.reason_kind,
-                    columns=tuple(sorted(table.columns)),
-                    keys=len(table.keys),
-                )
-            )
+            {name: getattr(table, name) for name in ("name", "surface", "key", "kind", "reason_kind")}
+            | {"columns": sorted(table.columns), "keys": len(table.keys)}
             for table in sorted(tables, key=lambda table: table.name)
         ],
     }
