@@ -78,7 +78,7 @@ def test_what_exceeds_the_memory_goes_to_disk(tmp_path):
 def test_what_does_not_fit_into_memory_at_all_names_the_setting(tmp_path):
     with (
         open_queries(tmp_path / "spill", memory_limit=SMALLEST_MEMORY, threads=1) as queries,
-        pytest.raises(SettingsError, match="memory_limit is too small") as raised,
+        pytest.raises(SettingsError, match="memory_limit is too low") as raised,
     ):
         queries.rows("SELECT list(md5(CAST(n AS VARCHAR))) FROM range(1000000) AS r(n)")
     assert "\n" not in str(raised.value)

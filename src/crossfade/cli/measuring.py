@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from crossfade.cli.options import complete_models, home_option, json_option
-from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
 from crossfade.core.home import Home
 from crossfade.models.registry import MODELS
 
@@ -21,51 +21,50 @@ FORMS = ("auto", "lists", "pairs")
 @json_option
 @home_option
 def models(home: Home, as_json: bool) -> None:
-    """What is fitted, on what, when, and how long it took.
+    """Show which models are fitted on what, when, and how long it took; for the others, why not."""
+    from crossfade.pipeline.fitted import model_states
 
-    Models that this home does not fit are listed with the reason.
-    """
-    from crossfade.pipeline.fitted import fitted_models
-
-    found = fitted_models(home)
+    states = model_states(home)
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
+        print_json([dataclasses.asdict(state) for state in states])
         return
     print_table(
         [
             Column("model"),
-            Column("learns from"),
             Column("state"),
-            Column("knows"),
+            Column("rows"),
             Column("fitted at"),
             Column("seconds", "number"),
             Column("peak memory", "number"),
         ],
         [
             [
-                one.space,
-                one.learns_from,
-                one.state,
-                ", ".join(f"{count:,} {what}" for what, count in one.rows.items()) if one.rows else one.why,
-                _moment(one.finished),
-                "" if one.seconds is None else f"{one.seconds:.1f}",
-                "" if one.peak_bytes is None else size(one.peak_bytes),
+                state.name,
+                state.state,
+                counted(state.rows) if state.rows else state.why,
+                _moment(state.finished),
+                "" if state.seconds is None else f"{state.seconds:.1f}",
+                "" if state.peak_bytes is None else size(state.peak_bytes),
             ]
-            for one in found
+            for state in states
         ],
     )
 
 
 @click.command()
-@click.option("--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to learn from.")
-@click.option("--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to ask for.")
+@click.option(
+    "--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on."
+)
+@click.option(
+    "--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on."
+)
 @click.option(
     "--model",
     "names",
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="A model to fit; may be repeated. By default all but those of texts.",
+    help="A model to fit; may be repeated. By default all but those that learn from texts.",
 )
 @click.option(
     "--set",
@@ -75,8 +74,8 @@ def models(home: Home, as_json: bool) -> None:
     help="A setting of a model, such as als.factors=128; may be repeated.",
 )
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
-@click.option("--form", type=click.Choice(FORMS), default="auto", help="What the lines of the files are.")
-@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use; all by default.")
+@click.option("--form", type=click.Choice(FORMS), default="auto", help="What a line of the files is.")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use, by default all.")
 @json_option
 def evaluate(
     train: Path,
@@ -90,9 +89,9 @@ def evaluate(
 ) -> None:
     """Fit models on one file and measure them on another.
 
-    The files have lines "user item item …", or "user item" and perhaps a weight. Every item is a candidate, except
-    those that the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 %
-    intervals; the first model is what the others are compared with.
+    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
+    the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
+    other models are compared with the first one.
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,6 +63,11 @@ def bar(share: float) -> str:
     eighths = round(max(0.0, min(1.0, share)) * BAR_CELLS * 8)
     full, rest = divmod(eighths, 8)
     return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
+
+
+def counted(rows: Mapping[str, int]) -> str:
+    """Return counts by name as people read them: "1,892 users, 17,632 items"."""
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items())
 
 
 def size(count: float) -> str:

@@ -1,6 +1,6 @@
 """The imports of a home: which there are, where their tables lie, and how to take one out again."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,9 +68,9 @@ def imports_of(home: Home) -> list[Path]:
     return [one.path for one in imports(home)]
 
 
-def tables_of(home: Home) -> dict[str, list[Path]]:
-    """For every table of `schemas.TABLES` its Parquet files over all imports, in a fixed order."""
-    known = imports(home)
+def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, list[Path]]:
+    """For every table of `schemas.TABLES` its Parquet files over all imports, or those of these ``names``, in order."""
+    known = [one for one in imports(home) if names is None or one.name in names]
     return {table: [path for one in known for path in one.files(table)] for table in TABLES}
 
 

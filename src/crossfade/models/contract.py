@@ -306,6 +306,9 @@ class Model(Protocol[Learned]):
         Whoever has saved the result removes it.
         """
 
+    def memory_bytes(self, items: int) -> int:
+        """Estimate the most bytes that fitting on so many items takes besides the input, for who plans fits."""
+
 
 class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
@@ -325,6 +328,10 @@ class Configured(Generic[Chosen]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings!r})"
+
+    def memory_bytes(self, items: int) -> int:
+        """Three times the item vectors; see `Model.memory_bytes`."""
+        return 3 * 4 * items * int(getattr(self.settings, "factors", 0))
 
 
 def require_interactions(interactions: Interactions, model: str) -> None:

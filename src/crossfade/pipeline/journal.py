@@ -37,7 +37,7 @@ def note(home: Home, step: Step, seconds: float, peak_bytes: int) -> None:
     """Add that ``step`` has just run."""
     took = Took(
         step=step.name,
-        fingerprint=step.identity.fingerprint,
+        fingerprint=step.fingerprint,
         finished=round(time.time(), 3),
         seconds=round(seconds, 3),
         peak_bytes=peak_bytes,
