@@ -25,7 +25,7 @@ Opener = Callable[[], io.BufferedReader]
 
 
 class Input:
-    """One file, folder or archive to import; implements `contract.Source` over all of its members.
+    """One file, folder or archive to import, with all of its members.
 
     skipped  (name, why) of the files that cannot be read
     """
@@ -45,18 +45,6 @@ class Input:
     def open(self, member: Member) -> IO[bytes]:
         """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
         return self._openers[member.name]()
-
-    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        """See `streams.lines`."""
-        return streams.lines(self.open(member))
-
-    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        """See `streams.blocks`."""
-        return streams.blocks(self.open(member))
-
-    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
-        """See `streams.text_lines`."""
-        return streams.text_lines(self.open(member))
 
     def report(self, progress: Progress, total: int) -> None:
         """Report to ``progress`` from now on how many of ``total`` bytes of the files have been read."""
@@ -98,7 +86,7 @@ class Input:
 
 
 class Selection:
-    """The members of an `Input` that one format reads.
+    """The members of an `Input` that one format reads; implements `contract.Source`.
 
     opened   called with each member that is opened
     damaged  called with a member that ends early, and the error
