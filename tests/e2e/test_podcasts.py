@@ -10,7 +10,9 @@ from fastapi.testclient import TestClient
 from crossfade.cli import crossfade
 from crossfade.core.home import Home
 from crossfade.pipeline.settings import Settings
+from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
+from crossfade.stores.registry import open_releases
 
 TASTES, SHOWS, EPISODES, LISTENERS = 3, 6, 4, 36
 
@@ -141,13 +143,14 @@ def test_search_finds_shows_and_episodes(home):
 
 
 def test_the_routes_follow_from_the_kinds(home):
-    settings = Settings.of(Home(home))
-    with TestClient(create_app(Home(home), settings)) as client:
-        show = client.get("/v1/shows/show 7").json()
+    settings = Settings.of(Home(home)).section("serve")
+    active = ActiveRelease(open_releases(Home(home)))
+    with TestClient(create_app(active, settings), base_url="http://localhost") as client:
+        show = client.get("/v1/shows/show 7").json()["item"]
         assert show["name"] == "Show 7"
         related = client.get("/v1/shows/Show 7/related").json()
         assert {entry["name"] for entry in related["entries"]} <= {f"Show {number}" for number in range(6, 12)}
         page = client.get("/v1/users/u00/discover", params={"kind": "episode"}).json()
         assert page["kind"] == "episode"
         assert page["entries"]
-        assert client.get("/v1/search", params={"q": "show 7", "kind": "show"}).json()["shows"]
+        assert client.get("/v1/search", params={"q": "show 7", "kind": "show"}).json()["items"]["show"]

@@ -70,3 +70,8 @@ def kind_named(name: str) -> Kind:
     if name not in KINDS:
         raise UnknownIdError(f"There is no kind of item {name!r}. There are: {', '.join(KINDS)}.")
     return KINDS[name]
+
+
+def item_fields() -> tuple[Field, ...]:
+    """Return the fields of all kinds, each once."""
+    return tuple(dict.fromkeys(field for kind in KINDS.values() for field in kind.fields))
