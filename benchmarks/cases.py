@@ -70,7 +70,6 @@ CASES = {
     "growth": Case("growth", "--directory {shared}", minutes=4),
     "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),
-    "recency": Case("recency", "--scratch {scratch}", minutes=8),
     "agreement": Case("agreement", "--data {data}/hetrec-lastfm"),
     "truth": Case("truth", minutes=3),
 }

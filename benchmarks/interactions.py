@@ -54,16 +54,17 @@ def generate(directory: Path, listens: int, users: int, tracks: int) -> list[Pat
         size = min(PART, total - first)
         user = np.searchsorted(ends, np.arange(first, first + size), side="right")
         rank = np.searchsorted(popularity, rng.random(size) * popularity[-1])
-        # CSR of what people play they have played before: the listener's own few favourites.
+        # Half of what people play they have played before: the listener's own few favourites.
         favourite = (user * 2654435761 + rng.integers(0, 40, size) ** 2 * 40503) % tracks
         track = np.where(rng.random(size) < 0.5, rank, favourite)
         columns = {
             "user_id": names.take(pa.array(user)),
             "listened_at": pa.array(rng.integers(1_400_000_000_000, 1_700_000_000_000, size), LISTENS[1].type),
-            "artist_id": artist_ids.take(pa.array(track // TRACKS_AN_ARTIST)),
-            "track_id": track_ids.take(pa.array(track)),
+            "kind": pa.repeat("track", size),
+            "item_id": track_ids.take(pa.array(track)),
+            "parent_id": artist_ids.take(pa.array(track // TRACKS_AN_ARTIST)),
             "ms_played": pa.array(rng.integers(1_000, 300_000, size).astype(np.int32)),
-            "track_ms": pa.array(np.full(size, 240_000, dtype=np.int32)),
+            "duration_ms": pa.array(np.full(size, 240_000, dtype=np.int32)),
             "skipped": pa.array(rng.random(size) < 0.1),
             "source": pa.array(SOURCES).take(pa.array(rng.integers(0, len(SOURCES), size))),
             "context": pa.nulls(size, pa.string()),
@@ -80,7 +81,7 @@ def scan(paths: list[Path], threads: int, spill: Path) -> None:
     with open_queries(spill, threads=threads) as queries:
         queries.view("listens", paths, LISTENS)
         queries.rows(
-            "SELECT max(length(user_id)), max(length(track_id)), max(epoch_ms(listened_at)), count(source) "
+            "SELECT max(length(user_id)), max(length(item_id)), max(epoch_ms(listened_at)), count(source) "
             "FROM listens WHERE NOT skipped"
         )
 

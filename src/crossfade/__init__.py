@@ -2,9 +2,10 @@
 
     from crossfade import ALS, Interactions
 
-    space = ALS(factors=64).fit(Interactions.from_counts(users, items, plays))
-    space.recommend(["ann"], 10)
-    space.similar(["Radiohead"], 10)
+    interactions = Interactions.from_counts(users, items, plays)
+    model = ALS(factors=64).fit(interactions)
+    model.recommend(["ann"], 10, exclude=interactions)
+    model.similar(["Radiohead"], 10)
 
 Names are loaded on first use, so that importing the package costs next to nothing.
 """
@@ -16,22 +17,68 @@ from crossfade.core.version import __version__
 
 if TYPE_CHECKING:
     from crossfade.core.interactions import Interactions
+    from crossfade.core.sequences import Sequences
     from crossfade.core.spaces import Neighbours, VectorSpace
-    from crossfade.models.als import ALS
-    from crossfade.models.als_settings import ALSSettings
+    from crossfade.core.texts import Texts
+    from crossfade.core.writings import Writings
+    from crossfade.models.als import ALS, ALSSettings
+    from crossfade.models.cooccurrence import Cooccurrence, CooccurrenceSettings
+    from crossfade.models.cultural import Cultural, CulturalSettings
+    from crossfade.models.ease import EASE, EASESettings
+    from crossfade.models.logistic import Logistic, LogisticSettings
+    from crossfade.models.popularity import Popularity, PopularitySettings
+    from crossfade.models.vector_exp import VectorExp, VectorExpSettings
+    from crossfade.models.word2vec import Word2Vec, Word2VecSettings
 
-_HOMES = {
-    "ALS": "crossfade.models.als",
-    "ALSSettings": "crossfade.models.als_settings",
-    "Interactions": "crossfade.core.interactions",
-    "Neighbours": "crossfade.core.spaces",
-    "VectorSpace": "crossfade.core.spaces",
+_MODULES = {
+    "core.interactions": ["Interactions"],
+    "core.sequences": ["Sequences"],
+    "core.spaces": ["Neighbours", "VectorSpace"],
+    "core.texts": ["Texts"],
+    "core.writings": ["Writings"],
+    "models.als": ["ALS", "ALSSettings"],
+    "models.cooccurrence": ["Cooccurrence", "CooccurrenceSettings"],
+    "models.cultural": ["Cultural", "CulturalSettings"],
+    "models.ease": ["EASE", "EASESettings"],
+    "models.logistic": ["Logistic", "LogisticSettings"],
+    "models.popularity": ["Popularity", "PopularitySettings"],
+    "models.vector_exp": ["VectorExp", "VectorExpSettings"],
+    "models.word2vec": ["Word2Vec", "Word2VecSettings"],
 }
+_HOMES = {name: f"crossfade.{module}" for module, names in _MODULES.items() for name in names}
 
-__all__ = ["ALS", "ALSSettings", "Interactions", "Neighbours", "VectorSpace", "__version__"]
+__all__ = [
+    "ALS",
+    "EASE",
+    "ALSSettings",
+    "Cooccurrence",
+    "CooccurrenceSettings",
+    "Cultural",
+    "CulturalSettings",
+    "EASESettings",
+    "Interactions",
+    "Logistic",
+    "LogisticSettings",
+    "Neighbours",
+    "Popularity",
+    "PopularitySettings",
+    "Sequences",
+    "Texts",
+    "VectorExp",
+    "VectorExpSettings",
+    "VectorSpace",
+    "Word2Vec",
+    "Word2VecSettings",
+    "Writings",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'crossfade' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,7 +18,6 @@ SMALL = {
     "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
     "factors": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2 --passes 1 --without-peers",
     "tables": "--items 1000 --factors 8 --neighbours 5 --methods clusters exact",
-    "recency": "--listeners 40 --artists 60 --worlds 1 --seeds 1 --half-lives 0 --factors 8 --scratch {scratch}",
     "words": "--sequences 60 --items 100 --factors 8 --turns 1",
     "truth": "--listeners 40 --days 30 --sample 20 --models als popularity",
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",

@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pytest
 
-from crossfade.core.arrays import GrowingArray, let_go, load_array, scratch_array
+from crossfade.core.arrays import GrowingArray
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 100_001])
@@ -23,30 +23,3 @@ def test_other_types_and_shapes_are_refused(tmp_path):
         for wrong in (np.zeros(2), np.zeros((2, 2), dtype=np.int32)):
             with pytest.raises(TypeError, match="cannot be appended"):
                 grown.append(wrong)
-
-
-@pytest.mark.parametrize("shape", [(3, 5), 7, 0, (0, 4)])
-def test_a_scratch_array_is_zeros_that_leave_no_file(tmp_path, shape):
-    array = scratch_array(tmp_path, shape, np.float32)
-    assert array.shape == np.zeros(shape).shape
-    assert not array.any()
-    array += 1
-    let_go(array)
-    # What was written outlives the memory that held it.
-    assert (array == 1).all()
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_scratch_array_says_at_once_that_the_disk_is_full(tmp_path):
-    with pytest.raises(OSError, match=r"\[Errno (27|28|75|12)\]"):
-        scratch_array(tmp_path, 1 << 58, np.int32)
-
-
-def test_letting_go_changes_nothing(tmp_path):
-    np.save(tmp_path / "numbers.npy", np.arange(5000))
-    mapped = load_array(tmp_path / "numbers.npy", dtype=np.int64, ndim=1)
-    plain = np.arange(5000)
-    for array in (mapped, mapped[10:20], plain):
-        before = array.copy()
-        let_go(array)
-        np.testing.assert_array_equal(array, before)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from crossfade.core.csr import gathered, starts_of
+from crossfade.core.csr import CSR, gathered, starts_of
 
 
 def test_lists_start_where_those_before_them_end():
@@ -25,3 +25,12 @@ def test_from_no_lists_only_missing_ones_can_be_gathered():
     starts, places = gathered(np.array([0]), np.array([-1, -1], dtype=np.int32))
     assert starts.tolist() == [0, 0, 0]
     assert places.tolist() == []
+
+
+def test_rows_are_taken_and_cut():
+    matrix = CSR(np.array([0, 2, 2, 5]), np.array([4, 1, 0, 2, 3], np.int32), np.array([9, 8, 7, 6, 5], np.float32))
+    assert (matrix.rows, matrix.of(2)) == (3, slice(2, 5))
+    taken = matrix.take(np.array([2, -1, 0], np.int32))
+    assert [part.tolist() for part in taken] == [[0, 3, 3, 5], [0, 2, 3, 4, 1], [7, 6, 5, 9, 8]]
+    assert [part.tolist() for part in matrix.first(1)] == [[0, 1, 1, 2], [4, 0], [9, 7]]
+    assert [part.tolist() for part in matrix.first(3)] == [part.tolist() for part in matrix]

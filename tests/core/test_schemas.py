@@ -1,40 +1,26 @@
-"""The vocabulary of columns, and ids made from names."""
+"""The vocabulary of columns."""
 
+import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from crossfade.core.schemas import TABLES, named_artist, named_track, normalised
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Björk", "  bjo\u0308RK "),
-        ("ABBA", "\uff21\uff22\uff22\uff21"),  # full-width letters
-        ("Straße", "STRASSE"),
-        ("Sigur\u00a0Rós", "Sigur\t\nRós"),
-    ],
-)
-def test_names_written_differently_are_one(one, other):
-    assert normalised(one) == normalised(other)
+from crossfade.core.kinds import KINDS
+from crossfade.core.schemas import ITEMS, TABLES
 
 
-def test_other_names_stay_apart():
-    assert len({normalised(name) for name in ("Björk", "Bjork", "B jork", "AC/DC", "ACDC")}) == 5
-
-
-@given(st.text())
-def test_normalising_twice_changes_nothing(name):
-    assert normalised(normalised(name)) == normalised(name)
-
-
-def test_ids_from_names():
-    assert named_artist("Sigur Rós") == "name:sigur rós"
-    assert named_track("Björk", "Jóga") == "name:björk / jóga"
-
-
-def test_every_table_says_whose_rows_are_whose():
+def test_every_table_names_its_columns_once_and_what_its_rows_are_about():
     for name, schema in TABLES.items():
         assert len(set(schema.names)) == len(schema.names), name
-        assert any(field.name.endswith("_id") and not (name != "counts" and field.nullable) for field in schema), name
+        assert any(field.name.endswith("_id") and not field.nullable for field in schema), name
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+def test_each_kind_has_a_table_of_its_items(kind):
+    schema = ITEMS[kind.plural]
+    assert schema.names[:2] == ["item_id", "name"]
+    assert ("parent_id" in schema.names) == (kind.parent is not None)
+    assert {field.name for field in kind.fields} <= set(schema.names)
+
+
+def test_the_columns_of_tracks():
+    assert ITEMS["tracks"].names == ["item_id", "name", "parent_id", "album", "duration_ms", "isrc"]
+    assert [ITEMS["tracks"].field(name).type for name in ("album", "duration_ms")] == [pa.string(), pa.int32()]

@@ -129,11 +129,24 @@ def test_neighbours_are_listed_without_padding():
     assert found.listed(1, Ids.of("abc")) == [("b", 1.0)]
 
 
-def test_one_user_alone_keeps_their_vector_and_the_space_its_id():
-    space = make(user_ids=Ids.of("uv"), user_vectors=np.array([[1, 2], [3, 4]], dtype=np.float32))
-    alone = space.only("v")
-    assert (list(alone.user_ids), alone.user_vectors.tolist()) == (["v"], [[3, 4]])
-    assert alone.space_id == space.space_id
-    assert space.only("nobody").user_vectors.tolist() == [[0, 0]]
-    items_only = make(user_ids=None, user_vectors=None)
-    assert items_only.only("v") is items_only
+def test_neighbours_are_a_table_without_padding():
+    found = Neighbours(
+        rows=np.array([[2, 0], [1, MISSING]], dtype=np.int32),
+        scores=np.array([[0.5, 0.25], [1, -np.inf]], dtype=np.float32),
+    )
+    table = found.to_arrow(Ids.of("abc"), ["ann", "ben"])
+    assert table.to_pylist() == [
+        {"query": "ann", "rank": 1, "item": "c", "score": 0.5},
+        {"query": "ann", "rank": 2, "item": "a", "score": 0.25},
+        {"query": "ben", "rank": 1, "item": "b", "score": 1.0},
+    ]
+    assert found.to_arrow(Ids.of("abc"))["query"].to_pylist() == [0, 0, 1]
+    nothing = Neighbours(np.full((1, 2), MISSING, np.int32), np.full((1, 2), -np.inf, np.float32))
+    assert (nothing.to_arrow(Ids.of("abc")).num_rows, nothing.to_arrow(Ids.of([]), ["ann"]).num_rows) == (0, 0)
+
+
+def test_they_are_shown_in_a_line():
+    assert repr(make()) == "VectorSpace(als, artist: 1 users, 3 items, 2 factors, dot)"
+    assert repr(make(user_ids=None, user_vectors=None)) == "VectorSpace(als, artist: 3 items, 2 factors, dot)"
+    found = Neighbours(rows=np.zeros((3, 2), np.int32), scores=np.zeros((3, 2), np.float32))
+    assert repr(found) == "Neighbours(3 queries × 2 items)"

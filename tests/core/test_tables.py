@@ -12,7 +12,7 @@ from crossfade.core.tables import SurfaceTable
 
 def make(**changes):
     parts = {
-        "name": "related",
+        "surface": "related",
         "key": "artist",
         "kind": "artist",
         "keys": Ids.of("ab"),
@@ -46,10 +46,11 @@ def test_arrays_that_do_not_fit_are_refused(changes):
 
 
 def test_a_saved_table_is_the_same(tmp_path):
-    table = make()
+    table = make(kind="track", reason_kind="artist")
     table.save(tmp_path)
     loaded = SurfaceTable.load(tmp_path)
-    assert (loaded.name, loaded.key, loaded.kind, loaded.keys) == ("related", "artist", "artist", table.keys)
+    assert (loaded.name, loaded.surface, loaded.key, loaded.kind) == ("related-track", "related", "artist", "track")
+    assert (loaded.keys, loaded.reason_kind) == (table.keys, "artist")
     assert loaded.indptr.tolist() == [0, 2, 3]
     assert loaded.items.tolist() == [1, 2, 0]
     assert loaded.columns["score"].tolist() == [0.5, 0.25, 1]
@@ -67,7 +68,8 @@ def test_what_holds_no_table_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"columns": ["mood"]}, {"columns": ["../score"]}, {"name": None, "extra": 1}, {"columns": 3}]
+    "change",
+    [{"columns": ["mood"]}, {"columns": ["../score"]}, {"extra": 1}, {"columns": 3}, {"kind": "mood"}, {"key": "mood"}],
 )
 def test_a_description_of_something_else_is_refused(tmp_path, change):
     make().save(tmp_path)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crossfade.core.errors import ArtifactError
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import Ids
 from crossfade.core.texts import Texts
 from crossfade.core.writings import Writings
@@ -31,15 +31,26 @@ def test_saved_and_loaded_they_are_the_same(some, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "says"),
     [
-        {"items": np.array([1, 2], dtype=np.int32)},
-        {"sources": np.array([0, 3], dtype=np.uint8)},
-        {"counts": np.array([3])},
-        {"names": Texts.of(["Abba"])},
+        ({"items": [1, 2]}, "0 to 1, not 1 to 2"),
+        ({"sources": [0, 3]}, "sources must be below 3"),
+        ({"counts": [3, 0]}, "counts 1 or more"),
+        ({"counts": [3]}, "of equal length"),
+        ({"names": Texts.of(["Abba"])}, "2 items cannot have 1 names"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(some, tmp_path, wrong):
-    Writings(**{**vars(some), **wrong}).save(tmp_path)
-    with pytest.raises(ArtifactError, match="do not fit"):
+def test_parts_that_do_not_fit_are_refused(some, wrong, says):
+    with pytest.raises(InputError, match=says):
+        Writings(**{**vars(some), **wrong})
+
+
+def test_parts_on_the_disk_that_do_not_fit_are_refused(some, tmp_path):
+    some.save(tmp_path)
+    Texts.of(["Abba"]).save(tmp_path / "names")
+    with pytest.raises(ArtifactError, match="2 items cannot have 1 names"):
         Writings.load(tmp_path, kind="artist")
+
+
+def test_they_are_shown_in_a_line(some):
+    assert repr(some) == "Writings(2 texts about 2 artist ids)"

@@ -65,8 +65,8 @@ def test_what_is_in_doubt_can_be_said(written):
 @pytest.mark.parametrize(
     ("text", "form", "told"),
     [
-        ("", "auto", "nothing that anybody played"),
-        ("0\n1\n", "auto", "nothing that anybody played"),
+        ("", "auto", "has no pair of a user"),
+        ("0\n1\n", "auto", "has no pair of a user"),
         ("0 a 1\n0 b 0\n", "auto", r"line 2: '0 b 0'.*above zero"),
         ("0 a 1\n0 b nan\n", "auto", r"line 2.*above zero"),
         ("0 a 1\n0 b much\n", "auto", r"line 2.*above zero"),

@@ -1,14 +1,17 @@
-"""Metrics held against lists worked out by hand, against an oracle and against chance."""
+"""Metrics compared with lists worked out by hand, with an oracle and with chance."""
 
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.recommendation import Hidden, compute, coverage, evaluate_space, gini, novelty
-from crossfade.evaluate.splits import random_holdout
-from crossfade.models.contract import FittedSpace
+from crossfade.core.spaces import VectorSpace
+from crossfade.evaluate.recommendation import compute, coverage, evaluate, gini, novelty
+from crossfade.evaluate.splits import random_holdout, strong_generalisation
+from crossfade.models.cooccurrence import Cooccurrence
+from crossfade.models.factors import FittedItems
 from crossfade.models.popularity import Popularity
 
 
@@ -17,28 +20,29 @@ def played(pairs, **counts):
     return Interactions.from_counts(users, items, [counts.get(user + item, 1) for user, item in pairs])
 
 
-def space_of(scores, users, items, metric="dot"):
-    """A space in which user u scores item i with scores[u, i]."""
-    return FittedSpace(
-        model="given",
-        kind="artist",
-        metric=metric,
-        item_ids=Ids.of(items),
-        item_vectors=np.ascontiguousarray(np.asarray(scores, dtype=np.float32).T),
-        user_ids=Ids.of(users),
-        user_vectors=np.eye(len(users), dtype=np.float32),
+def fitted_of(space):
+    return FittedItems(space=space, support=np.ones(len(space.item_ids), dtype=np.int64))
+
+
+def model_of(scores, users, items):
+    """A model by which user u scores item i with scores[u, i]."""
+    return fitted_of(
+        VectorSpace(
+            model="given",
+            kind="artist",
+            metric="dot",
+            item_ids=Ids.of(items),
+            item_vectors=np.ascontiguousarray(np.asarray(scores, dtype=np.float32).T),
+            user_ids=Ids.of(users),
+            user_vectors=np.eye(len(users), dtype=np.float32),
+        )
     )
 
 
 @pytest.fixture
 def hidden():
-    """User 0 hid items 1, 3 and one that no space knows; user 1 hid item 0."""
-    return Hidden(
-        users=np.array([0, 1], np.int32),
-        asked=(np.array([0, 3, 4]), np.array([1, 3, MISSING, 0], np.int32), np.ones(4, np.float32)),
-        excluded=(np.zeros(3, np.int64), np.zeros(0, np.int32)),
-        skipped=0,
-    )
+    """Of user 0 items 1, 3 and one that the model does not know; of user 1 item 0."""
+    return CSR(np.array([0, 3, 4]), np.array([1, 3, MISSING, 0], np.int32), np.ones(4, np.float32))
 
 
 def test_metrics_by_hand(hidden):
@@ -51,7 +55,7 @@ def test_metrics_by_hand(hidden):
     assert precision == pytest.approx([(1 + 2 / 3) / 3, 1 / 2])
 
 
-def test_a_short_list_is_not_held_against_a_user_who_hid_more(hidden):
+def test_a_list_shorter_than_the_test_items_can_be_perfect(hidden):
     recall, capped, ndcg, precision = compute(np.array([[1], [0]], np.int32), hidden, 1)
     assert recall == pytest.approx([1 / 3, 1])
     assert capped == pytest.approx([1, 1])
@@ -74,18 +78,18 @@ def test_the_percentile_rank_by_hand():
     test = played([("u", "c"), ("u", "d"), ("v", "e")], uc=3)
     items = "abcde"
     # u's candidates are b to e: c is first, d shares places 2 and 3 with e; v's are a and c to e, all equal.
-    space = space_of([[9, 1, 8, 5, 5], [2, 9, 2, 2, 2]], "uv", items)
-    report = evaluate_space(space, train, test, 2)
+    model = model_of([[9, 1, 8, 5, 5], [2, 9, 2, 2, 2]], "uv", items)
+    report = evaluate(model, train, test, 2)
     assert report.per_user["percentile_rank"] == pytest.approx([(3 * 0 + 1 * 0.5) / 4, 0.5])
 
 
-def test_a_space_that_knows_the_answer_is_perfect(rng):
+def test_a_model_that_knows_the_answer_is_perfect(rng):
     scores = rng.random((20, 30))
     users, items = [f"u{row:02d}" for row in range(20)], [f"i{row:02d}" for row in range(30)]
     best = np.argsort(-scores, axis=1)
     train = played([(users[u], items[i]) for u in range(20) for i in best[u, :3]])
     test = played([(users[u], items[i]) for u in range(20) for i in best[u, 3:8]])
-    report = evaluate_space(space_of(scores, users, items), train, test, 5)
+    report = evaluate(model_of(scores, users, items), train, test, 5)
     assert {report.estimates[f"{name}@5"].value for name in ("recall", "capped_recall", "ndcg", "map")} == {1.0}
     # Ranks 0 to 4 of 27 candidates.
     assert report.estimates["percentile_rank"].value == pytest.approx(2 / 26)
@@ -95,7 +99,7 @@ def test_chance_finds_k_of_all_items(rng):
     users, items = [f"u{row:03d}" for row in range(400)], [f"i{row:03d}" for row in range(200)]
     pairs = [(user, items[item]) for user in users for item in rng.choice(200, 12, replace=False)]
     split = random_holdout(played(pairs), 0.5, rng)
-    report = evaluate_space(space_of(rng.random((400, 200)), users, items), split.train, split.test, 20)
+    report = evaluate(model_of(rng.random((400, 200)), users, items), split.train, split.test, 20)
     # 20 of 194 candidates; 2,400 test pairs make a standard error of 0.006.
     assert report.estimates["recall@20"].value == pytest.approx(20 / 194, abs=0.02)
     assert report.estimates["percentile_rank"].value == pytest.approx(0.5, abs=0.02)
@@ -103,7 +107,7 @@ def test_chance_finds_k_of_all_items(rng):
 
 def test_train_items_are_never_candidates():
     train, test = played([("u", "a")]), played([("u", "b")])
-    report = evaluate_space(space_of([[9, 1, 5]], "u", "abc"), train, test, 2)
+    report = evaluate(model_of([[9, 1, 5]], "u", "abc"), train, test, 2)
     assert report.estimates["recall@2"].value == 1
     assert report.totals["coverage@2"] == pytest.approx(2 / 3)
 
@@ -111,16 +115,16 @@ def test_train_items_are_never_candidates():
 def test_train_and_test_may_have_ids_of_their_own():
     train = played([("u", "a"), ("x", "z")])
     test = played([("u", "b"), ("u", "unheard"), ("nobody", "b")])
-    report = evaluate_space(space_of([[9, 1, 5], [1, 1, 1]], "uv", "abc"), train, test, 2)
+    report = evaluate(model_of([[9, 1, 5], [1, 1, 1]], "uv", "abc"), train, test, 2)
     assert report.users == 1
     assert report.skipped == 1
     assert report.estimates["recall@2"].value == 0.5
 
 
-def test_a_cosine_space_is_ranked_by_cosine():
+def test_a_model_by_cosine_is_ranked_by_cosine():
     train, test = played([("u", "a"), ("v", "a")]), played([("u", "b")])
     vectors = np.array([[1, 0], [1, 0.1], [5, 5]], np.float32)
-    space = FittedSpace(
+    space = VectorSpace(
         model="given",
         kind="artist",
         metric="cosine",
@@ -129,9 +133,35 @@ def test_a_cosine_space_is_ranked_by_cosine():
         user_ids=Ids.of("uv"),
         user_vectors=np.array([[1, 0], [0, 1]], np.float32),
     )
-    report = evaluate_space(space, train, test, 1)
+    report = evaluate(fitted_of(space), train, test, 1)
     assert report.estimates["recall@1"].value == 1
     assert report.estimates["percentile_rank"].value == 0
+
+
+def test_a_model_without_users_is_asked_with_their_histories():
+    vectors = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], np.float32)
+    model = fitted_of(
+        VectorSpace(model="given", kind="artist", metric="cosine", item_ids=Ids.of("abcd"), item_vectors=vectors)
+    )
+    train = played([("u", "a"), ("v", "c"), ("w", "c")])
+    report = evaluate(model, train, played([("u", "b"), ("v", "d"), ("x", "a")]), 1)
+    assert (report.users, report.skipped) == (2, 1)
+    assert report.estimates["recall@1"].value == 1
+    assert report.estimates["percentile_rank"].value == 0
+
+
+def test_users_that_a_model_was_not_fitted_on_are_asked_with_what_is_shown(rng):
+    # Three tastes of ten items; the users of a strong split get the rest of their own.
+    pairs = [(f"u{user:02d}", f"{user % 3}{item}") for user in range(60) for item in rng.choice(10, 8, replace=False)]
+    split = strong_generalisation(played(pairs), 12, 0.25, rng)
+    model = Cooccurrence(factors=8).fit(split.train)
+    report = evaluate(model, split.train, split.test, 4, shown=split.shown)
+    assert (report.users, report.skipped) == (12, 0)
+    # Of the four items of their taste that are not shown two are hidden, and ranked among 24.
+    assert report.estimates["recall@4"].value == 1
+    assert report.estimates["percentile_rank"].value < 3 / 23
+    # Without them, whom the model was fitted on without a history has nothing that leads anywhere.
+    assert evaluate(model, split.train, split.test, 4).estimates["recall@4"].value < 0.5
 
 
 def test_the_order_of_users_does_not_matter(rng):
@@ -145,25 +175,20 @@ def test_the_order_of_users_does_not_matter(rng):
         train = played([(names[u], items[i]) for n, (u, i) in enumerate(pairs) if n % 2])
         assert whole.pairs == 60
         test = played([(names[u], items[i]) for n, (u, i) in enumerate(pairs) if not n % 2])
-        report = evaluate_space(space_of(in_order, names, items), train, test, 5)
+        report = evaluate(model_of(in_order, names, items), train, test, 5)
         values.append({name: estimate.value for name, estimate in report.estimates.items()})
     assert values[0] == pytest.approx(values[1])
 
 
 def test_what_cannot_be_evaluated_is_refused():
     train, test = played([("u", "a")]), played([("u", "b")])
-    space = space_of([[9, 1]], "u", "ab")
-    items_only = FittedSpace(
-        model="given", kind="artist", metric="dot", item_ids=space.item_ids, item_vectors=space.item_vectors
-    )
+    model = model_of([[9, 1]], "u", "ab")
     with pytest.raises(InputError, match="place"):
-        evaluate_space(space, train, test, 0)
-    with pytest.raises(InputError, match="no users"):
-        evaluate_space(items_only, train, test)
-    with pytest.raises(InputError, match="nobody to ask"):
-        evaluate_space(space, train, played([("w", "b")]))
+        evaluate(model, train, test, 0)
+    with pytest.raises(InputError, match="nobody to recommend to"):
+        evaluate(model, train, played([("w", "b")]))
     with pytest.raises(InputError, match="tracks"):
-        evaluate_space(space, train, Interactions.from_counts(["u"], ["b"], [1], kind="track"))
+        evaluate(model, train, Interactions.from_counts(["u"], ["b"], [1], kind="track"))
 
 
 def test_popularity_meets_its_published_values(shared_data):
@@ -174,7 +199,7 @@ def test_popularity_meets_its_published_values(shared_data):
         return played([(user, item) for user, *items in lines for item in items])
 
     train, test = read("train.txt"), read("test.txt")
-    report = evaluate_space(Popularity().fit(train), train, test, 20)
+    report = evaluate(Popularity().fit(train), train, test, 20)
     assert round(report.estimates["recall@20"].value, 4) == 0.1161
     assert round(report.estimates["ndcg@20"].value, 4) == 0.1176
     assert report.users == 6022

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.splits import random_holdout, strong_generalisation, temporal
+from crossfade.evaluate.splits import histories_of, random_holdout, strong_generalisation, temporal
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def assert_divides(whole, *parts):
         assert part.item_ids == whole.item_ids
 
 
-def test_a_fifth_of_each_users_items_is_held_out(interactions, rng):
+def test_a_fifth_of_each_users_items_is_hidden(interactions, rng):
     split = random_holdout(interactions, 0.2, rng)
     assert_divides(interactions, split.train, split.test)
     # 1 and 2 items give none, 3 to 7 one, 8 to 12 two.
@@ -47,14 +47,14 @@ def test_every_user_keeps_something(interactions, rng):
     assert np.diff(split.train.indptr).tolist() == [1] * 40
 
 
-def test_which_items_are_held_out_is_random_and_follows_from_the_seed(interactions):
+def test_which_items_are_hidden_is_random_and_follows_from_the_seed(interactions):
     first, again, other = (
         pairs_of(random_holdout(interactions, 0.5, np.random.default_rng(seed)).test) for seed in (1, 1, 2)
     )
     assert first == again != other
 
 
-def test_the_future_is_held_out(interactions):
+def test_the_future_is_hidden(interactions):
     split = temporal(interactions, 100)
     assert_divides(interactions, split.train, split.test)
     assert split.train.last_played.max() == 99
@@ -66,13 +66,26 @@ def test_without_times_there_is_no_future(interactions):
         temporal(replace(interactions, last_played=np.zeros(interactions.pairs, np.uint32)), 100)
 
 
-def test_whole_users_are_held_out(interactions, rng):
+def test_whole_users_are_hidden(interactions, rng):
     split = strong_generalisation(interactions, 10, 0.2, rng)
     assert_divides(interactions, split.train, split.shown, split.test)
     asked = np.flatnonzero(np.diff(split.shown.indptr))
     assert len(asked) == 10
     assert not np.diff(split.train.indptr)[asked].any()
     assert np.all(np.diff(split.train.indptr) + np.diff(split.shown.indptr) > 0)
+
+
+def test_histories_of_some_users(interactions):
+    rows = np.array([3, 11, 39], dtype=np.int32)
+    some = histories_of(interactions, rows)
+    assert list(some.user_ids) == ["u03", "u11", "u39"]
+    for row, user in enumerate(rows):
+        for name in ("indices", "weights", "plays", "last_played"):
+            kept, whole = (
+                getattr(some, name)[some.of_user(row)],
+                getattr(interactions, name)[interactions.of_user(user)],
+            )
+            np.testing.assert_array_equal(kept, whole)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, float("nan")])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.kernels.topk import lengths_of, packed, scan, score_listed, unit_vectors
+from crossfade.kernels.topk import lengths_of, packed, scan, score_pairs, unit_vectors
 from crossfade.kernels.topk_oracle import all_scores, top_k, units
 
 
@@ -97,11 +97,14 @@ def test_chunks_that_do_not_fit_the_cache_change_nothing(rng):
 def test_listed_items_have_the_scores_of_a_scan(rng, unit):
     items, asked = floats(rng, 90, 24), floats(rng, 5, 24)
     rows, scores = found(items, asked, 40, unit=unit)
-    rows[:, 3] = -1
-    listed = np.full(rows.shape, 7, dtype=np.float32)
-    score_listed(items, rows, asked, unit, listed)
-    scores[:, 3] = 7
-    np.testing.assert_array_equal(listed, scores)
+    # Lists of 40, 17, 16, 1 and 0 items: whole panels, parts of one, and none.
+    kept = np.arange(40) < np.array([[40], [17], [16], [1], [0]])
+    indptr = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
+    listed = np.full(int(kept.sum()), 7, dtype=np.float32)
+    score_pairs(0, 2, items, unit, asked, indptr, rows[kept], listed)
+    assert (listed[57:] == 7).all()
+    score_pairs(2, 5, items, unit, asked, indptr, rows[kept], listed)
+    np.testing.assert_array_equal(listed, scores[kept])
 
 
 def test_packing_lays_the_chosen_rows_side_by_side():

@@ -8,12 +8,11 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from crossfade.core.csr import CSR
-from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood import sample_of, solve_rows
-from crossfade.models.logistic import Logistic, LogisticSettings
+from crossfade.models.logistic import Logistic
 
 
 def from_dense(plays):
@@ -89,7 +88,7 @@ def test_the_negatives_of_a_row_count_once_each_also_when_they_are_sampled(rng):
 def test_the_gradient_of_the_objective_over_all_pairs_is_zero_at_every_user(rng):
     _, plays = world(rng, 90, 70)
     plays *= rng.geometric(0.3, plays.shape)
-    space = Logistic(factors=8, passes=5).fit(from_dense(plays))
+    space = Logistic(factors=8, passes=5).fit(from_dense(plays)).space
     x, y, biases = space.user_vectors[:, :-1], space.points.astype(np.float64), space.item_vectors[:, -1]
     successes = space.settings["alpha"] * np.log1p(plays)
     held = space.settings["regularization"] * successes.sum(1) ** space.settings["frequency_exponent"]
@@ -118,8 +117,8 @@ def test_the_gradient_of_the_objective_over_all_pairs_is_zero_at_every_user(rng)
 @pytest.mark.parametrize("samples", [1024, 128])
 def test_planted_odds_are_found_again(rng, samples):
     z, plays = world(rng, 500, 400)
-    space = Logistic(factors=8, alpha=1 / np.log(2), samples=samples, passes=20).fit(from_dense(plays))
-    found = space.scores(np.arange(500, dtype=np.int32))
+    space = Logistic(factors=8, alpha=1 / np.log(2), samples=samples, passes=20).fit(from_dense(plays)).space
+    found = space.user_vectors @ space.item_vectors.T
     # A pair that is played counts as one success and one failure, so that its odds are those of n / (1 + n) chances;
     # what is left of a score once rows and columns are centred is the inner product that was planted.
     centred = [part - part.mean(0) - part.mean(1)[:, None] + part.mean() for part in (found, z)]
@@ -130,7 +129,7 @@ def test_planted_odds_are_found_again(rng, samples):
 def test_biases_alone_are_a_regression_on_who_and_what(rng):
     # With vectors held at nothing what is left is z = b_u + b_i, whose gradient is zero for every user and item.
     _, plays = world(rng, 40, 30)
-    space = Logistic(factors=8, regularization=1e6, passes=300).fit(from_dense(plays))
+    space = Logistic(factors=8, regularization=1e6, passes=300).fit(from_dense(plays)).space
     items = space.item_vectors[:, -1].astype(np.float64)
 
     def gradient(users, items):
@@ -158,11 +157,8 @@ def test_alpha_is_one_over_the_mean_unless_it_is_said(rng):
     # The unit of the weights then does not matter.
     doubled = dataclasses.replace(interactions, weights=interactions.weights * 2)
     np.testing.assert_allclose(
-        Logistic(factors=8, passes=1, counts="linear").fit(doubled).item_vectors, linear.item_vectors, atol=1e-4
+        Logistic(factors=8, passes=1, counts="linear").fit(doubled).space.item_vectors,
+        linear.space.item_vectors,
+        atol=1e-4,
     )
     assert Logistic(factors=8, passes=1, alpha=0.5).fit(interactions).settings["alpha"] == 0.5
-
-
-def test_an_alpha_of_nothing_is_refused():
-    with pytest.raises(SettingsError, match="alpha"):
-        LogisticSettings(alpha=0.0)

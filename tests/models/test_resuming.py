@@ -1,20 +1,16 @@
 """Fits that are killed on the way end with the bytes of one that was not."""
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from crossfade.core import checkpoints as checkpoints_module
-from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.models.als import ALS
-from crossfade.models.contract import ResumableModel
 
 FIELDS = {"factors": 40, "iterations": 4}
 
@@ -33,10 +29,10 @@ def die(done, total, unit):
     if done == last:
         os.kill(os.getpid(), signal.SIGKILL)
 
-space = ALS(factors=40, iterations=4).fit(
+fitted = ALS(factors=40, iterations=4).fit(
     Interactions.load(inputs, kind="artist"), workspace=workspace, progress=die, track_loss=True
 )
-print(space.space_id, len(space.history))
+print(fitted.space.space_id, len(fitted.history))
 """
 
 
@@ -67,12 +63,12 @@ def stop_at(turn):
 
 
 def turns_of(interactions, workspace, **fields):
-    """The space, and at which turns its fit was."""
+    """The fitted space, and at which turns its fit was."""
     told = []
-    space = ALS(**{**FIELDS, **fields}).fit(
+    fitted = ALS(**{**FIELDS, **fields}).fit(
         interactions, workspace=workspace, progress=lambda done, total, unit: told.append(done)
     )
-    return space, told
+    return fitted.space, told
 
 
 def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_bytes(interactions, tmp_path):
@@ -89,12 +85,12 @@ def test_a_fit_that_is_killed_again_and_again_ends_with_the_same_bytes(interacti
         said.append(run.stdout.split())
     # Each goes on at the turn at which the one before was killed; the last has nothing left but the users.
     assert said[:3] == [["0", "1"], ["1", "2", "3", "4"], ["4", "5", "6", "7", "8"]]
-    assert said[3] == ["8", "9", whole.space_id, "8"]
+    assert said[3] == ["8", "9", whole.space.space_id, "8"]
 
 
 @pytest.mark.parametrize("solver", ["cg", "pcg", "cholesky"])
 def test_stopping_at_any_turn_changes_no_byte(interactions, tmp_path, at_once, solver):
-    whole = ALS(**FIELDS, solver=solver).fit(interactions)
+    whole = ALS(**FIELDS, solver=solver).fit(interactions).space
     for turn in range(9):
         workspace = tmp_path / str(turn)
         with pytest.raises(StoppedError):
@@ -130,7 +126,7 @@ def test_the_state_of_another_fit_is_not_used(interactions, tmp_path, at_once, c
         interactions = dataclasses.replace(interactions, item_ids=lonely)
     space, told = turns_of(interactions, tmp_path, **fields)
     assert told == list(range(10))
-    assert space.space_id == ALS(**{**FIELDS, **fields}).fit(interactions).space_id
+    assert space.space_id == ALS(**{**FIELDS, **fields}).fit(interactions).space.space_id
 
 
 def test_a_finished_fit_has_only_the_users_left(interactions, tmp_path, at_once):
@@ -141,53 +137,3 @@ def test_a_finished_fit_has_only_the_users_left(interactions, tmp_path, at_once)
 def test_a_short_fit_leaves_no_state(interactions, tmp_path):
     turns_of(interactions, tmp_path)
     assert not (tmp_path / "state").exists()
-
-
-def test_mapped_arrays_change_no_byte_and_leave_no_file(interactions, tmp_path):
-    space = ALS(**FIELDS).fit(interactions, workspace=tmp_path, mapped=True)
-    assert space.space_id == ALS(**FIELDS).fit(interactions).space_id
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
-    with pytest.raises(InputError, match="workspace"):
-        ALS(**FIELDS).fit(interactions, mapped=True)
-
-
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from crossfade.core.interactions import Interactions
-from crossfade.models.als import ALS
-
-inputs, workspace, mapped = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "mapped"
-model = ALS(factors=64, iterations=1, cg_steps=1)
-small = Interactions.from_counts(["a"], ["b"], [1])
-model.fit(small, threads=1)  # what is compiled is not what is measured
-held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) * 1024
-resource.setrlimit(resource.RLIMIT_DATA, (held + 80_000_000,) * 2)
-space = model.fit(Interactions.load(inputs, kind="artist"), threads=1, workspace=workspace, mapped=mapped)
-print("fitted", space.user_vectors.nbytes)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to limit memory")
-def test_mapped_vectors_may_be_larger_than_memory(tmp_path):
-    # 400,000 vectors of 64 numbers: 102 MB, twice; the limit lets 80 MB be added.
-    users = 400_000
-    plays = Interactions.from_counts([f"u{user:06d}" for user in range(users)], ["item"] * users, np.ones(users))
-    inputs = tmp_path / "inputs"
-    inputs.mkdir()
-    plays.save(inputs)
-    endings = {}
-    for manner in ("memory", "mapped"):
-        run = subprocess.run(
-            [sys.executable, "-c", LIMITED, inputs, tmp_path / "workspace", manner],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        )
-        endings[manner] = (run.stdout, run.stderr)
-    assert "MemoryError" in endings["memory"][1]
-    assert endings["mapped"][0] == f"fitted {users * 64 * 4}\n", endings["mapped"][1]
-
-
-def test_the_model_says_that_it_can_be_resumed():
-    assert isinstance(ALS(), ResumableModel)

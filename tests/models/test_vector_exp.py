@@ -6,13 +6,12 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from crossfade.core.csr import CSR
-from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.splits import random_holdout
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood import sample_of, solve_rows
-from crossfade.models.vector_exp import VectorExp, VectorExpSettings
+from crossfade.models.vector_exp import VectorExp
 
 
 def from_dense(counts):
@@ -43,8 +42,9 @@ def objective(counts, regularization, exponent, x, y, biases):
     return (counts * log_softmax(x @ y.T + biases, axis=1)).sum() - 0.5 * regularization * held
 
 
-def parts(space):
+def parts(fitted):
     """x, y and the biases."""
+    space = fitted.space
     vectors = space.user_vectors.astype(np.float64), space.item_vectors.astype(np.float64)
     return vectors[0][:, :-1], vectors[1][:, :-1], vectors[1][:, -1]
 
@@ -55,18 +55,18 @@ def counts(rng):
 
 
 def test_the_gradient_of_the_exact_objective_is_zero_at_every_user(counts):
-    space = VectorExp(factors=10, counts="linear", passes=5).fit(from_dense(counts))
-    x, y, biases = parts(space)
-    settings = space.settings
+    fitted = VectorExp(factors=10, counts="linear", passes=5).fit(from_dense(counts))
+    x, y, biases = parts(fitted)
+    settings = fitted.settings
     held = settings["regularization"] * counts.sum(1) ** settings["frequency_exponent"]
     expected = counts.sum(1)[:, None] * softmax(x @ y.T + biases, axis=1)
     np.testing.assert_allclose((counts - expected) @ y, held[:, None] * x, atol=0.02)
 
 
 def test_finite_differences_of_the_objective_vanish_there_too(counts):
-    space = VectorExp(factors=8, counts="linear", passes=5).fit(from_dense(counts))
-    x, y, biases = parts(space)
-    known = space.settings["regularization"], space.settings["frequency_exponent"]
+    fitted = VectorExp(factors=8, counts="linear", passes=5).fit(from_dense(counts))
+    x, y, biases = parts(fitted)
+    known = fitted.settings["regularization"], fitted.settings["frequency_exponent"]
     at_best = objective(counts, *known, x, y, biases)
     for user, factor in ((0, 0), (57, 3), (119, 7)):
         moved = []
@@ -82,9 +82,9 @@ def test_finite_differences_of_the_objective_vanish_there_too(counts):
 def test_training_ends_near_an_optimum_of_the_exact_softmax(rng, samples):
     _, counts = world(rng, 200, 500, 30)
     counts[rng.integers(200, size=500), np.arange(500)] += 1
-    space = VectorExp(factors=8, counts="linear", samples=samples, passes=40).fit(from_dense(counts))
-    x, y, biases = parts(space)
-    known = space.settings["regularization"], space.settings["frequency_exponent"]
+    fitted = VectorExp(factors=8, counts="linear", samples=samples, passes=40).fit(from_dense(counts))
+    x, y, biases = parts(fitted)
+    known = fitted.settings["regularization"], fitted.settings["frequency_exponent"]
     pulls = [known[0] * counts.sum(axis) ** known[1] for axis in (1, 0)]
     shapes = x.size, x.size + y.size
 
@@ -129,7 +129,6 @@ def test_only_the_correction_by_log_q_leads_to_the_exact_softmax(rng):
         for name, samples in (("corrected", drawn), ("naive", naive)):
             found = np.mean([solved(sample) for sample in samples], axis=0)
             wrong[name, size] = np.linalg.norm(found - exact) / np.linalg.norm(exact)
-    # One errs by what a sample's size leaves, which vanishes; the other stays wrong.
     # One errs by what a small sample leaves, which vanishes; the other stays wrong.
     assert wrong["corrected", 100] < 0.2
     assert wrong["corrected", 400] < 0.03
@@ -139,10 +138,10 @@ def test_only_the_correction_by_log_q_leads_to_the_exact_softmax(rng):
 @pytest.mark.parametrize("samples", [1024, 64])
 def test_planted_vectors_are_found_again_through_what_they_predict(rng, samples):
     chances, counts = world(rng, 400, 150, 400)
-    space = VectorExp(
+    fitted = VectorExp(
         factors=8, counts="linear", largest_count=1e6, samples=samples, regularization=0.05, passes=30
     ).fit(from_dense(counts))
-    found = space.probabilities(np.arange(400, dtype=np.int32))
+    found = fitted.probabilities(fitted.space.user_vectors)
     unigram = counts.sum(0) / counts.sum()
     divergence = (chances * np.log(chances / found)).sum(1).mean()
     of_unigram = (chances * np.log(chances / unigram)).sum(1).mean()
@@ -150,28 +149,28 @@ def test_planted_vectors_are_found_again_through_what_they_predict(rng, samples)
 
 
 def test_probabilities_are_those_of_the_softmax_and_sum_to_one(counts):
-    space = VectorExp(factors=8, passes=3).fit(from_dense(counts))
+    fitted = VectorExp(factors=8, passes=3).fit(from_dense(counts))
     users = np.array([3, 0, 119], dtype=np.int32)
-    found = space.probabilities(users)
+    found = fitted.probabilities(fitted.trained_profiles(users))
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
-    x, y, biases = parts(space)
+    x, y, biases = parts(fitted)
     np.testing.assert_allclose(found, softmax(x[users] @ y.T + biases, axis=1), rtol=1e-4)
 
 
 def test_without_factors_to_speak_of_it_is_the_unigram_model(counts):
-    space = VectorExp(factors=8, counts="linear", regularization=1e6, passes=3).fit(from_dense(counts))
+    fitted = VectorExp(factors=8, counts="linear", regularization=1e6, passes=3).fit(from_dense(counts))
     expected = counts.sum(0) / counts.sum()
     played = expected > 0
-    found = space.probabilities(np.array([0], dtype=np.int32))[0]
+    found = fitted.probabilities(fitted.space.user_vectors[:1])[0]
     np.testing.assert_allclose(found[played] / found[played].sum(), expected[played], rtol=1e-3)
 
 
 def test_held_out_plays_surprise_it_less_than_the_unigram_model(rng):
     _, counts = world(rng, 300, 200, 40)
     split = random_holdout(from_dense(counts), 0.2, rng)
-    space = VectorExp(factors=8).fit(split.train)
+    fitted = VectorExp(factors=8).fit(split.train)
     users = np.repeat(np.arange(300), np.diff(split.test.indptr))
-    chances = space.probabilities(np.arange(300, dtype=np.int32))[users, split.test.indices]
+    chances = fitted.probabilities(fitted.space.user_vectors)[users, split.test.indices]
     totals = np.bincount(split.train.indices, weights=np.log1p(split.train.weights), minlength=200)
     totals = np.maximum(totals, totals[totals > 0].min())
     unigram = (totals / totals.sum())[split.test.indices]
@@ -180,25 +179,25 @@ def test_held_out_plays_surprise_it_less_than_the_unigram_model(rng):
 
 def test_the_history_says_how_training_stood(counts):
     interactions = from_dense(counts)
-    space = VectorExp(factors=8, passes=12).fit(interactions)
-    assert len(space.history) == 12
+    fitted = VectorExp(factors=8, passes=12).fit(interactions)
+    assert len(fitted.history) == 12
     damped = np.log1p(counts)
-    norms, popularity = np.linalg.norm(space.points, axis=1), np.log1p(damped.sum(0))
-    assert space.history[-1].norm_popularity == pytest.approx(np.corrcoef(norms, popularity)[0, 1], abs=1e-4)
-    chances = space.probabilities(np.arange(120, dtype=np.int32))
+    norms, popularity = np.linalg.norm(fitted.space.points, axis=1), np.log1p(damped.sum(0))
+    assert fitted.history[-1].norm_popularity == pytest.approx(np.corrcoef(norms, popularity)[0, 1], abs=1e-4)
+    chances = fitted.probabilities(fitted.space.user_vectors)
     perplexity = np.exp(-(damped * np.log(chances)).sum() / damped.sum())
-    assert space.history[-1].perplexity == pytest.approx(perplexity, rel=0.02)
-    assert space.history[0].perplexity > 1.1 * space.history[-1].perplexity
+    assert fitted.history[-1].perplexity == pytest.approx(perplexity, rel=0.02)
+    assert fitted.history[0].perplexity > 1.1 * fitted.history[-1].perplexity
     # It begins with the unigram model.
     shares = damped.sum(0) / damped.sum()
-    assert space.history[0].perplexity < np.exp(-(damped.sum(0) @ np.log(shares)) / damped.sum())
+    assert fitted.history[0].perplexity < np.exp(-(damped.sum(0) @ np.log(shares)) / damped.sum())
 
 
 def test_without_biases_popularity_fits_into_the_vectors(counts):
-    space = VectorExp(factors=8, item_biases=False).fit(from_dense(counts))
-    assert not space.biased
-    assert space.factors == 8
-    found = space.probabilities(np.arange(120, dtype=np.int32)).mean(0)
+    fitted = VectorExp(factors=8, item_biases=False).fit(from_dense(counts))
+    assert not fitted.space.biased
+    assert fitted.space.factors == 8
+    found = fitted.probabilities(fitted.space.user_vectors).mean(0)
     assert np.corrcoef(found, counts.sum(0) / counts.sum())[0, 1] > 0.9
 
 
@@ -212,10 +211,5 @@ def test_counts_are_damped_and_capped(counts):
             (counts, {"counts": "linear", "largest_count": 3.0}),
         )
     ]
-    np.testing.assert_allclose(same[0].item_vectors, same[1].item_vectors, atol=1e-3)
-    np.testing.assert_array_equal(same[2].item_vectors, same[3].item_vectors)
-
-
-def test_a_cap_of_nothing_is_refused():
-    with pytest.raises(SettingsError, match="largest_count"):
-        VectorExpSettings(largest_count=0.0)
+    np.testing.assert_allclose(same[0].space.item_vectors, same[1].space.item_vectors, atol=1e-3)
+    np.testing.assert_array_equal(same[2].space.item_vectors, same[3].space.item_vectors)

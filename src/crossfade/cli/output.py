@@ -1,10 +1,10 @@
 """How the command line prints: tables and bars for a person, tab-separated lines in a pipe, JSON for a machine."""
 
+import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -14,7 +14,7 @@ from crossfade.core.progress import Progress, silent
 BAR_CELLS = 12  # width of a score's bar
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Column:
     """One column of a table; ``kind`` is "text", "number" or "bar" (a share from 0 to 1)."""
 
@@ -23,8 +23,8 @@ class Column:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False))
+    """Print one JSON document; dataclasses become objects."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=dataclasses.asdict))
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, title: str = "", note: str = "") -> None:
@@ -63,6 +63,11 @@ def bar(share: float) -> str:
     eighths = round(max(0.0, min(1.0, share)) * BAR_CELLS * 8)
     full, rest = divmod(eighths, 8)
     return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
+
+
+def counted(rows: Mapping[str, int]) -> str:
+    """Return counts by name as people read them: "1,892 users, 17,632 items"."""
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items())
 
 
 def size(count: float) -> str:

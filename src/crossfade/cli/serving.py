@@ -2,7 +2,7 @@
 
 import click
 
-from crossfade.cli.options import home_option
+from crossfade.cli.options import home_option, releases_of
 from crossfade.core.home import Home
 
 
@@ -19,4 +19,6 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
 
     settings = Settings.of(home)
     said = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    serve_http(home, dataclasses.replace(settings.section("serve"), **said), station=settings.section("station"))
+    serve_http(
+        releases_of(home), dataclasses.replace(settings.section("serve"), **said), station=settings.section("station")
+    )

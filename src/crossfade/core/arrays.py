@@ -1,8 +1,5 @@
-"""Arrays on disk: mapped into memory when they are read, and written as they grow where nobody knows their length."""
+"""Arrays on disk: memory-mapped when they are read, appended to where their length is not known in advance."""
 
-import mmap
-import os
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -14,7 +11,7 @@ from crossfade.core.errors import ArtifactError
 
 
 class GrowingArray:
-    """A 1-d ``.npy`` file that is appended to; closing it leaves the bytes that ``np.save`` would have written."""
+    """A 1-d ``.npy`` file that is appended to; closed, it has the bytes that ``np.save`` would have written."""
 
     def __init__(self, path: Path, dtype: npt.DTypeLike) -> None:
         self._dtype: np.dtype[Any] = np.dtype(dtype)
@@ -39,31 +36,27 @@ class GrowingArray:
         return self._length
 
     def append(self, values: npt.NDArray[Any]) -> None:
-        """Write ``values`` (n,) behind what is there; their dtype must be the array's own."""
+        """Append ``values`` (n,), which must be of the array's dtype."""
         if values.dtype != self._dtype or values.ndim != 1:
             raise TypeError(f"{values.ndim}-d {values.dtype} cannot be appended to 1-d {self._dtype}")
         self._file.write(np.ascontiguousarray(values).data)
         self._length += len(values)
 
     def _write_header(self) -> None:
-        # NumPy pads the header for a first axis that grows, so that every length gives as many bytes.
-        described = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._length,),
-        }
-        np.lib.format.write_array_header_1_0(self._file, described)
+        # NumPy pads the header for a first axis that grows, so that its size is the same for every length.
+        described = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(self._file, {**described, "shape": (self._length,)})
 
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
-    """Memory-map an ``.npy`` file of the given ``dtype`` and ``ndim``; ArtifactError if it is another.
+    """Memory-map an ``.npy`` file; ArtifactError if it is not of this ``dtype`` and ``ndim``.
 
     Pickled content is refused, so that reading never executes anything.
     """
-    # Not `np.load`, which also opens archives and, told so, pickles.
+    # Not `np.load`, which also opens archives and pickles.
     try:
         array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
@@ -72,34 +65,9 @@ def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Sca
             with path.open("rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
         except (ValueError, EOFError):
-            raise ArtifactError(f"{path} is not an array that Crossfade wrote: {error}") from error
+            raise ArtifactError(f"{path} is not an array: {error}. Run `crossfade verify`.") from error
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise ArtifactError(f"{path} holds {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
+        raise ArtifactError(f"{path} has {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
     return array
-
-
-def scratch_array(directory: Path, shape: int | tuple[int, ...], dtype: type[Scalar]) -> npt.NDArray[Scalar]:
-    """Zeros of ``shape`` in a file in ``directory`` instead of in memory; it has no name and goes with the array.
-
-    The operating system keeps as much of it in memory as there is room for. Raises OSError if the disk is full.
-    """
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    with tempfile.TemporaryFile(dir=directory) as file:
-        # Reserved, because a disk that is full when a page is first written would end the process without a word.
-        if hasattr(os, "posix_fallocate") and size:
-            os.posix_fallocate(file.fileno(), 0, size)
-        file.truncate(max(size, 1))
-        mapped = mmap.mmap(file.fileno(), max(size, 1))
-    return np.frombuffer(mapped, dtype=dtype, count=size // np.dtype(dtype).itemsize).reshape(shape)
-
-
-def let_go(array: npt.NDArray[Any]) -> None:
-    """Give the memory that holds what was read of a memory-mapped ``array`` back; another array is left as it is."""
-    base: Any = array
-    while isinstance(base, np.ndarray | memoryview):
-        base = base.base if isinstance(base, np.ndarray) else base.obj
-    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-        # What was written to a shared mapping stays in the file, so that nothing can be lost.
-        base.madvise(mmap.MADV_DONTNEED)

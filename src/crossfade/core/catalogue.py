@@ -1,4 +1,4 @@
-"""The catalogue behind a release: every item that the library knows, played or not, by kind and row number."""
+"""The catalogue of a release: every item of the library, played or not, by kind and row number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Ids, Rows, load_array
+from crossfade.core.ids import Ids, Rows
 from crossfade.core.kinds import KINDS, kind_named
-from crossfade.core.texts import Texts
+from crossfade.core.texts import Texts, load_parts, save_parts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Items:
     """All n items of one kind, by row.
 
-    names      (n,) what people call them; the id where the source gave no name
-    listeners  (n,) int64 users that played them, 0 for an item that nobody has played yet
-    plays      (n,) int64 how often they were played
-    parents    (n,) int32 rows among the items of the parent's kind, MISSING where unknown; None for a root
-    fields     the kind's own columns by name: texts ("" where unknown), or int32 numbers (0 where unknown)
+    names      (n,) the id if the source has no name
+    listeners  (n,) int64 users who played the item, 0 if nobody did
+    plays      (n,) int64 how often it was played
+    parents    (n,) int32 rows of the parents in their kind, MISSING if unknown; None for a root
+    fields     the kind's own columns by name: texts ("" if unknown), or int32 numbers (0 if unknown)
     """
 
     kind: str
@@ -52,41 +52,25 @@ class Items:
 
     def save(self, directory: Path) -> None:
         """Write the columns into ``directory``."""
-        self.ids.save(directory / "ids")
-        columns: dict[str, Any] = {"names": self.names, "listeners": self.listeners, "plays": self.plays, **self.fields}
-        if self.parents is not None:
-            columns["parents"] = self.parents
-        for name, column in columns.items():
-            if isinstance(column, np.ndarray):
-                np.save(directory / f"{name}.npy", column, allow_pickle=False)
-            else:
-                (column if isinstance(column, Texts) else Texts.of(column)).save(directory / name)
+        parents = {} if self.parents is None else {"parents": self.parents}
+        columns = {"names": self.names, "listeners": self.listeners, "plays": self.plays}
+        save_parts(directory, {"ids": self.ids, **columns, **parents, **self.fields})
 
     @classmethod
     def load(cls, directory: Path, kind: str) -> "Items":
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
-        known = kind_named(kind)
-        return cls(
-            kind=kind,
-            ids=Ids.load(directory / "ids"),
-            names=Texts.load(directory / "names"),
-            listeners=load_array(directory / "listeners.npy", dtype=np.int64, ndim=1),
-            plays=load_array(directory / "plays.npy", dtype=np.int64, ndim=1),
-            parents=load_array(directory / "parents.npy", dtype=np.int32, ndim=1) if known.parent else None,
-            fields={
-                field.name: Texts.load(directory / field.name)
-                if field.type == "text"
-                else load_array(directory / f"{field.name}.npy", dtype=np.int32, ndim=1)
-                for field in known.fields
-            },
-        )
+        declared = kind_named(kind)
+        types = {"ids": Ids, "names": Texts, "listeners": np.int64, "plays": np.int64}
+        parents = {"parents": np.int32} if declared.parent else {}
+        fields = {field.name: Texts if field.type == "text" else np.int32 for field in declared.fields}
+        return cls(kind=kind, **load_parts(directory, {**types, **parents}), fields=load_parts(directory, fields))
 
 
 class Catalogue(Mapping[str, Items]):
     """The items of a library by kind, in the order of `KINDS`; a kind without items is left out."""
 
     def __init__(self, items: Sequence[Items]) -> None:
-        by_kind = {some.kind: some for some in items if len(some)}
+        by_kind = {each.kind: each for each in items if len(each)}
         self._items = {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
 
     def __getitem__(self, kind: str) -> Items:

@@ -1,11 +1,14 @@
 """Compressed sparse rows (CSR): many lists in one array, of which list r is at indptr[r]:indptr[r + 1]."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING
+from crossfade.core.texts import load_parts, save_parts
 
 Starts = npt.NDArray[np.int64]
 
@@ -42,14 +45,27 @@ class CSR(NamedTuple):
         kept = np.arange(len(self.indices)) - np.repeat(self.indptr[:-1], lengths) < size
         return CSR(starts_of(np.minimum(lengths, size)), self.indices[kept], self.values[kept])
 
+    def save(self, directory: Path, name: str) -> None:
+        """Write the three arrays into ``directory``."""
+        save_parts(directory, {f"{name}_{part}": array for part, array in self._asdict().items()})
+
+    @classmethod
+    def load(cls, directory: Path, name: str) -> Self:
+        """Memory-map what `save` wrote; ArtifactError if a part is missing or they do not fit."""
+        types = zip(cls._fields, (np.int64, np.int32, np.float32), strict=True)
+        loaded = cls(*load_parts(directory, {f"{name}_{part}": dtype for part, dtype in types}).values())
+        if not len(loaded.indptr) or not len(loaded.indices) == len(loaded.values) == loaded.indptr[-1]:
+            raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other. Run `crossfade verify`.")
+        return loaded
+
 
 def starts_of(lengths: npt.ArrayLike) -> Starts:
-    """The indptr (n + 1,) of n lists of these ``lengths``."""
+    """Return the indptr (n + 1,) of n lists of these ``lengths``."""
     return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
 
 
 def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Starts]:
-    """The indptr (n + 1,) of the lists at ``rows`` (n,), and the positions of their entries in the old array.
+    """Return the indptr (n + 1,) of the lists at ``rows`` (n,), and the positions of their entries in the old array.
 
     A MISSING row is an empty list.
     """
@@ -59,3 +75,17 @@ def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Sta
     lengths[present] = indptr[rows[present] + 1] - firsts[present]
     starts = starts_of(lengths)
     return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)
+
+
+def check_indptr(indptr: Starts, entries: int) -> None:
+    """Raise InputError unless ``indptr`` divides ``entries`` entries into rows."""
+    if not len(indptr) or indptr[0] != 0 or indptr[-1] != entries or np.any(np.diff(indptr) < 0):
+        raise InputError(f"indptr must start at 0, never decrease, and end at {entries}, the number of entries")
+
+
+def check_indices(indices: npt.NDArray[np.integer], columns: int) -> None:
+    """Raise InputError unless all ``indices`` are among ``columns`` columns."""
+    if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
+        raise InputError(
+            f"indices of {columns} items must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
+        )

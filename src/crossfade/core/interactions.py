@@ -1,6 +1,5 @@
-"""Interactions: what every model learns from, (user, item, weight) as a sparse matrix with its ids."""
+"""Interactions: what most models learn from, (user, item, weight) as a sparse matrix with its ids."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import MISSING, Ids, Rows, load_array
+from crossfade.core.columns import columns_of, ids_and_rows, read_matrix_or_table
+from crossfade.core.csr import check_indices, check_indptr
+from crossfade.core.errors import InputError
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.kinds import FIRST_KIND, kind_named
+from crossfade.core.training import TrainingData
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+_BLOCK = 1 << 24  # pairs that are checked or counted at a time, to bound the memory of intermediate arrays
 
-_BLOCK = 1 << 24  # pairs
+_COLUMNS = ("indices", "weights", "plays", "last_played")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Interactions:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Interactions(TrainingData):
     """A users × items matrix in compressed rows, n pairs in all; each pair stands once, items ascending.
 
     indptr       (users + 1,) int64: the pairs of user u are indptr[u]:indptr[u + 1]
@@ -27,18 +31,37 @@ class Interactions:
     weights      (n,) float32, > 0: what models learn from (count, log count or decayed count)
     plays        (n,) int32, >= 1: how often the user played the item; for reasons and "already played"
     last_played  (n,) uint32: seconds since 1970 of the latest play, 0 where the source has no times
-    recent       (n,) float32, >= 0: what the latest plays alone weigh, 0 where there are none; None: not counted
     """
 
-    kind: str
     user_ids: Ids
-    item_ids: Ids
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
     weights: npt.NDArray[np.float32]
     plays: npt.NDArray[np.int32]
     last_played: npt.NDArray[np.uint32]
-    recent: npt.NDArray[np.float32] | None = None
+
+    def _check_lengths(self) -> None:
+        lengths = {name: len(getattr(self, name)) for name in _COLUMNS}
+        if len(self.indptr) != len(self.user_ids) + 1 or len(set(lengths.values())) != 1:
+            raise InputError(f"{len(self.user_ids)} users and {len(self.indptr)} indptr do not fit arrays of {lengths}")
+        check_indptr(self.indptr, self.pairs)
+
+    def _check_content(self) -> None:
+        check_indices(self.indices, len(self.item_ids))
+        for start in range(0, self.pairs, _BLOCK):
+            after = self.indices[start + 1 : start + 1 + _BLOCK]
+            falls = np.flatnonzero(after <= self.indices[start : start + len(after)]) + start + 1
+            if np.any(self.indptr[np.searchsorted(self.indptr, falls)] != falls):
+                raise InputError("the indices of each user must ascend, each item once")
+        # The minimum of numbers among which is NaN is NaN, which is not above 0.
+        if not (self.weights.min(initial=1) > 0 and self.weights.max(initial=1) < np.inf):
+            raise InputError("weights must be finite numbers above zero, and not too large or small for float32")
+        if self.plays.min(initial=1) < 1:
+            raise InputError("plays must be 1 or more")
+
+    def __repr__(self) -> str:
+        users, items = self.shape
+        return f"Interactions({users:,} users × {items:,} {kind_named(self.kind).plural}, {self.pairs:,} pairs)"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,25 +70,99 @@ class Interactions:
 
     @property
     def pairs(self) -> int:
-        """How many (user, item) pairs there are."""
+        """The number of (user, item) pairs."""
         return len(self.indices)
 
     @classmethod
-    def from_counts(
-        cls, users: Sequence[str], items: Sequence[str], plays: npt.ArrayLike, *, kind: str = "artist"
-    ) -> "Interactions":
-        """Interactions from three columns of equal length; a pair that stands twice is summed.
+    def from_counts(cls, users: Any, items: Any, plays: Any = None, *, kind: str = FIRST_KIND) -> "Interactions":
+        """Make interactions from columns of equal length: lists, arrays, Arrow arrays, or columns of a data frame.
 
-        A weight is the count itself. Raises InputError for columns of unequal length and for a count that
-        is not a finite number > 0.
+        users, items  ids: text, or whole numbers, which become text (7 is "7")
+        plays         counts, finite and above zero, which become the weights; None counts each row once
+
+        The counts of a pair that stands in several rows are added up. Raises InputError for columns of unequal length,
+        for ids that are neither text nor whole numbers, and for counts that are not finite or not above zero.
         """
-        counts = np.asarray(plays, dtype=np.float64)
-        if not len(users) == len(items) == len(counts):
-            raise InputError(f"columns of unequal length: {len(users)} users, {len(items)} items, {len(counts)} plays")
-        if not (np.all(np.isfinite(counts)) and np.all(counts > 0)):
-            raise InputError("every count of plays must be a finite number above zero")
-        user_ids, item_ids = Ids.of(users), Ids.of(items)
-        return cls.from_rows(user_ids, item_ids, user_ids.rows(users), item_ids.rows(items), counts, kind=kind)
+        user_ids, user_rows = ids_and_rows("users", users)
+        item_ids, item_rows = ids_and_rows("items", items)
+        try:
+            counts = np.ones(len(user_rows)) if plays is None else np.asarray(plays, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"plays must be numbers: {error}") from error
+        if not (len(user_rows),) == (len(item_rows),) == counts.shape:
+            shape = len(counts) if counts.ndim == 1 else counts.shape
+            raise InputError(
+                f"columns of unequal length: {len(user_rows)} users, {len(item_rows)} items, {shape} plays"
+            )
+        return cls.from_rows(user_ids, item_ids, user_rows, item_rows, counts, kind=kind)
+
+    @classmethod
+    def from_csr(
+        cls, matrix: Any, user_ids: Any = None, item_ids: Any = None, *, kind: str = FIRST_KIND
+    ) -> "Interactions":
+        """Make interactions from a SciPy sparse matrix (users, items) of counts; zeros are no interactions.
+
+        user_ids, item_ids  an id for each row and each column, all different; None for their numbers: "0", "1", …
+
+        Users and items are sorted by their ids, so that their rows may be others than in ``matrix``.
+        """
+        from scipy.sparse import coo_array
+
+        try:
+            stored = coo_array(matrix)
+            some = stored.data != 0
+        except (TypeError, ValueError) as error:
+            raise InputError(f"this is not a matrix of counts: {error}") from error
+        if stored.ndim != 2:
+            raise InputError(f"a matrix of users and items has 2 dimensions, not {stored.ndim}")
+        users, user_rows = _each("user_ids", user_ids, stored.shape[0])
+        items, item_rows = _each("item_ids", item_ids, stored.shape[1])
+        rows, columns = user_rows[stored.row[some]], item_rows[stored.col[some]]
+        return cls.from_rows(users, items, rows, columns, stored.data[some], kind=kind)
+
+    @classmethod
+    def from_frame(
+        cls, frame: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = FIRST_KIND
+    ) -> "Interactions":
+        """Make interactions from the columns ``user``, ``item`` and ``weight`` of a pandas or polars data frame.
+
+        The values are as for `from_counts`. Raises InputError for a column that is not there.
+        """
+        return cls.from_counts(*columns_of(frame, list(frame.columns), [user, item, weight]), kind=kind)
+
+    @classmethod
+    def from_arrow(
+        cls, table: Any, *, user: str = "user", item: str = "item", weight: str | None = None, kind: str = FIRST_KIND
+    ) -> "Interactions":
+        """`from_frame` of an Arrow table: PyArrow's, or any object with Arrow's ``__arrow_c_stream__``."""
+        import pyarrow as pa
+
+        table = pa.table(table)
+        return cls.from_counts(*columns_of(table, table.column_names, [user, item, weight]), kind=kind)
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str,
+        *,
+        user: str = "user",
+        item: str = "item",
+        weight: str | None = None,
+        kind: str = FIRST_KIND,
+    ) -> "Interactions":
+        """Make interactions from a file: ``.npz`` of `scipy.sparse.save_npz`, ``.parquet`` or ``.csv``.
+
+        A matrix is read as by `from_csr`, a table as by `from_frame`; ids in a ``.csv`` file are text, even if they are
+        digits. Raises InputError, naming the file, for one that is not one of these.
+        """
+        path = Path(path)
+        content = read_matrix_or_table(path, [user, item])
+        try:
+            if hasattr(content, "__arrow_c_stream__"):
+                return cls.from_arrow(content, user=user, item=item, weight=weight, kind=kind)
+            return cls.from_csr(content, kind=kind)
+        except InputError as error:
+            raise InputError(str(error), path=path) from error
 
     @classmethod
     def from_rows(
@@ -74,28 +171,30 @@ class Interactions:
         item_ids: Ids,
         user_rows: Rows,
         item_rows: Rows,
-        counts: npt.NDArray[np.float64],
+        counts: npt.NDArray[Any],
         *,
-        kind: str = "artist",
+        kind: str = FIRST_KIND,
     ) -> "Interactions":
         """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole."""
-        keys = user_rows.astype(np.int64) * max(len(item_ids), 1) + item_rows
-        pairs, inverse = np.unique(keys, return_inverse=True)
-        totals = np.bincount(inverse, weights=counts, minlength=len(pairs))
-        degrees = np.bincount(pairs // max(len(item_ids), 1), minlength=len(user_ids))
+        from scipy.sparse import coo_array
+
+        if not (np.all(np.isfinite(counts)) and np.all(counts > 0)):
+            raise InputError("every count of plays must be a finite number above zero")
+        pairs = (np.asarray(counts, np.float64), (user_rows, item_rows))
+        summed = coo_array(pairs, shape=(len(user_ids), len(item_ids))).tocsr()
         return cls(
             kind=kind,
             user_ids=user_ids,
             item_ids=item_ids,
-            indptr=np.concatenate(([0], np.cumsum(degrees))).astype(np.int64),
-            indices=(pairs % max(len(item_ids), 1)).astype(np.int32),
-            weights=totals.astype(np.float32),
-            plays=np.clip(np.rint(totals), 1, np.iinfo(np.int32).max).astype(np.int32),
-            last_played=np.zeros(len(pairs), dtype=np.uint32),
+            indptr=summed.indptr,
+            indices=summed.indices,
+            weights=summed.data,
+            plays=np.clip(np.rint(summed.data), 1, np.iinfo(np.int32).max).astype(np.int32),
+            last_played=np.zeros(summed.nnz, dtype=np.uint32),
         )
 
     def of_user(self, user: int) -> slice:
-        """Where the pairs of row ``user`` stand in indices, weights, plays and last_played."""
+        """The slice of indices, weights, plays and last_played that holds the pairs of row ``user``."""
         return slice(int(self.indptr[user]), int(self.indptr[user + 1]))
 
     def played(self, user: int) -> Rows:
@@ -103,15 +202,14 @@ class Interactions:
         return self.indices[self.of_user(user)]
 
     def only(self, user_id: str) -> "Interactions":
-        """The pairs of one user, who need not be known; items keep their rows."""
+        """The pairs of one user, none if the user is unknown; items keep their rows."""
         row = self.user_ids.find(user_id)
         span = slice(0, 0) if row == MISSING else self.of_user(row)
         return replace(
             self,
             user_ids=Ids.of([user_id]),
             indptr=np.array([0, span.stop - span.start], dtype=np.int64),
-            **{name: getattr(self, name)[span] for name in _ARRAYS if name != "indptr"},
-            recent=None if self.recent is None else self.recent[span],
+            **{name: getattr(self, name)[span] for name in _COLUMNS},
         )
 
     def listeners(self) -> npt.NDArray[np.int64]:
@@ -132,41 +230,10 @@ class Interactions:
 
         return csr_array((self.weights, self.indices, self.indptr), shape=self.shape)
 
-    def save(self, directory: Path) -> None:
-        """Write the arrays as ``.npy`` files into ``directory``."""
-        self.user_ids.save(directory / "user_ids")
-        self.item_ids.save(directory / "item_ids")
-        for name in _ARRAYS:
-            np.save(directory / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        if self.recent is not None:
-            np.save(directory / _RECENT, self.recent, allow_pickle=False)
 
-    @classmethod
-    def load(cls, directory: Path, *, kind: str) -> "Interactions":
-        """Memory-map what `save` wrote; ArtifactError if the arrays do not fit each other."""
-        recent = directory / _RECENT
-        arrays = {name: load_array(directory / f"{name}.npy", dtype=dtype, ndim=1) for name, dtype in _ARRAYS.items()}
-        loaded = cls(
-            kind=kind,
-            user_ids=Ids.load(directory / "user_ids"),
-            item_ids=Ids.load(directory / "item_ids"),
-            recent=load_array(recent, dtype=np.float32, ndim=1) if recent.exists() else None,
-            **arrays,
-        )
-        lengths = {len(arrays[name]) for name in _ARRAYS if name != "indptr"}
-        if loaded.recent is not None:
-            lengths.add(len(loaded.recent))
-        if len(loaded.indptr) != len(loaded.user_ids) + 1 or lengths != {int(loaded.indptr[-1])}:
-            raise ArtifactError(f"{directory}: the arrays of these interactions do not fit each other.")
-        return loaded
-
-
-_RECENT = "recent.npy"
-
-_ARRAYS: dict[str, Any] = {
-    "indptr": np.int64,
-    "indices": np.int32,
-    "weights": np.float32,
-    "plays": np.int32,
-    "last_played": np.uint32,
-}
+def _each(name: str, ids: Any, length: int) -> tuple[Ids, Rows]:
+    """The ids of the rows or columns of a matrix, sorted, and the place of each among them; None for their numbers."""
+    distinct, rows = ids_and_rows(name, range(length) if ids is None else ids)
+    if not len(distinct) == len(rows) == length:
+        raise InputError(f"{name} must be {length} different ids, not {len(distinct)} different ones of {len(rows)}")
+    return distinct, rows

@@ -1,8 +1,7 @@
-"""How sure a mean over users is: percentile intervals by the bootstrap.
+"""How certain a mean over users is: percentile intervals by the bootstrap.
 
-Users are drawn with replacement, as many as there are, a thousand times; the interval holds the middle 95 % of
-the means. Two models are compared on the same users, pair by pair, which is far sharper than comparing their
-intervals.
+Users are drawn with replacement, as many as there are, a thousand times; the interval covers the middle 95 % of the
+means. Two models are compared on the same users, pair by pair, which is far sharper than comparing their intervals.
 
 Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """
@@ -31,7 +30,7 @@ class Estimate:
 
 
 def mean_estimate(values: npt.NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """The mean of ``values`` (users,), one for each user. Raises InputError if there are none."""
+    """Return the mean of ``values`` (users,). Raises InputError if there are none."""
     if not len(values):
         raise InputError("there is no user to take a mean of")
     rng = np.random.default_rng(seed)
@@ -43,7 +42,7 @@ def mean_estimate(values: npt.NDArray[np.float64], *, seed: int = 0, resamples: 
 def difference_estimate(
     first: npt.NDArray[np.float64], second: npt.NDArray[np.float64], *, seed: int = 0, resamples: int = RESAMPLES
 ) -> Estimate:
-    """The mean of ``first`` - ``second``, values (users,) of the same users; InputError if they do not fit."""
+    """Return the mean of ``first`` - ``second``, values (users,) of the same users; InputError for unequal lengths."""
     if first.shape != second.shape:
         raise InputError(f"values of {len(first)} users cannot be compared with those of {len(second)}")
     return mean_estimate(first - second, seed=seed, resamples=resamples)

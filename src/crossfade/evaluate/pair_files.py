@@ -1,12 +1,12 @@
 """Text files of who played what, as papers publish their splits.
 
-Two forms, words apart by white space, a line without words says nothing:
+Two forms, of words separated by white space; empty lines are skipped:
 
-    lists   user item item …       all items of a user on a line, in the order of the file
-    pairs   user item [weight]     a line a pair
+    lists   user item item …       all items of a user on one line
+    pairs   user item [weight]     one pair a line
 
-A file is taken as pairs if no line has more than three words and some user stands on more than one line, or if each
-line has exactly two; else as lists. What is in doubt can be said (``form``).
+A file is read as pairs if no line has more than three words and some user is on more than one line, or if each line
+has exactly two words; else as lists. ``form`` decides where that is wrong.
 """
 
 from array import array
@@ -23,18 +23,18 @@ from crossfade.core.interactions import Interactions
 Form = Literal["auto", "lists", "pairs"]
 
 LONGEST_SHOWN = 80
-"""Letters of a line that an error shows."""
+"""Characters of a line that an error shows."""
 
 
 def read_pairs(paths: Sequence[Path], form: Form = "auto") -> list[Interactions]:
-    """The interactions of each of ``paths``, which share all their ids, so that rows mean the same in all.
+    """Return the interactions of each of ``paths``, with all ids in each, so that rows mean the same in all.
 
-    A pair without a weight weighs 1; one that stands twice is summed, in a list it counts once. Ids are put in order.
-    Raises InputError, with file and line, for what cannot be read so.
+    A pair without a weight weighs 1. Weights of a pair that is there twice are summed; in a list it counts once. Raises
+    InputError, with file and line, for what cannot be read.
     """
     forms = [_guessed(path) if form == "auto" else form for path in paths]
     if len(set(forms)) > 1:
-        # A short test file can look like pairs beside a train file of lists; together they say which.
+        # A short test file can look like pairs beside a train file of lists.
         forms = ["lists"] * len(paths)
     users: dict[str, int] = {}
     items: dict[str, int] = {}
@@ -57,20 +57,20 @@ def _columns(
     for number, words in _lines(path):
         user = users.setdefault(words[0], len(users))
         if not pairs:
-            # Twice on a line is an oversight of the file, not a second play.
+            # Twice on a line is a mistake in the file, not a second play.
             for item in dict.fromkeys(words[1:]):
                 by.append(user)
                 what.append(items.setdefault(item, len(items)))
                 weights.append(1.0)
             continue
         if len(words) not in (2, 3):
-            raise _unreadable(path, number, words, "a pair is a user, an item and perhaps a weight")
+            raise _unreadable(path, number, words, "a pair is a user, an item and optionally a weight")
         by.append(user)
         what.append(items.setdefault(words[1], len(items)))
         weights.append(_weight(path, number, words))
     if not by:
         raise InputError(
-            f"{path} names nothing that anybody played. A line is: user item item …, or: user item weight."
+            f"{path} has no pair of a user and an item. A line is: user item item …, or: user item weight."
         )
     return tuple(np.frombuffer(column, dtype=column.typecode) for column in (by, what, weights))  # type: ignore[return-value]
 
@@ -112,4 +112,4 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _unreadable(path: Path, number: int, words: Sequence[str], what: str) -> InputError:
     shown = " ".join(words)
     shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
-    return InputError(f"{path}, line {number}: {shown!r} is no pair: {what}. Are these lists? Then say --form lists.")
+    return InputError(f"{path}, line {number}: {shown!r} is no pair: {what}. If these are lists, add --form lists.")

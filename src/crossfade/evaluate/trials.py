@@ -1,4 +1,4 @@
-"""Fit a model on one part of a history and hold it against the other, with what that took."""
+"""Fit a model on one part of the histories and measure it on the other, with what that took."""
 
 import time
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from crossfade.core.memory import peak_bytes, restart_peak
 from crossfade.core.progress import Progress, silent
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table, from_table
-from crossfade.evaluate.recommendation import Report, evaluate_space
+from crossfade.evaluate.recommendation import Report, evaluate
 from crossfade.models.registry import model_class
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Trial:
-    """What a model scored, with which settings, and what fitting it took.
+    """How a model did, with which settings, and what fitting it took.
 
-    seconds     of fitting, on the clock; the first fit of a machine compiles kernels besides
-    peak_bytes  the most memory that the process held meanwhile, the data included
+    seconds     of fitting, on the clock; the first fit on a machine compiles kernels too
+    peak_bytes  the most memory that the process used meanwhile, the data included
     """
 
     report: Report
@@ -30,7 +30,7 @@ class Trial:
 
 
 def sequences_of(interactions: Interactions) -> Sequences:
-    """The items of each user as one sequence, in no order but that of their ids."""
+    """Return the items of each user as one sequence, in the order of their ids."""
     return Sequences(
         kind=interactions.kind,
         item_ids=interactions.item_ids,
@@ -51,19 +51,17 @@ def try_model(
 ) -> Trial:
     """Fit the model registered as ``name`` on ``train`` and measure its lists of ``k`` on ``test``.
 
-    A model of sequences learns from each user's items as one. Raises SettingsError for a model or setting that there
-    is not, InputError for a model of texts, or if nobody in ``test`` can be asked.
+    A model of sequences is fitted on each user's items as one. Raises SettingsError for an unknown model or setting,
+    InputError for a model of texts, or if it knows no user of ``test``.
     """
     chosen = model_class(name)
     if chosen.learns_from == "texts":
-        raise InputError(f"the model {name} learns from {chosen.learns_from}, and these files have interactions only")
+        raise InputError(f"The model {name} is fitted on {chosen.learns_from}; these files have interactions only.")
     made = from_table(chosen.settings_class, settings or {}, name)
     learned = train if chosen.learns_from == "interactions" else sequences_of(train)
     restart_peak()
     started = time.perf_counter()
-    space = chosen(made).fit(learned, threads=threads, progress=progress)
-    if space.user_ids is None:
-        space = space.with_users(train)
+    model = chosen(made).fit(learned, threads=threads, progress=progress)
     seconds, peak = time.perf_counter() - started, peak_bytes()
-    report = evaluate_space(space, train, test, k, percentile_ranks=False)
+    report = evaluate(model, train, test, k, percentile_ranks=False, threads=threads)
     return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)

@@ -1,6 +1,6 @@
 """The imports of a home: their names, their tables, and how to delete one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,13 +74,13 @@ def imports_of(home: Home) -> list[Path]:
     return [one.path for one in imports(home)]
 
 
-def tables_of(home: Home) -> dict[str, list[Path]]:
-    """Return the Parquet files of every table of `schemas.TABLES` over all imports, in a fixed order.
+def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, list[Path]]:
+    """Return the Parquet files of every table of `schemas.TABLES` over all imports, or those called ``names``, in order.
 
     Raises ArtifactError if another version of Crossfade made one of the imports.
     """
-    finished = imports(home)
-    return {table: [path for one in finished for path in one.files(table)] for table in TABLES}
+    chosen = [one for one in imports(home) if names is None or one.name in names]
+    return {table: [path for one in chosen for path in one.files(table)] for table in TABLES}
 
 
 def delete_import(home: Home, name: str) -> None:

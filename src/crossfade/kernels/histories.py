@@ -6,16 +6,18 @@ S is sparse (the lists of each item's nearest) or dense. One user at a time, in 
 O(Σ_j items that j's list has) sparse, O(played · items) dense, and one comparison an item for the best.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR
+from crossfade.core.csr import CSR, Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.heaps import offer, sort_heap
 from crossfade.kernels.lanes import Floats
-
-Starts = npt.NDArray[np.int64]
+from crossfade.kernels.threads import balanced, each
+from crossfade.kernels.transposing import constant
 
 TILE = 64
 """Scores that are compared with the worst of the best at once."""
@@ -24,87 +26,80 @@ COLUMNS = 4096
 """Scores to which a history is added before the next ones: 16 KB, which stay in the core's first cache."""
 
 
-@jit
-def add_listed(user: int, histories: CSR, lists: CSR, scores: Floats) -> None:
-    """Add the sparse similarities ``lists`` (items) of the history of ``user`` to ``scores`` (items,)."""
-    for entry in range(histories.indptr[user], histories.indptr[user + 1]):
-        item, weight = histories.indices[entry], histories.values[entry]
-        for place in range(lists.indptr[item], lists.indptr[item + 1]):
-            scores[lists.indices[place]] += weight * lists.values[place]
+class Similarities(NamedTuple):
+    """How similar items are: by ``lists`` (items) of the nearest of each, or by a ``matrix`` (items, items).
+
+    The other of the two has no rows.
+    """
+
+    lists: CSR
+    matrix: Floats
 
 
 @jit
-def add_rows(user: int, histories: CSR, matrix: Floats, scores: Floats) -> None:
-    """Add the dense similarities ``matrix`` (items, items) of the history of ``user`` to ``scores`` (items,)."""
-    for first in range(0, len(scores), COLUMNS):
-        last = min(first + COLUMNS, len(scores))
-        for entry in range(histories.indptr[user], histories.indptr[user + 1]):
-            row, weight = matrix[histories.indices[entry]], histories.values[entry]
-            for column in range(first, last):
-                scores[column] += weight * row[column]
+def add_similar(row: int, histories: CSR, similarities: Similarities, scores: Floats) -> None:
+    """Add the similarities of one history to ``scores`` (items,), in the order of its items."""
+    lists, matrix = similarities
+    first, last = histories.indptr[row], histories.indptr[row + 1]
+    if not len(matrix):
+        for entry in range(first, last):
+            item, weight = histories.indices[entry], histories.values[entry]
+            for place in range(lists.indptr[item], lists.indptr[item + 1]):
+                scores[lists.indices[place]] += weight * lists.values[place]
+        return
+    for start in range(0, len(scores), COLUMNS):
+        end = min(start + COLUMNS, len(scores))
+        for entry in range(first, last):
+            of_item, weight = matrix[histories.indices[entry]], histories.values[entry]
+            for column in range(start, end):
+                scores[column] += weight * of_item[column]
 
 
 @jit
-def score_by_lists(users: Rows, histories: CSR, lists: CSR, scores: Floats) -> None:
-    """Fill ``scores`` (n, items) for the rows ``users`` (n,) of ``histories``."""
-    scores[:] = 0
-    for query in range(len(users)):
-        add_listed(users[query], histories, lists, scores[query])
-
-
-@jit
-def score_by_matrix(users: Rows, histories: CSR, matrix: Floats, scores: Floats) -> None:
-    """`score_by_lists` for dense similarities."""
-    scores[:] = 0
-    for query in range(len(users)):
-        add_rows(users[query], histories, matrix, scores[query])
-
-
-@jit
-def best_by_lists(
+def score_pairs(
     first: int,
     last: int,
-    users: Rows,
     histories: CSR,
-    lists: CSR,
+    similarities: Similarities,
+    items: int,
+    indptr: Starts,
+    rows: Rows,
+    best: Floats,
+) -> None:
+    """Fill ``best`` (n,) for the histories ``first`` to ``last``: h with the items rows[indptr[h]:indptr[h + 1]]."""
+    scores = np.empty(items, dtype=np.float32)
+    for history in range(first, last):
+        if indptr[history] == indptr[history + 1]:
+            continue
+        scores[:] = 0
+        add_similar(history, histories, similarities, scores)
+        for pair in range(indptr[history], indptr[history + 1]):
+            best[pair] = scores[rows[pair]]
+
+
+@jit
+def best_items(
+    first: int,
+    last: int,
+    histories: CSR,
+    similarities: Similarities,
     open_items: npt.NDArray[np.bool_],
     excluded: tuple[Starts, Rows],
     rows: Rows,
     best: Floats,
 ) -> None:
-    """Fill ``rows`` and ``best`` (n, k) for the queries ``first`` to ``last``, best first, equal ones by row.
+    """Fill ``rows`` and ``best`` (n, k) for the histories ``first`` to ``last``, best first, equal ones by row.
 
-    users        (n,) the rows of ``histories`` that the queries ask for
     open_items   (items,) False for items that nobody may get
-    excluded     the items that each query may not get, in compressed rows
+    excluded     the items that each history may not get, in compressed rows
 
-    A query with fewer than k items left ends in rows of -1 and scores of -inf.
+    A history with fewer than k items left ends in rows of -1 and scores of -inf.
     """
     scores = np.empty(len(open_items), dtype=np.float32)
-    for query in range(first, last):
+    for history in range(first, last):
         scores[:] = 0
-        add_listed(users[query], histories, lists, scores)
-        keep_best(query, scores, open_items, excluded, rows[query], best[query])
-
-
-@jit
-def best_by_matrix(
-    first: int,
-    last: int,
-    users: Rows,
-    histories: CSR,
-    matrix: Floats,
-    open_items: npt.NDArray[np.bool_],
-    excluded: tuple[Starts, Rows],
-    rows: Rows,
-    best: Floats,
-) -> None:
-    """`best_by_lists` for dense similarities."""
-    scores = np.empty(len(open_items), dtype=np.float32)
-    for query in range(first, last):
-        scores[:] = 0
-        add_rows(users[query], histories, matrix, scores)
-        keep_best(query, scores, open_items, excluded, rows[query], best[query])
+        add_similar(history, histories, similarities, scores)
+        keep_best(history, scores, open_items, excluded, rows[history], best[history])
 
 
 @jit
@@ -135,11 +130,19 @@ def keep_best(
     sort_heap(rows, best, filled)
 
 
+def multiplied(matrix: CSR, vectors: Floats, threads: int) -> Floats:
+    """``matrix`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
+    product = np.zeros((matrix.rows, vectors.shape[1]), dtype=np.float32)
+    read, factors = CSR(*map(constant, matrix)), constant(vectors)
+    each(lambda piece: add_products(*piece, read, factors, product), balanced(matrix.indptr, 10), threads)
+    return product
+
+
 @jit
-def add_products(first: int, last: int, half: CSR, vectors: Floats, sums: Floats) -> None:
-    """Add rows ``first`` to ``last`` of ``half`` times ``vectors`` (n, width) to those of ``sums`` (rows, width)."""
+def add_products(first: int, last: int, matrix: CSR, vectors: Floats, sums: Floats) -> None:
+    """Add rows ``first`` to ``last`` of ``matrix`` times ``vectors`` (n, width) to those of ``sums`` (rows, width)."""
     for row in range(first, last):
-        for entry in range(half.indptr[row], half.indptr[row + 1]):
-            weight, column = half.values[entry], half.indices[entry]
+        for entry in range(matrix.indptr[row], matrix.indptr[row + 1]):
+            weight, column = matrix.values[entry], matrix.indices[entry]
             for factor in range(sums.shape[1]):
                 sums[row, factor] += weight * vectors[column, factor]

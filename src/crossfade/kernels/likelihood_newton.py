@@ -26,7 +26,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.kernels.als_passes import EIGHT, Offsets, combine, project_eight
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,
@@ -44,6 +43,7 @@ from crossfade.kernels.lanes import (
     total,
     zero,
 )
+from crossfade.kernels.products import EIGHT, Offsets, combine, project_eight
 
 HALVINGS = 12
 """Times that a step is halved at most: one 4096 times too long is still found."""

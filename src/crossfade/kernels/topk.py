@@ -14,6 +14,7 @@ O(queries · items · factors), of which one compare a score is not multiply-add
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.heaps import offer, sort_heap
@@ -92,29 +93,27 @@ def packed(vectors: Floats, rows: Rows, *, unit: bool) -> Floats:
 
 
 @jit
-def score_listed(vectors: Floats, listed: Rows, queries: Floats, unit: bool, scores: Floats) -> None:
-    """scores[q, c] = the score of item row listed[q, c] for row q of ``queries``; skips negative rows.
+def score_pairs(
+    first: int, last: int, vectors: Floats, unit: bool, queries: Floats, indptr: Starts, items: Rows, scores: Floats
+) -> None:
+    """Fill ``scores`` (n,) for the queries ``first`` to ``last``: query q with items[indptr[q]:indptr[q + 1]].
 
     ``unit`` divides the items by their length, not the queries. The scores are those of `scan`, to the bit.
     """
     factors = vectors.shape[1]
     panel = np.empty(factors * WIDTH, dtype=np.float32)
-    found = np.empty(WIDTH, dtype=np.float32)
-    rows = np.zeros(WIDTH, dtype=np.int32)
+    lanes = np.empty(WIDTH, dtype=np.float32)
     flat = queries.reshape(-1)
-    for query in range(len(listed)):
-        for first in range(0, listed.shape[1], WIDTH):
-            count = min(WIDTH, listed.shape[1] - first)
-            for lane in range(count):
-                rows[lane] = max(listed[query, first + lane], 0)
-            pack_panel(vectors, rows, 0, count, unit, panel, 0)
+    for query in range(first, last):
+        for start in range(indptr[query], indptr[query + 1], WIDTH):
+            count = min(WIDTH, indptr[query + 1] - start)
+            pack_panel(vectors, items, start, count, unit, panel, 0)
             sums = zero()
             for k in range(factors):
                 sums = multiply_add(load(panel, k * WIDTH), spread_from(flat, query * factors + k), sums)
-            store(found, 0, sums)
+            store(lanes, 0, sums)
             for lane in range(count):
-                if listed[query, first + lane] >= 0:
-                    scores[query, first + lane] = found[lane]
+                scores[start + lane] = lanes[lane]
 
 
 @jit
@@ -123,7 +122,7 @@ def scan(
     items: int,
     queries: Floats,
     open_items: npt.NDArray[np.bool_],
-    indptr: npt.NDArray[np.int64],
+    indptr: Starts,
     indices: Rows,
     rows: Rows,
     scores: Floats,

@@ -5,8 +5,8 @@ Hold the item vectors Y fixed; the vector of user u then has a closed form,
     (gYᵀY + Σᵢ aᵤᵢ yᵢyᵢᵀ + λᵤI) xᵤ = Σᵢ cᵤᵢ yᵢ,    cᵤᵢ = 1 + α rᵤᵢ    over the items i that u played
 
 with g = 1, a = c - 1, λᵤ = λ for the objective "hkv" (every pair counts, played ones more), and g = α₀, a = c,
-λᵤ = λ(nᵤ + α₀ · items)^ν for "ials" (pairs that were not played weigh α₀, and whoever has more pairs is held more
-firmly). Users and items change places in turn. An iteration by preconditioned conjugate gradients costs
+λᵤ = λ(nᵤ + α₀ · items)^ν for "ials" (unplayed pairs weigh α₀, and regularization grows with a row's pairs). Users and
+items change places in turn. An iteration by preconditioned conjugate gradients costs
 O(steps · pairs · f + (users + items) · f²), by Cholesky O(pairs · f² + (users + items) · f³).
 
 Hu, Koren & Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
@@ -14,35 +14,219 @@ Rendle, Krichene, Zhang & Koren, "Revisiting the performance of iALS on item rec
 RecSys 2022.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import let_go, scratch_array
 from crossfade.core.artifacts import Identity
-from crossfade.core.checkpoints import Checkpoint, Checkpoints, checkpoints
-from crossfade.core.csr import CSR
-from crossfade.core.errors import InputError
+from crossfade.core.checkpoints import Checkpoints, checkpoints
+from crossfade.core.csr import CSR, starts_of
+from crossfade.core.errors import ArtifactError, InputError, SettingsError
+from crossfade.core.ids import load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import as_table
-from crossfade.core.spaces import Vectors
-from crossfade.kernels import als as kernels
+from crossfade.core.settings import Checked, Range, as_table
+from crossfade.core.spaces import Vectors, VectorSpace
+from crossfade.kernels.als.half_step import FixedSide, Matrix, Solver, gram_matrix
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.kernels.transposing import transposed
-from crossfade.models import als_scale
-from crossfade.models.als_pairs import BLOCK, Allocate, digests, recent_half, require_interactions, scaled_weights
-from crossfade.models.als_problem import Loss, Problem
-from crossfade.models.als_recent import blend_recent
-from crossfade.models.als_settings import ALSSettings
-from crossfade.models.als_space import ALSSpace
-from crossfade.models.contract import Configured, InputKind
+from crossfade.models.als_objective import Loss, Objective, resolved, scaled_weights
+from crossfade.models.contract import Configured, InputKind, require_interactions
+from crossfade.models.factors import SimilarByCosine
+
+TURNED = 33
+"""From this many factors on, which take three lanes, "auto" and the final vectors of all users take preconditioned
+steps: turning vectors to the axes of their Gram matrix costs less than what it saves, and needs no copy of the other
+side. `python -m benchmarks.als_solvers` measures it."""
+
+Sides = tuple[Floats, Floats]
+"""The vectors of users and of items."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ALSSettings(Checked):
+    """What `ALS` is fitted with."""
+
+    factors: Annotated[int, Range(8, 2048)] = 64  # width of a vector
+    # what is minimised: "hkv" weighs played pairs by their confidence and all others 1; "ials" weighs unplayed pairs
+    # unobserved_weight and scales the regularization with the number of a row's pairs
+    objective: Literal["hkv", "ials"] = "ials"
+    regularization: Annotated[float, Range(above=0)] | None = None  # λ; unset: follows from the noise in the data
+    # confidence that one play adds; unset: 10 for "hkv", 1 for "ials"
+    alpha: Annotated[float, Range(0)] | None = None
+    confidence: Literal["linear", "log"] = "log"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
+    epsilon: Annotated[float, Range(above=0)] = 1.0  # plays at which the logarithm bends; only for confidence "log"
+    # α₀, weight of an unplayed pair, only for objective "ials"; unset: unplayed pairs together weigh eight times the
+    # played ones
+    unobserved_weight: Annotated[float, Range(above=0)] | None = None
+    # ν, how regularization grows with a row's pairs (0: not at all); only for objective "ials"
+    frequency_exponent: Annotated[float, Range(0, 2)] = 1.0
+    # whether users and items have biases: what an item's score has for every user, and a user's for every item
+    biases: bool = False
+    iterations: Annotated[int, Range(1, 1000)] = 15  # times that users and items are solved
+    # "cholesky" solves exactly, "cg" takes a few steps of conjugate gradients, "pcg" preconditioned ones, which come
+    # closer; "auto" is cg up to 32 factors, else pcg
+    solver: Literal["auto", "cg", "pcg", "cholesky"] = "auto"
+    cg_steps: Annotated[int, Range(1, 100)] = 3  # steps of solvers "cg" and "pcg" for each row and iteration
+    seed: Annotated[int, Range(0)] = 0  # of the first item vectors
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError for values that cannot be fitted."""
+        super().__post_init__()
+        if self.biases and self.solver == "cg":
+            raise SettingsError('solver "cg" has no biases. Choose "pcg", "cholesky" or "auto", or set biases to false')
+
+    @property
+    def training_solver(self) -> Solver:
+        """How rows are solved while training."""
+        if self.solver != "auto":
+            return self.solver
+        if self.factors >= TURNED:
+            return "pcg"
+        return "cholesky" if self.biases else "cg"
+
+    @property
+    def exact_solver(self) -> Literal["pcg", "cholesky"]:
+        """How final vectors, and those of new users and items, are solved."""
+        return "pcg" if self.factors >= TURNED else "cholesky"
+
+    @property
+    def columns(self) -> int:
+        """Columns of a vector while it is learned: the factors, and with biases two more.
+
+        In the first of these a user has a bias and an item 1, in the second a user has 1 and an item a bias.
+        """
+        return self.factors + 2 * self.biases
+
+    @property
+    def ones(self) -> tuple[int, int]:
+        """The columns of ones of users and of items, -1 for none."""
+        return (self.factors + 1, self.factors) if self.biases else (-1, -1)
+
+    @property
+    def users_along_axes(self) -> bool:
+        """Whether users are solved along the axes of the final item vectors, which are turned there."""
+        return self.exact_solver == "pcg" and not self.biases
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class FittedALS(SimilarByCosine):
+    """Users and items as vectors; a score is their inner product.
+
+    A profile solves a user's equation exactly against the item vectors, as training did in the end: the history of a
+    trained user gives that user's own vector, to the bit.
+
+    history      the loss after every half-iteration, if the fit was asked to track it; not saved
+    user_biases  (users,) float32 of a model with biases: what every item's score has for a user. It changes no ranking,
+                 so inner products leave it out; with it they are what the model expects of a pair
+    """
+
+    history: tuple[Loss, ...] = ()
+    user_biases: Vectors | None = None
+
+    def profiles(self, histories: Interactions, *, threads: int | None = None) -> Vectors:
+        """(n, factors) the exact vectors of the n users; see `Fitted.profiles`."""
+        return self._solved(self.histories_of(histories), 0, threads or processors())
+
+    def fold_in_item(self, user_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
+        """Return the vector (factors,) float32 of an item that ``user_ids`` (n) played as often as ``plays`` (n) says.
+
+        Plays are on the scale of the weights that the model was fitted on; those of an id that is listed twice add up.
+        Raises UnknownIdError for a user that the model was not fitted on, InputError for bad plays.
+        """
+        rows, weights = self._users().rows(user_ids), np.asarray(plays, dtype=np.float32)
+        if weights.shape != rows.shape:
+            raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise InputError("plays must be finite numbers, 0 or more")
+        distinct, places = np.unique(rows, return_inverse=True)
+        summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
+        vector: Vectors = self._solved(CSR(starts_of([len(distinct)]), distinct, summed), 1, 1)[0]
+        return vector
+
+    def loss(self, interactions: Interactions, *, threads: int | None = None) -> Loss:
+        """Return the objective of these vectors, exactly, on ``interactions`` of the very users and items of the model.
+
+        One pass over the pairs. Raises InputError for other users or items.
+        """
+        if interactions.user_ids != self.user_ids or interactions.item_ids != self.item_ids:
+            raise InputError("These interactions have other users or items than the model was fitted on.")
+        scaled = scaled_weights(self._fitted_with, interactions.weights)
+        return Objective.of(self._fitted_with).loss(
+            CSR(interactions.indptr, interactions.indices, scaled),
+            interactions.listeners(),
+            self._laid_out(0),
+            self._laid_out(1),
+            self._fitted_with.ones,
+            threads or processors(),
+        )
+
+    def _solved(self, rows: CSR, side: int, threads: int) -> Vectors:
+        """The exact vectors of new ``rows`` of users (``side`` 0) or items (1), as the space has them."""
+        settings, gram = self._fitted_with, self._item_gram if side == 0 else self._user_gram
+        others = len(self.item_ids if side == 0 else self._users())
+        used = np.zeros(others, dtype=np.bool_)
+        used[rows.indices] = True
+        places = (np.cumsum(used) - 1).astype(np.int32)
+        solved = aligned(rows.rows, len(gram))
+        Objective.of(settings).solve_exactly(
+            CSR(rows.indptr, places[rows.indices], scaled_weights(settings, rows.values)),
+            self._laid_out(1 - side, np.flatnonzero(used)),
+            gram,
+            solved,
+            solver=settings.exact_solver,
+            others=others,
+            held=settings.ones[side],
+            along_axes=side == 0 and settings.users_along_axes,
+            threads=threads,
+        )
+        return _narrowed(settings, solved)
+
+    @cached_property
+    def _fitted_with(self) -> ALSSettings:
+        return ALSSettings(**self.settings)
+
+    @cached_property
+    def _item_gram(self) -> Matrix:
+        return gram_matrix(self._laid_out(1), threads=1)
+
+    @cached_property
+    def _user_gram(self) -> Matrix:
+        return gram_matrix(self._laid_out(0), threads=1)
+
+    def _laid_out(self, side: int, rows: npt.NDArray[np.integer] | slice = slice(None)) -> Floats:
+        """The vectors of some users (``side`` 0) or items (1) as they were learned, padded to whole lanes."""
+        settings = self._fitted_with
+        vectors: Vectors = np.asarray((self.space.user_vectors, self.space.item_vectors)[side])[rows]
+        width = padded(settings.columns)
+        if width == vectors.shape[1] and vectors.flags.c_contiguous:
+            return vectors
+        wide = aligned(len(vectors), width)
+        wide[:, : settings.factors] = vectors[:, : settings.factors]
+        if settings.biases:
+            wide[:, settings.factors] = 1.0 if side == 1 or self.user_biases is None else self.user_biases[rows]
+            wide[:, settings.factors + 1] = vectors[:, settings.factors]
+        return wide
+
+    def _save_more(self, directory: Path) -> None:
+        if self.user_biases is not None:
+            np.save(directory / "user_biases.npy", self.user_biases, allow_pickle=False)
+
+    @classmethod
+    def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
+        if not space.biased or space.user_ids is None:
+            return {}
+        biases = load_array(directory / "user_biases.npy", dtype=np.float32, ndim=1)
+        if len(biases) != len(space.user_ids):
+            raise ArtifactError(f"{directory}: {len(space.user_ids)} users do not fit {len(biases)} biases.")
+        return {"user_biases": biases}
 
 
 class ALS(Configured[ALSSettings]):
@@ -50,9 +234,8 @@ class ALS(Configured[ALSSettings]):
 
     name: ClassVar[str] = "als"
     learns_from: ClassVar[InputKind] = "interactions"
-    resumable: ClassVar[Literal[True]] = True
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
-    space_class: ClassVar[type[ALSSpace]] = ALSSpace
+    fitted_class: ClassVar[type[FittedALS]] = FittedALS
 
     def fit(
         self,
@@ -62,185 +245,142 @@ class ALS(Configured[ALSSettings]):
         threads: int | None = None,
         progress: Progress = silent,
         workspace: Path | None = None,
-        mapped: bool = False,
         track_loss: bool = False,
-    ) -> ALSSpace:
-        """The space of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
+    ) -> FittedALS:
+        """Fit vectors of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
 
         Every user is solved once more, exactly, against the final item vectors. Equal inputs and settings
         give equal bytes, whatever the number of ``threads`` (None: one a processor).
 
-        workspace   a directory of this fit's own, made where it is missing: every half minute or more it takes the
-                    state of the fit, and another fit of the same inputs and settings goes on from the last one, to
-                    the same bytes. Remove it once the space is saved
-        mapped      keep what is as large as the vectors or the pairs in files of the workspace that have no name, so
-                    that a fit may be larger than memory
-        track_loss  keep the exact loss after each half-iteration in `ALSSpace.history`, at the cost of another
+        workspace   a directory of this fit's own, made where it is missing, for a state every half minute or more:
+                    another fit of the same inputs and settings resumes from the last one, to the same bytes. Remove
+                    it once the model is saved
+        track_loss  keep the exact loss after each half-iteration in `FittedALS.history`, at the cost of another
                     pass over the pairs
 
         Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
         process fits in the workspace, StorageError if its disk is full or fails.
         """
-        require_interactions(self.settings, interactions)
-        threads = processors() if threads is None else threads
+        require_interactions(interactions, "ALS")
+        threads = threads or processors()
         if workspace is None:
-            if mapped:
-                raise InputError("a fit with mapped arrays needs a workspace, whose disk they lie on")
-            return self._fitted(interactions, None, None, threads, progress, track_loss)
+            return self._fitted(interactions, None, threads, progress, track_loss)
         identity = Identity(
             kind="als-fit",
-            version=1,
-            inputs=digests(interactions),
+            version=2,
+            inputs=_digests(interactions),
             settings={**as_table(self.settings), "track_loss": track_loss},
         )
         with checkpoints(workspace, identity) as states:
-            return self._fitted(interactions, states, workspace if mapped else None, threads, progress, track_loss)
+            return self._fitted(interactions, states, threads, progress, track_loss)
 
     def _fitted(
         self,
         interactions: Interactions,
         states: Checkpoints | None,
-        disk: Path | None,
         threads: int,
         progress: Progress,
         track_loss: bool,
-    ) -> ALSSpace:
-        allocate: Allocate = np.empty if disk is None else partial(scratch_array, disk)
-        items = len(interactions.item_ids)
-        scaled = scaled_weights(self.settings, interactions.weights, allocate)
+    ) -> FittedALS:
+        scaled = scaled_weights(self.settings, interactions.weights)
         by_user = CSR(interactions.indptr, interactions.indices, scaled)
-        by_item = transposed(by_user, items)
-        settings = resolved(self.settings, by_user, by_item)
-        problem = Problem(settings)
-        vectors = _Vectors.first(settings, interactions.shape, disk)
-        history = self._train(problem, by_user, by_item, vectors, states, threads, progress, track_loss)
-        # The final vectors of users need the rows of users alone.
+        by_item = transposed(by_user, len(interactions.item_ids))
+        settings, listeners = resolved(self.settings, by_user, by_item), np.diff(by_item.indptr)
+        objective, vectors = Objective.of(settings), _first_vectors(settings, interactions.shape)
+        history = _train(settings, objective, (by_user, by_item), vectors, states, threads, progress, track_loss)
+        # Only the rows of users are needed from here on.
         del by_item
-        gram = kernels.gram_matrix(vectors.items, threads)
-        problem.finish(by_user, vectors.items, vectors.users, gram, problem.held[0], threads)
+        users, items = vectors
+        if settings.users_along_axes:
+            FixedSide.of(items, gram_matrix(items, threads), "pcg", threads=threads)
+        objective.solve_exactly(
+            by_user,
+            items,
+            gram_matrix(items, threads),
+            users,
+            solver=settings.exact_solver,
+            others=len(items),
+            held=settings.ones[0],
+            along_axes=settings.users_along_axes,
+            threads=threads,
+        )
         del by_user, scaled
-        if settings.recent_share:
-            recent = recent_half(settings, interactions)
-            blend_recent(problem, recent, vectors.items, vectors.users, threads)
         rounds = 2 * settings.iterations + 1
         progress(rounds, rounds, "half-iterations")
-        return ALSSpace(
+        space = VectorSpace(
             model=self.name,
             kind=interactions.kind,
             metric="dot",
             item_ids=interactions.item_ids,
             biased=settings.biases,
-            item_vectors=vectors.narrowed(vectors.items),
+            item_vectors=_narrowed(settings, items),
             user_ids=interactions.user_ids,
-            user_vectors=vectors.narrowed(vectors.users),
-            user_biases=vectors.users[:, settings.factors].copy() if settings.biases else None,
+            user_vectors=_narrowed(settings, users),
             settings=as_table(settings),
-            history=tuple(history),
         )
-
-    def _train(
-        self,
-        problem: Problem,
-        by_user: CSR,
-        by_item: CSR,
-        vectors: "_Vectors",
-        states: Checkpoints | None,
-        threads: int,
-        progress: Progress,
-        track_loss: bool,
-    ) -> list[Loss]:
-        """Improve the vectors of both sides in turn, from the last state on; the losses on the way."""
-        turns, history, done = 2 * self.settings.iterations, list[Loss](), 0
-        if states is not None and (state := states.latest()) is not None:
-            done = state.steps
-            history = [Loss(*parts) for parts in vectors.restore(state)]
-        halves = (
-            (by_user, vectors.items, vectors.users, problem.held[0]),
-            (by_item, vectors.users, vectors.items, problem.held[1]),
-        )
-        for turn in range(done, turns):
-            half, fixed, solved, held = halves[turn % 2]
-            progress(turn, turns + 1, "half-iterations")
-            gram = kernels.gram_matrix(fixed, threads)
-            problem.improve(half, fixed, solved, gram, held, threads)
-            if track_loss:
-                listeners = np.diff(by_item.indptr)
-                history.append(problem.loss(by_user, listeners, vectors.users, vectors.items, threads))
-            if states is not None:
-                states.offer(turn + 1, vectors.state(history))
-        progress(turns, turns + 1, "half-iterations")
-        return history
+        biases = users[:, settings.factors].copy() if settings.biases else None
+        return FittedALS(space=space, support=listeners, history=tuple(history), user_biases=biases)
 
 
-@dataclass(frozen=True, eq=False)
-class _Vectors:
-    """The vectors of both sides while they are learned, padded to whole lanes; columns as in `Problem`.
-
-    users   (users, padded columns)
-    items   (items, padded columns)
-    biased  whether two columns of biases follow the factors
-    disk    the directory that they lie in, in files without a name; None: in memory
-    """
-
-    users: Floats
-    items: Floats
-    factors: int
-    biased: bool
-    disk: Path | None
-
-    @classmethod
-    def first(cls, settings: ALSSettings, shape: tuple[int, int], disk: Path | None) -> "_Vectors":
-        """Small random vectors for the items, zeros for the users, and no biases."""
-        columns = settings.factors + 2 * settings.biases
-        users, items = (_zeros(disk, rows, padded(columns)) for rows in shape)
-        rng = np.random.default_rng(settings.seed)
-        items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
-        items *= np.float32(0.1 / np.sqrt(settings.factors))
+def _train(
+    settings: ALSSettings,
+    objective: Objective,
+    rows: tuple[CSR, CSR],
+    vectors: Sides,
+    states: Checkpoints | None,
+    threads: int,
+    progress: Progress,
+    track_loss: bool,
+) -> list[Loss]:
+    """Improve the ``vectors`` of both sides in turn, from the last state on; return the losses on the way."""
+    turns, history, done = 2 * settings.iterations, list[Loss](), 0
+    if states is not None and (state := states.latest()) is not None:
+        done = state.steps
+        for name, side in zip(("users", "items"), vectors, strict=True):
+            side[:] = state.array(name, dtype=np.float32, ndim=2)
+        history = [Loss(*parts) for parts in state.array("history", dtype=np.float64, ndim=2)]
+    for turn in range(done, turns):
+        progress(turn, turns + 1, "half-iterations")
+        solved, other = vectors[turn % 2], vectors[1 - turn % 2]
+        ones, others_ones = settings.ones[turn % 2], settings.ones[1 - turn % 2]
+        gram = gram_matrix(other, threads)
+        fixed = FixedSide.of(other, gram, settings.training_solver, shared=objective.shared, held=ones, threads=threads)
+        objective.half_step(rows[turn % 2], fixed, solved, others=len(other), steps=settings.cg_steps, threads=threads)
         if settings.biases:
-            items[:, settings.factors] = users[:, settings.factors + 1] = 1.0
-        return cls(users, items, settings.factors, settings.biases, disk)
-
-    def state(self, history: Sequence[Loss]) -> dict[str, npt.NDArray[Any]]:
-        """All that the rest of the fit follows from."""
-        losses = np.array(history, dtype=np.float64).reshape(-1, len(Loss._fields))
-        return {"user_vectors": self.users, "item_vectors": self.items, "history": losses}
-
-    def restore(self, state: Checkpoint) -> npt.NDArray[np.float64]:
-        """Take the vectors of a ``state``; the losses (turns, 3) until then."""
-        for name, vectors in (("user_vectors", self.users), ("item_vectors", self.items)):
-            saved = state.array(name, dtype=np.float32, ndim=2)
-            vectors[:] = saved
-            let_go(saved)
-        return state.array("history", dtype=np.float64, ndim=2)
-
-    def narrowed(self, vectors: Floats) -> Vectors:
-        """The vectors (rows, factors) without what pads them; with biases, (rows, factors + 1) as spaces have them."""
-        narrow = _zeros(self.disk, len(vectors), self.factors + self.biased)
-        narrow[:, : self.factors] = vectors[:, : self.factors]
-        if self.biased:
-            narrow[:, self.factors] = vectors[:, self.factors + 1]
-        return narrow
+            # The columns of biases have to stay what they are, so what was turned is turned back.
+            fixed.turn_back(threads)
+            other[:, others_ones] = 1.0
+        if track_loss:
+            history.append(objective.loss(rows[0], np.diff(rows[1].indptr), *vectors, settings.ones, threads))
+        if states is not None:
+            losses = np.array(history, dtype=np.float64).reshape(-1, len(Loss._fields))
+            states.offer(turn + 1, {"users": vectors[0], "items": vectors[1], "history": losses})
+    progress(turns, turns + 1, "half-iterations")
+    return history
 
 
-def _zeros(disk: Path | None, rows: int, columns: int) -> Floats:
-    return aligned(rows, columns) if disk is None else scratch_array(disk, (rows, columns), np.float32)
+def _first_vectors(settings: ALSSettings, shape: tuple[int, int]) -> Sides:
+    """Zeros for the users, small random vectors for the items, and no biases, padded to whole lanes."""
+    users, items = (aligned(rows, padded(settings.columns)) for rows in shape)
+    rng = np.random.default_rng(settings.seed)
+    items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
+    items *= np.float32(0.1 / np.sqrt(settings.factors))
+    if settings.biases:
+        users[:, settings.ones[0]] = items[:, settings.ones[1]] = 1.0
+    return users, items
 
 
-def resolved(settings: ALSSettings, by_user: CSR, by_item: CSR) -> ALSSettings:
-    """The settings with nothing left unset, so that a saved space keeps its meaning when defaults change."""
-    shape, scaled = (by_user.rows, by_item.rows), by_user.values
-    hkv = settings.objective == "hkv"
-    alpha = settings.alpha if settings.alpha is not None else (10.0 if hkv else 1.0)
-    total, squares = als_scale.moments(
-        1 + np.float32(alpha) * scaled[first : first + BLOCK] for first in range(0, len(scaled), BLOCK)
-    )
-    shared = settings.unobserved_weight or als_scale.unobserved_weight(total, shape)
-    settings = replace(settings, alpha=alpha, unobserved_weight=shared)
-    if settings.regularization is not None:
-        return settings
-    unit = Problem(replace(settings, regularization=1.0))
-    pulls = [
-        unit.penalties(np.diff(half.indptr), others)
-        for half, others in ((by_user, by_item.rows), (by_item, by_user.rows))
-    ]
-    return replace(settings, regularization=als_scale.regularization(squares, len(scaled), *pulls))
+def _narrowed(settings: ALSSettings, vectors: Floats) -> Vectors:
+    """The vectors (rows, factors) without padding; with biases the last column as well, as spaces have them."""
+    narrow = np.empty((len(vectors), settings.factors + settings.biases), dtype=np.float32)
+    narrow[:, : settings.factors] = vectors[:, : settings.factors]
+    if settings.biases:
+        narrow[:, settings.factors] = vectors[:, settings.factors + 1]
+    return narrow
+
+
+def _digests(interactions: Interactions) -> dict[str, str]:
+    """What of the interactions decides the vectors, as SHA-256 by name; one pass over the pairs."""
+    arrays = {name: getattr(interactions, name) for name in ("indptr", "indices", "weights")}
+    digests = {name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for name, array in arrays.items()}
+    return {**digests, "items": str(len(interactions.item_ids))}

@@ -3,52 +3,66 @@
 A model is one file in this room and one line in `crossfade.models.registry`. Fitting it gives a `Fitted`, which answers
 for any listening history through four methods, the same for every model:
 
-    profiles          what the model makes of histories: a new user is a history
-    trained_profiles  the same of users that it was fitted on
+    profiles          the profiles of histories: a new user is a history
+    trained_profiles  the profiles of users that it was fitted on
     best              the k best items for profiles
-    scores            exact scores of given (profile, item) pairs
+    scores            exact scores of (profile, item) pairs
 
-A model that also knows how alike two items are has the methods of `ComparesItems`; the type shows it.
+A model that also compares items has the methods of `ComparesItems`; the type shows it.
 """
 
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import Starts, gathered, starts_of
-from crossfade.core.errors import InputError, NotReadyError, SettingsError
-from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
+from crossfade.core.errors import ArtifactError, InputError, NotReadyError, SettingsError
+from crossfade.core.ids import MISSING, Ids, Rows, load_array
 from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import Neighbours, VectorSpace
+from crossfade.core.spaces import Metric, Neighbours, VectorSpace
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
-"""What a model learns from: who played what how often, what followed what, what was written about what."""
+"""What a model is fitted on: who played what how often, what followed what, what was written about what."""
 
 Floats = npt.NDArray[np.float32]
 
 Learned = TypeVar("Learned", contravariant=True)
 Chosen = TypeVar("Chosen")
 Profiles = TypeVar("Profiles")
-"""What a model makes of n histories: vectors (n, factors), damped histories as CSR rows, …; opaque to callers."""
+"""The profiles of n users: vectors (n, factors), damped histories as CSR rows, …; opaque to callers."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Fitted(ABC, Generic[Profiles]):
     """A fitted model. Scores are exact, and answers do not depend on the number of threads.
 
     space    its items (and users) as points: plain data for indexes, diversity and maps. Of a model of similarities the
-             points only approximate what it knows
-    support  (items,) int64: what each item was learned from (listeners, texts, occurrences); 0 means not at all
+             points only approximate its similarities
+    support  (items,) int64: how much each item was fitted on (listeners, texts, occurrences); 0 means not at all
+
+    A subclass is a dataclass with ``repr=False``; fields of its own are saved by `_save_more` and `_load_more`.
     """
 
     space: VectorSpace
     support: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if len(self.support) != len(self.item_ids):
+            raise ArtifactError(f"The support of {len(self.support)} items does not fit {len(self.item_ids)} items.")
+
+    def __repr__(self) -> str:
+        users = "" if self.user_ids is None else f"{len(self.user_ids):,} users × "
+        items = f"{len(self.item_ids):,} {kind_named(self.kind).plural}"
+        return f"{type(self).__name__}({self.name}: {users}{items}, {self.space.points.shape[1]} factors)"
 
     @property
     def name(self) -> str:
@@ -67,20 +81,21 @@ class Fitted(ABC, Generic[Profiles]):
 
     @property
     def user_ids(self) -> Ids | None:
-        """The users that it was fitted on; None for a model that learns nothing of users."""
+        """The users that it was fitted on; None for a model of items alone."""
         return self.space.user_ids
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What it was fitted with; nothing is left unset."""
+        """The settings that it was fitted with, none of them unset."""
         return self.space.settings
 
     @abstractmethod
     def profiles(self, histories: Interactions, *, threads: int | None = None) -> Profiles:
         """The profiles of the n users of ``histories``, row by row, whether or not the model has seen them.
 
-        Items that the model does not know count for nothing. Weights are on the scale that it was fitted on. The profile
-        of a trained user's history is close to that user's trained profile. Raises InputError for items of another kind.
+        Items that the model does not know count for nothing. Weights are on the scale that it was fitted on. The
+        profile of a trained user's history is close to that user's trained profile. Raises InputError for items of
+        another kind.
         """
 
     @abstractmethod
@@ -104,19 +119,31 @@ class Fitted(ABC, Generic[Profiles]):
 
     @abstractmethod
     def scores(self, profiles: Profiles, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of given pairs: profile p with items[indptr[p]:indptr[p + 1]].
+        """(n,) exact scores of pairs: profile p with items[indptr[p]:indptr[p + 1]].
 
-        The score of a pair equals, to the bit, the score that `best` gives it without an index.
+        The score of a pair equals, to the bit, its score in `best` without an index.
         """
 
-    @abstractmethod
     def save(self, directory: Path) -> None:
         """Write everything into ``directory``."""
+        self.space.save(directory)
+        np.save(directory / "support.npy", self.support, allow_pickle=False)
+        self._save_more(directory)
 
     @classmethod
-    @abstractmethod
     def load(cls, directory: Path) -> Self:
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
+        space = VectorSpace.load(directory)
+        support = load_array(directory / "support.npy", dtype=np.int64, ndim=1)
+        return cls(space=space, support=support, **cls._load_more(directory, space))
+
+    def _save_more(self, directory: Path) -> None:
+        """Write the fields of a subclass."""
+
+    @classmethod
+    def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
+        """Return the fields that `_save_more` wrote, by name."""
+        return {}
 
     def recommend(
         self,
@@ -148,11 +175,28 @@ class Fitted(ABC, Generic[Profiles]):
             asked = self.trained_profiles(self._users().rows(users))
         restriction = self._restriction(exclude_items, allowed_items)
         if exclude is not None:
-            indptr, indices = self._exclusions(exclude, names)
-            restriction = Restriction(
-                indptr=indptr, indices=indices, barred=restriction.barred, allowed=restriction.allowed
-            )
+            played = self.histories_of(exclude, exclude.user_ids.rows(list(names), missing="mark"))
+            restriction = replace(restriction, indptr=played.indptr, indices=played.indices)
         return self.best(asked, k, restriction, index=index, threads=threads)
+
+    def histories_of(self, interactions: Interactions, users: Rows | None = None) -> CSR:
+        """Return the histories of ``users`` (rows of ``interactions``, MISSING for an empty one; None: all of them).
+
+        Columns are this model's items, ascending; values are the weights. Items that the model does not know are left
+        out. Raises InputError for items of another kind.
+        """
+        if interactions.kind != self.kind:
+            raise InputError(
+                f"{self.name} was fitted on {self.kind}s, so interactions with {interactions.kind}s don't fit"
+            )
+        histories = CSR(interactions.indptr, interactions.indices, interactions.weights)
+        if users is not None:
+            histories = histories.take(users)
+        if interactions.item_ids == self.item_ids:
+            return histories
+        rows = self.item_ids.rows(list(interactions.item_ids), missing="mark")[histories.indices]
+        kept = rows != MISSING
+        return CSR(starts_of(kept)[histories.indptr], rows[kept], histories.values[kept])
 
     def _users(self) -> Ids:
         if self.user_ids is None:
@@ -163,25 +207,24 @@ class Fitted(ABC, Generic[Profiles]):
 
     def _restriction(self, exclude_items: Sequence[str], allowed_items: Sequence[str] | None) -> Restriction:
         def rows(names: Sequence[str]) -> Rows:
-            found = self.item_ids.rows(names, missing="mark")
-            return np.unique(found[found != MISSING])
+            some = self.item_ids.rows(names, missing="mark")
+            return np.unique(some[some != MISSING])
 
         return Restriction(barred=rows(exclude_items), allowed=None if allowed_items is None else rows(allowed_items))
 
-    def _exclusions(self, exclude: Interactions, users: Sequence[str]) -> tuple[Starts, Rows]:
-        """What each of ``users`` has in ``exclude``, by this model's rows."""
-        if exclude.kind != self.kind:
-            raise InputError(f"cannot exclude interactions with {exclude.kind}s from a list of {self.kind}s")
-        indptr, places = gathered(exclude.indptr, exclude.user_ids.rows(list(users), missing="mark"))
-        rows = self.rows_of(exclude.item_ids)[exclude.indices[places]]
-        known = rows != MISSING
-        return starts_of(known)[indptr], rows[known]
+    def _require_index(self, index: Index, metric: Metric) -> Index:
+        """Return ``index``; raise SpaceMismatchError or InputError unless it is of this space and by ``metric``."""
+        self.space.require_same(index.space_id, "This index")
+        if index.metric != metric:
+            raise InputError(f"this search is by {metric}, the index by {index.metric}")
+        return index
 
-    def rows_of(self, item_ids: Ids) -> Rows:
-        """(item_ids,) the rows of ``item_ids`` in this model; MISSING for those that it does not know."""
-        if item_ids == self.item_ids:
-            return np.arange(len(item_ids), dtype=np.int32)
-        return self.item_ids.rows(list(item_ids), missing="mark")
+    def _require_pairs(self, profiles: int, indptr: Starts, items: Rows) -> None:
+        """Raise InputError unless ``indptr`` and ``items`` are pairs of so many profiles with items of this model."""
+        if len(indptr) != profiles + 1:
+            raise InputError(f"indptr of {len(indptr)} does not fit {profiles} profiles")
+        check_indptr(indptr, len(items))
+        check_indices(items, len(self.item_ids))
 
 
 class ItemIndex(Protocol):
@@ -190,7 +233,9 @@ class ItemIndex(Protocol):
     recall  share of the true neighbours that it finds; 1 for exact search
     """
 
-    recall: float
+    @property
+    def recall(self) -> float:
+        """The share, as above."""
 
     def nearest(self, rows: Rows, k: int, *, threads: int | None = None) -> Neighbours:
         """The ``k`` best others of each of ``rows`` (n,) with a score above zero, best first, never the item itself."""
@@ -201,7 +246,7 @@ class ItemIndex(Protocol):
 
 @runtime_checkable
 class ComparesItems(Protocol):
-    """The capability of a fitted model that knows how alike two items are."""
+    """The capability of a fitted model that compares items."""
 
     def similar(
         self,
@@ -240,7 +285,7 @@ class Model(Protocol[Learned]):
     """The frozen dataclass of its settings, the seed among them."""
 
     fitted_class: ClassVar[type[Fitted[Any]]]
-    """What `fit` gives, so that a saved one can be loaded."""
+    """The class that `fit` returns, so that a saved one can be loaded."""
 
     def __init__(self, settings: Any = None, /, **fields: Any) -> None:
         """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
@@ -261,6 +306,9 @@ class Model(Protocol[Learned]):
         Whoever has saved the result removes it.
         """
 
+    def memory_bytes(self, items: int) -> int:
+        """Estimate the most bytes that fitting on so many items takes besides the input, for who plans fits."""
+
 
 class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
@@ -280,6 +328,16 @@ class Configured(Generic[Chosen]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings!r})"
+
+    def memory_bytes(self, items: int) -> int:
+        """Three times the item vectors; see `Model.memory_bytes`."""
+        return 3 * 4 * items * int(getattr(self.settings, "factors", 0))
+
+
+def require_interactions(interactions: Interactions, model: str) -> None:
+    """Raise InputError for interactions that ``model`` cannot be fitted on."""
+    if not interactions.pairs:
+        raise InputError(f"{model} cannot be fitted on no interactions. Import listens first, or lower [interactions].")
 
 
 def missing_extra(model: type[Model[Any]]) -> str | None:

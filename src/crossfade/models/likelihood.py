@@ -1,50 +1,77 @@
-"""What factor models by maximum likelihood share: alternating passes, their scale, and newcomers.
+"""What factor models by maximum likelihood share: settings, alternating passes, their scale, and profiles.
 
 A pass improves every user against the items, then every item against the users, each row by a step of Newton's
-(`crossfade.kernels.likelihood_newton`). What a row has no entry in is known by a sample of the other side, drawn
-anew for each half-pass with chances that follow (total count + 1)^`PROPOSAL`; a side that is no larger than the
-sample is seen whole. Rows are held by λ(their total count)^ν.
+(`crossfade.kernels.likelihood_newton`). The pairs without an entry are represented by a sample of the other side, drawn
+anew for each half-pass with chances that follow (total count + 1)^`PROPOSAL`; a side no larger than the sample is used
+whole. Rows are penalised by λ(their total count)^ν.
 
 *Regularization.* While all vectors are small, a factor raises the penalised likelihood if and only if its singular
 value in the matrix of counts less expected counts, rows and columns divided by the roots of their penalties, is
-above 1, as in `crossfade.models.als_scale`; so λ is set to `NOISE` times what the noise in the counts comes to. At 1
-nothing at all would be learned. `NOISE` was chosen on validation cuts of HetRec Last.fm and MovieLens-1M.
+above 1, as in `crossfade.models.als_scale`; so λ is set to `NOISE` times the largest singular value of noise. At 1
+nothing at all would be learned. `NOISE` was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
 
 Cost of a pass: O((pairs + (users + items) · samples) · f · passes over them), some five to eight.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR
-from crossfade.core.errors import ArtifactError, InputError, SettingsError
+from crossfade.core.errors import ArtifactError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress
-from crossfade.core.spaces import Vectors
+from crossfade.core.settings import Checked, Range, as_table
+from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.likelihood import Link, Sample, sample_of, solve_rows
+from crossfade.kernels.threads import processors
 from crossfade.kernels.transposing import transposed
+from crossfade.models.factors import SimilarByCosine
 
 NOISE = 0.5
 
 PROPOSAL = 0.75
 
 AVERAGING = 0.7
-"""How fast steps shorten: strides that sum to infinity while their squares do not."""
+"""How fast steps shorten: the strides sum to infinity, their squares do not."""
 
 FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 2, 2, 8
-"""The last pass over the users sees so many times the sample, in so many steps of so many conjugate gradients."""
+"""The last pass over the users uses so many times the sample, in so many steps of so many conjugate gradients."""
 
 FOLDING_STEPS, FOLDING_GRADIENTS = 20, 16
-"""Steps that lead a newcomer from nothing to the best vector there is."""
+"""Steps that lead a history from nothing to its best vector."""
 
 Totals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodSettings(Checked):
+    """What models by maximum likelihood are fitted with."""
+
+    factors: Annotated[int, Range(8, 2048)] = 64  # width of a vector
+    regularization: Annotated[float, Range(above=0)] | None = None  # λ; unset: estimated from the noise in the data
+    # ν, how regularization grows with the total count of a row; 0: not at all
+    frequency_exponent: Annotated[float, Range(0, 2)] = 0.5
+    counts: Literal["linear", "log"] = "log"  # what a weight r counts for: r, or for heavy tails ln(1 + r / epsilon)
+    epsilon: Annotated[float, Range(above=0)] = 1.0  # plays at which the logarithm bends; only for counts "log"
+    samples: Annotated[int, Range(64, 1_000_000)] = 1024  # rows of the other side that a half-pass looks at
+    passes: Annotated[int, Range(1, 1000)] = 10  # times that users and items are improved
+    cg_steps: Annotated[int, Range(1, 100)] = 4  # conjugate gradients in a step of Newton's
+    seed: Annotated[int, Range(0)] = 0  # of the first item vectors and of the samples
+
+    def counted(self, weights: Floats) -> Floats:
+        """What ``weights`` (n,) count for."""
+        return weights if self.counts == "linear" else np.log1p(weights / np.float32(self.epsilon), dtype=np.float32)
+
+    def likelihood(self) -> "Likelihood":
+        """What is maximised; ArtifactError if a setting is unset that a fit resolves."""
+        raise NotImplementedError
 
 
 class State(NamedTuple):
@@ -58,11 +85,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Likelihood:
-    """How rows are fitted: the numbers that training and folding in have to agree on.
+    """How rows are fitted: the numbers that training and profiles have to agree on.
 
     link            what a score means
     regularization  λ
-    exponent        ν: a row is held by λ(its total count)^ν
+    exponent        ν: a row is penalised by λ(its total count)^ν
     item_biases     whether items have an intercept
     """
 
@@ -72,9 +99,9 @@ class Likelihood:
     item_biases: bool = True
 
     def penalties(self, totals: Totals) -> Totals:
-        """(rows,) of rows with those total counts; 1 for a row without any, which no vector is sought for."""
-        held: Totals = self.regularization * np.where(totals > 0, totals, 1.0) ** self.exponent
-        return held
+        """(rows,) of rows with those total counts; λ for a row without any, whose vector stays zero."""
+        penalties: Totals = self.regularization * np.where(totals > 0, totals, 1.0) ** self.exponent
+        return penalties
 
     def learn(
         self,
@@ -90,9 +117,9 @@ class Likelihood:
         polished: bool = True,
         after_pass: Callable[[npt.NDArray[np.float64]], None] = lambda gains: None,
     ) -> None:
-        """Fit ``state`` from where it stands; ``after_pass`` gets the (users,) Σ n z of each pass.
+        """Improve ``state``; ``after_pass`` gets the (users,) Σ n z of each pass.
 
-        ``polished``: whether the users are improved once more, more carefully, against the final items.
+        ``polished``: whether the users are improved once more, more precisely, against the final items.
         """
         users, items, user_biases, item_biases = state
         by_item = transposed(by_user, len(items))
@@ -125,7 +152,7 @@ class Likelihood:
                 stride=stride,
             )
             if self.item_biases:
-                # What nobody played is no likelier than what was played least.
+                # An item that nobody played is no likelier than the least played one.
                 item_biases[item_totals <= 0] = item_biases[item_totals > 0].min()
             after_pass(gains)
         progress(2 * passes, rounds, "half-passes")
@@ -144,24 +171,98 @@ class Likelihood:
         )
         progress(rounds, rounds, "half-passes")
 
-    def fold_in(self, rows: npt.NDArray[np.int32], counts: Floats, items: Floats, item_biases: Floats) -> Floats:
-        """The best vector (padded factors,) of a user with ``counts`` of the distinct item ``rows``, ascending."""
-        half = CSR(np.array([0, len(rows)], dtype=np.int64), rows, counts)
-        solved = aligned(1, items.shape[1])
+    def fold_in(self, histories: CSR, items: Floats, item_biases: Floats, threads: int) -> Floats:
+        """The best vectors (n, padded factors) of users with these counts of items, given all items."""
+        solved = aligned(histories.rows, items.shape[1])
         solve_rows(
-            half,
+            histories,
             items,
             item_biases,
             solved,
-            np.zeros(1, dtype=np.float32),
-            penalties=self.penalties(totals_of(half)),
+            np.zeros(histories.rows, dtype=np.float32),
+            penalties=self.penalties(totals_of(histories)),
             sample=sample_of(np.ones(len(items)), len(items), np.random.default_rng(0)),
             link=self.link,
             steps=FOLDING_STEPS,
             cg_steps=FOLDING_GRADIENTS,
+            threads=threads,
         )
-        vector: Floats = solved[0]
-        return vector
+        return solved
+
+
+class FittedLikelihood(SimilarByCosine):
+    """Users and items in one space, by inner product. A profile is the most likely vector of a history given all items.
+
+    Training uses a sample of catalogues beyond some thousand items, and comes close to it. An empty history is at the
+    origin, where popularity decides.
+    """
+
+    settings_class: ClassVar[type[LikelihoodSettings]]
+
+    def profiles(self, histories: Interactions, *, threads: int | None = None) -> Vectors:
+        """The most likely vectors (n, factors) of the n users; see `Fitted.profiles`."""
+        settings, rows = self.settings_class(**self.settings), self.histories_of(histories)
+        counts, (items, biases) = rows._replace(values=settings.counted(rows.values)), self._items
+        solved = settings.likelihood().fold_in(counts, items, biases, threads or processors())
+        return joined(solved, settings.factors, np.ones(rows.rows, dtype=np.float32) if self.space.biased else None)
+
+    @cached_property
+    def _items(self) -> tuple[Floats, Floats]:
+        """The vectors of the items (items, padded factors) and their biases (items,)."""
+        points, vectors = self.space.points, self.space.item_vectors
+        wide = aligned(len(points), padded(points.shape[1]))
+        wide[:, : points.shape[1]] = points
+        return wide, vectors[:, -1].copy() if self.space.biased else np.zeros(len(points), dtype=np.float32)
+
+
+def fit_space(
+    model: str,
+    interactions: Interactions,
+    settings: LikelihoodSettings,
+    start: Callable[[State, Totals, Totals], None],
+    *,
+    threads: int | None,
+    progress: Progress,
+    after_pass: Callable[[State, Totals, Totals, Totals], None] = lambda state, users, items, gains: None,
+) -> VectorSpace:
+    """Fit ``model`` on ``interactions``.
+
+    start       sets the intercepts of the first state, from the total counts of users and items
+    after_pass  gets the state, the total counts of users and items, and (users,) Σ n z
+    """
+    counts = settings.counted(interactions.weights)
+    by_user = CSR(interactions.indptr, interactions.indices, counts)
+    users, items = totals_of(by_user), column_totals(by_user, len(interactions.item_ids))
+    if settings.regularization is None:
+        strength = regularization(counts, users, items, settings.frequency_exponent)
+        settings = replace(settings, regularization=strength)
+    rng = np.random.default_rng(settings.seed)
+    state = begun(interactions.shape, settings.factors, rng)
+    start(state, users, items)
+    problem = settings.likelihood()
+    problem.learn(
+        by_user,
+        state,
+        samples=settings.samples,
+        passes=settings.passes,
+        cg_steps=settings.cg_steps,
+        rng=rng,
+        threads=threads or processors(),
+        progress=progress,
+        after_pass=lambda gains: after_pass(state, users, items, gains),
+    )
+    ones, biased = np.ones(len(users), dtype=np.float32), problem.item_biases
+    return VectorSpace(
+        model=model,
+        kind=interactions.kind,
+        metric="dot",
+        biased=biased,
+        item_ids=interactions.item_ids,
+        item_vectors=joined(state.item_vectors, settings.factors, state.item_intercepts if biased else None),
+        user_ids=interactions.user_ids,
+        user_vectors=joined(state.user_vectors, settings.factors, ones if biased else None),
+        settings=as_table(settings),
+    )
 
 
 def begun(shape: tuple[int, int], factors: int, rng: np.random.Generator) -> State:
@@ -172,14 +273,6 @@ def begun(shape: tuple[int, int], factors: int, rng: np.random.Generator) -> Sta
     state.item_vectors[:, :factors] = rng.standard_normal((items, factors), dtype=np.float32)
     state.item_vectors[:] *= np.float32(0.1 / math.sqrt(factors))
     return state
-
-
-def counts_of(weights: Floats, counts: Literal["linear", "log"], epsilon: float) -> Floats:
-    """What ``weights`` (n,) count for: themselves, or ln(1 + w / ε) so that heavy listeners do not rule."""
-    if counts == "linear":
-        return weights
-    damped: Floats = np.log1p(weights / np.float32(epsilon), dtype=np.float32)
-    return damped
 
 
 def totals_of(half: CSR) -> Totals:
@@ -197,46 +290,11 @@ def column_totals(half: CSR, columns: int) -> Totals:
 
 
 def regularization(counts: Floats, user_totals: Totals, item_totals: Totals, exponent: float) -> float:
-    """λ where nobody says, of rows that have any count."""
+    """The default λ, from the rows that have any count."""
     squares = float(np.einsum("n,n->", counts, counts, dtype=np.float64))
     users, items = (totals[totals > 0] for totals in (user_totals, item_totals))
     edge = math.sqrt(squares / len(users)) + math.sqrt(squares / len(items))
     return NOISE * edge / math.sqrt(float(np.mean(users**exponent)) * float(np.mean(items**exponent)))
-
-
-def require_interactions(model: str, interactions: Interactions) -> None:
-    """Raise InputError unless there is something that can be learned from."""
-    if not interactions.pairs:
-        raise InputError(f"{model} cannot learn from no interactions: import listens first, or lower what drops them.")
-    _require_weights(interactions.weights)
-    if not interactions.weights.any():
-        raise InputError(
-            f"{model} cannot learn from weights that are all zero: import listens, or lower what drops them."
-        )
-    if interactions.indices.min() < 0 or interactions.indices.max() >= len(interactions.item_ids):
-        raise InputError("the interactions name items beyond their own item ids; run `crossfade verify`")
-
-
-def require_ranges(settings: Any, ranges: Sequence[tuple[str, float, float]], positive: Sequence[str]) -> None:
-    """Raise SettingsError unless fields lie in their (name, low, high), and ``positive`` ones that are set above 0."""
-    for name, low, high in ranges:
-        value = getattr(settings, name)
-        # Written positively, so that NaN is refused too.
-        if not (low <= value <= high and value < math.inf):
-            raise SettingsError(f"{name} must be from {low} to {high}, not {value!r}")
-    for name in positive:
-        value = getattr(settings, name)
-        if value is not None and not 0 < value < math.inf:
-            raise SettingsError(f"{name} must be above 0, not {value!r}")
-    if settings.counts not in ("linear", "log"):
-        raise SettingsError(f"counts must be linear or log, not {settings.counts!r}")
-
-
-def widened(vectors: Vectors, factors: int) -> Floats:
-    """The first ``factors`` columns of ``vectors``, padded with zeros as kernels want them."""
-    wide = aligned(len(vectors), padded(factors))
-    wide[:, :factors] = vectors[:, :factors]
-    return wide
 
 
 def joined(vectors: Floats, factors: int, last: Floats | None) -> Vectors:
@@ -245,35 +303,15 @@ def joined(vectors: Floats, factors: int, last: Floats | None) -> Vectors:
     return np.ascontiguousarray(columns) if last is None else np.column_stack((columns, last))
 
 
-def newcomer(rows: npt.NDArray[np.int32], plays: npt.ArrayLike) -> tuple[npt.NDArray[np.int32], Floats]:
-    """Distinct item rows, ascending, and their summed plays; InputError where the two do not fit or cannot be."""
-    weights = np.asarray(plays, dtype=np.float32)
-    if weights.shape != rows.shape:
-        raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
-    if not (np.isfinite(weights) & (weights >= 0)).all():
-        raise InputError("plays must be finite numbers of at least 0")
-    distinct, places = np.unique(rows, return_inverse=True)
-    return distinct, np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
-
-
-def known(value: float | None) -> float:
+def resolved(value: float | None) -> float:
     """A setting that a fit has resolved; ArtifactError if it is still unset."""
     if value is None:
-        raise ArtifactError("this space does not say what it was fitted with; fit it again")
+        raise ArtifactError("This model was saved without the settings that it was fitted with. Fit it again.")
     return value
 
 
-def _require_weights(weights: Floats) -> None:
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if wrong.size:
-        raise InputError(
-            f"weight {weights[wrong[0]]} at position {wrong[0]}: weights must be finite numbers of at least 0 "
-            f"({wrong.size} of {weights.size} are not)"
-        )
-
-
 def _stride(turn: int, passes: int) -> float:
-    """What part of its step a row goes: from half of the passes on less and less, so that samples average out."""
+    """The part of its step that a row goes: ever less after half of the passes, so that samples average out."""
     later = turn - passes // 2
     return 1.0 if later < 0 else (later + 2) ** -AVERAGING
 

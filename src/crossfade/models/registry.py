@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from crossfade.core.errors import ArtifactError, SettingsError
-from crossfade.models.contract import FittedSpace, Model
+from crossfade.models.contract import Fitted, Model
 
-# name → "module:class"; imported only when the model is asked for.
+# name → "module:class"; imported only when the model is used.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
     "cooccurrence": "crossfade.models.cooccurrence:Cooccurrence",
@@ -22,23 +22,20 @@ MODELS: dict[str, str] = {
 
 
 def model_class(name: str) -> type[Model[Any]]:
-    """The class registered as ``name``, to be made from its settings; SettingsError if there is none."""
+    """Return the class registered as ``name``; SettingsError if there is none."""
     if name not in MODELS:
-        raise SettingsError(f"there is no model {name!r}; known: {', '.join(sorted(MODELS))}")
+        raise SettingsError(f"there is no model {name!r}; there are: {', '.join(sorted(MODELS))}")
     module, _, attribute = MODELS[name].partition(":")
-    found: type[Model[Any]] = getattr(importlib.import_module(module), attribute)
-    return found
+    model: type[Model[Any]] = getattr(importlib.import_module(module), attribute)
+    return model
 
 
-def load_space(directory: Path) -> FittedSpace:
-    """Memory-map a saved space as the class of the model that made it.
-
-    Raises ArtifactError if there is none, or if this version does not know its model.
-    """
+def load_fitted(directory: Path) -> Fitted[Any]:
+    """Memory-map a saved model of any class; ArtifactError if there is none, or one that this version does not know."""
     try:
-        name = json.loads((directory / "space.json").read_text())["model"]
+        name = json.loads((directory / "space.json").read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{directory} holds no readable vector space: {error}") from error
+        raise ArtifactError(f"{directory} has no readable model: {error}") from error
     if name not in MODELS:
-        raise ArtifactError(f"{directory} was made by the model {name!r}, which this version does not know.")
-    return model_class(name).space_class.load(directory)
+        raise ArtifactError(f"{directory} was written by the model {name!r}, which this version does not know.")
+    return model_class(name).fitted_class.load(directory)

@@ -1,40 +1,277 @@
-"""Spaces of models that say how similar items are, and score an item by a user's whole history.
+"""Fitted models that know how similar items are, and score an item by a user's whole history.
 
     score_ui = Σ_j w_uj S_ji        over the items j that u played
 
-Such a model has no vectors of its own. Its answers are exact all the same, from the similarities and the histories;
-its vectors come near to them (`crossfade.models.sketch`), for whatever needs points: diversity, indexes, maps.
+A profile is the history itself, its weights damped. Such a model has no vectors of its own: its answers come from the
+similarities, exactly, and the vectors of its space only approximate them (`crossfade.models.sketch`), for whatever
+needs points: diversity, indexes, maps.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import load_array
-from crossfade.core.csr import CSR, gathered, starts_of
-from crossfade.core.errors import ArtifactError, InputError
-from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.csr import CSR, Starts
+from crossfade.core.errors import ArtifactError, SpaceMismatchError
+from crossfade.core.ids import Rows, load_array
 from crossfade.core.interactions import Interactions
-from crossfade.core.spaces import Neighbours, Vectors
+from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import Checked, Range, as_table
+from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
 from crossfade.kernels import histories as kernels
-from crossfade.kernels.threads import Range, balanced, each, processors
+from crossfade.kernels.histories import Similarities, add_products, multiplied
+from crossfade.kernels.threads import balanced, each, processors
 from crossfade.kernels.transposing import constant, transposed
-from crossfade.models.contract import FittedSpace
+from crossfade.models.contract import Fitted, Floats
 from crossfade.models.sketch import sketched
-from crossfade.nearest.contract import Index, Restriction
+from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but
 from crossfade.nearest.vectors import require_count
 
 Damping = Literal["binary", "log", "none"]
 
 ROW_COST = 2000
-"""What a user or item costs beside its entries, in entries."""
+"""What a history or item costs besides its entries, in entries."""
 
 BLOCK = 1024
 """Rows of dense similarities that are multiplied at a time."""
+
+_INDEX = "similarities.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilaritySettings(Checked):
+    """What models of similarities are fitted with."""
+
+    factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors that approximate the similarities
+    seed: Annotated[int, Range(0)] = 0  # of all that is drawn
+
+
+Chosen = TypeVar("Chosen", bound=SimilaritySettings)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class FittedSimilarity(Fitted[CSR]):
+    """Similarities of items, and the damped histories of the trained users.
+
+    histories     (users, items), items ascending
+    similarities  (items, items): the nearest of each item, best first; or all of them, float32
+
+    Answers are those of the similarities, exactly, unless an index is handed in: that searches the vectors, which only
+    approximate them. An item that no history leads to scores 0.
+    """
+
+    histories: CSR
+    similarities: CSR | Vectors
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        users, items, similarities = len(self.user_ids or ()), len(self.item_ids), self.similarities
+        shape = (similarities.rows, items) if isinstance(similarities, CSR) else similarities.shape
+        if self.histories.rows != users or shape != (items, items):
+            raise ArtifactError(
+                f"Histories of {self.histories.rows} users and similarities of {shape[0]} items do not fit a space of "
+                f"{users} users and {items} items."
+            )
+
+    def profiles(self, histories: Interactions, *, threads: int | None = None) -> CSR:
+        """The damped histories (n, items) themselves; see `Fitted.profiles`."""
+        rows = self.histories_of(histories)
+        return rows._replace(values=damped(rows.values, self.settings["damping"]))
+
+    def trained_profiles(self, users: Rows) -> CSR:
+        """The damped histories of trained users; see `Fitted.trained_profiles`."""
+        return self.histories.take(users)
+
+    def best(
+        self,
+        profiles: CSR,
+        k: int,
+        restriction: Restriction = EVERYTHING,
+        *,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` best items for each profile; see `Fitted.best`."""
+        require_count(k)
+        workers = threads or processors()
+        if index is not None:
+            self._require_index(index, "dot")
+            vectors = multiplied(profiles, self.space.item_vectors, workers)
+            return index.search(vectors, k, restriction, threads=threads)
+        opened = restriction.open_items(len(self.item_ids))
+        excluded = restriction.of_queries(profiles.rows)
+        found, asked, similarities = Neighbours.none(profiles.rows, k), _read_only(profiles), self._kernel_form
+        each(
+            lambda piece: kernels.best_items(*piece, asked, similarities, opened, excluded, found.rows, found.scores),
+            balanced(profiles.indptr, ROW_COST),
+            workers,
+        )
+        return found
+
+    def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
+        """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
+        self._require_pairs(profiles.rows, indptr, items)
+        scores = np.empty(len(items), dtype=np.float32)
+        asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
+        starts, rows = constant(indptr), constant(items)
+        each(
+            lambda piece: kernels.score_pairs(*piece, asked, similarities, count, starts, rows, scores),
+            balanced(profiles.indptr, ROW_COST),
+            threads or processors(),
+        )
+        return scores
+
+    def similar(
+        self,
+        items: Sequence[str],
+        k: int = 10,
+        *,
+        exclude_items: Sequence[str] = (),
+        allowed_items: Sequence[str] | None = None,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` items that are most similar to each of ``items``; see `ComparesItems.similar`.
+
+        Lists of the nearest end early where ``k`` is larger. With an ``index`` by cosine the vectors are searched.
+        """
+        rows, restriction = self.item_ids.rows(items), self._restriction(exclude_items, allowed_items)
+        if index is not None:
+            self._require_index(index, "cosine")
+            return index.search(self.space.points[rows], k, each_but(rows, restriction), threads=threads)
+        scales = np.ones(len(self.item_ids), dtype=np.float32)
+        return self.scaled(rows, k, scales, restriction, threads=threads)
+
+    def scaled(
+        self,
+        rows: Rows,
+        k: int,
+        scales: Floats,
+        restriction: Restriction = EVERYTHING,
+        *,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` others of each of ``rows`` (n,) with the largest similarity times the ``scales`` of both ends."""
+        require_count(k)
+        opened, found = restriction.open_items(len(self.item_ids)), Neighbours.none(len(rows), k)
+        if isinstance(self.similarities, CSR):
+            lists = self.similarities.take(rows)
+            query = np.repeat(np.arange(len(rows)), np.diff(lists.indptr))
+            scores = lists.values * scales[rows][query] * scales[lists.indices]
+            order = np.lexsort((lists.indices, -scores, query))
+            order = order[opened[lists.indices[order]]]
+            query = query[order]
+            rank = np.arange(len(query)) - np.searchsorted(query, query)
+            query, rank, order = query[rank < k], rank[rank < k], order[rank < k]
+            found.rows[query, rank], found.scores[query, rank] = lists.indices[order], scores[order]
+            return found
+        matrix, itself = self.similarities, each_but(rows).of_queries(len(rows))
+
+        def search(query: int) -> None:
+            scores = matrix[rows[query]] * scales[rows[query]] * scales
+            kernels.keep_best(query, scores, opened, itself, found.rows[query], found.scores[query])
+
+        each(search, range(len(rows)), threads or processors())
+        return found
+
+    def item_index(self, scales: Floats, settings: IndexSettings, *, progress: Progress = silent) -> "SimilarityIndex":
+        """Its similarities, scaled; see `ComparesItems.item_index`. They need no index, whatever the ``settings``."""
+        return SimilarityIndex(model=self, scales=np.asarray(scales, dtype=np.float32))
+
+    def load_item_index(self, directory: Path, scales: Floats) -> "SimilarityIndex":
+        """Open what `SimilarityIndex.save` wrote; see `ComparesItems.load_item_index`."""
+        index = SimilarityIndex(model=self, scales=np.asarray(scales, dtype=np.float32))
+        try:
+            written = json.loads((directory / _INDEX).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{directory / _INDEX} cannot be read: {error}. Build the index again.") from error
+        if written != index.made_from:
+            raise SpaceMismatchError(f"The index in {directory} is of another model or other scales. Build it again.")
+        return index
+
+    def _save_more(self, directory: Path) -> None:
+        self.histories.save(directory, "histories")
+        if isinstance(self.similarities, CSR):
+            self.similarities.save(directory, "similarities")
+        else:
+            np.save(directory / "similarities.npy", self.similarities, allow_pickle=False)
+
+    @classmethod
+    def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
+        dense = directory / "similarities.npy"
+        return {
+            "histories": CSR.load(directory, "histories"),
+            "similarities": load_array(dense, dtype=np.float32, ndim=2)
+            if dense.exists()
+            else CSR.load(directory, "similarities"),
+        }
+
+    @cached_property
+    def _kernel_form(self) -> Similarities:
+        if isinstance(self.similarities, CSR):
+            return Similarities(_read_only(self.similarities), constant(np.zeros((0, 0), dtype=np.float32)))
+        nothing = CSR(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+        return Similarities(_read_only(nothing), constant(self.similarities))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SimilarityIndex:
+    """The similarities of one model, scaled; see `crossfade.models.contract.ItemIndex`."""
+
+    model: FittedSimilarity
+    scales: Floats
+    recall: float = 1.0
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        """What tells one such index from another."""
+        return {"space": self.model.space.space_id, "scales": hashlib.sha256(self.scales.tobytes()).hexdigest()}
+
+    def nearest(self, rows: Rows, k: int, *, threads: int | None = None) -> Neighbours:
+        """The ``k`` best others of each of ``rows``; see `ItemIndex.nearest`."""
+        return self.model.scaled(rows, k, self.scales, threads=threads).above(0)
+
+    def save(self, directory: Path) -> None:
+        """Write what it was made from; the similarities stay in the model."""
+        (directory / _INDEX).write_text(json.dumps(self.made_from, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def fitted(
+    name: str,
+    interactions: Interactions,
+    settings: SimilaritySettings,
+    histories: CSR,
+    similarities: CSR | Vectors,
+    threads: int,
+) -> FittedSimilarity:
+    """The model ``name`` fitted on ``interactions``, whose damped ``histories`` (users, items) are its profiles."""
+    if isinstance(similarities, CSR):
+        product = _sparse_product(similarities, threads)
+    else:
+        product = _dense_product(similarities, threads)
+    item_vectors = sketched(product, len(interactions.item_ids), settings.factors, settings.seed)
+    return FittedSimilarity(
+        space=VectorSpace(
+            model=name,
+            kind=interactions.kind,
+            metric="dot",
+            item_ids=interactions.item_ids,
+            item_vectors=item_vectors,
+            user_ids=interactions.user_ids,
+            user_vectors=multiplied(histories, item_vectors, threads),
+            settings=as_table(settings),
+        ),
+        support=interactions.listeners(),
+        histories=histories,
+        similarities=similarities,
+    )
 
 
 def damped(weights: npt.NDArray[np.float32], damping: Damping) -> npt.NDArray[np.float32]:
@@ -44,305 +281,27 @@ def damped(weights: npt.NDArray[np.float32], damping: Damping) -> npt.NDArray[np
     return np.log1p(weights) if damping == "log" else np.array(weights, dtype=np.float32)
 
 
-def require_interactions(interactions: Interactions, model: str) -> None:
-    """Raise InputError for interactions that ``model`` cannot learn from."""
-    if not interactions.pairs:
-        raise InputError(f"{model} cannot learn from no interactions: import listens first, or lower what drops them.")
-    wrong = np.flatnonzero(~(np.isfinite(interactions.weights) & (interactions.weights > 0)))
-    if wrong.size:
-        raise InputError(
-            f"weight {interactions.weights[wrong[0]]} at position {wrong[0]}: weights must be finite numbers above 0 "
-            f"({wrong.size} of {interactions.pairs} are not)"
-        )
-    if interactions.indices.min() < 0 or interactions.indices.max() >= len(interactions.item_ids):
-        raise InputError("the interactions name items beyond their own item ids; run `crossfade verify`")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SimilaritySpace(FittedSpace):
-    """Similarities of items, and the histories of the users.
-
-    histories     the users' rows: which items each played, ascending, and what each of them weighs
-    similarities  the items' rows, sparse: the nearest items of each, best first; or all of them, (items, items) float32
-
-    Recommendations, scores and similar items are those of the similarities, exactly, unless an index is handed in:
-    that searches the vectors, which only come near. An item that no history leads to scores 0.
-    """
-
-    histories: CSR
-    similarities: CSR | Vectors
-
-    def __post_init__(self) -> None:
-        users = 0 if self.user_ids is None else len(self.user_ids)
-        items = len(self.item_ids)
-        listed = self.similarities
-        rows = listed.rows if isinstance(listed, CSR) else len(listed)
-        if self.histories.rows != users or rows != items:
-            raise ArtifactError(
-                f"The histories of {self.histories.rows} users and the similarities of {rows} items do not fit a space "
-                f"of {users} users and {items} items."
-            )
-        super().__post_init__()
-
-    def only(self, user_id: str) -> Self:
-        """The same space with one user, without a history if it does not know them; see `VectorSpace.only`."""
-        if self.user_ids is None or self.user_vectors is None:
-            return self
-        row = self.user_ids.find(user_id)
-        known = slice(0, 0) if row == MISSING else slice(*self.histories.indptr[row : row + 2])
-        indices, weights = self.histories.indices[known], self.histories.values[known]
-        vector = np.zeros(self.factors, dtype=np.float32) if row == MISSING else self.user_vectors[row]
-        return replace(
-            self,
-            user_ids=Ids.of([user_id]),
-            user_vectors=vector[None],
-            histories=CSR(starts_of([len(indices)]), indices, weights),
-        )
-
-    def recommend(
-        self,
-        user_ids: Sequence[str],
-        k: int,
-        *,
-        exclude: Interactions | None = None,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
-        index: Index | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """The ``k`` items that score best for each of the ``user_ids``; see `FittedSpace.recommend`."""
-        asked: dict[str, Any] = {
-            "exclude": exclude,
-            "exclude_items": exclude_items,
-            "allowed_items": allowed_items,
-            "threads": threads,
-        }
-        if index is not None:
-            return super().recommend(user_ids, k, index=index, **asked)
-        known, _ = self._users()
-        return self._best(known.rows(user_ids), self.histories, k, user_ids, **asked)
-
-    def recommend_newcomers(
-        self,
-        histories: Interactions,
-        k: int,
-        *,
-        exclude: Interactions | None = None,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """`recommend` for the users of ``histories``, row by row, whom the space need not know.
-
-        They get what they would get had the similarities been learned without them. Items that the space does not
-        know count for nothing; ``exclude=histories`` leaves out what they have played. Raises InputError for
-        interactions with items of another kind.
-        """
-        if histories.kind != self.kind:
-            raise InputError(f"a space of {self.kind}s cannot be asked with a history of {histories.kind}s")
-        users = np.arange(len(histories.user_ids), dtype=np.int32)
-        asked: dict[str, Any] = {
-            "exclude": exclude,
-            "exclude_items": exclude_items,
-            "allowed_items": allowed_items,
-            "threads": threads,
-        }
-        return self._best(users, self._history_of(histories), k, list(histories.user_ids), **asked)
-
-    def recommend_items(
-        self,
-        item_ids: Sequence[str],
-        plays: npt.ArrayLike,
-        k: int,
-        *,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """`recommend_newcomers` for one who played ``item_ids`` (n) as often as ``plays`` (n) says.
-
-        ``exclude_items=item_ids`` leaves them out. Raises UnknownIdError for an item that the space does not know,
-        InputError for plays that are not finite numbers above 0.
-        """
-        self.item_ids.rows(item_ids)
-        one = Interactions.from_counts([""] * len(item_ids), item_ids, plays, kind=self.kind)
-        if not one.pairs:
-            raise InputError("nothing can be recommended to someone who played nothing; ask `popularity`")
-        return self.recommend_newcomers(
-            one, k, exclude_items=exclude_items, allowed_items=allowed_items, threads=threads
-        )
-
-    def scores(self, users: Rows) -> npt.NDArray[np.float32]:
-        """(n, items) what each of the n ``users``, by row, scores for every item, played ones included."""
-        self._users()
-        scores = np.empty((len(users), len(self.item_ids)), dtype=np.float32)
-        asked = np.ascontiguousarray(users, dtype=np.int32)
-        if isinstance(self.similarities, CSR):
-            kernels.score_by_lists(asked, _read(self.histories), _read(self.similarities), scores)
-        else:
-            kernels.score_by_matrix(asked, _read(self.histories), constant(self.similarities), scores)
-        return scores
-
-    def similar(
-        self,
-        item_ids: Sequence[str],
-        k: int,
-        *,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
-        index: Index | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """The ``k`` items that are most similar to each of the ``item_ids``, never the item itself.
-
-        Sparse similarities know only the nearest of each, so that lists may be shorter. With an ``index`` by cosine
-        it is the vectors that are searched. Raises UnknownIdError for an item that the space does not know.
-        """
-        if index is not None:
-            return super().similar(
-                item_ids, k, exclude_items=exclude_items, allowed_items=allowed_items, index=index, threads=threads
-            )
-        require_count(k)
-        rows = self.item_ids.rows(item_ids)
-        restriction = Restriction(
-            barred=self._known_rows(exclude_items),
-            allowed=None if allowed_items is None else self._known_rows(allowed_items),
-        )
-        opened = restriction.open_items(len(self.item_ids))
-        found = np.full((len(rows), k), MISSING, dtype=np.int32)
-        scores = np.full((len(rows), k), -np.inf, dtype=np.float32)
-        if isinstance(self.similarities, CSR):
-            indptr, places = gathered(self.similarities.indptr, rows)
-            others = self.similarities.indices[places]
-            ends = starts_of(opened[others])
-            rank = ends[1:] - 1 - np.repeat(ends[indptr[:-1]], np.diff(indptr))
-            kept = opened[others] & (rank < k)
-            query = np.repeat(np.arange(len(rows)), np.diff(indptr))[kept]
-            found[query, rank[kept]] = others[kept]
-            scores[query, rank[kept]] = self.similarities.values[places][kept]
-            return Neighbours(found, scores)
-        itself = (np.arange(len(rows) + 1, dtype=np.int64), rows)
-        matrix = self.similarities
-
-        def search(query: int) -> None:
-            row = np.array(matrix[rows[query]])
-            kernels.keep_best(query, row, opened, itself, found[query], scores[query])
-
-        each(search, range(len(rows)), threads or processors())
-        return Neighbours(found, scores)
-
-    def save(self, directory: Path) -> None:
-        """Write it all into ``directory``."""
-        super().save(directory)
-        for name, array in self._arrays().items():
-            np.save(directory / f"{name}.npy", array, allow_pickle=False)
-
-    @classmethod
-    def _load_more(cls, directory: Path) -> dict[str, Any]:
-        dense = (directory / "similarities.npy").exists()
-        return {
-            "histories": _load_half(directory, "histories"),
-            "similarities": load_array(directory / "similarities.npy", dtype=np.float32, ndim=2)
-            if dense
-            else _load_half(directory, "similarities"),
-        }
-
-    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """What it has beyond vectors, by the names of their files."""
-        arrays = {f"histories_{part}": array for part, array in self.histories._asdict().items()}
-        if isinstance(self.similarities, CSR):
-            return arrays | {f"similarities_{part}": array for part, array in self.similarities._asdict().items()}
-        return arrays | {"similarities": self.similarities}
-
-    def _digested(self) -> list[npt.NDArray[Any]]:
-        return [*super()._digested(), *self._arrays().values()]
-
-    def _history_of(self, interactions: Interactions) -> CSR:
-        """The users of ``interactions`` with this space's items and weights."""
-        weights = damped(interactions.weights, self.settings["damping"])
-        if interactions.item_ids == self.item_ids:
-            return CSR(interactions.indptr, interactions.indices, weights)
-        indices = self.item_ids.rows(list(interactions.item_ids), missing="mark")[interactions.indices]
-        known = indices != MISSING
-        starts = starts_of(known)[interactions.indptr]
-        return CSR(starts, indices[known], weights[known])
-
-    def _best(
-        self,
-        users: Rows,
-        histories: CSR,
-        k: int,
-        user_ids: Sequence[str],
-        *,
-        exclude: Interactions | None,
-        exclude_items: Sequence[str],
-        allowed_items: Sequence[str] | None,
-        threads: int | None,
-    ) -> Neighbours:
-        require_count(k)
-        indptr, indices = (None, np.zeros(0, dtype=np.int32)) if exclude is None else self._excluded(exclude, user_ids)
-        restriction = Restriction(
-            indptr=indptr,
-            indices=indices,
-            barred=self._known_rows(exclude_items),
-            allowed=None if allowed_items is None else self._known_rows(allowed_items),
-        )
-        opened, excluded = restriction.open_items(len(self.item_ids)), restriction.of_queries(len(users))
-        rows = np.full((len(users), k), MISSING, dtype=np.int32)
-        scores = np.full((len(users), k), -np.inf, dtype=np.float32)
-        asked, similarities = _read(histories), self.similarities
-
-        def search(piece: Range) -> None:
-            if isinstance(similarities, CSR):
-                lists = _read(similarities)
-                kernels.best_by_lists(*piece, users, asked, lists, opened, excluded, rows, scores)
-            else:
-                matrix = constant(similarities)
-                kernels.best_by_matrix(*piece, users, asked, matrix, opened, excluded, rows, scores)
-
-        each(search, balanced(starts_of(np.diff(histories.indptr)[users]), ROW_COST), threads or processors())
-        return Neighbours(rows, scores)
-
-
-def vectors_of(
-    histories: CSR, similarities: CSR | Vectors, factors: int, seed: int, threads: int
-) -> tuple[Vectors, Vectors]:
-    """(users, factors) and (items, factors) float32 that come near to the ``similarities`` and their scores."""
-    if isinstance(similarities, CSR):
-        items = similarities.rows
-        product = _sparse_product(similarities, threads)
-    else:
-        items = len(similarities)
-        product = _dense_product(similarities, threads)
-    item_vectors = sketched(product, items, factors, seed)
-    return multiplied(histories, item_vectors, threads), item_vectors
-
-
-def multiplied(half: CSR, vectors: Vectors, threads: int) -> Vectors:
-    """``half`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
-    product = np.zeros((half.rows, vectors.shape[1]), dtype=np.float32)
-    _add_products(half, vectors, product, threads)
-    return product
-
-
-def _add_products(half: CSR, vectors: Vectors, sums: Vectors, threads: int) -> None:
-    read, factors = _read(half), constant(vectors)
-    each(lambda piece: kernels.add_products(*piece, read, factors, sums), balanced(half.indptr, 10), threads)
+def damped_histories(interactions: Interactions, damping: Damping) -> CSR:
+    """The histories (users, items) of ``interactions``, in memory of their own."""
+    weights = damped(interactions.weights, damping)
+    return CSR(np.array(interactions.indptr), np.array(interactions.indices), weights)
 
 
 def _sparse_product(lists: CSR, threads: int) -> Callable[[Vectors], Vectors]:
-    turned = transposed(lists, lists.rows)
+    """The product of the symmetric part of ``lists`` with vectors (items, width)."""
+    turned = _read_only(transposed(lists, lists.rows))
 
     def product(vectors: Vectors) -> Vectors:
-        sums = np.zeros((lists.rows, vectors.shape[1]), dtype=np.float32)
-        _add_products(lists, vectors, sums, threads)
-        _add_products(turned, vectors, sums, threads)
+        sums = multiplied(lists, vectors, threads)
+        factors = constant(vectors)
+        each(lambda piece: add_products(*piece, turned, factors, sums), balanced(turned.indptr, 10), threads)
         return sums * np.float32(0.5)
 
     return product
 
 
 def _dense_product(matrix: Vectors, threads: int) -> Callable[[Vectors], Vectors]:
+    """The product of the symmetric part of ``matrix`` with vectors (items, width)."""
     items = len(matrix)
 
     def product(vectors: Vectors) -> Vectors:
@@ -358,16 +317,5 @@ def _dense_product(matrix: Vectors, threads: int) -> Callable[[Vectors], Vectors
     return product
 
 
-def _read(half: CSR) -> CSR:
-    return CSR(constant(half.indptr), constant(half.indices), constant(half.values))
-
-
-def _load_half(directory: Path, name: str) -> CSR:
-    half = CSR(
-        load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
-        load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
-        load_array(directory / f"{name}_weights.npy", dtype=np.float32, ndim=1),
-    )
-    if not len(half.indptr) or len(half.indices) != half.indptr[-1] or len(half.indices) != len(half.values):
-        raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other.")
-    return half
+def _read_only(matrix: CSR) -> CSR:
+    return CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values))

@@ -1,8 +1,8 @@
 """The terms that are written about items, and how often.
 
-A term of a tag is the whole tag; of a title or of prose every one to three words in a row. Letters are folded and
-punctuation separates words, so that "Hip-Hop" and "hip hop" are one. An item's own name says nothing about it: its
-terms that hold the whole name, or are several words of it, are left out.
+A tag is one term; a title or prose has every one to three words in a row as terms. Letters are folded and punctuation
+separates words, so that "Hip-Hop" and "hip hop" are one. An item's own name says nothing about it: terms that contain
+the whole name, or are several words of it, are left out.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crossfade.core.csr import gathered, starts_of
 from crossfade.core.ids import MISSING
-from crossfade.core.schemas import normalised
+from crossfade.core.names import normalised
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings
 
@@ -57,9 +57,9 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     for source, share in enumerate(shares):
         if not share:
             continue
-        own, found, counts = _of_source(writings, source, codes)
-        items.append(own)
-        terms.append(found)
+        of_items, of_terms, counts = _of_source(writings, source, codes)
+        items.append(of_items)
+        terms.append(of_terms)
         strengths.append(share * np.log1p(counts))
     names = [_words(name) for name in writings.names]
     width = max(len(codes), 1)
@@ -69,11 +69,11 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     written_about = len(np.unique(item))
     kept = ~_own_names(item, term, names, codes)
     frequency = np.bincount(term[kept], minlength=width)
-    said = (frequency >= least) & (frequency <= max(most * written_about, least))
-    kept &= said[term]
+    counted = (frequency >= least) & (frequency <= max(most * written_about, least))
+    kept &= counted[term]
     # Ascending by their text, so that nothing depends on the order in which texts were read.
     spelled = list(codes)
-    chosen = sorted(np.flatnonzero(said).tolist(), key=lambda code: spelled[code]) if codes else []
+    chosen = sorted(np.flatnonzero(counted).tolist(), key=lambda code: spelled[code]) if codes else []
     place = np.full(width, MISSING, dtype=np.int64)
     place[chosen] = np.arange(len(chosen))
     order = np.lexsort((place[term[kept]], item[kept]))
@@ -94,9 +94,9 @@ def _of_source(writings: Writings, source: int, codes: dict[str, int]) -> tuple[
     texts = {text: number for number, text in enumerate(dict.fromkeys(writings.texts[int(row)] for row in own))}
     which = np.fromiter((texts[writings.texts[int(row)]] for row in own), dtype=np.int64, count=len(own))
     split = _tag_terms if SOURCES[source] == "tag" else _prose_terms
-    found = [[codes.setdefault(term, len(codes)) for term in dict.fromkeys(split(_words(text)))] for text in texts]
-    flat = np.fromiter((code for one in found for code in one), dtype=np.int64)
-    starts, places = gathered(starts_of([len(one) for one in found]), which)
+    terms = [[codes.setdefault(term, len(codes)) for term in dict.fromkeys(split(_words(text)))] for text in texts]
+    flat = np.fromiter((code for some in terms for code in some), dtype=np.int64)
+    starts, places = gathered(starts_of([len(some) for some in terms]), which)
     lengths = np.diff(starts)
     width = max(len(codes), 1)
     keys, inverse = np.unique(
@@ -107,11 +107,11 @@ def _of_source(writings: Writings, source: int, codes: dict[str, int]) -> tuple[
 
 
 def _own_names(items: Numbers, terms: Numbers, names: list[list[str]], codes: dict[str, int]) -> npt.NDArray[np.bool_]:
-    """(n,) whether a term of an item holds the item's whole name, or is several words of it."""
+    """(n,) whether a term of an item contains the item's whole name, or is several words of it."""
     width = max(len(codes), 1)
     whole = np.array([codes.get(" ".join(name), MISSING) for name in names], dtype=np.int64)
-    holds = _parts(codes)
-    owned = (whole[items][:, None] == holds[terms]) & (whole[items] != MISSING)[:, None]
+    parts = _parts(codes)
+    owned = (whole[items][:, None] == parts[terms]) & (whole[items] != MISSING)[:, None]
     several = [
         row * width + codes[part]
         for row, name in enumerate(names)
@@ -125,9 +125,9 @@ def _parts(codes: dict[str, int]) -> Numbers:
     """(terms, 6) the codes of all words in a row that a term has, itself among them; padded with MISSING - 1."""
     parts = np.full((max(len(codes), 1), LONGEST * (LONGEST + 1) // 2), MISSING - 1, dtype=np.int64)
     for term, code in codes.items():
-        found = [codes.get(part, MISSING - 1) for part in _prose_terms(term.split(" "))][: parts.shape[1]]
+        inside = [codes.get(part, MISSING - 1) for part in _prose_terms(term.split(" "))][: parts.shape[1]]
         # A long tag is a term as a whole.
-        parts[code, : len(found)] = found
+        parts[code, : len(inside)] = inside
         parts[code, -1] = code
     return parts
 
