@@ -4,6 +4,7 @@ Private rows are dropped there, rows that were sent twice are found, and names, 
 with anything else that is imported.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,8 +64,8 @@ class _DemoFormat:
 
     def read(self, source: Source, sink: Sink) -> None:
         """The catalogue first, then the listening history, a chunk of listeners at a time."""
-        self._catalogue(sink)
         (member,) = source.members
+        self._catalogue(sink, member)
         total, first = self._world.settings.listeners, 1
         for chunk in self._world.history():
             sink.listens(member, first, chunk.listens, pa.array(chunk.plays.private))
@@ -74,7 +75,7 @@ class _DemoFormat:
             self.outcomes.append((chunk.left_at, chunk.satisfaction))
             self._progress(float(chunk.first + len(chunk.left_at)), float(total), "listeners")
 
-    def _catalogue(self, sink: Sink) -> None:
+    def _catalogue(self, sink: Sink, member: Member) -> None:
         tables = self._world.tables()
         for kind, plural in (("artist", "artists"), ("track", "tracks")):
             for row in tables[plural].to_pylist():
@@ -84,7 +85,7 @@ class _DemoFormat:
             "texts": sink.text,
             "friends": sink.friend,
             "playlists": sink.playlist,
-            "playlist_items": sink.playlist_item,
+            "playlist_items": functools.partial(sink.playlist_item, (member, 0)),
         }
         for name, put in puts.items():
             for row in tables[name].to_pylist():
