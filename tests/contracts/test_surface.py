@@ -80,7 +80,9 @@ def test_every_kind_has_its_listings(library, expected):
 
 
 def test_without_listeners_there_are_no_pages_for_users():
-    names = [one.name for line in SURFACES.values() for one in line.load().listings(Library(kinds=(), compared=["show"]))]
+    names = [
+        one.name for line in SURFACES.values() for one in line.load().listings(Library(kinds=(), compared=["show"]))
+    ]
     assert sorted(names) == ["popular-show", "radio-show", "related-show"]
 
 

@@ -101,7 +101,12 @@ def evaluate(
     first: Any = None
     for name in chosen:
         with live_progress() as opened:
-            options: dict[str, Any] = {"settings": settings[name], "k": k, "threads": threads, "progress": opened(f"Fit {name}")}
+            options: dict[str, Any] = {
+                "settings": settings[name],
+                "k": k,
+                "threads": threads,
+                "progress": opened(f"Fit {name}"),
+            }
             trial = try_model(name, learned, asked, **options)
         report = trial.report
         first = first or report.per_user

@@ -1,7 +1,6 @@
 """When each step ran and what that took: a line of JSON a step in ``runs/journal.jsonl``.
 
-Artifacts themselves do not say when they were made, so that equal inputs give equal bytes. Only the holder of the home's
-lock writes.
+Artifacts do not say when they were made, so that equal inputs give equal bytes. The holder of the home's lock writes.
 """
 
 import json

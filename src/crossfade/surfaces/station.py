@@ -68,7 +68,7 @@ def draw_station(
 def station_of(pool: Sequence[Entry], rng: np.random.Generator, settings: StationSettings = DEFAULTS) -> list[Entry]:
     """The entries of a Radio's list (`ReleaseReader.entries`) in the order in which they are played."""
     # An entry that has no artist beside it is one.
-    names = [entry.artist_id or entry.id for entry in pool]
+    names = [entry.parent.id if entry.parent else entry.id for entry in pool]
     artists = Ids.of(names).rows(names)
     scores = np.array([entry.score or 0.0 for entry in pool], dtype=np.float32)
     return [pool[place] for place in draw_station(scores, artists, rng, settings)]
