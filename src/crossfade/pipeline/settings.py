@@ -29,15 +29,7 @@ class RunSettings(Checked):
     """What concerns a run as a whole."""
 
     # the models to fit where their input is available; surfaces are built from the first that compares items
-    models: tuple[str, ...] = (
-        "als",
-        "cooccurrence",
-        "cultural",
-        "logistic",
-        "popularity",
-        "vector_exp",
-        "word2vec",
-    )
+    models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
     # how many steps run side by side at most, and how many processors each may use; 0 for all processors. Results do
     # not depend on it
     threads: Annotated[int, Range(0)] = 0
@@ -50,11 +42,9 @@ class RunSettings(Checked):
     def __post_init__(self) -> None:
         """Refuse models that do not exist."""
         super().__post_init__()
-        for model in self.models:
-            if model not in MODELS:
-                raise SettingsError(f"there is no model {model!r}; there are: {', '.join(MODELS)}")
-        if not self.models:
-            raise SettingsError("models must name at least one model")
+        if not self.models or (unknown := [model for model in self.models if model not in MODELS]):
+            wrong = f"not {unknown[0]!r}" if self.models else "at least one"
+            raise SettingsError(f"models must be some of {', '.join(MODELS)}: {wrong}")
 
     @property
     def memory_bytes(self) -> int:
