@@ -166,9 +166,7 @@ class _Planning:
         counts_alone = listing.kind in self._played and not surface.learned
         read = {
             name: {
-                kind: step
-                for kind, step in steps.items()
-                if kind in kinds and (name == "interactions" or not counts_alone)
+                kind: steps[kind] for kind in steps if kind in kinds and (name == "interactions" or not counts_alone)
             }
             for name, steps in inputs.items()
         }
