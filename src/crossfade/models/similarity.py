@@ -117,7 +117,8 @@ class FittedSimilarity(Fitted[CSR]):
 
     def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
         """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
-        starts, rows = map(constant, self._pairs(profiles.rows, indptr, items))
+        indptr, items = self._pairs(profiles.rows, indptr, items)
+        starts, rows = constant(indptr), constant(items)
         asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
         scores = np.empty(len(rows), dtype=np.float32)
         each(
