@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +51,6 @@ class SimilaritySettings(Checked):
 
     factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors that approximate the similarities
     seed: Annotated[int, Range(0)] = 0  # of all that is drawn
-
-
-Chosen = TypeVar("Chosen", bound=SimilaritySettings)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
