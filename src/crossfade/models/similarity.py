@@ -117,10 +117,9 @@ class FittedSimilarity(Fitted[CSR]):
 
     def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
         """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
-        self._require_pairs(profiles.rows, indptr, items)
-        scores = np.empty(len(items), dtype=np.float32)
+        starts, rows = map(constant, self._pairs(profiles.rows, indptr, items))
         asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
-        starts, rows = constant(indptr), constant(items)
+        scores = np.empty(len(rows), dtype=np.float32)
         each(
             lambda piece: kernels.score_pairs(*piece, asked, similarities, count, starts, rows, scores),
             balanced(profiles.indptr, ROW_COST),
