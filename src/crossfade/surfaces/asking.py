@@ -1,4 +1,4 @@
-"""A release, opened to be asked: its tables, and lists by any of its models, computed for the one key that is asked for."""
+"""A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
 from collections.abc import Callable, Hashable, Mapping
 from threading import RLock
@@ -12,7 +12,7 @@ from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.settings import from_table
-from crossfade.models.contract import ComparesItems, Fitted
+from crossfade.models.contract import Fitted
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
@@ -69,10 +69,10 @@ class OpenRelease:
     ) -> list[Entry]:
         """Return the list of ``key`` (a full id) of `table`, from position ``offset`` on.
 
-        With ``model`` the list is computed with that model leading; where it has no items of a kind that is needed besides
-        what is listed, such as the artists that are reasons for tracks, the release's own leading model stands in. Raises
-        UnknownIdError for a key without a list and for a model that the release lacks, NotReadyError for a model that
-        cannot make such a list.
+        With ``model`` the list is computed with that model leading; where it has no items of a kind that is needed
+        besides what is listed, such as the artists that are reasons for tracks, the release's own leading model stands
+        in. Raises UnknownIdError for a key without a list and for a model that the release lacks, NotReadyError for a
+        model that cannot make such a list.
         """
         table = self.table(surface, kind)
         line = registered(surface)
@@ -125,8 +125,10 @@ class OpenRelease:
             # By default the first model leads that compares items.
             comparing = [name for name in (model, *self.models) if self._has(f"neighbours-{name}-{kind}")]
             fitted = [name for name in (model, *comparing, *self.models) if self._has(f"{name}-{kind}")]
-            models |= {kind: [self._model(name, kind)] for name in fitted[:1]}
-            neighbourhoods |= {kind: self._neighbourhood(name, kind) for name in comparing[:1]}
+            if fitted:
+                models[kind] = [self._model(fitted[0], kind)]
+            if comparing:
+                neighbourhoods[kind] = self._neighbourhood(comparing[0], kind)
         return SurfaceInputs(
             catalogue=self._catalogue(),
             interactions={kind: self._interactions(kind) for kind in family if self._has(f"interactions-{kind}")},
