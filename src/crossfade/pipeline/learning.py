@@ -121,8 +121,8 @@ class ComputeNeighbours(OfModel):
 class BuildSurface(Step):
     """Builds one table of a surface, with the lists of all keys.
 
-    surface, key, kind, reason_kind             the `Listing`
-    interactions, playlists, models, neighbours the names of the steps that it reads, by the kind of their items
+    surface, key, kind, reason_kind   the `Listing`
+    interactions, models, neighbours  the names of the steps that it reads, by the kind of their items
     """
 
     action: ClassVar[str] = "surface"
@@ -132,7 +132,6 @@ class BuildSurface(Step):
     key: str
     reason_kind: str | None
     interactions: Mapping[str, str]
-    playlists: Mapping[str, str]
     models: Mapping[str, str]
     neighbours: Mapping[str, str]
 
@@ -149,16 +148,14 @@ class BuildSurface(Step):
     def run(self, draft: Draft, context: Context) -> None:
         """See `build_table`."""
         places = self.inputs(context.home)
-        counted = {**self.interactions, **self.playlists}
         models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
         inputs = SurfaceInputs(
             catalogue=Catalogue.load(places[CATALOGUE]),
-            interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in counted.items()},
+            interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in self.interactions.items()},
             models={kind: [model] for kind, model in models.items()},
             neighbourhoods={
                 kind: Neighbourhood.load(places[step], models[kind]) for kind, step in self.neighbours.items()
             },
-            playlists=tuple(self.playlists),
             threads=context.threads,
         )
         surface = registered(self.surface).load()

@@ -99,11 +99,10 @@ class _Planning:
             leading.setdefault(fit.kind, fit)
         inputs: dict[str, dict[str, Step]] = {
             "interactions": played,
-            "playlists": {kind: step for kind, step in self._counted.items() if kind not in self._played},
             "models": leading,
             "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
         }
-        library = Library(kinds=[*played], playlists=[*inputs["playlists"]], compared=[*inputs["neighbours"]])
+        library = Library(kinds=[*played], compared=[*inputs["neighbours"]])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
                 self._add(self._surface(surface, listing, catalogue, inputs))
@@ -163,15 +162,14 @@ class _Planning:
         self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
     ) -> Step:
         """The step of one table, from what the library has about the family of the items that it lists."""
-        root = KINDS[listing.kind].root
-        read: dict[str, dict[str, Step]] = {
-            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == root}
+        counts_alone = listing.kind in self._played and not surface.learned
+        read = {
+            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == KINDS[listing.kind].root}
+            if name == "interactions" or not counts_alone
+            else {}
             for name, steps in inputs.items()
-            if surface.learned or name in ("interactions", "playlists")
         }
-        names: dict[str, Any] = {
-            name: {kind: step.name for kind, step in read.get(name, {}).items()} for name in inputs
-        }
+        names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
         needs = needing(catalogue, *(step for steps in read.values() for step in steps.values()))
         settings = self._section(f"surfaces.{surface.name}")
         return BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)

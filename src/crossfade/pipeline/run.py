@@ -16,7 +16,7 @@ from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
 
-PARTS = ("catalogue", "interactions", "playlists", "fit", "neighbours")
+PARTS = ("catalogue", "interactions", "fit", "neighbours")
 """The actions whose artifacts a release includes, so that it can be asked as models are."""
 
 

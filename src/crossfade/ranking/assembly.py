@@ -5,8 +5,8 @@ A page is chosen one item at a time by maximal marginal relevance. The next item
     (1 - d) · score(i) - d · max_{j on the page} cos(y_i, y_j)        (the cosine counted as 0 where negative)
 
 over the best remaining candidates. It is passed over if the page has enough of its root already, or if there is no
-reason left for it (`crossfade.ranking.reasons`). The value at which an item was chosen never rises from one to the next,
-so it serves as the page's score.
+reason left for it (`crossfade.ranking.reasons`). The value at which an item was chosen never rises from one to the
+next, so it serves as the page's score.
 
 Cost for a page of n from a pool of p: O(n · p · factors). The readable form is `crossfade.ranking.oracle.page`.
 

@@ -24,8 +24,8 @@ def frozen(arrays: Arrays) -> Arrays:
 
 class Asked(NamedTuple):
     """What n users' candidates follow from, in compressed rows: the seeds that each recognises and their weights; best
-    (n, any), the roots that the model proposes; familiar, the ascending variants of roots that the user is familiar with;
-    and the items that each played.
+    (n, any), the roots that the model proposes; familiar, the ascending variants of roots that the user is familiar
+    with; and the items that each played.
     """
 
     seed_indptr: Longs
@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """By root: related and its scores (roots, length), children (roots, count), padded with -1, and variants (roots,)."""
+    """By root: related and their scores (roots, length), children (roots, count), padded with -1; variants (roots,)."""
 
     related: Ints
     related_scores: Floats
@@ -57,7 +57,7 @@ class Proposed(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Zeros that a user's candidates are marked in: (roots,), (roots,) and (items,). They are zeros again afterwards."""
+    """Zeros that a user's candidates are marked in, and that are zeros again afterwards: (roots,) twice, (items,)."""
 
     closeness: Floats
     proposed: npt.NDArray[np.bool_]
@@ -70,8 +70,8 @@ def scratch(roots: int, items: int) -> Scratch:
 
 
 class Pairs(NamedTuple):
-    """Candidates in compressed rows: their scores; roots; groups, equal for variants of one root; and their rows among the
-    points of items and among those of roots.
+    """Candidates in compressed rows: their scores; roots; groups, equal for variants of one root; and their rows among
+    the points of items and among those of roots.
     """
 
     indptr: Longs
@@ -134,8 +134,8 @@ class Pages(NamedTuple):
 def cap_groups(groups: Longs, own: Longs, cap: int, own_cap: int, kept: npt.NDArray[np.bool_]) -> None:
     """Clear kept[list, place] (lists, places) where the list has enough of that group already.
 
-    A place counts if it is still kept and its group is not negative. A list may have ``cap`` of a group, and ``own_cap``
-    of the group own[list].
+    A place counts if it is still kept and its group is not negative. A list may have ``cap`` of a group, and
+    ``own_cap`` of the group own[list].
     """
     room = 2
     while room < 2 * groups.shape[1]:

@@ -14,7 +14,7 @@ from crossfade.ranking.aliases import Groups
 
 @dataclass(frozen=True, eq=False)
 class RankedLists:
-    """The lists of n keys, best first, with catalogue rows; see `crossfade.core.tables.SurfaceTable` for the columns."""
+    """The lists of n keys, best first, by catalogue rows; columns are those of `crossfade.core.tables.COLUMNS`."""
 
     indptr: Starts
     items: Rows

@@ -1,8 +1,9 @@
 """What is close to what: for each item of a model the nearest others, as a table, and the index behind it.
 
-Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists come from
-the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the size of the table,
-two items also count as close if they are closer than nearly all pairs: above `Neighbourhood.threshold`.
+Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists
+come from the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the
+size of the table, two items also count as close if they are closer than nearly all pairs: above
+`Neighbourhood.threshold`.
 
 Cost: a search for each item, O(items² · factors) with an exact index; see `crossfade.nearest.backends` for the others.
 """
@@ -11,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,12 @@ import numpy.typing as npt
 from crossfade.core.arrays import load_array
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.csr import CSR, starts_of
-from crossfade.core.errors import ArtifactError
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range
-from crossfade.core.spaces import Neighbours, VectorSpace
-from crossfade.models.contract import ComparesItems, ItemIndex
+from crossfade.core.spaces import Neighbours
+from crossfade.models.contract import ComparesItems, Fitted, ItemIndex
 from crossfade.nearest.backends import DEFAULT_SETTINGS
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.computed import row_map
@@ -49,17 +50,6 @@ class NeighbourSettings(Checked):
     close: Annotated[float, Range(50, 100)] = 99.5  # percentile of all pairs above which two items count as close
 
 
-class ComparingModel(ComparesItems, Protocol):
-    """A fitted model that compares items: see `crossfade.models.contract.Fitted`."""
-
-    @property
-    def space(self) -> VectorSpace: ...
-    @property
-    def item_ids(self) -> Ids: ...
-    @property
-    def support(self) -> npt.NDArray[np.int64]: ...
-
-
 class Neighbourhood:
     """The nearest others of each item of one fitted model, by the model's rows.
 
@@ -72,7 +62,7 @@ class Neighbourhood:
 
     def __init__(
         self,
-        model: ComparingModel,
+        model: Fitted[Any],
         shrinkage: float,
         table: Neighbours,
         threshold: float,
@@ -91,7 +81,7 @@ class Neighbourhood:
     @classmethod
     def build(
         cls,
-        model: ComparingModel,
+        model: Fitted[Any],
         settings: NeighbourSettings = NeighbourSettings(),
         index: IndexSettings = DEFAULT_SETTINGS,
         *,
@@ -99,12 +89,14 @@ class Neighbourhood:
         threads: int | None = None,
         progress: Progress = silent,
     ) -> Self:
-        """Search the neighbours of all items of ``model``; the same bytes for any number of threads.
+        """Search the neighbours of all items of ``model``; InputError unless it compares items.
+
+        The table has the same bytes for any number of ``threads``.
 
         With a ``directory`` the table is written there while it is made; `save` writes the rest.
         """
         scales = evidence(model.support, settings.shrinkage)
-        searched = model.item_index(scales, index)
+        searched = comparing(model).item_index(scales, index)
         items = len(model.item_ids)
         size = min(settings.size, max(items - 1, 1))
         with translated_storage_errors(directory or Path()):
@@ -150,7 +142,7 @@ class Neighbourhood:
         (directory / _DESCRIPTION).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path, model: ComparingModel) -> Self:
+    def load(cls, directory: Path, model: Fitted[Any]) -> Self:
         """Memory-map what `save` wrote for ``model``; the index is opened when it is needed.
 
         Raises SpaceMismatchError for another model, ArtifactError if a part is missing or does not fit.
@@ -167,10 +159,9 @@ class Neighbourhood:
         if not (len(rows) == len(model.item_ids) and rows.shape == scores.shape):
             raise ArtifactError(f"The neighbour table in {directory} does not fit {len(model.item_ids)} items.")
         scales = evidence(model.support, shrinkage)
-        index = directory / _INDEX
-        return cls(
-            model, shrinkage, Neighbours(rows, scores), threshold, recall, lambda: model.load_item_index(index, scales)
-        )
+        compared, place = comparing(model), directory / _INDEX
+        table = Neighbours(rows, scores)
+        return cls(model, shrinkage, table, threshold, recall, lambda: compared.load_item_index(place, scales))
 
 
 class NearestLists:
@@ -223,6 +214,13 @@ class NearestLists:
             depth = min(4 * depth, table if depth < table else self._items)
         listed = rows != MISSING
         return CSR(starts_of(listed.sum(axis=1)), rows[listed], scores[listed])
+
+
+def comparing(model: Fitted[Any]) -> ComparesItems:
+    """Return ``model`` as one that compares items; InputError if it does not."""
+    if not isinstance(model, ComparesItems):
+        raise InputError(f"{model.name} doesn't compare items, so it has no neighbours")
+    return model
 
 
 def percentile_of_pairs(points: npt.NDArray[np.float32], scales: npt.NDArray[np.float32], percentile: float) -> float:

@@ -1,8 +1,8 @@
 """Popular: what most people play, for a user of whom nothing is known yet.
 
-By listeners, not by plays, since one listener's endless repeats say nothing about others; among equals by plays, then by
-row. Items that nobody plays are counted by what the leading model learned from, such as playlists. A list has few items of
-one parent.
+By listeners, not by plays, since one listener's endless repeats say nothing about others; among equals by plays, then
+by row. Items that nobody plays are counted by what the leading model learned from, such as playlists. A list has few
+items of one parent.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Related: for each root (an artist, a show) the closest others, as `crossfade.ranking.neighbourhood` says.
 
-Another spelling of the item that is asked for is left out, and of several spellings of another only the best is listed. An
-item without any related ones is left out of the table.
+Another spelling of the item that is asked for is left out, and of several spellings of another only the best is
+listed. An item without any related ones is left out of the table.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Related:
 
 
 def nearest_of(inputs: SurfaceInputs, kind: str, size: int, per_parent: int = 1) -> Nearest:
-    """Return lists of up to ``size`` items of ``kind``, without variants, and with ``per_parent`` items of one parent."""
+    """Return lists of ``size`` items of ``kind``, without variants and with at most ``per_parent`` of one parent."""
     ids = inputs.catalogue[kind].ids
     groupings = inputs.groupings(kind, 0, per_parent)
     return Nearest(ids, NearestLists(inputs.neighbourhood(kind), ids, size, groupings, inputs.threads))
