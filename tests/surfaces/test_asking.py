@@ -148,7 +148,7 @@ def test_the_leading_model_computes_what_was_published(opened):
 
 @pytest.mark.parametrize("model", ["cooccurrence", "cultural", "popularity"])
 def test_any_model_can_lead(opened, library, model):
-    """On what it lists; where it knows nothing of the artists behind tracks, the first that compares items stands in."""
+    """On what it lists; where it lacks the artists behind tracks, the first that compares items stands in."""
     names = [
         name
         for name, table in opened.release.tables.tables.items()
