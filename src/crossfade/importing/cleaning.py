@@ -201,6 +201,8 @@ def _checked_texts(batch: pa.Table, *required: str) -> tuple[Columns, Drops]:
             columns[name] = column = column if name == "title" else _trimmed(column)
             if column.null_count < len(column):
                 _refuse_odd_texts(name, column, drops)
+    if "kind" in columns:
+        by_kind(columns["kind"])  # refuses a kind that does not exist
     for name in required:
         drops.add(_missing(columns[name]), "incomplete", f"there is no {name.removesuffix('_id')}")
     return columns, drops
