@@ -7,14 +7,13 @@ from scipy.stats import spearmanr
 
 from benchmarks import truth
 from benchmarks.case import run_case
-from benchmarks.libraries import catalog, learned
+from benchmarks.libraries import catalog, fitted_vectors, learned
 from benchmarks.record import Record
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING
 from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.truth import Truth
-from crossfade.models.contract import FittedSpace
 from crossfade.pipeline.settings import Settings
 
 
@@ -57,16 +56,9 @@ def test_the_planted_taste_recommends_all_that_is_good(home):
     assert len(asked.users) == 40
     artists = known.artist_ids.rows(list(interactions.item_ids))
     people = known.user_ids.rows(list(interactions.user_ids))
-    space = FittedSpace(
-        model="truth",
-        kind="artist",
-        metric="dot",
-        item_ids=interactions.item_ids,
-        item_vectors=np.eye(len(artists), dtype=np.float32),
-        user_ids=interactions.user_ids,
-        user_vectors=np.array([known.affinity(int(person), artists) for person in people], dtype=np.float32),
-    )
-    found = asked.of_model(space)
+    tastes = np.array([known.affinity(int(person), artists) for person in people], dtype=np.float32)
+    model = fitted_vectors("truth", interactions, tastes, np.eye(len(artists), dtype=np.float32))
+    found = asked.of_model(model)
     # The best that are open come first; more than a tenth of them fill up the list.
     tenth = [round((len(artists) - len(interactions.played(int(user)))) / 10) for user in asked.users]
     assert found["precision"] * truth.K == pytest.approx(tenth)

@@ -1,6 +1,7 @@
 """Podcasts, a family of kinds beside music, the whole way: Spotify's export, ALS, surfaces, search, HTTP."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from fastapi.testclient import TestClient
 
 from crossfade.cli import crossfade
 from crossfade.core.home import Home
-from crossfade.pipeline.settings import Settings
+from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
+from crossfade.serve.settings import ServeSettings
+from crossfade.stores.registry import open_releases
 
 TASTES, SHOWS, EPISODES, LISTENERS = 3, 6, 4, 36
 
@@ -122,32 +125,36 @@ def test_an_episode_counts_once_however_often_it_is_played_on(home, tmp_path):
     once = history_of(0)[0]
     again.write_text(json.dumps([{**once, "ts": f"2024-06-{day:02d}T10:30:00Z"} for day in range(1, 6)]))
     copy = tmp_path / "home"
-    import shutil
-
     shutil.copytree(home, copy, symlinks=True)
     call("import", str(again), "--user", "u00", home=copy)
     call("run", home=copy)
-    found = asked("search", f"Episode {number} of show {show}", "--kind", "episode", home=copy)["episodes"][0]
-    before = asked("search", f"Episode {number} of show {show}", "--kind", "episode", home=home)["episodes"][0]
+    found = asked("search", f"Episode {number} of show {show}", "--kind", "episode", home=copy)["items"]["episode"][0]
+    before = asked("search", f"Episode {number} of show {show}", "--kind", "episode", home=home)["items"]["episode"][0]
     assert (found["listeners"], found["plays"]) == (before["listeners"], before["plays"])
 
 
 def test_search_finds_shows_and_episodes(home):
-    found = asked("search", "show 7", home=home)
-    assert found["shows"][0]["name"] == "Show 7"
-    assert found["episodes"][0]["parent"]["name"] == "Show 7"
-    only = asked("search", "show 7", "--kind", "show", home=home)
-    assert "episodes" not in only
+    items = asked("search", "show 7", home=home)["items"]
+    assert items["show"][0]["name"] == "Show 7"
+    assert items["episode"][0]["parent"]["name"] == "Show 7"
+    assert asked("search", "show 7", "--kind", "show", home=home)["items"].keys() == {"show"}
 
 
 def test_the_routes_follow_from_the_kinds(home):
-    settings = Settings.of(Home(home))
-    with TestClient(create_app(Home(home), settings)) as client:
-        show = client.get("/v1/shows/show 7").json()
-        assert show["name"] == "Show 7"
-        related = client.get("/v1/shows/Show 7/related").json()
+    served = ActiveRelease(open_releases(Home(home)))
+    with TestClient(create_app(served, ServeSettings()), base_url="http://localhost") as client:
+
+        def answer(path: str, **parameters: str) -> dict:
+            response = client.get(path, params=parameters)
+            assert response.status_code == 200, response.text
+            return response.json()
+
+        assert answer("/v1/shows/show 7")["item"]["name"] == "Show 7"
+        related = answer("/v1/shows/Show 7/related")
+        assert related["kind"] == "show"
         assert {entry["name"] for entry in related["entries"]} <= {f"Show {number}" for number in range(6, 12)}
-        page = client.get("/v1/users/u00/discover", params={"kind": "episode"}).json()
+        page = answer("/v1/users/u00/discover", kind="episode")
         assert page["kind"] == "episode"
-        assert page["entries"]
-        assert client.get("/v1/search", params={"q": "show 7", "kind": "show"}).json()["shows"]
+        assert {entry["reason"]["kind"] for entry in page["entries"]} == {"show"}
+        assert answer("/v1/users/u00/discover", kind="episode", model="als")["entries"] == page["entries"]
+        assert answer("/v1/search", q="show 7", kind="show")["items"]["show"]

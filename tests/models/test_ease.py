@@ -66,7 +66,7 @@ def test_what_cannot_be_inverted_is_said(interactions):
     # Two items that the same users have: without any penalty their columns are one and the same.
     users = [f"u{user}" for user in range(40)] * 2
     twins = Interactions.from_counts(users, ["a"] * 40 + ["b"] * 40, np.ones(80))
-    with pytest.raises(InputError, match="raise it"):
+    with pytest.raises(InputError, match="Raise it"):
         EASE(regularization=1e-30, precision="single").fit(twins)
 
 

@@ -53,7 +53,7 @@ def serving(directory):
     home.prepare()
     releases = open_releases(home)
     active = ActiveRelease(releases, check_seconds=0)
-    yield Served(home, releases, active, create_app(home, ServeSettings(), active=active))
+    yield Served(home, releases, active, create_app(active, ServeSettings()))
     active.close()
 
 

@@ -27,7 +27,7 @@ def test_the_settings_say_how_long(home, active, release_parts, releases, client
     from crossfade.serve.app import create_app
 
     release_parts.publish(releases)
-    client = client_of(create_app(home, ServeSettings(max_age=0), active=active))
+    client = client_of(create_app(active, ServeSettings(max_age=0)))
     assert client.get("/v1/popular").headers["cache-control"] == "public, max-age=0"
 
 

@@ -40,7 +40,7 @@ def test_every_answer_protects_itself(client, path):
 def test_a_page_elsewhere_cannot_give_the_server_another_name(home, active, client_of, settings, names, strangers):
     from crossfade.serve.app import create_app
 
-    client = client_of(create_app(home, settings, active=active))
+    client = client_of(create_app(active, settings))
     for name in names:
         assert client.get("/health", headers={"Host": name}).status_code == 200, name
     for name in strangers:

@@ -355,7 +355,7 @@ def test_the_same_seed_plays_the_same_station(client):
 def test_stations_are_drawn_as_the_settings_say(served, client_of):
     from crossfade.serve.app import create_app
 
-    app = create_app(served.home, ServeSettings(), station=StationSettings(apart=1), active=served.active)
+    app = create_app(served.active, ServeSettings(), station=StationSettings(apart=1))
     answer = client_of(app).get("/v1/tracks/t%2F1%20creep/radio/station?seed=5").json()
     assert {entry["id"] for entry in answer["entries"]} == {"t:army", "t:hunter"}
 
@@ -407,7 +407,7 @@ def test_a_new_surface_needs_no_change_here(home, active, monkeypatch, release_p
     monkeypatch.setitem(registry.SURFACES, "mood", line)
     moods = dataclasses.replace(release_parts.tables[0], surface="mood")
     dataclasses.replace(release_parts, tables=[moods]).publish(releases)
-    client = client_of(app_module.create_app(home, ServeSettings(), active=active))
+    client = client_of(app_module.create_app(active, ServeSettings()))
     assert client.get("/v1/artists/mb:acdc/mood").json()["total"] == 2
 
 

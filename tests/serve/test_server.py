@@ -22,7 +22,8 @@ from pathlib import Path
 from crossfade.core.home import Home
 from crossfade.serve.server import serve
 from crossfade.serve.settings import ServeSettings
-serve(Home(Path(sys.argv[1])), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
+from crossfade.stores.registry import open_releases
+serve(open_releases(Home(Path(sys.argv[1]))), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
 """
 
 
@@ -78,11 +79,11 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, r
     assert "Traceback" not in log
 
 
-def test_a_taken_port_is_named(home):
+def test_a_taken_port_is_named(releases):
     with listening(ServeSettings(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(BusyError, match=f"Port {port} is used"):
-            serve(home, ServeSettings(port=port))
+            serve(releases, ServeSettings(port=port))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])
@@ -101,7 +102,7 @@ def test_six_is_spoken_too(home):
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
-def test_without_the_extra_it_says_what_to_install(home, monkeypatch, missing):
+def test_without_the_extra_it_says_what_to_install(releases, monkeypatch, missing):
     for name in [name for name in sys.modules if name.startswith(("crossfade.serve.app", missing))]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
@@ -113,4 +114,4 @@ def test_without_the_extra_it_says_what_to_install(home, monkeypatch, missing):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[serve\]'"):
-        serve(home, ServeSettings(port=0))
+        serve(releases, ServeSettings(port=0))

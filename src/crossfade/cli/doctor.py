@@ -5,7 +5,7 @@ import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import click
@@ -47,7 +47,7 @@ def doctor(home: Home, as_json: bool) -> None:
     """Check the installation, the machine and the home. Ends with exit code 1 if a check failed."""
     findings = [finding for check in _CHECKS for finding in check(home)]
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         print_table(
             [Column(""), Column("checked"), Column("found"), Column("what to do")],

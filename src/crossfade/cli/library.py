@@ -120,7 +120,7 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         settings_of = Settings.of(home).section
         # A free port: a demo should not fail because something else is being served.
         free = dataclasses.replace(settings_of("serve"), port=0)
-        serve(home, free, station=settings_of("station"), ready=webbrowser.open)
+        serve(releases_of(home), free, station=settings_of("station"), ready=webbrowser.open)
     else:
         say(f"Try: crossfade related ARTIST --home {home.path}, or crossfade serve --home {home.path}")
 
@@ -131,7 +131,7 @@ def _run(home: Home, *, as_json: bool) -> None:
     with live_progress() as opened:
         result = run_pipeline(home, lambda step: opened(step.title))
     if as_json:
-        print_json(dataclasses.asdict(result))
+        print_json(result)
         return
     print_table(
         [Column("step"), Column(""), Column("seconds", "number"), Column("peak memory", "number"), Column("rows")],

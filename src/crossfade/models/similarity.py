@@ -116,7 +116,7 @@ class FittedSimilarity(Fitted[CSR]):
         return found
 
     def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of given pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
+        """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
         self._require_pairs(profiles.rows, indptr, items)
         scores = np.empty(len(items), dtype=np.float32)
         asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)

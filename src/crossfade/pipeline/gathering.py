@@ -59,7 +59,6 @@ class BuildCatalog(Gathering):
     label = "Merge the catalogs of all imports"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_catalog`."""
         settings = CatalogSettings(**self.settings)
         self.fill(draft, context, build_catalog, self.tables(context), draft.path, settings)
 
@@ -71,7 +70,6 @@ class CountInteractions(Gathering):
     label = "Count plays of {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_interactions`."""
         inputs = self.tables(context), self.catalog(context)
         settings = InteractionSettings(**self.settings)
         self.fill(draft, context, build_interactions, *inputs, self.kind, draft.path, settings)
@@ -84,7 +82,6 @@ class CountPlaylists(Gathering):
     label = "Count {plural} in playlists"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_playlist_interactions`."""
         settings = InteractionSettings(**self.settings)
         self.fill(draft, context, build_playlist_interactions, self.catalog(context), self.kind, draft.path, settings)
 
@@ -96,7 +93,6 @@ class OrderSequences(Gathering):
     label = "Order plays of {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_sequences`."""
         inputs = self.tables(context)["listens"], self.catalog(context), self.kind, self.item_ids(context)
         self.fill(draft, context, build_sequences, *inputs, draft.path, SequenceSettings(**self.settings))
 
@@ -108,7 +104,6 @@ class GatherTexts(Gathering):
     label = "Gather texts about {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_writings`."""
         inputs = self.catalog(context), self.kind, self.item_ids(context)
         self.fill(draft, context, build_writings, *inputs, draft.path)
 
@@ -123,7 +118,6 @@ class NameItems(Step):
     counted: Mapping[str, str]
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `release_catalogue`."""
         inputs = self.inputs(context.home)
         played = {kind: Interactions.load(inputs[step], kind=kind) for kind, step in self.counted.items()}
         catalogue = release_catalogue(played, inputs[CATALOG])

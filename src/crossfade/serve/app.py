@@ -1,4 +1,4 @@
-"""The application: routes over the active release of one home. It only reads."""
+"""The application: routes over the active release. It only reads."""
 
 import contextlib
 import html
@@ -10,14 +10,12 @@ from fastapi.responses import HTMLResponse
 
 from crossfade import __version__
 from crossfade.core.errors import CrossfadeError
-from crossfade.core.home import Home
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.lists import list_routes
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import StoreSettings, open_releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """
@@ -27,23 +25,8 @@ are `application/problem+json` (RFC 9457).
 """
 
 
-def create_app(
-    home: Home,
-    settings: ServeSettings,
-    *,
-    station: StationSettings = DEFAULTS,
-    store: StoreSettings | None = None,
-    active: ActiveRelease | None = None,
-) -> FastAPI:
-    """Return the ASGI application that serves the releases of ``home``.
-
-    It keeps the release open until its lifespan ends.
-
-    station  how stations are drawn
-    store    where the releases are
-    active   another source of the release
-    """
-    active = active or ActiveRelease(open_releases(home, store))
+def create_app(active: ActiveRelease, settings: ServeSettings, *, station: StationSettings = DEFAULTS) -> FastAPI:
+    """Return the ASGI application that serves ``active``, and closes it at the end; ``station`` is for its stations."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

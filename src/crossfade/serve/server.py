@@ -6,9 +6,8 @@ import socket
 from collections.abc import Callable
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
-from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import StoreSettings
+from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _BACKLOG = 128  # connections that wait while all threads are busy
@@ -17,21 +16,21 @@ _log = logging.getLogger("crossfade.serve")
 
 
 def serve(
-    home: Home,
+    releases: Releases,
     settings: ServeSettings,
     *,
     station: StationSettings = DEFAULTS,
-    store: StoreSettings | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
-    ``station`` and ``store`` are those of `crossfade.serve.app.create_app`. Raises MissingExtraError without the extra
-    ``serve``, BusyError if the port is taken, SettingsError if the address cannot be listened at.
+    ``station`` is how stations are drawn. Raises MissingExtraError without the extra ``serve``, BusyError if the port is
+    taken, SettingsError if the address cannot be listened at.
     """
     try:
         import uvicorn
 
+        from crossfade.serve.active import ActiveRelease
         from crossfade.serve.app import create_app
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"fastapi", "pydantic", "starlette", "uvicorn"}:
@@ -42,7 +41,7 @@ def serve(
     with listening(settings) as listener:
         # uvicorn's own access log would record who asked for what; the application logs routes instead.
         config = uvicorn.Config(
-            create_app(home, settings, station=station, store=store),
+            create_app(ActiveRelease(releases), settings, station=station),
             access_log=False,
             log_config=None,
             server_header=False,

@@ -11,8 +11,9 @@ import contextlib
 import re
 from pathlib import Path
 
-from crossfade.core.artifacts import flush_directory, make_directory, translated_storage_errors, write_file
+from crossfade.core.artifacts import translated_storage_errors, write_file
 from crossfade.core.errors import ArtifactError, NotReadyError
+from crossfade.core.replacing import flush_directory, make_directory
 from crossfade.stores.contract import Active, Version, number_of
 
 CURRENT = "CURRENT"
