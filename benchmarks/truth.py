@@ -33,14 +33,13 @@ from benchmarks.libraries import catalog, learned
 from benchmarks.record import Comparison, Side, Value
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.home import Home
-from crossfade.core.ids import MISSING, ItemKind
+from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
 from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DEFAULT, DemoSettings
 from crossfade.demo.truth import Truth
 from crossfade.evaluate.intervals import mean_estimate
-from crossfade.evaluate.splits import histories_of
 from crossfade.importing.library import tables_of
 from crossfade.models.contract import ComparesItems, Fitted, missing_extra
 from crossfade.models.registry import MODELS, model_class
@@ -140,7 +139,7 @@ class Recommended:
         users = np.sort(rng.permutation(len(interactions.user_ids))[:sample]).astype(np.int32)
         self.users, self.ids = users, interactions.user_ids.select(users)
         people = truth.user_ids.rows(self.ids)
-        self.interactions, self.histories = interactions, histories_of(interactions, users)
+        self.interactions, self.histories = interactions, interactions.histories(Ids.of(self.ids))
         self.taste = np.array([truth.affinity(int(person), artists) for person in people])
         self.open = np.ones(self.taste.shape, dtype=np.bool_)
         for place, user in enumerate(users):
@@ -206,23 +205,23 @@ def artists_of(
 
 def held_out(home: Home, scratch: Path, interactions: Interactions) -> tuple[list[np.ndarray], Sequences]:
     """The track rows of each playlist that nobody follows, and the sequences that are left without them."""
-    merged = catalog(home, Settings({}))
+    merged, kind = catalog(home, Settings({})), "track"
     playlists = pq.read_table(merged / "playlists.parquet")
     items = pq.read_table(merged / "playlist_items.parquet")
     unknown = playlists.filter(pc.equal(playlists["followers"], 0))["playlist_id"].combine_chunks()
     left = scratch / "catalog"
     left.mkdir()
-    for name in ("tracks", "artist_aliases", "track_aliases", "playlist_items"):
-        (left / f"{name}.parquet").hardlink_to(merged / f"{name}.parquet")
-    known = pc.invert(pc.is_in(playlists["playlist_id"], value_set=unknown))
+    for path in merged.glob("*.parquet"):
+        if path.name != "playlists.parquet":
+            (left / path.name).hardlink_to(path)
+    followed = pc.invert(pc.is_in(playlists["playlist_id"], value_set=unknown))
     # Items of playlists that the catalogue does not have make no sequence.
-    pq.write_table(playlists.filter(known), left / "playlists.parquet")
-    kind: ItemKind = "track"
+    pq.write_table(playlists.filter(followed), left / "playlists.parquet")
     place = scratch / "sequences"
     place.mkdir()
     build_sequences(tables_of(home)["listens"], left, kind, interactions.item_ids, place, SequenceSettings())
     tested = items.filter(pc.is_in(items["playlist_id"], value_set=unknown))
-    rows = interactions.item_ids.rows(tested["track_id"].to_pylist(), missing="mark")
+    rows = interactions.item_ids.rows(tested["item_id"].to_pylist(), missing="mark")
     by = np.unique(np.array(tested["playlist_id"].to_pylist(), dtype=np.str_), return_inverse=True)[1]
     mates = [np.unique(rows[(by == one) & (rows != MISSING)]) for one in range(by.max(initial=-1) + 1)]
     return [of for of in mates if len(of) > 1], Sequences.load(place, kind=kind)

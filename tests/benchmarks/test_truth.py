@@ -76,7 +76,7 @@ def test_playlists_that_nobody_follows_are_held_out(home, tmp_path):
     assert unknown
     assert len(unknown) < len(playlists)
     played = set(interactions.item_ids)
-    tracks = [{one["track_id"] for one in items if one["playlist_id"] == name} & played for name in sorted(unknown)]
+    tracks = [{one["item_id"] for one in items if one["playlist_id"] == name} & played for name in sorted(unknown)]
     assert [set(interactions.item_ids.select(of)) for of in mates] == [of for of in tracks if len(of) > 1]
     # No sequence that is left is one of them, and the others are all there.
     rows = [frozenset(of.tolist()) for of in mates if len(of) >= 3]

@@ -78,6 +78,12 @@ def test_too_large_a_catalogue_is_refused_with_what_it_would_take(interactions):
         EASE().fit(wide)
 
 
+def test_its_memory_grows_with_the_square_of_the_items():
+    # Four bytes for every pair, and twelve where the inverse may be of double precision; 64 factors thrice.
+    assert EASE(precision="single").memory_bytes(1000) == 4 * 1000**2 + 3 * 4 * 64 * 1000
+    assert EASE().memory_bytes(1000) == 12 * 1000**2 + 3 * 4 * 64 * 1000
+
+
 def test_items_that_nobody_has_are_related_to_none(interactions):
     item_ids = type(interactions.item_ids).of([*interactions.item_ids, "z"])
     model = EASE(factors=8).fit(dataclasses.replace(interactions, item_ids=item_ids))

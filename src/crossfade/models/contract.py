@@ -219,12 +219,14 @@ class Fitted(ABC, Generic[Profiles]):
             raise InputError(f"this search is by {metric}, the index by {index.metric}")
         return index
 
-    def _require_pairs(self, profiles: int, indptr: Starts, items: Rows) -> None:
-        """Raise InputError unless ``indptr`` and ``items`` are pairs of so many profiles with items of this model."""
-        if len(indptr) != profiles + 1:
-            raise InputError(f"indptr of {len(indptr)} does not fit {profiles} profiles")
-        check_indptr(indptr, len(items))
-        check_indices(items, len(self.item_ids))
+    def _pairs(self, profiles: int, indptr: npt.ArrayLike, items: npt.ArrayLike) -> tuple[Starts, Rows]:
+        """Return the pairs of so many profiles with items of this model; InputError if they are not."""
+        starts, rows = np.asarray(indptr, dtype=np.int64), np.asarray(items, dtype=np.int32)
+        if len(starts) != profiles + 1:
+            raise InputError(f"indptr of {len(starts)} does not fit {profiles} profiles")
+        check_indptr(starts, len(rows))
+        check_indices(rows, len(self.item_ids))
+        return starts, rows
 
 
 class ItemIndex(Protocol):

@@ -86,6 +86,10 @@ class EASE(Configured[EASESettings]):
         similarities = _solved(histories, items, settings, threads, progress)
         return fitted(self.name, interactions, settings, histories, similarities, threads)
 
+    def memory_bytes(self, items: int) -> int:
+        """The matrix of all pairs of items, and the vectors; see `Model.memory_bytes`."""
+        return super().memory_bytes(items) + (4 if self.settings.precision == "single" else 12) * items**2
+
 
 def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, int]) -> float:
     """λ for ``weights`` (n,) of (users, items)."""

@@ -18,7 +18,8 @@ from crossfade.core.artifacts import Draft
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
-from crossfade.importing.library import tables_of
+from crossfade.core.schemas import TABLES
+from crossfade.importing.library import imports
 from crossfade.pipeline.steps import Context, Step
 
 CATALOG = "catalog"
@@ -36,7 +37,8 @@ class Gathering(Step):
 
     def tables(self, context: Context) -> dict[str, list[Path]]:
         """Return the Parquet files of its imports, by table."""
-        return tables_of(context.home, self.imports)
+        read = [one for one in imports(context.home) if one.name in self.imports]
+        return {table: [path for one in read for path in one.files(table)] for table in TABLES}
 
     def catalog(self, context: Context) -> Path:
         """Return where the catalog is."""
