@@ -124,10 +124,20 @@ def test_playlist_items_carry_the_settled_ids(merged):
         {
             "artists": [("name:x", "X")],
             "tracks": [("name:x / song", "Song", "name:x")],
-            "playlist_items": [("p", 0, "track", "name:x / song", "name:x"), ("p", 1, "artist", "name:x")],
+            "playlist_items": [
+                ("p", 0, "track", "name:x / song", "name:x"),
+                ("p", 1, "artist", "name:x"),
+                ("p", 2, "show", "name:x"),
+                ("p", 3, "episode", "name:x / song", "name:x"),
+            ],
         },
     )
-    assert tables["playlist_items"] == [("p", 0, "track", "s:1", MBID), ("p", 1, "artist", MBID, None)]
+    assert tables["playlist_items"] == [
+        ("p", 0, "track", "s:1", MBID),
+        ("p", 1, "artist", MBID, None),
+        ("p", 2, "show", "name:x", None),
+        ("p", 3, "episode", "name:x / song", "name:x"),
+    ]
 
 
 def test_the_last_thumb_counts_and_one_taken_back_is_none(merged):
@@ -140,14 +150,14 @@ def test_the_last_thumb_counts_and_one_taken_back_is_none(merged):
             "feedback": [
                 ("u", "track", "name:x / song", 1, day(1)),
                 ("u", "track", "t:2", 1, day(1)),
-                ("u", "episode", "t:1", 1, day(1)),
+                ("u", "episode", "name:x / song", 1, day(1)),
                 ("v", "track", "t:1", -1, None),
             ]
         },
         {**songs, "feedback": [("u", "track", "t:1", -1, day(2)), ("u", "track", "t:2", 0, day(3))]},
     )
     assert tables["feedback"] == [
-        ("u", "episode", "t:1", 1, day(1)),
+        ("u", "episode", "name:x / song", 1, day(1)),
         ("u", "track", "t:1", -1, day(2)),
         ("v", "track", "t:1", -1, None),
     ]

@@ -122,12 +122,23 @@ def test_tracks_without_artist_or_title_join_nothing(aliases):
     assert aliases(kind="track", artists=ARTISTS, tracks=tracks) == {}
 
 
-@pytest.mark.parametrize("kind", ["show", "episode"])
-def test_every_kind_follows_the_rules_and_meets_no_other_kind(aliases, kind):
-    named = {"shows": [("name:talk", "Talk"), ("s:1", "Talk")], "artists": [("s:9", "Talk"), ("t:9", "Talk")]}
-    episodes = [("name:talk / one", "One", "name:talk"), ("e:1", "One", "s:1"), ("e:2", "One", "s:2")]
-    expected = {"show": {"name:talk": "s:1"}, "episode": {"name:talk / one": "e:1"}}
-    assert aliases(kind=kind, **named, episodes=episodes) == expected[kind]
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("show", {"name:talk": "s:1"}),
+        ("episode", {"name:talk / one": "e:1"}),
+        ("artist", {"s:1": RADIOHEAD}),
+        ("track", {}),  # the artist of the name "Talk" is not the show s:1
+    ],
+)
+def test_every_kind_follows_the_rules_and_meets_no_other_kind(aliases, kind, expected):
+    tables = {
+        "shows": [("name:talk", "Talk"), ("s:1", "Talk")],
+        "episodes": [("name:talk / one", "One", "name:talk"), ("e:1", "One", "s:1"), ("e:2", "One", "s:2")],
+        "artists": [("s:9", "Talk"), ("t:9", "Talk"), ("s:1", "Radiohead"), (RADIOHEAD, "Radiohead")],
+        "tracks": [("name:talk / one", "One", "name:talk"), ("t:1", "One", "s:1")],
+    }
+    assert aliases(kind=kind, **tables) == expected
 
 
 def test_settings_that_are_no_switch_are_refused():

@@ -80,7 +80,7 @@ def test_stations_are_drawn_and_served_as_the_settings_say(asked, call, own_home
 
 def test_somebody_new_gets_what_is_popular_and_is_told_so(call, asked):
     answer = asked("discover", "nobody-has-this-name")
-    assert answer["key"] is None
+    assert (answer["surface"], answer["key"]) == ("popular", "*")
     assert answer["note"].startswith("No recommendations for 'nobody-has-this-name' yet.")
     assert answer["entries"] == asked("popular")["entries"]
 
@@ -96,7 +96,7 @@ def test_search_finds_by_a_part_of_a_name_in_any_case(asked):
     popular = asked("popular", "--limit", "1")["entries"][0]
     artist = (popular.get("parent") or popular)["name"]
     found = asked("search", artist[: max(4, len(artist) - 2)].upper())
-    assert artist in [one["name"] for one in found["artists"]]
+    assert artist in [one["name"] for one in found["items"]["artist"]]
 
 
 def test_a_misspelt_name_is_suggested_and_ends_with_5(call, asked):

@@ -5,12 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from crossfade.core.errors import InputError, NotReadyError, SettingsError, UnknownIdError
+from crossfade.core.errors import ArtifactError, InputError, SettingsError, UnknownIdError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
-from crossfade.models.als import ALS
-from crossfade.models.als_settings import ALSSettings
-from crossfade.models.als_space import ALSSpace
+from crossfade.models.als import ALS, ALSSettings, FittedALS
 
 OBJECTIVES = [
     {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "linear"},
@@ -56,8 +54,9 @@ def dense_loss(interactions, fields, users, items):
 
 
 @pytest.mark.parametrize("fields", OBJECTIVES)
-def test_the_gradient_of_the_dense_objective_is_zero_at_every_user(interactions, fields):
-    space = ALS(factors=12, iterations=3, **fields).fit(interactions)
+@pytest.mark.parametrize("factors", [12, 48])
+def test_the_gradient_of_the_dense_objective_is_zero_at_every_user(interactions, fields, factors):
+    space = ALS(factors=factors, iterations=3, **fields).fit(interactions).space
     users, items = space.user_vectors.astype(np.float64), space.item_vectors
     at_best = dense_loss(interactions, fields, users, items)
     step = 1e-3
@@ -80,7 +79,7 @@ def test_the_tracked_loss_is_the_dense_objective(interactions, fields):
         ALS(factors=10, iterations=iterations, solver="cholesky", **fields).fit(interactions, track_loss=True)
         for iterations in (2, 3)
     )
-    expected = dense_loss(interactions, fields, shorter.user_vectors, shorter.item_vectors)
+    expected = dense_loss(interactions, fields, shorter.space.user_vectors, shorter.space.item_vectors)
     assert longer.history[4].total == pytest.approx(expected, rel=1e-5)
     assert shorter.loss(interactions).total == pytest.approx(expected, rel=1e-5)
 
@@ -104,13 +103,11 @@ def test_the_loss_has_three_parts(interactions):
     assert ALS(factors=16, iterations=2).fit(interactions).history == ()
 
 
-def test_a_loss_is_of_the_users_and_items_of_the_space(interactions):
-    space = ALS(factors=8, iterations=1).fit(interactions)
+def test_a_loss_is_of_the_users_and_items_of_the_model(interactions):
+    fitted = ALS(factors=8, iterations=1).fit(interactions)
     others = dataclasses.replace(interactions, user_ids=Ids.of(f"x{number:02d}" for number in range(60)))
-    with pytest.raises(InputError, match="not of the users"):
-        space.loss(others)
-    with pytest.raises(NotReadyError):
-        dataclasses.replace(space, user_ids=None, user_vectors=None, space_id="").loss(interactions)
+    with pytest.raises(InputError, match="other users or items"):
+        fitted.loss(others)
 
 
 def test_the_two_objectives_differ(interactions):
@@ -119,7 +116,7 @@ def test_the_two_objectives_differ(interactions):
     hkv = ALS(objective="hkv", **fields).fit(interactions)
     ials = ALS(objective="ials", unobserved_weight=1.0, frequency_exponent=0.0, **fields).fit(interactions)
     played = interactions.matrix().toarray() > 0
-    scores = [(space.user_vectors @ space.item_vectors.T)[played].mean() for space in (hkv, ials)]
+    scores = [(fit.space.user_vectors @ fit.space.item_vectors.T)[played].mean() for fit in (hkv, ials)]
     assert scores[0] > scores[1] + 0.005
 
 
@@ -129,7 +126,7 @@ def test_one_play_too_few_for_alpha_is_still_solvable(interactions):
     fit = ALS(factors=16, iterations=8, alpha=0.1, solver="cholesky").fit(small, track_loss=True)
     totals = [loss.total for loss in fit.history]
     assert totals == sorted(totals, reverse=True)
-    assert np.isfinite(fit.user_vectors).all()
+    assert np.isfinite(fit.space.user_vectors).all()
 
 
 def test_a_planted_structure_is_found_again(rng):
@@ -143,7 +140,7 @@ def test_a_planted_structure_is_found_again(rng):
     fit = ALS(factors=8, objective="hkv", alpha=2.0, regularization=5.0).fit(
         Interactions.from_counts([user for user, _ in pairs], [item for _, item in pairs], np.ones(len(pairs)))
     )
-    scores = fit.user_vectors @ fit.item_vectors.T
+    scores = fit.space.user_vectors @ fit.space.item_vectors.T
     tastes_of_users = np.array([int(name[1]) for name in fit.user_ids])
     tastes_of_items = np.array([int(name[1]) for name in fit.item_ids])
     same = tastes_of_users[:, None] == tastes_of_items
@@ -153,13 +150,13 @@ def test_a_planted_structure_is_found_again(rng):
 
 @pytest.mark.parametrize("fields", [{"factors": 40}, {"factors": 16}, {"factors": 64, "objective": "ials"}])
 def test_threads_do_not_change_a_byte(interactions, fields):
-    spaces = [ALS(iterations=3, **fields).fit(interactions, threads=threads) for threads in (1, 2)]
+    spaces = [ALS(iterations=3, **fields).fit(interactions, threads=threads).space for threads in (1, 2)]
     assert spaces[0].space_id == spaces[1].space_id
     assert spaces[0].user_vectors.tobytes() == spaces[1].user_vectors.tobytes()
 
 
 def test_the_seed_decides_the_space(interactions):
-    ids = {ALS(factors=8, iterations=1, seed=seed).fit(interactions).space_id for seed in (0, 0, 1)}
+    ids = {ALS(factors=8, iterations=1, seed=seed).fit(interactions).space.space_id for seed in (0, 0, 1)}
     assert len(ids) == 2
 
 
@@ -170,81 +167,91 @@ def test_the_order_of_users_does_not_matter(rng, interactions):
     shuffled = dataclasses.replace(
         interactions, indptr=matrix.indptr.astype(np.int64), indices=matrix.indices, weights=matrix.data
     )
-    fits = [ALS(factors=16, iterations=4, solver="cholesky").fit(given) for given in (interactions, shuffled)]
+    fits = [ALS(factors=16, iterations=4, solver="cholesky").fit(given).space for given in (interactions, shuffled)]
     scale = np.abs(fits[0].item_vectors).max()
     np.testing.assert_allclose(fits[0].item_vectors, fits[1].item_vectors, atol=1e-3 * scale)
     np.testing.assert_allclose(fits[0].user_vectors[order], fits[1].user_vectors, atol=1e-3 * scale)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        *({**fields, "factors": 40} for fields in OBJECTIVES),
-        *({**fields, "factors": 64} for fields in OBJECTIVES),
-        {"factors": 600},
-    ],
-)
-def test_folding_in_gives_the_vector_of_training(interactions, fields, tmp_path):
-    fit = ALS(iterations=2, **fields).fit(interactions)
+@pytest.mark.parametrize("fields", OBJECTIVES)
+@pytest.mark.parametrize("factors", [16, 40, 64, 140])
+def test_the_history_of_a_trained_user_gives_the_vector_of_training_to_the_bit(interactions, fields, factors, tmp_path):
+    fit = ALS(factors=factors, iterations=2, **fields).fit(interactions)
     fit.save(tmp_path)
-    for space in (fit, ALSSpace.load(tmp_path)):
-        for user in (0, 31):
-            span = interactions.of_user(user)
-            names = [interactions.item_ids[int(row)] for row in interactions.indices[span]]
-            plays = interactions.weights[span]
-            folded = space.fold_in_user(names, plays)
-            if space.factors <= 32:
-                np.testing.assert_array_equal(folded, fit.user_vectors[user])
-            # Wide vectors of training come from steps that end within six digits.
-            np.testing.assert_allclose(folded, fit.user_vectors[user], atol=1e-5 * np.abs(folded).max())
-            # The order of the plays does not matter, and what stands twice is summed.
-            twice = space.fold_in_user([*names[::-1], *names], [*(plays[::-1] / 2), *(plays / 2)])
-            np.testing.assert_allclose(twice, fit.user_vectors[user], atol=1e-4)
+    for fitted in (fit, FittedALS.load(tmp_path)):
+        np.testing.assert_array_equal(fitted.profiles(interactions, threads=2), fit.space.user_vectors)
+        for user in ("u00", "u31"):
+            row = fit.user_ids.row(user)
+            np.testing.assert_array_equal(fitted.profiles(interactions.only(user))[0], fit.space.user_vectors[row])
+            np.testing.assert_array_equal(fitted.trained_profiles(np.array([row]))[0], fit.space.user_vectors[row])
+
+
+@pytest.mark.parametrize("factors", [16, 80])
+def test_a_profile_is_of_the_items_that_the_model_knows_in_any_numbering(interactions, factors):
+    fitted = ALS(factors=factors, iterations=2).fit(interactions)
+    played = {"i07": 3.0, "i01": 5.0, "i40": 1.0}
+    own = Interactions.from_counts(["me"] * 3, list(played), list(played.values()))
+    more = Interactions.from_counts(["me"] * 5, ["a new one", *played, "z"], [4.0, *played.values(), 9.0])
+    np.testing.assert_array_equal(fitted.profiles(own), fitted.profiles(more))
+    # By the definition, against the items of the space.
+    said = fitted.settings
+    items = fitted.space.item_vectors.astype(np.float64)
+    rows = [fitted.item_ids.row(name) for name in played]
+    confidence = 1 + said["alpha"] * np.log1p(np.array(list(played.values())))
+    penalty = said["regularization"] * (3 + said["unobserved_weight"] * 45)
+    matrix = said["unobserved_weight"] * items.T @ items + (items[rows].T * confidence) @ items[rows]
+    expected = np.linalg.solve(matrix + penalty * np.eye(factors), items[rows].T @ confidence)
+    np.testing.assert_allclose(fitted.profiles(own)[0], expected, atol=5e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("fields", OBJECTIVES)
-def test_a_folded_in_item_solves_its_normal_equations(interactions, fields):
-    space = ALS(factors=9, iterations=2, **fields).fit(interactions)
-    plays = np.array([3.0, 1.0, 8.0])
-    rows = np.array([4, 50, 9])
-    folded = space.fold_in_item([space.user_ids[row] for row in rows], plays)
-    users = space.user_vectors.astype(np.float64)
-    shaped = np.log(1 + plays / fields["epsilon"]) if fields.get("confidence") == "log" else plays
+@pytest.mark.parametrize("factors", [9, 50, 600])
+def test_a_folded_in_item_solves_its_normal_equations(interactions, fields, factors):
+    fitted = ALS(factors=factors, iterations=2, **fields).fit(interactions)
+    plays, rows = np.array([3.0, 1.0, 8.0]), np.array([4, 50, 9])
+    names = [fitted.user_ids[row] for row in rows]
+    folded = fitted.fold_in_item(names, plays)
+    users = fitted.space.user_vectors.astype(np.float64)
+    shaped = np.log(1 + plays / fields["epsilon"]) if fields.get("confidence") == "log" else np.log1p(plays)
+    shaped = plays if fields.get("confidence") == "linear" else shaped
     confidence = 1 + fields["alpha"] * shaped
     if fields["objective"] == "hkv":
         shared, surplus, penalty = 1.0, confidence - 1, fields["regularization"]
     else:
         shared, surplus = fields["unobserved_weight"], confidence
         penalty = fields["regularization"] * (3 + shared * 60) ** fields.get("frequency_exponent", 1.0)
-    matrix = shared * users.T @ users + (users[rows].T * surplus) @ users[rows] + penalty * np.eye(9)
+    matrix = shared * users.T @ users + (users[rows].T * surplus) @ users[rows] + penalty * np.eye(factors)
     np.testing.assert_allclose(folded, np.linalg.solve(matrix, users[rows].T @ confidence), atol=1e-5)
+    # The order of the plays does not matter, and those of an id that is listed twice add up.
+    twice = fitted.fold_in_item([*names[::-1], *names], [*(plays[::-1] / 2), *(plays / 2)])
+    np.testing.assert_array_equal(twice, folded)
 
 
-def test_folding_in_nothing_gives_the_zero_vector(interactions):
-    space = ALS(factors=8, iterations=1).fit(interactions)
-    np.testing.assert_array_equal(space.fold_in_user([], []), np.zeros(8, dtype=np.float32))
-    np.testing.assert_array_equal(space.fold_in_user(["i00"], [0.0]), np.zeros(8, dtype=np.float32))
+def test_no_plays_give_the_zero_vector(interactions):
+    fitted = ALS(factors=8, iterations=1).fit(interactions)
+    nothing = np.zeros(8, dtype=np.float32)
+    np.testing.assert_array_equal(fitted.fold_in_item([], []), nothing)
+    np.testing.assert_array_equal(fitted.fold_in_item(["u00"], [0.0]), nothing)
+    np.testing.assert_array_equal(fitted.profiles(interactions.only("nobody")), [nothing])
 
 
-def test_what_cannot_be_folded_in_is_refused(interactions):
-    space = ALS(factors=8, iterations=1).fit(interactions)
+def test_plays_that_cannot_be_folded_in_are_refused(interactions):
+    fitted = ALS(factors=8, iterations=1).fit(interactions)
     with pytest.raises(UnknownIdError, match="nobody"):
-        space.fold_in_user(["nobody"], [1.0])
+        fitted.fold_in_item(["nobody"], [1.0])
     with pytest.raises(InputError, match="do not fit"):
-        space.fold_in_user(["i00", "i01"], [1.0])
+        fitted.fold_in_item(["u00", "u01"], [1.0])
     for wrong in (-1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match="finite"):
-            space.fold_in_item(["u00"], [wrong])
-    with pytest.raises(NotReadyError):
-        dataclasses.replace(space, user_ids=None, user_vectors=None, space_id="").fold_in_item(["u00"], [1.0])
+            fitted.fold_in_item(["u00"], [wrong])
 
 
 def test_rows_without_interactions_are_zero(interactions):
     lonely = Ids.of([*interactions.user_ids, "u99"])
     wider = dataclasses.replace(interactions, user_ids=lonely, indptr=np.append(interactions.indptr, 700))
-    fit = ALS(factors=8, iterations=2).fit(wider)
-    assert not fit.user_vectors[60].any()
-    assert fit.user_vectors[:60].any(axis=1).all()
+    vectors = ALS(factors=8, iterations=2).fit(wider).space.user_vectors
+    assert not vectors[60].any()
+    assert vectors[:60].any(axis=1).all()
 
 
 def test_progress_reaches_its_total_and_never_falls(interactions):
@@ -310,17 +317,21 @@ def test_settings_that_cannot_be_solved_are_refused(wrong):
         ALSSettings(**wrong)
 
 
-def test_a_space_names_every_setting_that_its_newcomers_need(interactions):
-    settings = ALS(factors=8, iterations=1, objective="ials").fit(interactions).settings
+def test_a_model_has_every_setting_that_profiles_need(interactions, tmp_path):
+    fitted = ALS(factors=8, iterations=1, objective="ials").fit(interactions)
+    settings = fitted.settings
     assert settings["alpha"] == 1.0
     assert settings["regularization"] > 0
     assert settings["unobserved_weight"] > 0
     assert set(settings) == {field.name for field in dataclasses.fields(ALSSettings)}
+    unset = {name: value for name, value in settings.items() if name != "alpha"}
+    with pytest.raises(ArtifactError, match="Fit it again"):
+        dataclasses.replace(fitted, space=dataclasses.replace(fitted.space, settings=unset)).profiles(interactions)
 
 
 def test_the_model_is_made_from_settings_or_keywords():
     assert ALS(factors=20).settings == ALS(ALSSettings(factors=20)).settings
-    with pytest.raises(SettingsError, match="no such setting"):
-        ALS(factor=20)
-    with pytest.raises(SettingsError, match="not from both"):
-        ALS(ALSSettings(), factors=20)
+
+
+def test_support_is_the_listeners_of_an_item(interactions):
+    np.testing.assert_array_equal(ALS(factors=8, iterations=1).fit(interactions).support, interactions.listeners())

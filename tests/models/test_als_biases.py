@@ -12,8 +12,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.demo.settings import SMALL
 from crossfade.demo.world import simulate
 from crossfade.evaluate.splits import random_holdout
-from crossfade.models.als import ALS
-from crossfade.models.als_space import ALSSpace
+from crossfade.models.als import ALS, FittedALS
 
 OBJECTIVES = [
     {"objective": "hkv", "alpha": 4.0, "regularization": 0.5, "confidence": "linear"},
@@ -38,10 +37,10 @@ def interactions(rng):
     )
 
 
-def parts_of(space):
+def parts_of(fitted):
     """(users, user biases, items, item biases) in float64."""
-    users, items = space.user_vectors.astype(np.float64), space.item_vectors.astype(np.float64)
-    return users[:, :-1], space.user_biases.astype(np.float64), items[:, :-1], items[:, -1]
+    users, items = fitted.space.user_vectors.astype(np.float64), fitted.space.item_vectors.astype(np.float64)
+    return users[:, :-1], fitted.user_biases.astype(np.float64), items[:, :-1], items[:, -1]
 
 
 def dense(interactions, fields, users, user_biases, items, item_biases):
@@ -71,10 +70,10 @@ def dense(interactions, fields, users, user_biases, items, item_biases):
 @pytest.mark.parametrize("fields", OBJECTIVES)
 @pytest.mark.parametrize(("factors", "solver"), [(12, "auto"), (16, "pcg"), (80, "auto"), (14, "cholesky")])
 def test_the_gradient_of_the_dense_objective_is_zero_at_every_user(interactions, fields, factors, solver):
-    space = ALS(factors=factors, iterations=3, biases=True, solver=solver, **fields).fit(interactions)
-    _, by_users, by_biases = dense(interactions, fields, *parts_of(space))
+    fitted = ALS(factors=factors, iterations=3, biases=True, solver=solver, **fields).fit(interactions)
+    _, by_users, by_biases = dense(interactions, fields, *parts_of(fitted))
     _, at_zero, biases_at_zero = dense(
-        interactions, fields, *(0 * part for part in parts_of(space)[:2]), *parts_of(space)[2:]
+        interactions, fields, *(0 * part for part in parts_of(fitted)[:2]), *parts_of(fitted)[2:]
     )
     assert np.abs(by_users).max() < 1e-4 * np.abs(at_zero).max()
     assert np.abs(by_biases).max() < 1e-4 * np.abs(biases_at_zero).max()
@@ -83,11 +82,11 @@ def test_the_gradient_of_the_dense_objective_is_zero_at_every_user(interactions,
 @pytest.mark.parametrize("fields", OBJECTIVES)
 @pytest.mark.parametrize(("factors", "solver"), [(10, "cholesky"), (70, "pcg")])
 def test_the_tracked_loss_is_the_dense_objective_and_never_rises(interactions, fields, factors, solver):
-    space = ALS(factors=factors, iterations=6, biases=True, solver=solver, **fields).fit(interactions, track_loss=True)
-    losses = [loss.total for loss in space.history]
+    fitted = ALS(factors=factors, iterations=6, biases=True, solver=solver, **fields).fit(interactions, track_loss=True)
+    losses = [loss.total for loss in fitted.history]
     assert np.all(np.diff(losses) <= 1e-6 * losses[0])
     # The users are solved once more after the last half-iteration.
-    loss, _, _ = dense(interactions, fields, *parts_of(space))
+    loss, _, _ = dense(interactions, fields, *parts_of(fitted))
     assert loss <= losses[-1] * (1 + 1e-6)
     assert loss == pytest.approx(losses[-1], rel=0.05)
 
@@ -105,25 +104,21 @@ def test_both_solvers_come_to_the_same_biases(interactions):
 
 @pytest.mark.parametrize("fields", OBJECTIVES)
 @pytest.mark.parametrize("factors", [12, 66])
-def test_folding_in_gives_the_vector_of_training(interactions, fields, factors, tmp_path):
+def test_the_history_of_a_trained_user_gives_the_vector_of_training_to_the_bit(interactions, fields, factors, tmp_path):
     fit = ALS(factors=factors, iterations=2, biases=True, **fields).fit(interactions)
     fit.save(tmp_path)
-    for space in (fit, ALSSpace.load(tmp_path)):
-        for user in (0, 31):
-            span = interactions.of_user(user)
-            names = [interactions.item_ids[int(row)] for row in interactions.indices[span]]
-            folded = space.fold_in_user(names, interactions.weights[span])
-            np.testing.assert_allclose(folded, fit.user_vectors[user], atol=2e-5 * np.abs(folded).max())
-            assert folded[-1] == 1.0
+    for fitted in (fit, FittedALS.load(tmp_path)):
+        np.testing.assert_array_equal(fitted.profiles(interactions), fit.space.user_vectors)
+        np.testing.assert_array_equal(fitted.profiles(interactions.only("u31"))[0], fit.space.user_vectors[31])
 
 
 def test_a_folded_in_item_is_where_the_dense_objective_is_least(interactions, tmp_path):
     fields = OBJECTIVES[0]
     ALS(factors=9, iterations=2, biases=True, **fields).fit(interactions).save(tmp_path)
-    space = ALSSpace.load(tmp_path)
-    users, user_biases, _, _ = parts_of(space)
+    fitted = FittedALS.load(tmp_path)
+    users, user_biases, _, _ = parts_of(fitted)
     plays, rows = np.array([3.0, 1.0, 8.0]), np.array([4, 50, 9])
-    folded = space.fold_in_item([space.user_ids[row] for row in rows], plays).astype(np.float64)
+    folded = fitted.fold_in_item([fitted.user_ids[row] for row in rows], plays).astype(np.float64)
     # s = x·y + b of the user + b of the item, so a 1 beside each x, and what is left to explain without b of the user.
     known, weights, wanted = np.hstack((users, np.ones((60, 1)))), np.ones(60), np.zeros(60)
     weights[rows], wanted[rows] = 1 + fields["alpha"] * plays, 1.0
@@ -134,20 +129,20 @@ def test_a_folded_in_item_is_where_the_dense_objective_is_least(interactions, tm
 
 def test_threads_do_not_change_a_byte(interactions):
     fits = [ALS(factors=70, iterations=3, biases=True).fit(interactions, threads=threads) for threads in (1, 3)]
-    assert fits[0].space_id == fits[1].space_id
+    assert fits[0].space.space_id == fits[1].space.space_id
     assert fits[0].user_biases.tobytes() == fits[1].user_biases.tobytes()
 
 
 def test_a_biased_space_scores_with_the_bias_of_items_and_compares_without(interactions):
-    space = ALS(factors=8, iterations=4, biases=True, **OBJECTIVES[1]).fit(interactions)
-    users, _, items, biases = parts_of(space)
-    assert space.biased
-    np.testing.assert_array_equal(space.user_vectors[:, -1], 1.0)
-    best, score = space.recommend([space.user_ids[3]], 1).listed(0, space.item_ids)[0]
+    fitted = ALS(factors=8, iterations=4, biases=True, **OBJECTIVES[1]).fit(interactions)
+    users, _, items, biases = parts_of(fitted)
+    assert fitted.space.biased
+    np.testing.assert_array_equal(fitted.space.user_vectors[:, -1], 1.0)
+    best, score = fitted.recommend([fitted.user_ids[3]], 1).listed(0, fitted.item_ids)[0]
     scores = items @ users[3] + biases
-    assert best == space.item_ids[int(scores.argmax())]
+    assert best == fitted.item_ids[int(scores.argmax())]
     assert score == pytest.approx(scores.max(), abs=1e-5)
-    np.testing.assert_array_equal(space.points, space.item_vectors[:, :-1])
+    np.testing.assert_array_equal(fitted.space.points, fitted.space.item_vectors[:, :-1])
 
 
 @pytest.mark.parametrize("factors", [9, 70])
@@ -160,25 +155,24 @@ def test_who_has_nothing_has_what_the_objective_gives_them(interactions, factors
         **{name: getattr(interactions, name)[kept] for name in ("indices", "weights", "plays", "last_played")},
     )
     fields = OBJECTIVES[1]
-    space = ALS(factors=factors, iterations=3, biases=True, **fields).fit(thinned)
-    _, by_users, by_biases = dense(thinned, fields, *parts_of(space))
+    fitted = ALS(factors=factors, iterations=3, biases=True, **fields).fit(thinned)
+    _, by_users, by_biases = dense(thinned, fields, *parts_of(fitted))
     assert np.abs(by_users).max() < 1e-4
     assert np.abs(by_biases).max() < 1e-4
     # What nobody played must not come before what somebody did.
-    assert parts_of(space)[3].argmin() == 7
-    nobody = space.fold_in_user([], [])
-    np.testing.assert_allclose(nobody, space.user_vectors[5], atol=1e-5)
+    assert parts_of(fitted)[3].argmin() == 7
+    np.testing.assert_array_equal(fitted.profiles(thinned.only("nobody"))[0], fitted.space.user_vectors[5])
 
 
 def test_a_space_without_its_biases_is_refused(interactions, tmp_path):
     ALS(factors=8, iterations=1, biases=True).fit(interactions).save(tmp_path)
     np.save(tmp_path / "user_biases.npy", np.zeros(3, dtype=np.float32))
     with pytest.raises(ArtifactError, match="60 users do not fit 3 biases"):
-        ALSSpace.load(tmp_path)
+        FittedALS.load(tmp_path)
 
 
 def test_plain_conjugate_gradients_have_no_biases():
-    with pytest.raises(SettingsError, match="biases need"):
+    with pytest.raises(SettingsError, match="has no biases"):
         ALS(biases=True, solver="cg")
 
 
@@ -195,10 +189,10 @@ def test_biases_tell_how_much_more_of_the_world_a_listener_will_play():
     hidden = (split.test.matrix().toarray() > 0).sum(axis=1)
     followed = {}
     for biases in (False, True):
-        space = ALS(factors=16, biases=biases).fit(split.train)
-        scores = space.user_vectors @ space.item_vectors.T
+        fitted = ALS(factors=16, biases=biases).fit(split.train)
+        scores = fitted.space.user_vectors @ fitted.space.item_vectors.T
         if biases:
-            scores += space.user_biases[:, None]
+            scores += fitted.user_biases[:, None]
         followed[biases] = spearmanr((scores * unknown).sum(axis=1), hidden).statistic
     assert followed[True] > followed[False] + 0.02
     assert followed[True] > 0.96

@@ -3,28 +3,45 @@
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.models import als_scale
-from crossfade.models.als import ALS
+from crossfade.models import als_objective
+from crossfade.models.als import ALS, ALSSettings
+from crossfade.models.als_objective import resolved
 
 
-def test_moments_are_sums_whatever_the_blocks(rng):
-    confidence = (1 + rng.random(1000)).astype(np.float32)
-    for block in (1, 7, 1000):
-        total, squares = als_scale.moments(confidence[first : first + block] for first in range(0, 1000, block))
-        assert total == pytest.approx(confidence.sum(dtype=np.float64))
-        assert squares == pytest.approx((confidence.astype(np.float64) ** 2).sum())
+def three_of_each(confidence):
+    """4 users and 16 items with 16 pairs of one weight, four a user and one an item, such that c = ``confidence``."""
+    weights = np.full(16, confidence - 1, dtype=np.float32)
+    by_user = CSR(np.arange(0, 17, 4), np.arange(16, dtype=np.int32), weights)
+    return by_user, CSR(np.arange(17), np.repeat(np.arange(4), 4).astype(np.int32), weights)
 
 
-def test_what_was_not_played_weighs_eight_times_what_was():
-    # 4 users x 5 items; the played pairs weigh 10 together, so all 20 pairs weigh 80 at 4 each.
-    assert als_scale.unobserved_weight(10.0, (4, 5)) == 4.0
+def test_unplayed_pairs_weigh_eight_times_the_played_ones():
+    # The played pairs weigh 16 · 3 = 48, so all 64 pairs weigh 384 at 6 each.
+    assert resolved(ALSSettings(), *three_of_each(3.0)).unobserved_weight == 6.0
 
 
 def test_the_regularization_is_a_share_of_the_edge_of_noise():
-    # 16 pairs of confidence 3 on 4 users and 16 items: the edge is 3 (sqrt(4) + sqrt(1)) = 9. Penalties of lambda
-    # times 2 and 8 have the geometric mean 4 lambda, which is to be .45 of the edge.
-    assert als_scale.regularization(16 * 9.0, 16, np.full(4, 2.0), np.full(16, 8.0)) == pytest.approx(0.45 * 9 / 4)
+    # 16 pairs of confidence 3 on 4 users and 16 items: the edge is 3 (√4 + √1) = 9. With α₀ = 1 the penalties are λ
+    # times 4 + 16 = 20 for users and 1 + 4 = 5 for items, whose geometric mean of 10 λ is to be .45 of the edge.
+    wanted = ALSSettings(unobserved_weight=1.0)
+    assert resolved(wanted, *three_of_each(3.0)).regularization == pytest.approx(0.45 * 9 / 10)
+    # "hkv" has the penalty λ for every row.
+    wanted = ALSSettings(objective="hkv", alpha=1.0)
+    assert resolved(wanted, *three_of_each(3.0)).regularization == pytest.approx(0.45 * 9)
+
+
+def test_defaults_do_not_depend_on_blocks(rng, monkeypatch):
+    by_user, by_item = three_of_each(3.0)
+    weights = rng.exponential(1.0, 16).astype(np.float32)
+    rows = by_user._replace(values=weights), by_item._replace(values=weights)
+    whole = resolved(ALSSettings(), *rows)
+    monkeypatch.setattr(als_objective, "BLOCK", 7)
+    blocks = resolved(ALSSettings(), *rows)
+    assert blocks.regularization == pytest.approx(whole.regularization)
+    assert blocks.unobserved_weight == pytest.approx(whole.unobserved_weight)
+    assert whole.unobserved_weight == pytest.approx(8 * (1 + weights.astype(float)).sum() / 64)
 
 
 def planted(rng, tastes, strangers):

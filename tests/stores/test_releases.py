@@ -265,7 +265,7 @@ def test_a_full_disk_loses_nothing(release_parts, directory, releases):
         run = subprocess.run(
             [sys.executable, "-c", script, CONFTEST, tmp_path, str(limit)], capture_output=True, text=True, check=True
         )
-        assert "what was there before is untouched" in run.stdout, limit
+        assert "previous content is untouched" in run.stdout, limit
         assert {path.name for path in directory.iterdir()} == {CURRENT, REGISTERED, "tables", version}
         assert [path.name for path in (directory / "tables").iterdir()] == [version]
         releases.verify()
@@ -349,6 +349,6 @@ def test_a_pointer_that_moves_while_it_is_read_is_read_again(releases, release_p
 
 def test_the_parts_of_a_release_are_complete_or_it_is_not_published(releases, release_parts, tmp_path):
     (tmp_path / "plain").mkdir()
-    with pytest.raises(ArtifactError, match="nothing was finished there"):
+    with pytest.raises(ArtifactError, match="it was not finished"):
         dataclasses.replace(release_parts, parts={"plain": tmp_path / "plain"}).publish(releases)
     assert releases.versions() == []

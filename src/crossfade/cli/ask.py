@@ -17,9 +17,8 @@ from crossfade.cli.options import (
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
-from crossfade.core.kinds import kind_named
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.stores.contract import Entry, Item, Tables
+from crossfade.stores.contract import Entry, Item, Reason, TableInfo, Tables
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 _MODEL_HELP = "Compute the list with this model; `crossfade models` lists them."
@@ -43,17 +42,15 @@ def surface_command(surface: Registered) -> click.Command:
         with releases_of(home).open() as release:
             opened = OpenRelease(release)
             table = opened.table(surface.name, kind)
-            key, name, note = _key(release.tables, table.key, asked)
-            if key is None:
+            key, name, note = _key(release.tables, table, asked)
+            if note:
                 table = opened.table(FALLBACK, kind)
-                entries = opened.entries(FALLBACK, EVERYONE, kind=table.kind)
-            else:
-                entries = opened.entries(surface.name, key, kind=table.kind, model=model)
+            whole = None if station is not None else limit
+            entries = opened.entries(table.surface, key, kind=table.kind, model=model, limit=whole)
             if station is not None:
-                entries = _station(home, entries, station)
-            entries = entries[:limit]
+                entries = _station(home, entries, station)[:limit]
         if as_json:
-            described = {"surface": surface.name, "kind": table.kind, "key": key, "name": name}
+            described = {"surface": table.surface, "kind": table.kind, "key": key, "name": name}
             described |= {"model": model} if model else {}
             entries_json = [as_plain(entry) for entry in entries]
             print_json({**described, "release": release.version, "note": note, "entries": entries_json})
@@ -90,8 +87,8 @@ def search(home: Home, text: str, kind: str | None, limit: int, as_json: bool) -
     with releases_of(home).open() as release:
         found = release.tables.search(text, limit=limit, kinds=None if kind is None else [kind])
     if as_json:
-        items = {kind_named(name).plural: [as_plain(item) for item in group] for name, group in found.items.items()}
-        print_json({**items, "suggestions": list(found.suggestions)})
+        items = {name: [as_plain(item) for item in group] for name, group in found.items.items()}
+        print_json({"items": items, "suggestions": found.suggestions})
         return
     if found.suggestions:
         say(f"Nothing is called {text!r}. Did you mean {', '.join(found.suggestions)}?")
@@ -148,7 +145,7 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
         scores = [entry.score or 0.0 for entry in entries]
         columns += [(Column("score", "number"), scores), (Column("", "bar"), [score / best for score in scores])]
     if any(entry.reason for entry in entries):
-        columns.append((Column("because you played"), [_reason(entry) for entry in entries]))
+        columns.append((Column("because you played"), [_reason(entry.reason) for entry in entries]))
     columns.append((Column("id"), [entry.id for entry in entries]))
     print_table(
         [column for column, _ in columns],
@@ -158,13 +155,10 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
     )
 
 
-def _reason(entry: Entry) -> str:
-    if entry.reason is None:
+def _reason(reason: Reason | None) -> str:
+    if reason is None:
         return ""
-    plays = entry.reason.plays
-    return (
-        entry.reason.name if plays is None else f"{entry.reason.name} ({plays:,} {'time' if plays == 1 else 'times'})"
-    )
+    return reason.name if reason.plays is None else f"{reason.name} (plays: {reason.plays:,})"
 
 
 def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
@@ -176,16 +170,17 @@ def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
     return station_of(pool, np.random.default_rng(seed), Settings.of(home).section("station"))
 
 
-def _key(tables: Tables, key_kind: str, text: str) -> tuple[str | None, str | None, str | None]:
-    """Return (key, its name, a note for the person) for what a person typed; no key for a user without history."""
+def _key(tables: Tables, table: TableInfo, text: str) -> tuple[str, str | None, str | None]:
+    """Return the key of what a person typed, its name, and a note if a user without a list gets everyone's instead."""
+    if table.key != USER:
+        item = tables.item(table.key, text)
+        return item.id, f"{item.name} – {item.parent.name}" if item.parent else item.name, None
     if text == EVERYONE:
         return EVERYONE, None, None
-    if key_kind != USER:
-        item = tables.item(key_kind, text)
-        return item.id, f"{item.name} – {item.parent.name}" if item.parent else item.name, None
     try:
         user = tables.user(text)
+        tables.count(table.name, user)
     except UnknownIdError as error:
         hint = f" Did you mean {', '.join(error.suggestions)}?" if error.suggestions else ""
-        return None, None, f"No recommendations for {text!r} yet. Showing what is popular.{hint}"
+        return EVERYONE, None, f"No recommendations for {text!r} yet. Showing what is popular.{hint}"
     return user, user, None

@@ -212,15 +212,10 @@ def _listed(releases: Releases) -> list[dict[str, Any]]:
 
 
 def _bytes_used(home: Home) -> dict[str, int]:
-    """Return the bytes that each part of the home takes on the disk; a file with several names counts once."""
-    used, seen = {}, set()
-    for directory in (home.listens, home.runs, home.releases):
-        used[directory.name] = 0
-        for path in directory.rglob("*"):
-            described = path.lstat()
-            if path.is_file() and described.st_ino not in seen:
-                seen.add(described.st_ino)
-                used[directory.name] += described.st_size
+    """Return the bytes on the disk by the part of the home; a file that has several names counts once."""
+    used = dict.fromkeys(("listens", "runs", "releases"), 0)
+    for path in {path.lstat().st_ino: path for name in used for path in (home.path / name).rglob("*")}.values():
+        used[path.relative_to(home.path).parts[0]] += path.lstat().st_size if path.is_file() else 0
     return used
 
 

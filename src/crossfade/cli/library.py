@@ -131,7 +131,7 @@ def _run(home: Home, *, as_json: bool) -> None:
     with live_progress() as opened:
         result = run_pipeline(home, lambda step: opened(step.title))
     if as_json:
-        print_json(dataclasses.asdict(result))
+        print_json(result)
         return
     print_table(
         [Column("step"), Column(""), Column("seconds", "number"), Column("peak memory", "number"), Column("rows")],

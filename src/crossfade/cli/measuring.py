@@ -1,6 +1,5 @@
 """Commands about models: which are fitted, and how good they are."""
 
-import dataclasses
 import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,16 +25,12 @@ def models(home: Home, as_json: bool) -> None:
 
     states = model_states(home)
     if as_json:
-        print_json([dataclasses.asdict(state) for state in states])
+        print_json(states)
         return
     print_table(
         [
-            Column("model"),
-            Column("state"),
-            Column("rows"),
-            Column("fitted at"),
-            Column("seconds", "number"),
-            Column("peak memory", "number"),
+            *(Column(title) for title in ("model", "state", "rows", "fitted at")),
+            *(Column(title, "number") for title in ("seconds", "peak memory")),
         ],
         [
             [
@@ -95,78 +90,58 @@ def evaluate(
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs
-    from crossfade.evaluate.trials import Trial, try_model
+    from crossfade.evaluate.trials import try_model
     from crossfade.models.registry import model_class
 
     chosen = names or tuple(name for name in MODELS if model_class(name).learns_from != "texts")
     settings = _changed(changes, chosen)
     learned, asked = read_pairs([train, test], form)
-    trials: list[Trial] = []
+    metrics = (f"recall@{k}", f"ndcg@{k}")
+    models: list[dict[str, Any]] = []
+    first: Any = None
     for name in chosen:
         with live_progress() as opened:
-            trials.append(
-                try_model(
-                    name,
-                    learned,
-                    asked,
-                    settings=settings[name],
-                    k=k,
-                    threads=threads,
-                    progress=opened(f"Fit {name}"),
-                )
-            )
-    metrics = (f"recall@{k}", f"ndcg@{k}")
-    first = trials[0].report.per_user
-    differences = [
-        {metric: difference_estimate(trial.report.per_user[metric], first[metric]) for metric in metrics}
-        for trial in trials
-    ]
-    if as_json:
-        print_json(
+            options: dict[str, Any] = {
+                "settings": settings[name],
+                "k": k,
+                "threads": threads,
+                "progress": opened(f"Fit {name}"),
+            }
+            trial = try_model(name, learned, asked, **options)
+        report = trial.report
+        first = first or report.per_user
+        models.append(
             {
-                "users": len(learned.user_ids),
-                "items": len(learned.item_ids),
-                "train_pairs": learned.pairs,
-                "test_pairs": asked.pairs,
-                "models": [
-                    {
-                        "model": name,
-                        "settings": trial.settings,
-                        "users_asked": trial.report.users,
-                        "users_skipped": trial.report.skipped,
-                        "seconds": round(trial.seconds, 3),
-                        "peak_bytes": trial.peak_bytes,
-                        "estimates": {
-                            metric: dataclasses.asdict(value) for metric, value in trial.report.estimates.items()
-                        },
-                        "totals": dict(trial.report.totals),
-                        "difference_to_first": {metric: dataclasses.asdict(value) for metric, value in against.items()},
-                    }
-                    for name, trial, against in zip(chosen, trials, differences, strict=True)
-                ],
+                "model": name,
+                "settings": dict(trial.settings),
+                "users_asked": report.users,
+                "users_skipped": report.skipped,
+                "seconds": round(trial.seconds, 3),
+                "peak_bytes": trial.peak_bytes,
+                "estimates": dict(report.estimates),
+                "totals": dict(report.totals),
+                "difference_to_first": {one: difference_estimate(report.per_user[one], first[one]) for one in metrics},
             }
         )
+    if as_json:
+        sizes = {"users": len(learned.user_ids), "items": len(learned.item_ids)}
+        print_json({**sizes, "train_pairs": learned.pairs, "test_pairs": asked.pairs, "models": models})
         return
     say(f"{learned.pairs:,} pairs of {len(learned.user_ids):,} users and {len(learned.item_ids):,} items to learn from")
+    titles = (*(f"{metric} [95 %]" for metric in metrics), f"against {chosen[0]}", "seconds", "peak memory")
     print_table(
-        [
-            Column("model"),
-            *(Column(f"{metric} [95 %]", "number") for metric in metrics),
-            Column(f"against {chosen[0]}", "number"),
-            Column("seconds", "number"),
-            Column("peak memory", "number"),
-        ],
+        [Column("model"), *(Column(title, "number") for title in titles)],
         [
             [
-                name,
-                *(str(trial.report.estimates[metric]) for metric in metrics),
-                "" if trial is trials[0] else str(against[metrics[1]]),
-                f"{trial.seconds:.1f}",
-                size(trial.peak_bytes),
+                one["model"],
+                *(one["estimates"][metric] for metric in metrics),
+                "" if one is models[0] else one["difference_to_first"][metrics[1]],
+                f"{one['seconds']:.1f}",
+                size(one["peak_bytes"]),
             ]
-            for name, trial, against in zip(chosen, trials, differences, strict=True)
+            for one in models
         ],
-        note=f"{trials[0].report.users:,} users asked",
+        note=f"{models[0]['users_asked']:,} users asked",
     )
 
 

@@ -93,6 +93,11 @@ class ALSSettings(Checked):
         return "cholesky" if self.biases else "cg"
 
     @property
+    def exact_solver(self) -> Literal["pcg", "cholesky"]:
+        """How final vectors, and those of new users and items, are solved."""
+        return "pcg" if self.factors >= TURNED else "cholesky"
+
+    @property
     def columns(self) -> int:
         """Columns of a vector while it is learned: the factors, and with biases two more.
 
@@ -108,7 +113,7 @@ class ALSSettings(Checked):
     @property
     def users_along_axes(self) -> bool:
         """Whether users are solved along the axes of the final item vectors, which are turned there."""
-        return self.factors >= TURNED and not self.biases
+        return self.exact_solver == "pcg" and not self.biases
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -176,6 +181,7 @@ class FittedALS(SimilarByCosine):
             self._laid_out(1 - side, np.flatnonzero(used)),
             gram,
             solved,
+            solver=settings.exact_solver,
             others=others,
             held=settings.ones[side],
             along_axes=side == 0 and settings.users_along_axes,
@@ -292,6 +298,7 @@ class ALS(Configured[ALSSettings]):
             items,
             gram_matrix(items, threads),
             users,
+            solver=settings.exact_solver,
             others=len(items),
             held=settings.ones[0],
             along_axes=settings.users_along_axes,

@@ -22,14 +22,15 @@ the settings). Ours were chosen on validation cuts of HetRec Last.fm and MovieLe
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError
-from crossfade.kernels.als.half_step import FixedSide, Matrix, Solver, gram_matrix, half_step, loss_of_entries
+from crossfade.kernels.als.axes import turn
+from crossfade.kernels.als.half_step import FixedSide, Matrix, gram_matrix, half_step, loss_of_entries
 from crossfade.kernels.lanes import Floats
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Objective:
         gram: Matrix,
         solved: Floats,
         *,
+        solver: Literal["pcg", "cholesky"],
         others: int,
         held: int,
         along_axes: bool,
@@ -135,17 +137,27 @@ class Objective:
     ) -> None:
         """Write the exact vectors of a block of ``rows`` into ``solved`` (rows, width), whatever it had.
 
-        ``vectors`` may be a part of the ``others`` rows that ``gram`` is of. If they lie along its axes, preconditioned
-        steps solve rows to six digits; else Cholesky does.
+        ``vectors`` may be a part of the ``others`` rows that ``gram`` is of, and stay what they are. Solver "pcg" ends
+        within six digits, soonest where the vectors lie along the axes of ``gram`` already.
         """
         solved[:] = 0.0
         if held >= 0:
             solved[:, held] = 1.0
-        solver: Solver = "pcg" if along_axes else "cholesky"
-        fixed = FixedSide.of(vectors, gram, solver, shared=self.shared, held=held, along_axes=along_axes)
+        turns = solver == "pcg" and not along_axes
+        fixed = FixedSide.of(
+            vectors.copy() if turns else vectors,
+            gram,
+            solver,
+            shared=self.shared,
+            held=held,
+            along_axes=along_axes,
+            threads=threads,
+        )
         self.half_step(
             rows, fixed, solved, others=others, steps=EXACT_STEPS, tolerance=EXACT_TOLERANCE, threads=threads
         )
+        if fixed.turn is not None and held < 0:
+            turn(solved, fixed.turn.T, threads)
 
     def loss(
         self,

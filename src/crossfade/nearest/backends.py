@@ -6,6 +6,7 @@ from pathlib import Path
 from crossfade.core.errors import ArtifactError
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, VectorSpace
+from crossfade.nearest.contract import DEFAULT_SETTINGS as DEFAULT_SETTINGS
 from crossfade.nearest.contract import Index, IndexSettings
 
 # name → "module:class"; imported only when the backend is used.
@@ -17,17 +18,15 @@ BACKENDS: dict[str, str] = {
 }
 
 LARGE = 100_000
-"""Items from which "auto" means clusters: exact search of all neighbours of all items takes a quarter of a minute
-there on two processors, and four times as long with twice as many. See docs/decisions/0006-clusters.md."""
-
-DEFAULT_SETTINGS = IndexSettings()
+"""Items from which on "auto" means clusters: exact search of all neighbours of all items takes a quarter of a minute
+there on two processors, and four times as long for twice as many. See docs/decisions/0006-clusters.md."""
 
 
 def backend_class(name: str) -> type[Index]:
     """The class registered as ``name``."""
     module, _, attribute = BACKENDS[name].partition(":")
-    found: type[Index] = getattr(importlib.import_module(module), attribute)
-    return found
+    backend: type[Index] = getattr(importlib.import_module(module), attribute)
+    return backend
 
 
 def chosen_backend(settings: IndexSettings, items: int) -> str:
@@ -59,5 +58,5 @@ def load_index(directory: Path, space: VectorSpace) -> Index:
 
     backend = describe(directory).backend
     if backend not in BACKENDS:
-        raise ArtifactError(f"{directory} holds an index of the kind {backend!r}, which this version does not know.")
+        raise ArtifactError(f"{directory} has an index of the kind {backend!r}, which this version does not know.")
     return backend_class(backend).load(directory, space)

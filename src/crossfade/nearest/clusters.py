@@ -7,11 +7,11 @@ order of its product with their means μ_c,
 
 which serves dot products and cosines alike: long items make clusters of their own, with long means. Within its
 clusters every item is scored. How many clusters a query takes is measured when the index is built: for a sample of
-queries the true neighbours are found by exact search, and the least number whose clusters hold the share of them
-that is asked for (`IndexSettings.recall`) is kept, for a row of list lengths.
+queries the true neighbours are found by exact search, and for several lengths of lists the smallest number of clusters
+is kept that contains the share of them set by `IndexSettings.recall`.
 
-Queries of one call that want the same clusters are searched together, so this is at its best where many are asked
-at once, as for a table of the neighbours of every item.
+Queries of one call that take the same clusters are searched together, so this is at its best for many queries at once,
+as for a table of the neighbours of every item.
 
 O(clusters + items of the clusters taken) · factors a query, read in order; the measured share is a few hundredths.
 
@@ -33,41 +33,39 @@ from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.probing import room
 from crossfade.kernels.threads import each, processors
 from crossfade.kernels.topk import lengths_of, unit_vectors
-from crossfade.nearest.contract import EVERYTHING, IndexSettings, Restriction
+from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction, each_but
 from crossfade.nearest.exclusions import Exclusions, Places
 from crossfade.nearest.files import read_description, write_description
 from crossfade.nearest.kmeans import clustered
 from crossfade.nearest.layout import LAYOUT_FILES, Layout, best_of, laid_out
 from crossfade.nearest.vectors import checked_items, checked_queries, compared, require_count
 
-DEFAULT_SETTINGS = IndexSettings()
-
 CLUSTERS = 2.0
-"""Clusters for each root of the number of items: a query then compares itself with about as many means as items."""
+"""Clusters, in roots of the number of items: a query then compares itself with about as many means as items."""
 
 LEAST_MEMBERS = 32
 """Items of a cluster on average, at least: two panels of sixteen."""
 
 SAMPLE = 512
-"""Queries by which it is measured how many clusters are needed; their mean recall is then known to some 0.003."""
+"""Queries that measure how many clusters are needed; the standard error of their mean recall is some 0.003."""
 
 SHORTEST_LIST, LONGEST_LIST = 8, 1024
-"""Lengths of lists that are measured, with those twice as long in between; longer ones take clusters in proportion."""
+"""Lengths of lists that are measured, doubling in between; longer lists take clusters in proportion."""
 
 LEAST_SHARE = 8
-"""A list of more than one in this many items is not measured: nearly all clusters are needed."""
+"""Lists of more than one in this many items are not measured: they need nearly all clusters."""
 
 DEVIATIONS = 2.0
-"""By how many standard errors of the sample the measured recall must exceed what is asked for."""
+"""By how many standard errors of the sample the measured recall must exceed the setting."""
 
 BLOCK = 512
-"""Queries that meet the panels of a cluster together, at most."""
+"""Queries that are compared with the panels of a cluster together, at most."""
 
 TABLE_ENTRIES = 1 << 18
 """Entries of the tables of a block, 8 bytes each: they should stay in the core's cache."""
 
-HELD = 1 << 24
-"""Clusters listed at once, over all queries of a piece: 64 MB."""
+LISTED = 1 << 24
+"""Clusters listed at a time, over all queries of a piece: 64 MB."""
 
 SEED = 1914
 """Of the samples; equal spaces are indexed alike."""
@@ -78,8 +76,8 @@ class Depth:
     """How many clusters lists of some length need.
 
     size      length of the lists
-    clusters  that hold the share of the true neighbours that was asked for
-    recall    the share that they hold, on average of the sample
+    clusters  that contain the wanted share of the true neighbours
+    recall    the share that they contain, on average of the sample
     """
 
     size: int
@@ -101,7 +99,7 @@ class ClusterIndex:
         self.depths = depths
         self._items = items
         self._layout = layout
-        # The means are searched as the one cluster of a layout of their own.
+        # The means are searched as the only cluster of a layout of their own.
         self._of_means = laid_out(layout.means, layout.means[:1], np.zeros(len(layout.means), dtype=np.int32))
 
     @classmethod
@@ -113,7 +111,7 @@ class ClusterIndex:
         *,
         progress: Progress = silent,
     ) -> Self:
-        """Partition the items of ``space``, and measure how much of them a search must look at.
+        """Partition the items of ``space``, and measure how many clusters a search must take.
 
         Equal for any number of processors. Raises InputError for vectors that are not finite.
         """
@@ -135,7 +133,7 @@ class ClusterIndex:
 
     @classmethod
     def load(cls, directory: Path, space: VectorSpace) -> Self:
-        """Memory-map what `save` wrote, after a look at its checksums; see `Index.load`."""
+        """Memory-map what `save` wrote, after checking its checksums; see `Index.load`."""
         described = read_description(directory, cls.backend, space)
         again = "Build the index again."
         layout = Layout.load(directory)
@@ -166,26 +164,24 @@ class ClusterIndex:
         """
         require_count(k)
         ready = checked_queries(queries, self._layout.panels.shape[1], self.metric)
-        exclusions = Exclusions(restriction, len(ready), self._items)
-        rows = np.full((len(ready), k), MISSING, dtype=np.int32)
-        scores = np.full((len(ready), k), -np.inf, dtype=np.float32)
+        exclusions, found = Exclusions(restriction, len(ready), self._items), Neighbours.none(len(ready), k)
         width = min(k, int(exclusions.left.max(initial=0)))
         if not width:
-            return Neighbours(rows, scores)
+            return found
         closed = self._layout.closed_but(exclusions.opened)
         taken, sizes = self._taken(k, exclusions), np.ceil(np.log2(exclusions.counts() + 1)).astype(np.int64)
 
         def search_block(asked: Places, order: Rows) -> None:
-            found = self._nearest(ready[asked], order, width, exclusions, asked, closed)
-            rows[asked, :width], scores[asked, :width] = found.rows, found.scores
+            best = self._nearest(ready[asked], order, width, exclusions, asked, closed)
+            found.rows[asked, :width], found.scores[asked, :width] = best.rows, best.scores
 
         # Queries that take as many clusters, and exclude about as many items, are searched together.
         for count, size in np.unique(np.stack((taken, sizes)), axis=1).T.tolist():
             alike = np.flatnonzero((taken == count) & (sizes == size))
             block = min(BLOCK, max(1, TABLE_ENTRIES // room(width + 2**size)))
-            for some in np.array_split(alike, -(-len(alike) * count // HELD)):
+            for some in np.array_split(alike, -(-len(alike) * count // LISTED)):
                 self._search(ready, some, count, block, search_block, threads or processors())
-        return Neighbours(rows, scores)
+        return found
 
     def _search(
         self,
@@ -196,7 +192,7 @@ class ClusterIndex:
         search_block: Callable[[Places, Rows], None],
         threads: int,
     ) -> None:
-        """Call ``search_block`` with ``some`` of the queries, those of one region together, and their clusters."""
+        """Call ``search_block`` with ``some`` of the queries, in blocks of one region, and their clusters."""
         order = self._order(queries[some], taken, threads)
         together = np.argsort(order[:, 0], kind="stable")
 
@@ -207,7 +203,7 @@ class ClusterIndex:
         each(search, range(0, len(some), block), threads)
 
     def _taken(self, k: int, exclusions: Exclusions) -> Places:
-        """How many clusters each query takes: those for as long a list as holds k items that are not excluded."""
+        """How many clusters each query takes: as for a list that is long enough to contain k items not excluded."""
         clusters = len(self._layout.means)
         if not self.depths:
             return np.full(len(exclusions.left), clusters)
@@ -222,15 +218,15 @@ class ClusterIndex:
         self, queries: Vectors, order: Rows, k: int, exclusions: Exclusions, asked: Places, closed: Vectors
     ) -> Neighbours:
         """The best ``k`` of the items in the clusters ``order`` (n, taken), or in twice as many where these are few."""
-        found = best_of(self._layout, queries, order, k, exclusions.of(asked), closed)
+        best = best_of(self._layout, queries, order, k, exclusions.of(asked), closed)
         clusters, taken = len(self._layout.means), order.shape[1]
         enough = np.minimum(k, exclusions.left[asked])
-        short = np.flatnonzero(np.count_nonzero(found.rows != MISSING, axis=1) < enough)
+        short = np.flatnonzero(np.count_nonzero(best.rows != MISSING, axis=1) < enough)
         if short.size and taken < clusters:
             deeper = self._order(queries[short], min(2 * taken, clusters), 1)
             again = self._nearest(queries[short], deeper, k, exclusions, asked[short], closed)
-            found.rows[short], found.scores[short] = again.rows, again.scores
-        return found
+            best.rows[short], best.scores[short] = again.rows, again.scores
+        return best
 
     def _order(self, queries: Vectors, taken: int, threads: int) -> Rows:
         """(n, taken) the clusters of largest mean product for each query, best first."""
@@ -247,30 +243,26 @@ class ClusterIndex:
     def _measured(
         self, points: Vectors, users: Vectors | None, recall: float, rng: np.random.Generator
     ) -> tuple[Depth, ...]:
-        """How many clusters hold ``recall`` of the true neighbours, for lists of several sizes.
+        """How many clusters contain ``recall`` of the true neighbours, for lists of several sizes.
 
-        The sample is of ``users`` where there are any, else of the items themselves, each of which then finds the
-        others.
+        The sample is of ``users`` where there are any, else of the items, each of which searches for the others.
         """
         clusters, longest = len(self._layout.means), min(LONGEST_LIST, len(points) // LEAST_SHARE)
         if clusters < 2 or longest < SHORTEST_LIST:
             return ()
         asking = points if users is None else np.ascontiguousarray(users, dtype=np.float32)
         chosen = np.sort(rng.choice(len(asking), min(SAMPLE, len(asking)), replace=False))
-        # To a zero vector all items are equally near.
+        # All items are equally close to a zero vector.
         chosen = chosen[lengths_of(asking[chosen]) > 0]
         queries = asking[chosen]
-        itself = Restriction(
-            indptr=np.arange(len(chosen) + 1, dtype=np.int64) if users is None else None,
-            indices=chosen.astype(np.int32) if users is None else np.zeros(0, dtype=np.int32),
-        )
-        truth = self.search(queries, longest, itself).rows
+        others = each_but(chosen.astype(np.int32)) if users is None else EVERYTHING
+        truth = self.search(queries, longest, others).rows
         order = self._order(queries, clusters, processors())
-        ranks = np.empty_like(order)
-        np.put_along_axis(ranks, order, np.arange(clusters, dtype=np.int32)[None], axis=1)
-        found_at = np.take_along_axis(ranks, self._layout.clusters_of_items()[truth], axis=1)
+        of_clusters = np.empty_like(order)
+        np.put_along_axis(of_clusters, order, np.arange(clusters, dtype=np.int32)[None], axis=1)
+        ranks = np.take_along_axis(of_clusters, self._layout.clusters_of_items()[truth], axis=1)
         sizes = [size for size in 2 ** np.arange(31) if SHORTEST_LIST <= size <= longest]
-        return tuple(_depth(found_at[:, :size], clusters, recall) for size in sizes) if len(queries) else ()
+        return tuple(_depth(ranks[:, :size], clusters, recall) for size in sizes) if len(queries) else ()
 
 
 def _partitioned(points: Vectors, rng: np.random.Generator) -> Layout:
@@ -282,14 +274,14 @@ def _partitioned(points: Vectors, rng: np.random.Generator) -> Layout:
     return laid_out(points, means, nearest)
 
 
-def _depth(found_at: npt.NDArray[np.int32], clusters: int, recall: float) -> Depth:
-    """The least clusters that hold ``recall`` of neighbours whose clusters come ``found_at`` (queries, size)."""
-    queries, size = found_at.shape
+def _depth(ranks: npt.NDArray[np.int32], clusters: int, recall: float) -> Depth:
+    """The fewest clusters that contain ``recall`` of neighbours whose clusters have these ``ranks`` (queries, size)."""
+    queries, size = ranks.shape
     within = np.zeros((queries, clusters))
-    np.add.at(within, (np.arange(queries)[:, None], found_at), 1.0 / size)
+    np.add.at(within, (np.arange(queries)[:, None], ranks), 1.0 / size)
     shares = np.cumsum(within, axis=1)
     means = shares.mean(axis=0)
-    surely = means - DEVIATIONS * shares.std(axis=0) / np.sqrt(queries)
+    lowest = means - DEVIATIONS * shares.std(axis=0) / np.sqrt(queries)
     # The sum of shares may miss 1 by its rounding.
-    count = min(int(np.searchsorted(surely, recall - 1e-9)) + 1, clusters)
+    count = min(int(np.searchsorted(lowest, recall - 1e-9)) + 1, clusters)
     return Depth(size=size, clusters=count, recall=float(means[count - 1]))

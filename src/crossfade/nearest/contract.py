@@ -1,67 +1,57 @@
-"""What an index is: it gives the items nearest to a vector, with exact scores, and keeps to what may be given.
+"""What an index is: it returns the items nearest to a vector, with exact scores, and respects what is excluded.
 
 Every backend answers with `Neighbours` under the same rules:
 
 - a score is the true dot product or cosine, computed in float32 in one fixed order, so that the same query and
   item have the same score in every backend, block and thread;
 - best first; equal scores stand in ascending row order;
-- nothing that the `Restriction` excludes is given, and exactly k items are given wherever k remain.
+- nothing that the `Restriction` excludes is returned, and exactly k items are returned wherever k remain.
 
 Backends differ in which items they find: the exact one the true best, the others nearly always the true best.
 """
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, Self, get_args
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import InputError, SettingsError
+from crossfade.core.csr import Starts
+from crossfade.core.errors import InputError
 from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import Checked, Range
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 
-BackendSetting = Literal["auto", "exact", "clusters", "graph", "forest"]
-
-EXCLUDED_NOWHERE: Rows = np.zeros(0, dtype=np.int32)
+NO_ROWS: Rows = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndexSettings:
+class IndexSettings(Checked):
     """How vectors are indexed. Only `backend` matters to exact search."""
 
-    # exact, clusters, graph, forest, or auto: clusters once the catalogue is too large for exact search
-    backend: BackendSetting = "auto"
-    # share of the true neighbours that clusters are to find, 0.5 to 1, measured on a sample; more: slower
-    recall: float = 0.98
-    links: int = 16  # neighbours that an item of the graph keeps, 4 to 64; more: better recall, larger file
-    build_breadth: int = 128  # candidates looked at for each item while building, 16 to 1024
-    search_breadth: int = 128  # candidates looked at for each query, 16 to 4096; more: better recall, slower
-    trees: int = 50  # trees of the forest, 1 to 1000; more: better recall, larger file
-    # nodes of the forest looked at for each query, 100 to 10000000; more: better recall, slower
-    search_nodes: int = 10_000
+    # "auto" is clusters once the catalogue is too large for exact search
+    backend: Literal["auto", "exact", "clusters", "graph", "forest"] = "auto"
+    # share of the true neighbours that clusters find, measured on a sample; more: slower
+    recall: Annotated[float, Range(0.5, 1)] = 0.98
+    links: Annotated[int, Range(4, 64)] = (
+        16  # neighbours that an item of the graph keeps; more: better recall, larger file
+    )
+    build_breadth: Annotated[int, Range(16, 1024)] = 128  # candidates of the graph for each item while it is built
+    # candidates of the graph for each query; more: better recall, slower
+    search_breadth: Annotated[int, Range(16, 4096)] = 128
+    trees: Annotated[int, Range(1, 1000)] = 50  # trees of the forest; more: better recall, larger file
+    # nodes of the forest visited for each query; more: better recall, slower
+    search_nodes: Annotated[int, Range(100, 10_000_000)] = 10_000
 
-    def __post_init__(self) -> None:
-        if self.backend not in get_args(BackendSetting):
-            named = ", ".join(get_args(BackendSetting))
-            raise SettingsError(f"index.backend must be one of {named}, not {self.backend!r}")
-        if not 0.5 <= self.recall <= 1:
-            raise SettingsError(f"index.recall must be 0.5 to 1, not {self.recall}")
-        for name, least, most in (
-            ("links", 4, 64),
-            ("build_breadth", 16, 1024),
-            ("search_breadth", 16, 4096),
-            ("trees", 1, 1000),
-            ("search_nodes", 100, 10_000_000),
-        ):
-            if not least <= getattr(self, name) <= most:
-                raise SettingsError(f"index.{name} must be {least} to {most}, not {getattr(self, name)}")
+
+DEFAULT_SETTINGS = IndexSettings()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Restriction:
-    """Which items a search may give; rows are item rows of the space.
+    """Which items a search may return; rows are item rows of the space.
 
     indptr   (queries + 1,) int64: indices[indptr[q]:indptr[q + 1]] are excluded for query q; None for nothing
     indices  (n,) int32, in any order within a query
@@ -69,14 +59,14 @@ class Restriction:
     allowed  the only rows that any query may get; None for all
     """
 
-    indptr: npt.NDArray[np.int64] | None = None
-    indices: Rows = field(default_factory=lambda: EXCLUDED_NOWHERE)
-    barred: Rows = field(default_factory=lambda: EXCLUDED_NOWHERE)
+    indptr: Starts | None = None
+    indices: Rows = field(default_factory=lambda: NO_ROWS)
+    barred: Rows = field(default_factory=lambda: NO_ROWS)
     allowed: Rows | None = None
 
     def open_items(self, items: int) -> npt.NDArray[np.bool_]:
-        """(items,) whether an item may be given at all. Raises InputError for a row that does not exist."""
-        for rows in (self.barred, self.indices, EXCLUDED_NOWHERE if self.allowed is None else self.allowed):
+        """(items,) whether an item may be returned at all. Raises InputError for a row that does not exist."""
+        for rows in (self.barred, self.indices, NO_ROWS if self.allowed is None else self.allowed):
             outside = (rows < 0) | (rows >= items)
             if np.any(outside):
                 raise InputError(f"there is no item row {rows[outside][0]} among {items} items")
@@ -86,10 +76,10 @@ class Restriction:
         opened[self.barred] = False
         return opened
 
-    def of_queries(self, queries: int) -> tuple[npt.NDArray[np.int64], Rows]:
+    def of_queries(self, queries: int) -> tuple[Starts, Rows]:
         """The exclusions as (indptr, indices), ascending in each query, for exactly ``queries`` queries."""
         if self.indptr is None:
-            return np.zeros(queries + 1, dtype=np.int64), EXCLUDED_NOWHERE
+            return np.zeros(queries + 1, dtype=np.int64), NO_ROWS
         indptr = self.indptr
         if (
             len(indptr) != queries + 1
@@ -98,7 +88,7 @@ class Restriction:
             or np.any(np.diff(indptr) < 0)
         ):
             raise InputError(f"the exclusions are not those of {queries} queries")
-        # Histories mostly are in order already, and to sort those of a whole batch takes a while.
+        # Histories are mostly in order already, and sorting those of a whole batch takes a while.
         falling = np.flatnonzero(self.indices[1:] < self.indices[:-1]) + 1
         if np.isin(falling, indptr).all():
             return np.array(indptr), self.indices
@@ -111,7 +101,7 @@ EVERYTHING = Restriction()
 
 
 def each_but(rows: Rows, restriction: Restriction = EVERYTHING) -> Restriction:
-    """``restriction`` for n queries of which each excludes one of ``rows`` (n,) besides: the item that it asks for."""
+    """``restriction`` for n queries, each of which also excludes one of ``rows`` (n,): the item that it asks for."""
     return replace(restriction, indptr=np.arange(len(rows) + 1, dtype=np.int64), indices=rows)
 
 
@@ -129,7 +119,7 @@ class Index(Protocol):
         cls,
         space: VectorSpace,
         metric: Metric,
-        settings: IndexSettings = IndexSettings(),
+        settings: IndexSettings = DEFAULT_SETTINGS,
         *,
         progress: Progress = silent,
     ) -> Self:

@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import gathered, starts_of
+from crossfade.core.csr import Starts, gathered
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
@@ -22,33 +22,32 @@ from crossfade.kernels.topk import GROUP, lengths_of, packed, scan, unit_vectors
 from crossfade.kernels.topk_lanes import has_byte_products
 from crossfade.kernels.topk_pruned import scan_pruned
 from crossfade.kernels.topk_sketch import CHUNK, WIDEST, Sketch, sketched
-from crossfade.nearest.contract import EVERYTHING, IndexSettings, Restriction
+from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction
+from crossfade.nearest.exclusions import among
 from crossfade.nearest.files import read_description, write_description
 from crossfade.nearest.vectors import LONGEST, checked_items, checked_queries, require_count
-
-DEFAULT_SETTINGS = IndexSettings()
 
 BLOCK = 512
 """Queries that pass over the items together: each load of an item from memory serves them all, and the tables
 of their best (512 · k entries) stay in the core's cache."""
 
 SPARSE = 2
-"""An allow-list of less than one in this many items is packed anew, which costs less than to skip the others."""
+"""An allow-list of less than one in this many items is packed anew, which costs less than skipping the others."""
 
 PROBES, PROBED_K = 64, 50
-"""Queries of which building learns whether a sketch pays, and how many items they want."""
+"""Queries that building tries, to see whether a sketch pays, and how many items they want."""
 
 BYTE_COST = 0.4 if has_byte_products() else 2.0
 """What the product of two sketches costs, in scores that are computed side by side."""
 
 LONE_COST = 48
-"""What a score costs that is computed by itself and offered to the best, in the same unit."""
+"""What a score costs that is computed alone and offered to the best, in the same unit."""
 
 PATIENCE = 64
-"""A query of which more than one in this many items have to be scored by themselves is cheaper without the sketch."""
+"""A query for which more than one in this many items have to be scored alone is cheaper without the sketch."""
 
 EASY = 8
-"""Items for each that is wanted which may always be scored by themselves."""
+"""So many items for each one wanted may always be scored alone."""
 
 
 class ExactIndex:
@@ -57,7 +56,7 @@ class ExactIndex:
     backend: ClassVar[str] = "exact"
 
     def __init__(self, space: VectorSpace, metric: Metric, items: Vectors, *, pruned: bool | None = None) -> None:
-        """Index ``items``, all those of ``space`` or some; ``pruned`` by a sketch or not, None: where it pays."""
+        """Index ``items``, all those of ``space`` or some; ``pruned``: whether with a sketch, None: where it pays."""
         self.space_id = space.space_id
         self.metric: Metric = metric
         self._items = items
@@ -67,7 +66,7 @@ class ExactIndex:
 
     @property
     def pruned(self) -> bool:
-        """Whether most items are only looked at in bytes."""
+        """Whether most items are only compared in bytes."""
         return self._sketch is not None
 
     @classmethod
@@ -90,7 +89,7 @@ class ExactIndex:
 
     @classmethod
     def load(cls, directory: Path, space: VectorSpace) -> Self:
-        """Build it again from ``space``, after a look at whether it was built from that."""
+        """Check that it was built from ``space``, and build it again."""
         described = read_description(directory, cls.backend, space)
         return cls.build(space, described.metric)
 
@@ -107,37 +106,36 @@ class ExactIndex:
         queries = checked_queries(queries, self._items.shape[1], self.metric)
         opened = restriction.open_items(len(self._items))
         indptr, indices = restriction.of_queries(len(queries))
-        left = int(np.count_nonzero(opened))
-        listed = None
+        left, found = int(np.count_nonzero(opened)), Neighbours.none(len(queries), k)
+        width = min(k, left)
+        if not width or not len(queries):
+            return found
+        sketch, panels, listed = self._sketch, None, None
         if left * SPARSE < len(opened):
             listed = np.flatnonzero(opened).astype(np.int32)
-            indptr, indices = _among(indptr, indices, listed, opened)
-            opened = np.ones(left, dtype=np.bool_)
-        rows = np.full((len(queries), k), MISSING, dtype=np.int32)
-        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
-        width = min(k, left)
-        sketch = None if listed is not None or width * EASY > len(opened) else self._sketch
-        panels = packed(self._items, listed, unit=self.metric == "cosine") if listed is not None else None
+            indptr, indices = among(listed, indptr, indices)
+            opened, panels = np.ones(left, dtype=np.bool_), packed(self._items, listed, unit=self.metric == "cosine")
+        if panels is not None or width * EASY > len(opened):
+            sketch = None
         workers = threads or processors()
         block = min(BLOCK, -(-len(queries) // (workers * GROUP)) * GROUP)
 
         def search_block(first: int) -> None:
             part = slice(first, min(first + block, len(queries)))
             best = np.empty((part.stop - first, width), dtype=np.int32)
-            best_scores = np.empty(best.shape, dtype=np.float32)
+            scores = np.empty(best.shape, dtype=np.float32)
             of_part, asked = indptr[first : part.stop + 1], queries[part]
             if sketch is not None:
-                self._pruned(sketch, asked, opened, left == len(opened), of_part, indices, best, best_scores)
+                self._pruned(sketch, asked, opened, left == len(opened), of_part, indices, best, scores)
             else:
                 chosen = self._panels() if panels is None else panels
-                scan(chosen, len(opened), asked, opened, of_part, indices, best, best_scores)
-            rows[part, :width] = best if listed is None else np.where(best == MISSING, MISSING, listed[best])
-            scores[part, :width] = best_scores
+                scan(chosen, len(opened), asked, opened, of_part, indices, best, scores)
+            found.rows[part, :width] = best if listed is None else np.where(best == MISSING, MISSING, listed[best])
+            found.scores[part, :width] = scores
 
-        if width and len(queries):
-            starts = range(0, len(queries), block)
-            each(search_block, starts, min(workers, len(starts)))
-        return Neighbours(rows, scores)
+        starts = range(0, len(queries), block)
+        each(search_block, starts, min(workers, len(starts)))
+        return found
 
     def _pruned(
         self,
@@ -145,25 +143,25 @@ class ExactIndex:
         queries: Vectors,
         opened: npt.NDArray[np.bool_],
         all_open: bool,
-        indptr: npt.NDArray[np.int64],
+        indptr: Starts,
         indices: Rows,
         rows: Rows,
         scores: Vectors,
     ) -> None:
-        """Fill ``rows`` and ``scores`` with the help of the sketch, and for queries that it does not help without."""
+        """Fill ``rows`` and ``scores`` with the sketch, and without it for queries that it does not help."""
         patience = max(len(self._items) // PATIENCE, EASY * rows.shape[1])
         passed = np.zeros(len(queries), dtype=np.int64)
         scan_pruned(
             sketch, queries, opened, all_open, indptr, indices, patience, rows, scores, passed, np.zeros_like(passed)
         )
-        given_up = np.flatnonzero(passed > patience)
-        if len(given_up):
-            starts, places = gathered(indptr, given_up)
-            best = np.empty((len(given_up), rows.shape[1]), dtype=np.int32)
+        abandoned = np.flatnonzero(passed > patience)
+        if len(abandoned):
+            starts, places = gathered(indptr, abandoned)
+            best = np.empty((len(abandoned), rows.shape[1]), dtype=np.int32)
             best_scores = np.empty(best.shape, dtype=np.float32)
-            asked, excluded = queries[given_up], indices[places]
+            asked, excluded = queries[abandoned], indices[places]
             scan(self._panels(), len(opened), asked, opened, starts, excluded, best, best_scores)
-            rows[given_up], scores[given_up] = best, best_scores
+            rows[abandoned], scores[abandoned] = best, best_scores
 
     def _panels(self) -> Floats:
         """All items as panels, made when first needed."""
@@ -175,7 +173,7 @@ class ExactIndex:
 
 
 def _sketch(space: VectorSpace, metric: Metric, items: Vectors, pruned: bool | None) -> Sketch | None:
-    """The sketch of ``items``, if it is wanted and possible, or nobody says and it pays."""
+    """The sketch of ``items`` if it is wanted or, for ``pruned`` None, if it pays; None where there can be none."""
     count, factors = items.shape
     small = count <= CHUNK
     if pruned is False or factors == 0 or factors > WIDEST or (small and pruned is None) or count == 0:
@@ -185,12 +183,12 @@ def _sketch(space: VectorSpace, metric: Metric, items: Vectors, pruned: bool | N
 
 
 def _probes(space: VectorSpace, metric: Metric, items: Vectors) -> Vectors:
-    """Some vectors that are like what will be asked: users where they choose items, else items."""
+    """Some vectors like those that will be searched for: users by dot, where there are any, else items."""
     for asked in (space.user_vectors, items) if metric == "dot" else (items,):
         if asked is not None and len(asked):
             chosen = np.asarray(asked[np.linspace(0, len(asked) - 1, min(PROBES, len(asked))).astype(np.int64)])
             lengths = lengths_of(np.ascontiguousarray(chosen, dtype=np.float32))
-            # Nobody has answered for the users' vectors yet; a search with a wrong one is refused when it comes.
+            # The users' vectors have not been checked yet; a search with a wrong one will be refused.
             usable = chosen[(lengths > 0) & (lengths <= LONGEST)]
             if len(usable):
                 return checked_queries(usable, items.shape[1], metric)
@@ -207,14 +205,8 @@ def _pays(sketch: Sketch, queries: Vectors) -> bool:
     limit = max(items // PATIENCE, EASY * k)
     scan_pruned(sketch, queries, opened, True, nothing, np.zeros(0, np.int32), limit, rows, scores, passed, met)
     with_sketch = BYTE_COST * met + LONE_COST * passed
-    # Of items in any order, one after the other enters the best of k so often.
+    # So often does an item enter the best k, if items come in random order.
     without = items + LONE_COST * k * (1 + np.log(items / k))
     return len(queries) > 0 and bool(
         np.sum(np.where(passed > limit, with_sketch + without, with_sketch)) < without * len(queries)
     )
-
-
-def _among(indptr: np.ndarray, indices: Rows, listed: Rows, opened: np.ndarray) -> tuple[np.ndarray, Rows]:
-    """Exclusions by place in ``listed`` instead of by row; those that are not listed anyway fall away."""
-    kept = opened[indices]
-    return starts_of(kept)[indptr], np.searchsorted(listed, indices[kept]).astype(np.int32)

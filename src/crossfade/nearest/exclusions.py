@@ -1,9 +1,9 @@
-"""A restriction spelt out for a batch of queries, to be looked up."""
+"""The exclusions of a batch of queries, ready to be looked up."""
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import gathered, starts_of
+from crossfade.core.csr import Starts, gathered, starts_of
 from crossfade.core.ids import Rows
 from crossfade.nearest.contract import Restriction
 
@@ -21,10 +21,10 @@ class Exclusions:
         self._restriction = restriction
         self.opened = restriction.open_items(items)
         indptr, indices = restriction.of_queries(queries)
-        # One ascending number for each excluded (query, row), so that one search answers for all.
-        keys = np.unique(np.repeat(np.arange(queries), np.diff(indptr)) * items + indices)
-        query, self._rows = np.divmod(keys, max(items, 1))
-        self._keys = keys
+        # One ascending number for each excluded (query, row), so that one search looks up all.
+        self._keys = np.unique(np.repeat(np.arange(queries), np.diff(indptr)) * items + indices)
+        query, rows = np.divmod(self._keys, max(items, 1))
+        self._rows = rows.astype(np.int32)
         self._starts = np.searchsorted(query, np.arange(queries + 1))
         closed = np.bincount(query[self.opened[self._rows]], minlength=queries)
         self.left: Places = int(self.opened.sum()) - closed
@@ -43,22 +43,21 @@ class Exclusions:
         return hits
 
     def of(self, queries: Places) -> Restriction:
-        """The restriction of some of the queries alone."""
+        """The restriction of some of the queries."""
         indptr, places = gathered(self._starts, queries)
-        return Restriction(
-            indptr=indptr,
-            indices=self._rows[places].astype(np.int32),
-            barred=self._restriction.barred,
-            allowed=self._restriction.allowed,
-        )
+        barred, allowed = self._restriction.barred, self._restriction.allowed
+        return Restriction(indptr=indptr, indices=self._rows[places], barred=barred, allowed=allowed)
 
     def among(self, queries: Places, rows: Rows) -> Restriction:
         """The restriction of some of the queries in a search of ``rows`` (ascending) alone, by place in ``rows``."""
-        alone = self.of(queries)
-        places = np.searchsorted(rows, alone.indices)
-        inside = rows[np.minimum(places, len(rows) - 1)] == alone.indices
-        return Restriction(
-            indptr=starts_of(inside)[alone.indptr],
-            indices=places[inside].astype(np.int32),
-            barred=np.flatnonzero(~self.opened[rows]).astype(np.int32),
-        )
+        indptr, places = gathered(self._starts, queries)
+        indptr, indices = among(rows, indptr, self._rows[places])
+        barred = np.flatnonzero(~self.opened[rows]).astype(np.int32)
+        return Restriction(indptr=indptr, indices=indices, barred=barred)
+
+
+def among(rows: Rows, indptr: Starts, indices: Rows) -> tuple[Starts, Rows]:
+    """Exclusions by place in ``rows`` (n,), ascending and at least one, without those that are not there."""
+    places = np.searchsorted(rows, indices)
+    inside = rows[np.minimum(places, len(rows) - 1)] == indices
+    return starts_of(inside)[indptr], places[inside].astype(np.int32)

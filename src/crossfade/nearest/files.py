@@ -1,4 +1,4 @@
-"""The files of an index: the backend's own, and ``index.json`` that says what they are."""
+"""The files of an index: the backend's own, and ``index.json``, which describes them."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What ``index.json`` says; ``files`` has the SHA-256 of each file of the backend by name."""
+    """The content of ``index.json``; ``files`` has the SHA-256 of each file of the backend by name."""
 
     version: int
     backend: str
@@ -43,14 +43,14 @@ def write_description(directory: Path, index: Index, details: Mapping[str, Any],
 
 
 def read_description(directory: Path, backend: str, space: VectorSpace) -> Description:
-    """What ``directory`` holds, after every byte was read against its checksum.
+    """Return the description in ``directory``, after every file was compared with its checksum.
 
     Raises SpaceMismatchError if it was built from another space than ``space``, and ArtifactError if it is
     damaged, incomplete, of another version or of another backend.
     """
     described = describe(directory)
     if described.backend != backend:
-        raise ArtifactError(f"{directory} holds an index of the kind {described.backend!r}, not {backend!r}.")
+        raise ArtifactError(f"{directory} has an index of the kind {described.backend!r}, not {backend!r}.")
     space.require_same(described.space_id, f"The index in {directory}")
     for name, checksum in described.files.items():
         path = directory / name
@@ -62,14 +62,14 @@ def read_description(directory: Path, backend: str, space: VectorSpace) -> Descr
 
 
 def describe(directory: Path) -> Description:
-    """What ``index.json`` in ``directory`` says; ArtifactError if it is not there or of another version."""
+    """Return the description in ``directory``; ArtifactError if it is missing or of another version."""
     path = directory / DESCRIPTION
     try:
-        said = json.loads(path.read_text("utf-8"))
-        version = said["version"]
+        fields = json.loads(path.read_text("utf-8"))
+        version = fields["version"]
         if version != VERSION:
             raise ArtifactError(f"{path} has version {version}, this Crossfade reads {VERSION}. Build the index again.")
-        described = Description(**said)
+        described = Description(**fields)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} cannot be read: {error}. Build the index again.") from error
     if (

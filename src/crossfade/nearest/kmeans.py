@@ -4,7 +4,7 @@
     update:  μ_c = mean of the points of c
 
 The means are learned from a sample; the product with one more coordinate, 1 for a point and -|μ|²/2 for a mean,
-makes the assignment a search for the single best by inner product, which `crossfade.kernels.topk` does.
+makes the assignment a search for the single best by inner product (`crossfade.kernels.topk`).
 
 O(rounds · sample · clusters · factors), and once points · clusters · factors.
 
@@ -20,7 +20,7 @@ from crossfade.kernels.threads import each
 from crossfade.kernels.topk import packed, scan
 
 ROUNDS = 6
-"""Updates of the means; what later ones gain is less than the difference between two samples."""
+"""Updates of the means; later ones gain less than the difference between two samples."""
 
 SAMPLE = 48
 """Points of the sample for each cluster."""
@@ -30,7 +30,7 @@ BLOCK = 512
 
 
 def clustered(points: Vectors, clusters: int, rng: np.random.Generator, threads: int) -> tuple[Vectors, Rows]:
-    """Means (clusters, factors) float32 of ``points`` (n, factors), and (n,) which of them each point is nearest to.
+    """Return means (clusters, factors) float32 of ``points`` (n, factors), and (n,) the one nearest to each point.
 
     A cluster may end up without points. Equal for any number of ``threads``. 1 <= clusters <= n.
     """
@@ -43,7 +43,7 @@ def clustered(points: Vectors, clusters: int, rng: np.random.Generator, threads:
 
 
 def assigned(points: Vectors, means: Vectors, threads: int) -> Rows:
-    """(n,) the nearest of the ``means`` for each of ``points`` (n, factors); the lower row of two as near."""
+    """Return (n,) the nearest of the ``means`` for each of ``points`` (n, factors); of equal ones the lower row."""
     halves = np.einsum("cf,cf->c", means, means, dtype=np.float64) / -2
     targets = np.concatenate((means, halves[:, None]), axis=1).astype(np.float32)
     panels = packed(targets, np.arange(len(means), dtype=np.int32), unit=False)
@@ -62,12 +62,12 @@ def assigned(points: Vectors, means: Vectors, threads: int) -> Rows:
 
 
 def members_of(nearest: Rows, clusters: int) -> tuple[Starts, Rows]:
-    """The points of each cluster, ascending, in compressed rows."""
+    """Return the points of each cluster, ascending, in compressed rows."""
     return starts_of(np.bincount(nearest, minlength=clusters)), np.argsort(nearest, kind="stable").astype(np.int32)
 
 
 def _updated(points: Vectors, means: Vectors, nearest: Rows) -> Vectors:
-    """The mean of each cluster; one without points starts anew, inside one of the largest clusters."""
+    """The mean of each cluster; one without points restarts inside one of the largest clusters."""
     starts, members = members_of(nearest, len(means))
     sizes = np.diff(starts)
     filled = np.flatnonzero(sizes)

@@ -1,7 +1,7 @@
-"""Items as they stand for a search cluster by cluster, in memory and in files, and the search itself.
+"""Items in the order of their clusters, in memory and in files, and the search among them.
 
-A cluster begins with a new panel of sixteen items (`crossfade.kernels.topk`), whose last lanes may stay empty. All of
-it is in files that can be mapped into memory, so that processes share one copy and a search needs nothing else.
+A cluster begins with a new panel of sixteen items (`crossfade.kernels.topk`); the last lanes of its last panel may be
+empty. All of it is in memory-mapped files, so that processes share one copy and a search needs nothing else.
 """
 
 from dataclasses import dataclass
@@ -47,11 +47,11 @@ class Layout:
         return np.where(self.listed == MISSING, -np.inf, 0).astype(np.float32)
 
     def closed_but(self, opened: npt.NDArray[np.bool_]) -> Vectors:
-        """The same with -inf for the items that are not ``opened`` (items,) as well."""
+        """`closed`, with -inf for the items that are not ``opened`` (items,) as well."""
         return self.closed if opened.all() else np.where(opened[self.listed], self.closed, np.float32(-np.inf))
 
     def clusters_of_items(self) -> Rows:
-        """(items,) the cluster that each item stands in."""
+        """(items,) the cluster of each item."""
         present = self.listed != MISSING
         of_lanes = np.repeat(np.arange(len(self.means), dtype=np.int32), np.diff(self.starts) * WIDTH)
         clusters = np.empty(int(present.sum()), dtype=np.int32)
@@ -59,7 +59,7 @@ class Layout:
         return clusters
 
     def fits(self, items: int, factors: int) -> bool:
-        """Whether these are all of ``items`` with ``factors``, each once, and nothing points outside."""
+        """Whether these are ``items`` with ``factors``, each once, and no number points outside the arrays."""
         panels, clusters = len(self.panels), len(self.means)
         return (
             self.panels.shape == (panels, factors, WIDTH)
@@ -80,7 +80,7 @@ class Layout:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Memory-map what `save` wrote; ArtifactError for arrays of other kinds."""
+        """Memory-map what `save` wrote; ArtifactError for arrays of another type."""
         return cls(
             panels=load_array(directory / PANELS, dtype=np.float32, ndim=3),
             starts=load_array(directory / STARTS, dtype=np.int64, ndim=1),
@@ -90,7 +90,7 @@ class Layout:
 
 
 def laid_out(points: Vectors, means: Vectors, nearest: Rows) -> Layout:
-    """``points`` (items, factors) in the clusters ``nearest`` (items,) around ``means`` (clusters, factors)."""
+    """Lay out ``points`` (items, factors) in the clusters ``nearest`` (items,) around ``means`` (clusters, factors)."""
     starts, members = members_of(nearest, len(means))
     sizes = np.diff(starts)
     first_panels = starts_of(-(-sizes // WIDTH))
@@ -111,9 +111,9 @@ def best_of(
     excluded: Restriction = EVERYTHING,
     closed: Vectors | None = None,
 ) -> Neighbours:
-    """The best ``k`` of the items in the clusters ``probes`` (n, any) of each of ``queries`` (n, factors).
+    """Return the best ``k`` of the items in the clusters ``probes`` (n, any) of each of ``queries`` (n, factors).
 
-    Of ``excluded`` only what each query excludes counts; ``closed`` is what `Layout.closed_but` gives, None for all.
+    Of ``excluded`` only what each query excludes counts; ``closed`` is from `Layout.closed_but`, None: all are open.
     """
     indptr, indices = excluded.of_queries(len(queries))
     keep = k + int(np.diff(indptr).max(initial=0))

@@ -1,4 +1,4 @@
-"""What vectors must be before they are searched: checked here, trusted in the kernels."""
+"""Vectors ready to be searched: checked here, trusted in the kernels."""
 
 import numpy as np
 
@@ -18,17 +18,17 @@ PAIRS = 50
 
 
 def compared(space: VectorSpace, metric: Metric) -> Vectors:
-    """What ``metric`` compares of the items of ``space``: (items, factors), or one less where the last is a bias."""
+    """Return what ``metric`` compares of the items of ``space``: (items, factors), by cosine without a bias."""
     return space.points if metric == "cosine" else space.item_vectors
 
 
 def checked_items(space: VectorSpace, metric: Metric) -> Vectors:
-    """What ``metric`` compares of the items of ``space``, contiguous; InputError if one is not finite or too long."""
+    """Return `compared` contiguous; InputError if a vector is not finite or too long."""
     return _checked(compared(space, metric), f"the item vectors of space {space.space_id[:12]}")
 
 
 def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
-    """Queries (n, factors) ready to be multiplied with items: contiguous float32, of length one for "cosine".
+    """Return ``queries`` (n, factors) ready to be multiplied: contiguous float32, of length one for "cosine".
 
     Raises InputError for another shape, and for numbers that are not finite or too large.
     """
@@ -42,7 +42,7 @@ def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
 def pair_scores(
     vectors: Vectors, metric: Metric, queries: Vectors, indptr: Starts, items: Rows, threads: int | None
 ) -> Vectors:
-    """(n,) the exact scores of checked query q with the rows items[indptr[q]:indptr[q + 1]] of ``vectors``.
+    """Return (n,) the exact scores of checked query q with the rows items[indptr[q]:indptr[q + 1]] of ``vectors``.
 
     They equal those of every search to the bit.
     """
@@ -58,9 +58,9 @@ def pair_scores(
 
 
 def require_count(k: int) -> None:
-    """InputError unless ``k`` is at least 1."""
+    """Raise InputError unless ``k`` is at least 1."""
     if k < 1:
-        raise InputError(f"at least 1 neighbour must be asked for, not {k}")
+        raise InputError(f"k must be at least 1, not {k}")
 
 
 def _checked(vectors: Vectors, what: str) -> Vectors:

@@ -18,7 +18,8 @@ from crossfade.core.artifacts import Draft
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
-from crossfade.importing.library import tables_of
+from crossfade.core.schemas import TABLES
+from crossfade.importing.library import imports
 from crossfade.pipeline.steps import Context, Step
 
 CATALOG = "catalog"
@@ -36,7 +37,8 @@ class Gathering(Step):
 
     def tables(self, context: Context) -> dict[str, list[Path]]:
         """Return the Parquet files of its imports, by table."""
-        return tables_of(context.home, self.imports)
+        read = [one for one in imports(context.home) if one.name in self.imports]
+        return {table: [path for one in read for path in one.files(table)] for table in TABLES}
 
     def catalog(self, context: Context) -> Path:
         """Return where the catalog is."""
@@ -59,7 +61,6 @@ class BuildCatalog(Gathering):
     label = "Merge the catalogs of all imports"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_catalog`."""
         settings = CatalogSettings(**self.settings)
         self.fill(draft, context, build_catalog, self.tables(context), draft.path, settings)
 
@@ -71,7 +72,6 @@ class CountInteractions(Gathering):
     label = "Count plays of {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_interactions`."""
         inputs = self.tables(context), self.catalog(context)
         settings = InteractionSettings(**self.settings)
         self.fill(draft, context, build_interactions, *inputs, self.kind, draft.path, settings)
@@ -84,7 +84,6 @@ class CountPlaylists(Gathering):
     label = "Count {plural} in playlists"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_playlist_interactions`."""
         settings = InteractionSettings(**self.settings)
         self.fill(draft, context, build_playlist_interactions, self.catalog(context), self.kind, draft.path, settings)
 
@@ -96,7 +95,6 @@ class OrderSequences(Gathering):
     label = "Order plays of {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_sequences`."""
         inputs = self.tables(context)["listens"], self.catalog(context), self.kind, self.item_ids(context)
         self.fill(draft, context, build_sequences, *inputs, draft.path, SequenceSettings(**self.settings))
 
@@ -108,7 +106,6 @@ class GatherTexts(Gathering):
     label = "Gather texts about {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_writings`."""
         inputs = self.catalog(context), self.kind, self.item_ids(context)
         self.fill(draft, context, build_writings, *inputs, draft.path)
 
@@ -123,7 +120,6 @@ class NameItems(Step):
     counted: Mapping[str, str]
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `release_catalogue`."""
         inputs = self.inputs(context.home)
         played = {kind: Interactions.load(inputs[step], kind=kind) for kind, step in self.counted.items()}
         catalogue = release_catalogue(played, inputs[CATALOG])

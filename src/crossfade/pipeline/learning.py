@@ -48,7 +48,6 @@ class OfModel(Step):
 
     @property
     def words(self) -> dict[str, str]:
-        """See `Step.words`."""
         return {**super().words, "model": model_class(self.model).__name__}
 
 
@@ -62,11 +61,9 @@ class FitModel(OfModel):
 
     @property
     def name(self) -> str:
-        """See `fitted`."""
         return self.fitted
 
     def memory(self, home: Home) -> int:
-        """See `Step.memory`; includes what the model takes for so many items."""
         items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
         return super().memory(home) + model_class(self.model)(**self.settings).memory_bytes(items)
 
@@ -95,12 +92,10 @@ class ComputeNeighbours(OfModel):
         return f"{self.action}-{self.fitted}"
 
     def memory(self, home: Home) -> int:
-        """See `Step.memory`; includes the table of rows and scores, twice."""
         items = len(Ids.load(self.inputs(home)[self.fitted] / "item_ids"))
         return super().memory(home) + 2 * 8 * items * int(self.settings["size"])
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `Neighbourhood.build`."""
         index = {name.removeprefix(INDEX): value for name, value in self.settings.items() if name.startswith(INDEX)}
         settings = {name: value for name, value in self.settings.items() if not name.startswith(INDEX)}
         model: Any = load_fitted(self.inputs(context.home)[self.fitted])
@@ -142,11 +137,9 @@ class BuildSurface(Step):
 
     @property
     def words(self) -> dict[str, str]:
-        """See `Step.words`."""
         return {**super().words, "surface": registered(self.surface).title}
 
     def run(self, draft: Draft, context: Context) -> None:
-        """See `build_table`."""
         places = self.inputs(context.home)
         models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
         inputs = SurfaceInputs(

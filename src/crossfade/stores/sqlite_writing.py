@@ -98,7 +98,7 @@ def translated_errors(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
             raise StorageError(
                 f"{path}: the disk is full or failing ({error}). Free some space and run the same command again; "
-                "what was there before is untouched."
+                "the previous content is untouched."
             ) from error
         raise ArtifactError(f"{path} cannot be read: {error}. Run `crossfade verify`.") from error
 
