@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
 from crossfade.core.home import Home
+from crossfade.core.schemas import TABLES
 from crossfade.formats.contract import Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.imports import import_paths, import_rows
@@ -579,3 +581,15 @@ def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None
     ledger.files[0].read += 1
     with pytest.raises(ArtifactError, match="fault in Crossfade"):
         ledger.check()
+
+
+def test_the_tables_of_the_docs_are_those_of_the_schemas() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    described: set[str] = set()
+    for row in page.splitlines():
+        cells = [re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3]]
+        if len(cells) == 2 and cells[0] and TABLES.keys() >= set(cells[0]):
+            tables, columns = cells
+            described |= set(tables)
+            assert set(columns) == {column for table in tables for column in TABLES[table].names}, tables
+    assert described == TABLES.keys()

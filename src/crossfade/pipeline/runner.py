@@ -126,6 +126,8 @@ class _Run:
             self._running.append(running)
             # A daemon, so that a step which does not stop cannot keep an interrupted process alive.
             Thread(target=self._work, args=(running,), name=step.name, daemon=True).start()
+        if not self._running:
+            raise ValueError(f"{self._waiting[0].name} needs a step that is not among those to run")
 
     def _work(self, running: _Running) -> None:
         try:
@@ -144,9 +146,8 @@ class _Run:
                 raise _StoppedError
             progress(done, total, unit)
 
-        context = Context(
-            home=self._home, threads=self._runner.threads, memory_bytes=running.estimate, progress=stoppable
-        )
+        limits = {"threads": self._runner.threads, "memory_bytes": running.estimate}
+        context = Context(home=self._home, progress=stoppable, **limits)
         with writing(step.place(self._home), step.identity) as draft:
             step.run(draft, context)
         return time.monotonic() - started
