@@ -1,4 +1,4 @@
-"""What docs/architecture.md says about adding things is true of the code: nothing else in `src/` names what is registered."""
+"""What docs/architecture.md says about adding is true of the code: nothing else in `src/` names what is registered."""
 
 import ast
 import re
