@@ -3,8 +3,8 @@
     python -m benchmarks.interactions --listens 100000000 --directory /somewhere/with/20/GB
 
 Writes that many listens as an import would (parts of a million, users together, Zstandard), then reads them three
-times, each time in a process of its own: a scan that only decodes the columns that are needed, which nothing
-can beat; then the interactions of artists, and of tracks.
+times, each time in a process of its own: a scan that only decodes the needed columns, which is the least that any
+aggregation costs; then the interactions of artists, and of tracks.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--listens", type=int, default=10_000_000)
     parser.add_argument("--users", type=int, default=0, help="default: one for every 200 listens")
     parser.add_argument("--tracks", type=int, default=1_000_000)
-    parser.add_argument("--directory", type=Path, required=True, help="listens that lie there already are taken")
+    parser.add_argument("--directory", type=Path, required=True, help="listens that are there already are used")
 
 
 def measure(chosen: argparse.Namespace) -> Findings:

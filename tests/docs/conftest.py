@@ -122,6 +122,7 @@ def workplace(tmp_path: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> C
             shutil.copytree(library, home, symlinks=True)
         monkeypatch.chdir(tmp_path / "here")
         monkeypatch.setenv("CROSSFADE_HOME", str(home))
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))  # of processes that a command starts
         return home
 
     return go

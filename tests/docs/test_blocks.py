@@ -17,6 +17,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -181,8 +182,12 @@ class Terminal:
         program, *arguments = command
         if program == "curl":
             address = re.sub(r"^http://[^/]+", self._address, arguments[-1])
-            with urllib.request.urlopen(address) as reply:
-                return str(reply.read().decode())
+            try:
+                with urllib.request.urlopen(address) as reply:
+                    return str(reply.read().decode())
+            except urllib.error.HTTPError as error:
+                self._server.terminate()
+                pytest.fail(f"{address}: {error}\n{self._server.stderr.read()}")
         if arguments[0] == "serve":
             return self._serve(arguments, servers)
         called = click.testing.CliRunner().invoke(crossfade, arguments)
@@ -190,12 +195,12 @@ class Terminal:
         return re.sub(r"\x1b\[[0-9;]*m", "", called.stdout or called.stderr)
 
     def _serve(self, arguments: list[str], servers: contextlib.ExitStack) -> str:
-        server = servers.enter_context(
+        self._server = servers.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", "crossfade", *arguments, "--port", "0"], stderr=subprocess.PIPE, text=True
             )
         )
-        servers.callback(server.terminate)
-        first = server.stderr.readline()
+        servers.callback(self._server.terminate)
+        first = self._server.stderr.readline()
         self._address = re.search(r"http://[^/\s]+", first)[0]
         return str(first)

@@ -70,7 +70,7 @@ def planned(tmp_path):
 
     def made(tables, **run):
         home = Home(tmp_path / "home")
-        with writing(home.listens / "import", Identity(kind="import", version=1)) as draft:
+        with writing(home.listens / "import", Identity(kind="import", version=2)) as draft:
             for name, rows in tables.items():
                 written(draft.path / f"{name}.parquet", name, rows)
         return make_plan(home, Settings({"run": {"models": ["als"], **run}}))

@@ -18,7 +18,7 @@ from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.stores.contract import Entry, Item, TableInfo, Tables
+from crossfade.stores.contract import Entry, Item, Reason, TableInfo, Tables
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 _MODEL_HELP = "Compute the list with this model; `crossfade models` lists them."
@@ -145,7 +145,7 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
         scores = [entry.score or 0.0 for entry in entries]
         columns += [(Column("score", "number"), scores), (Column("", "bar"), [score / best for score in scores])]
     if any(entry.reason for entry in entries):
-        columns.append((Column("because you played"), [_reason(entry) for entry in entries]))
+        columns.append((Column("because you played"), [_reason(entry.reason) for entry in entries]))
     columns.append((Column("id"), [entry.id for entry in entries]))
     print_table(
         [column for column, _ in columns],
@@ -155,13 +155,10 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
     )
 
 
-def _reason(entry: Entry) -> str:
-    if entry.reason is None:
+def _reason(reason: Reason | None) -> str:
+    if reason is None:
         return ""
-    plays = entry.reason.plays
-    return (
-        entry.reason.name if plays is None else f"{entry.reason.name} ({plays:,} {'time' if plays == 1 else 'times'})"
-    )
+    return reason.name if reason.plays is None else f"{reason.name} (plays: {reason.plays:,})"
 
 
 def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:

@@ -78,10 +78,10 @@ def _kernels(home: Home) -> Iterator[Finding]:
 
 def _extras(home: Home) -> Iterator[Finding]:
     for extra, (module, purpose) in EXTRAS.items():
-        if importlib.util.find_spec(module):
-            yield Finding("ok", f"extra {extra}", f"installed, for {purpose}")
-        else:
-            yield Finding("note", f"extra {extra}", f"missing, for {purpose}", f"pip install 'crossfade[{extra}]'")
+        installed = importlib.util.find_spec(module) is not None
+        hint = "" if installed else f"pip install 'crossfade[{extra}]'"
+        found = f"{'installed' if installed else 'missing'}, for {purpose}"
+        yield Finding("ok" if installed else "note", f"extra {extra}", found, hint)
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -116,11 +116,7 @@ def _settings(home: Home) -> Iterator[Finding]:
     except CrossfadeError as error:
         yield Finding("bad", "settings", str(error), f"fix {home.settings_file}")
         return
-    yield Finding(
-        "ok",
-        "settings",
-        f"{home.settings_file} is valid" if home.settings_file.exists() else "all defaults",
-    )
+    yield Finding("ok", "settings", f"{home.settings_file} is valid" if home.settings_file.exists() else "all defaults")
 
 
 def _release(home: Home) -> Iterator[Finding]:
@@ -138,12 +134,5 @@ def _release(home: Home) -> Iterator[Finding]:
         yield Finding("ok", "release", f"{version} is whole")
 
 
-_CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
-    _program,
-    _kernels,
-    _extras,
-    _disk,
-    _home,
-    _settings,
-    _release,
-)
+_CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...]
+_CHECKS = (_program, _kernels, _extras, _disk, _home, _settings, _release)

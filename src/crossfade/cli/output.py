@@ -66,8 +66,8 @@ def bar(share: float) -> str:
 
 
 def counted(rows: Mapping[str, int]) -> str:
-    """Return counts by name as people read them: "1,892 users, 17,632 items"."""
-    return ", ".join(f"{count:,} {name}" for name, count in rows.items())
+    """Return counts by name as people read them, without those of zero: "1,892 users, 17,632 items"."""
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items() if count)
 
 
 def size(count: float, unit: str = "B") -> str:

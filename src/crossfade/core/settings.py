@@ -174,7 +174,7 @@ def _checked(hint: Any, value: Any, name: str) -> Any:
         if value not in limits:
             raise SettingsError(f"{name} must be {limits}, not {value!r}")
         return kind(value)
-    if not isinstance(value, origin or kind):
+    if not isinstance(value, kind):
         raise SettingsError(f"{name} must be of type {_type_name(kind)}, not {value!r}")
     return value
 

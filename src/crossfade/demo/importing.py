@@ -63,9 +63,8 @@ class _DemoFormat:
 
     def read(self, source: Source, sink: Sink) -> None:
         """The catalogue first, then the listening history, a chunk of listeners at a time."""
-        self._catalogue(sink)
         (member,) = source.members
-        total, first = self._world.settings.listeners, 1
+        total, first = self._world.settings.listeners, 1 + self._catalogue(member, sink)
         for chunk in self._world.history():
             sink.listens(member, first, chunk.listens, pa.array(chunk.plays.private))
             first += chunk.listens.num_rows
@@ -74,7 +73,8 @@ class _DemoFormat:
             self.outcomes.append((chunk.left_at, chunk.satisfaction))
             self._progress(float(chunk.first + len(chunk.left_at)), float(total), "listeners")
 
-    def _catalogue(self, sink: Sink) -> None:
+    def _catalogue(self, member: Member, sink: Sink) -> int:
+        """Send everything but the history; returns how many records of the member that takes."""
         tables = self._world.tables()
         for kind, plural in (("artist", "artists"), ("track", "tracks")):
             for row in tables[plural].to_pylist():
@@ -84,8 +84,11 @@ class _DemoFormat:
             "texts": sink.text,
             "friends": sink.friend,
             "playlists": sink.playlist,
-            "playlist_items": sink.playlist_item,
         }
         for name, put in puts.items():
             for row in tables[name].to_pylist():
                 put(**row)
+        entries = tables["playlist_items"].to_pylist()
+        for number, row in enumerate(entries, start=1):
+            sink.playlist_item((member, number), **row)
+        return len(entries)

@@ -1,8 +1,8 @@
 """Which items are the same thing to a listener, though they have two ids.
 
 Histories spell one artist in several ways (Beyoncé and Beyonce, The Beatles and Beatles, "Eminem feat. Rihanna"), and
-one song comes on albums, remasters and compilations. Nobody who plays the one discovers the other, so lists treat them as
-one. This compares names only: it doesn't claim that the ids should be merged.
+one song comes on albums, remasters and compilations. Nobody who plays the one discovers the other, so lists treat them
+as one. This compares names only: it doesn't claim that the ids should be merged.
 """
 
 import re

@@ -7,23 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts
+from crossfade.core.csr import Starts
 from crossfade.core.ids import MISSING, Rows
 from crossfade.ranking.aliases import Groups
 
 
 @dataclass(frozen=True, eq=False)
 class RankedLists:
-    """The lists of n keys, best first, with catalogue rows; see `crossfade.core.tables.SurfaceTable` for the columns."""
+    """The lists of n keys, best first, by catalogue rows; columns are those of `crossfade.core.tables.COLUMNS`."""
 
     indptr: Starts
     items: Rows
     columns: Mapping[str, npt.NDArray[Any]]
-
-    @classmethod
-    def of(cls, lists: CSR) -> "RankedLists":
-        """The lists with their values as scores."""
-        return cls(lists.indptr, lists.indices, {"score": lists.values})
 
 
 class Grouping(NamedTuple):

@@ -1,8 +1,9 @@
 """What is close to what: for each item of a model the nearest others, as a table, and the index behind it.
 
-Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists come from
-the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the size of the table,
-two items also count as close if they are closer than nearly all pairs: above `Neighbourhood.threshold`.
+Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists
+come from the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the
+size of the table, two items also count as close if they are closer than nearly all pairs: above
+`Neighbourhood.threshold`.
 
 Cost: a search for each item, O(items² · factors) with an exact index; see `crossfade.nearest.backends` for the others.
 """
@@ -10,8 +11,9 @@ Cost: a search for each item, O(items² · factors) with an exact index; see `cr
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Protocol, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +21,12 @@ import numpy.typing as npt
 from crossfade.core.arrays import load_array
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.csr import CSR, starts_of
-from crossfade.core.errors import ArtifactError
+from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range
-from crossfade.core.spaces import Neighbours, VectorSpace
-from crossfade.models.contract import ComparesItems, ItemIndex
+from crossfade.core.spaces import Neighbours
+from crossfade.models.contract import ComparesItems, Fitted, ItemIndex
 from crossfade.nearest.backends import DEFAULT_SETTINGS
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.computed import row_map
@@ -49,49 +51,39 @@ class NeighbourSettings(Checked):
     close: Annotated[float, Range(50, 100)] = 99.5  # percentile of all pairs above which two items count as close
 
 
-class ComparingModel(ComparesItems, Protocol):
-    """A fitted model that compares items: see `crossfade.models.contract.Fitted`."""
-
-    @property
-    def space(self) -> VectorSpace: ...
-    @property
-    def item_ids(self) -> Ids: ...
-    @property
-    def support(self) -> npt.NDArray[np.int64]: ...
-
-
+@dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """The nearest others of each item of one fitted model, by the model's rows.
 
-    model      that compares the items; the closeness of any two is estimated from the points of its space
-    scales     (items,) float32 the evidence of each item
-    table      rows and scores (items, size): the closest others, padded with MISSING
-    threshold  the closeness above which two items are close, even if neither is in the other's list
-    recall     share of the true neighbours that the table has, on average of a sample
+    model       that compares the items; the closeness of any two is estimated from the points of its space
+    shrinkage   support at which an item counts half
+    table       rows and scores (items, size): the closest others, padded with MISSING
+    threshold   the closeness above which two items are close, even if neither is in the other's list
+    recall      share of the true neighbours that the table has, on average of a sample
+    open_index  opens the index behind the table
     """
 
-    def __init__(
-        self,
-        model: ComparingModel,
-        shrinkage: float,
-        table: Neighbours,
-        threshold: float,
-        recall: float,
-        open_index: Callable[[], ItemIndex],
-    ) -> None:
-        self.model = model
-        self.shrinkage = shrinkage
-        self.scales = evidence(model.support, shrinkage)
-        self.table = table
-        self.threshold = threshold
-        self.recall = recall
-        self._open_index = open_index
-        self._index: ItemIndex | None = None
+    model: Fitted[Any]
+    shrinkage: float
+    table: Neighbours
+    threshold: float
+    recall: float
+    open_index: Callable[[], ItemIndex]
+
+    @cached_property
+    def scales(self) -> npt.NDArray[np.float32]:
+        """(items,) the evidence of each item."""
+        return evidence(self.model.support, self.shrinkage)
+
+    @cached_property
+    def index(self) -> ItemIndex:
+        """The index behind the table."""
+        return self.open_index()
 
     @classmethod
     def build(
         cls,
-        model: ComparingModel,
+        model: Fitted[Any],
         settings: NeighbourSettings = NeighbourSettings(),
         index: IndexSettings = DEFAULT_SETTINGS,
         *,
@@ -99,12 +91,14 @@ class Neighbourhood:
         threads: int | None = None,
         progress: Progress = silent,
     ) -> Self:
-        """Search the neighbours of all items of ``model``; the same bytes for any number of threads.
+        """Search the neighbours of all items of ``model``; InputError unless it compares items.
+
+        The table has the same bytes for any number of ``threads``.
 
         With a ``directory`` the table is written there while it is made; `save` writes the rest.
         """
         scales = evidence(model.support, settings.shrinkage)
-        searched = model.item_index(scales, index)
+        searched = comparing(model).item_index(scales, index)
         items = len(model.item_ids)
         size = min(settings.size, max(items - 1, 1))
         with translated_storage_errors(directory or Path()):
@@ -117,13 +111,6 @@ class Neighbourhood:
                 progress(int(keys[-1]) + 1, items, "items")
         threshold = percentile_of_pairs(model.space.points, scales, settings.close)
         return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
-
-    @property
-    def index(self) -> ItemIndex:
-        """The index behind the table, opened when it is first asked for."""
-        if self._index is None:
-            self._index = self._open_index()
-        return self._index
 
     def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
         """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""
@@ -150,7 +137,7 @@ class Neighbourhood:
         (directory / _DESCRIPTION).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path, model: ComparingModel) -> Self:
+    def load(cls, directory: Path, model: Fitted[Any]) -> Self:
         """Memory-map what `save` wrote for ``model``; the index is opened when it is needed.
 
         Raises SpaceMismatchError for another model, ArtifactError if a part is missing or does not fit.
@@ -167,62 +154,61 @@ class Neighbourhood:
         if not (len(rows) == len(model.item_ids) and rows.shape == scores.shape):
             raise ArtifactError(f"The neighbour table in {directory} does not fit {len(model.item_ids)} items.")
         scales = evidence(model.support, shrinkage)
-        index = directory / _INDEX
-        return cls(
-            model, shrinkage, Neighbours(rows, scores), threshold, recall, lambda: model.load_item_index(index, scales)
-        )
+        compared, place = comparing(model), directory / _INDEX
+        table = Neighbours(rows, scores)
+        return cls(model, shrinkage, table, threshold, recall, lambda: compared.load_item_index(place, scales))
 
 
-class NearestLists:
-    """The lists of the closest others of catalogue items, as far as ``groupings`` allow, each up to ``size`` long."""
+def nearest_lists(
+    neighbourhood: Neighbourhood,
+    ids: Ids,
+    size: int,
+    groupings: Sequence[Grouping] = (),
+    threads: int | None = None,
+) -> Callable[[Rows], CSR]:
+    """Return what gives the lists of the closest others of catalogue items, whose rows are those of ``ids``.
 
-    def __init__(
-        self,
-        neighbourhood: Neighbourhood,
-        ids: Ids,
-        size: int,
-        groupings: Sequence[Grouping] = (),
-        threads: int | None = None,
-    ) -> None:
-        self._neighbourhood = neighbourhood
-        self._size = size
-        self._groupings = groupings
-        self._threads = threads
-        self._items = len(neighbourhood.model.item_ids)
-        self._to_model = row_map(ids, neighbourhood.model.item_ids)
-        self._to_catalogue = row_map(neighbourhood.model.item_ids, ids)
+    Each is as long as the ``groupings`` allow, up to ``size``; that of an item that the model does not know is empty.
+    What the groupings leave out is not known beforehand, so a list that comes out short is searched again, four times
+    as deep.
+    """
+    model_ids, table = neighbourhood.model.item_ids, neighbourhood.table.rows.shape[1]
+    to_model, to_catalogue = row_map(ids, model_ids), row_map(model_ids, ids)
 
-    def __call__(self, keys: Rows) -> CSR:
-        """Return the lists of the catalogue rows ``keys`` (n,), empty for those that the model does not know.
-
-        What the groupings leave out is not known beforehand, so a list that comes out short is searched again, four
-        times as deep.
-        """
-        rows = np.full((len(keys), self._size), MISSING, dtype=np.int32)
-        scores = np.zeros((len(keys), self._size), dtype=np.float32)
-        model_rows = self._to_model(keys)
+    def lists_of(keys: Rows) -> CSR:
+        rows = np.full((len(keys), size), MISSING, dtype=np.int32)
+        scores = np.zeros((len(keys), size), dtype=np.float32)
+        model_rows = to_model(keys)
         places = np.flatnonzero(model_rows != MISSING)
-        table = self._neighbourhood.table.rows.shape[1]
-        depth = min(2 * self._size, table)
+        depth = min(2 * size, table)
         while places.size:
             short = []
             for some in _chunks(places, depth):
-                found = self._neighbourhood.nearest(model_rows[some], depth, self._threads)
-                others = self._to_catalogue(found.rows)
-                kept = allowed(others, keys[some], self._groupings)
+                best = neighbourhood.nearest(model_rows[some], depth, threads)
+                others = to_catalogue(best.rows)
+                kept = allowed(others, keys[some], groupings)
                 order = np.cumsum(kept, axis=1) - 1
-                kept &= order < self._size
+                kept &= order < size
                 lists, at = np.nonzero(kept)
                 # What an approximate index finds in a deeper search need not include all that it found before.
                 rows[some] = MISSING
                 rows[some[lists], order[kept]] = others[lists, at]
-                scores[some[lists], order[kept]] = found.scores[lists, at]
-                short.append(some[(kept.sum(axis=1) < self._size) & (found.rows[:, -1] != MISSING)])
+                scores[some[lists], order[kept]] = best.scores[lists, at]
+                short.append(some[(kept.sum(axis=1) < size) & (best.rows[:, -1] != MISSING)])
             places = np.concatenate(short)
             # At most one more than there are others, so that the last search finds the end of a list.
-            depth = min(4 * depth, table if depth < table else self._items)
+            depth = min(4 * depth, table if depth < table else len(model_ids))
         listed = rows != MISSING
         return CSR(starts_of(listed.sum(axis=1)), rows[listed], scores[listed])
+
+    return lists_of
+
+
+def comparing(model: Fitted[Any]) -> ComparesItems:
+    """Return ``model`` as one that compares items; InputError if it does not."""
+    if not isinstance(model, ComparesItems):
+        raise InputError(f"{model.name} doesn't compare items, so it has no neighbours")
+    return model
 
 
 def percentile_of_pairs(points: npt.NDArray[np.float32], scales: npt.NDArray[np.float32], percentile: float) -> float:

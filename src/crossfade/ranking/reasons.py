@@ -5,7 +5,8 @@ Of the seeds a that a user recognises, the reason for an item of root i is the o
     ln(1 + plays_a) · closeness(a, i)
 
 among those that i is close to: i is in the list of a, or closer to it than nearly all pairs of items are
-(`crossfade.ranking.neighbourhood`). A seed serves for at most so many items of a page; an item without a reason is not shown.
+(`crossfade.ranking.neighbourhood`). A seed serves for at most so many items of a page; an item without a reason is not
+shown.
 
 A user recognises what they played at least five times. A user, or a whole library, with few plays would then have no
 reason at all, while people do know what they play most: so whatever was played as often as a user's third most played

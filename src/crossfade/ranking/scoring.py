@@ -1,7 +1,7 @@
 """Scores: one column made of all others.
 
-A scorer says which columns it needs and returns the score of every candidate. Assembly takes any scores, so that another
-scorer, such as one that was learned, replaces this step and nothing else.
+A scorer says which columns it needs and returns the score of every candidate. Assembly takes any scores, so that
+another scorer, such as one that was learned, replaces this step and nothing else.
 """
 
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ class Scorer(Protocol):
 class Formula:
     """taste · t / max t + (1 - taste) · c / max c - popularity_cost · p
 
-    t, the score of ``model``, and c, the closeness, are divided by the largest of the user's candidates, since neither scale
-    means anything by itself; what is below zero or unknown counts as zero. p is the popularity.
+    t, the score of ``model``, and c, the closeness, are divided by the largest of the user's candidates, since neither
+    scale means anything by itself; what is below zero or unknown counts as zero. p is the popularity.
     """
 
     model: str

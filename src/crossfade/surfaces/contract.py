@@ -1,8 +1,8 @@
 """What a surface is: ranked lists that people see, of one kind of item, for each user or each item.
 
-A surface is one file in this room and one line in `crossfade.surfaces.registry`. Everything else (the steps of the pipeline,
-the command, the HTTP route, the rows in a store) follows from that line. The code that builds a whole table and the code
-that answers one request are the same: both ask a `Prepared` surface for lists.
+A surface is one file in this room and one line in `crossfade.surfaces.registry`. Everything else (the steps of the
+pipeline, the command, the HTTP route, the rows in a store) follows from that line. The code that builds a whole table
+and the code that answers one request are the same: both ask a `Prepared` surface for lists.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Discover: for each user items that are new to them, each with a reason from the user's own history.
 
-Children (tracks, episodes) are listed with roots (artists, shows) as reasons, and roots with roots; in a library that knows
-children alone, these are reasons for each other. The four steps, each in a module of `crossfade.ranking`:
+Children (tracks, episodes) are listed with roots (artists, shows) as reasons, and roots with roots; in a library that
+knows children alone, these are reasons for each other. The four steps, each in a module of `crossfade.ranking`:
 
     candidates ─► features: a column a model, closeness, popularity ─► a score column ─► assembly: a page with reasons
 
@@ -46,9 +46,7 @@ class DiscoverSettings(Checked):
     familiar: Annotated[int, Range(1, 1000)] = 2  # plays from which on a root is no discovery for a user
     related: Annotated[int, Range(1, 200)] = 20  # related roots of each seed
     children: Annotated[int, Range(1, 100)] = 5  # tracks, episodes, … proposed of each root, the most popular ones
-    taste: Annotated[float, Range(0, 1)] = (
-        0.7  # share of the model's score in the score, against closeness to the seeds
-    )
+    taste: Annotated[float, Range(0, 1)] = 0.7  # what the model's score counts, against closeness to the seeds
     popularity_cost: Annotated[float, Range(0, 1)] = 0.1  # what the most popular item loses of its score, of about 1
     # weight of being unlike the rest of the page, 0 (none) to 1 (nothing else)
     diversity: Annotated[float, Range(0, 1)] = 0.2
@@ -108,7 +106,7 @@ class Pages:
                 size=settings.size,
                 pool=settings.pool,
                 diversity=settings.diversity,
-                per_root=settings.per_parent,
+                per_root=1 if kind == root_kind else settings.per_parent,
                 per_reason=settings.per_reason,
                 threshold=neighbourhood.threshold,
             ),
@@ -141,7 +139,7 @@ class Pages:
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         if settings.taste_candidates:
             asked = self._leading.asked(histories[self._root_kind], trained=trained)
-            best = self._leading.best(asked, settings.taste_candidates, history.indptr, history.rows)
+            best = self._leading.best(asked, settings.taste_candidates, history)
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
         candidates = self._with_features(candidates, histories[self._kind], trained)

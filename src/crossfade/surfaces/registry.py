@@ -67,9 +67,9 @@ def registered(name: str) -> Registered:
 def kind_listed(surface: str, keys: Mapping[str, int], kind: str | None = None) -> str:
     """Return which kind of item ``surface`` lists: ``kind``, or where it is None the default of a release.
 
-    ``keys`` gives the number of keys of each table of the surface by the kind that it lists. The default is of the first family
-    in `KINDS` that has a table: its children if at least half as many keys have a list of these, else its roots. Raises
-    NotReadyError if the release has no such table.
+    ``keys`` gives the number of keys of each table of the surface by the kind that it lists. The default is of the
+    first family in `KINDS` that has a table: its children if at least half as many keys have a list of these, else its
+    roots. Raises NotReadyError if the release has no such table.
     """
     title = registered(surface).title
     if kind is not None:
