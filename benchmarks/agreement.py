@@ -33,7 +33,7 @@ from crossfade.core.writings import Writings
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.splits import random_holdout
 from crossfade.importing.imports import import_paths
-from crossfade.models.contract import FittedSpace
+from crossfade.models.contract import ComparesItems
 from crossfade.models.registry import model_class
 from crossfade.pipeline.settings import Settings
 
@@ -108,10 +108,10 @@ def cosines(counts: Any) -> np.ndarray:
     return alike
 
 
-def listed(space: FittedSpace, asked: Judges, places: int) -> np.ndarray:
+def listed(model: Any, asked: Judges, places: int) -> np.ndarray:
     """(n, places) the most similar of the candidates, by their place among them; MISSING where there is none."""
-    found = space.similar(asked.ids, places, allowed_items=asked.ids).rows
-    where = np.full(len(space.item_ids), MISSING, dtype=np.int64)
+    found = model.similar(asked.ids, places, allowed_items=asked.ids).rows
+    where = np.full(len(model.item_ids), MISSING, dtype=np.int64)
     where[asked.rows] = np.arange(len(asked.rows))
     return np.where(found == MISSING, MISSING, where[found])
 
@@ -195,9 +195,9 @@ def measure(chosen: argparse.Namespace) -> Findings:
             sides.append(Side(name=name, kind="peer", figures=figures(asked, lists, rng)))
         for name in chosen.models:
             model = model_class(name)
-            space = model().fit(to_learn if model.learns_from == "texts" else split.train, threads=max(chosen.threads))
-            said = figures(asked, listed(space, asked, chosen.places), rng)
-            said["little known, if all may be listed"] = little_known(space, split.train, asked, chosen)
+            fitted = model().fit(to_learn if model.learns_from == "texts" else split.train, threads=max(chosen.threads))
+            said = figures(asked, listed(fitted, asked, chosen.places), rng)
+            said["little known, if all may be listed"] = little_known(fitted, split.train, asked, chosen)
             sides.append(Side(name=name, figures=said))
             print(name, said, flush=True)
     best = {name: np.sort(np.nan_to_num(alike, nan=-1.0))[:, ::-1] for name, alike in asked.alike.items()}
@@ -213,9 +213,9 @@ def measure(chosen: argparse.Namespace) -> Findings:
     return Findings(comparisons=[Comparison(name="HetRec 2011 Last.fm", unit="a fit", what=what, sides=sides)])
 
 
-def little_known(space: FittedSpace, train: Interactions, asked: Judges, chosen: argparse.Namespace) -> float:
+def little_known(model: ComparesItems, train: Interactions, asked: Judges, chosen: argparse.Namespace) -> float:
     """The share of places that go to artists of too few listeners to be asked for, where no artist is barred."""
-    found = space.similar(asked.ids, chosen.places).rows
+    found = model.similar(asked.ids, chosen.places).rows
     return float((train.listeners()[found[found != MISSING]] < chosen.listeners).mean())
 
 

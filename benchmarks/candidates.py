@@ -30,7 +30,7 @@ from crossfade.nearest.backends import build_index
 from crossfade.nearest.contract import IndexSettings, Restriction
 from crossfade.ranking.pages import CHUNK
 
-CHECKED = 40  # users whose lists are held against all scores
+CHECKED = 40  # users whose lists are compared with all scores
 ROUNDING = 1e-5  # relative, of NumPy's sums against ours
 INDEXES = ("exact", "clusters")
 
@@ -42,9 +42,9 @@ def fitted(directory: Path, size: Size, factors: int, iterations: int, threads: 
     place = directory / f"{matrix.name}-{factors}-{iterations}"
     saved = Identity(kind="benchmark-space", version=1, inputs={"interactions": matrix.name}, settings=asdict(settings))
     if not is_whole(place, saved.fingerprint):
-        space = ALS(settings).fit(Interactions.load(matrix, kind="artist"), threads=threads)
+        fitted = ALS(settings).fit(Interactions.load(matrix, kind="artist"), threads=threads)
         with writing(place, saved) as draft:
-            space.save(draft.path)
+            fitted.space.save(draft.path)
     return matrix, place
 
 

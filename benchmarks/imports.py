@@ -32,7 +32,7 @@ START = 1_420_070_400  # 1 January 2015
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=200, help="of JSON lines")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of Parquet")
-    parser.add_argument("--scratch", type=Path, help="where to write; a temporary directory if not said")
+    parser.add_argument("--scratch", type=Path, help="where to write; default: a temporary directory")
 
 
 def measure(chosen: argparse.Namespace) -> Findings:

@@ -51,9 +51,9 @@ def fitted(model: str, chosen: argparse.Namespace) -> VectorSpace:
     """The space of one of MODELS."""
     if model == "generated":
         interactions = long_tailed(chosen.items // 2, chosen.items, chosen.items * 25)
-        return ALS(ALSSettings(factors=chosen.factors, iterations=5)).fit(interactions)
+        return ALS(ALSSettings(factors=chosen.factors, iterations=5)).fit(interactions).space
     interactions = hetrec(chosen.data) if model == "hetrec-lastfm" else movielens(chosen.data)
-    return ALS(ALSSettings(factors=chosen.factors)).fit(interactions)
+    return ALS(ALSSettings(factors=chosen.factors)).fit(interactions).space
 
 
 def shares(space: VectorSpace, metric: Any, queries: np.ndarray, k: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.case import Findings, run_case
+from benchmarks.libraries import fitted_vectors
 from benchmarks.peers import present
 from benchmarks.record import Comparison, Side
 from benchmarks.turns import timed
@@ -25,14 +26,14 @@ from crossfade.core.interactions import Interactions
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.recommendation import compute, ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
-from crossfade.models.contract import FittedSpace
+from crossfade.models.contract import Fitted
 from crossfade.models.popularity import Popularity
 
 K = 20
 FACTORS, ITERATIONS = 64, 15
 
 Settings = Mapping[str, Any]
-Fit = Callable[[Interactions, Settings], FittedSpace]
+Fit = Callable[[Interactions, Settings], Fitted[Any]]
 
 OURS: list[Settings] = [
     *(
@@ -56,7 +57,7 @@ PEERS: list[Settings] = [
 ]
 
 
-def fit_ours(train: Interactions, settings: Settings) -> FittedSpace:
+def fit_ours(train: Interactions, settings: Settings) -> Fitted[Any]:
     """Our ALS."""
     from crossfade.models.als import ALS
     from crossfade.models.als_settings import ALSSettings
@@ -64,7 +65,7 @@ def fit_ours(train: Interactions, settings: Settings) -> FittedSpace:
     return ALS(ALSSettings(factors=FACTORS, iterations=ITERATIONS, confidence="log", **settings)).fit(train)
 
 
-def fit_peer(train: Interactions, settings: Settings) -> FittedSpace:
+def fit_peer(train: Interactions, settings: Settings) -> Fitted[Any]:
     """`implicit`'s ALS, which takes the whole confidence as the matrix."""
     from implicit.als import AlternatingLeastSquares
     from scipy.sparse import csr_matrix
@@ -77,21 +78,13 @@ def fit_peer(train: Interactions, settings: Settings) -> FittedSpace:
     )
     with threadpool_limits(1, "blas"):
         model.fit(csr_matrix((confidence, train.indices, train.indptr), shape=train.shape), show_progress=False)
-    return FittedSpace(
-        model="implicit",
-        kind=train.kind,
-        metric="dot",
-        item_ids=train.item_ids,
-        item_vectors=np.ascontiguousarray(model.item_factors),
-        user_ids=train.user_ids,
-        user_vectors=np.ascontiguousarray(model.user_factors),
-    )
+    return fitted_vectors("implicit", train, model.user_factors, model.item_factors)
 
 
-def scores(space: FittedSpace, split: Split) -> dict[str, np.ndarray]:
+def scores(model: Fitted[Any], split: Split) -> dict[str, np.ndarray]:
     """Recall@20 and NDCG@20 (users,)."""
-    hidden = validate(space, split.train, split.test, K)
-    recall, _, ndcg, _ = compute(ranked_lists(space, split.train, hidden, K), hidden, K)
+    task = validate(model, split.train, split.test, K)
+    recall, _, ndcg, _ = compute(ranked_lists(model, task, K), task.hidden, K)
     return {f"recall@{K}": recall, f"ndcg@{K}": ndcg}
 
 
@@ -130,9 +123,9 @@ def measure(chosen: argparse.Namespace) -> Findings:
         values["popularity"].append(scores(Popularity().fit(split.train), split))
         for name, (fit, candidates) in models.items():
             settings[name].append(best(fit, candidates, tunings))
-            space, taken = timed(partial(fit, split.train, settings[name][-1]))
+            model, taken = timed(partial(fit, split.train, settings[name][-1]))
             seconds[name].append(taken)
-            values[name].append(scores(space, split))
+            values[name].append(scores(model, split))
             shown = "  ".join(f"{metric} {users.mean():.4f}" for metric, users in values[name][-1].items())
             print(f"seed {seed}  {name:10} {shown}  {settings[name][-1]}", flush=True)
     averaged = {

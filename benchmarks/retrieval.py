@@ -156,8 +156,8 @@ def vectors(chosen: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
         loaded = np.load(chosen.vectors, allow_pickle=False)
         return tuple(np.ascontiguousarray(loaded[name], np.float32) for name in ("item_vectors", "user_vectors"))
     interactions = long_tailed(chosen.items // 2, chosen.items, chosen.items * 25)
-    fitted = ALS(factors=chosen.factors, iterations=5).fit(interactions)
-    return fitted.item_vectors, fitted.user_vectors
+    space = ALS(factors=chosen.factors, iterations=5).fit(interactions).space
+    return space.item_vectors, space.user_vectors
 
 
 if __name__ == "__main__":

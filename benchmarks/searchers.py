@@ -132,7 +132,7 @@ class Graph:
         settings = IndexSettings(links=LINKS, build_breadth=BUILD_BREADTH)
         index = GraphIndex.build(catalogue.space, catalogue.metric, settings)
         self.indexes = {
-            breadth: GraphIndex(catalogue.space, catalogue.metric, index._graph, breadth) for breadth in WIDE
+            breadth: GraphIndex(catalogue.space, catalogue.metric, index._library, breadth) for breadth in WIDE
         }
 
     def search(self, queries: np.ndarray, k: int, breadth: int, threads: int) -> np.ndarray:

@@ -29,9 +29,9 @@ from benchmarks.searchers import SEARCHERS, Catalogue, ScaNN
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
 from crossfade.models.als import ALS
-from crossfade.nearest.contract import IndexSettings
+from crossfade.nearest.backends import build_index
+from crossfade.nearest.contract import IndexSettings, each_but
 from crossfade.nearest.exact import ExactIndex
-from crossfade.nearest.tables import neighbour_table
 
 SAMPLE = 2_000
 CHUNK = 10_000  # items that a library is asked for at once
@@ -71,10 +71,16 @@ def clocked(work: Callable[[], Any]) -> tuple[Any, float, float]:
 def ours(method: str, catalogue: Catalogue, sample: np.ndarray, truth: np.ndarray, chosen: Any, threads: int) -> Side:
     """The table by our own choice."""
     settings = IndexSettings(backend=OURS[method], recall=chosen.recall)
-    table, seconds, busy = clocked(
-        lambda: neighbour_table(catalogue.space, chosen.neighbours, settings, threads=threads).neighbours
-    )
-    return side(method, "ours", catalogue, (0.0, seconds, busy), table.rows[sample], sample, truth, {})
+    rows, seconds, busy = clocked(lambda: table(catalogue.space, chosen.neighbours, settings, threads))
+    return side(method, "ours", catalogue, (0.0, seconds, busy), rows[sample], sample, truth, {})
+
+
+def table(space: VectorSpace, k: int, settings: IndexSettings, threads: int) -> np.ndarray:
+    """The rows (items, k) of the others nearest to every item, with the index that ``settings`` ask for."""
+    index = build_index(space, "cosine", settings)
+    starts, items = range(0, len(space.item_ids), CHUNK), np.arange(len(space.item_ids), dtype=np.int32)
+    parts = (items[first : first + CHUNK] for first in starts)
+    return np.concatenate([index.search(space.points[part], k, each_but(part), threads=threads).rows for part in parts])
 
 
 def peer(method: str, catalogue: Catalogue, sample: np.ndarray, truth: np.ndarray, chosen: Any, threads: int) -> Side:
@@ -151,7 +157,7 @@ def sides(catalogue: Catalogue, methods: Sequence[str], chosen: Any, threads: in
     del exact
     few = catalogue.items[: 2 * FEW]
     # What is compiled when it is first used would otherwise count.
-    neighbour_table(space_of(few), 10, IndexSettings(backend="clusters"), threads=threads)
+    table(space_of(few), 10, IndexSettings(backend="clusters"), threads)
     for method in methods:
         if method not in OURS:
             first_use(method, catalogue, few[:8], chosen.neighbours, threads)
@@ -174,9 +180,8 @@ def vectors(chosen: argparse.Namespace) -> np.ndarray:
     if chosen.vectors and chosen.vectors.exists():
         with np.load(chosen.vectors, allow_pickle=False) as loaded:
             return np.ascontiguousarray(loaded["item_vectors"], np.float32)
-    fitted = ALS(factors=chosen.factors, iterations=5).fit(
-        long_tailed(chosen.items // 2, chosen.items, chosen.items * 25)
-    )
+    trained = long_tailed(chosen.items // 2, chosen.items, chosen.items * 25)
+    fitted = ALS(factors=chosen.factors, iterations=5).fit(trained).space
     if chosen.vectors:
         np.savez(chosen.vectors, item_vectors=fitted.item_vectors, user_vectors=fitted.user_vectors)
     return fitted.item_vectors

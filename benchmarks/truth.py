@@ -33,7 +33,7 @@ from benchmarks.libraries import catalog, learned
 from benchmarks.record import Comparison, Side, Value
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.home import Home
-from crossfade.core.ids import MISSING, ItemKind
+from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
 from crossfade.demo.importing import import_demo, truth_place
@@ -41,7 +41,7 @@ from crossfade.demo.settings import DEFAULT, DemoSettings
 from crossfade.demo.truth import Truth
 from crossfade.evaluate.intervals import mean_estimate
 from crossfade.importing.library import tables_of
-from crossfade.models.contract import FittedSpace, missing_extra
+from crossfade.models.contract import ComparesItems, Fitted, missing_extra
 from crossfade.models.registry import MODELS, model_class
 from crossfade.pipeline.settings import Settings
 
@@ -49,19 +49,16 @@ K = 20
 WELL_KNOWN = 10  # listeners
 GOOD = 0.1  # share of the artists that a listener has not played
 OF_TRACKS = ("als", "cooccurrence", "word2vec")
-AGAINST = "als"  # whose lists of tracks those of the others are held against
+AGAINST = "als"  # whose lists of tracks those of the others are compared with
 
 Found = Mapping[str, np.ndarray]
 
 
-def spaces_of(
-    names: Sequence[str], learn: Mapping[str, Any], interactions: Interactions, threads: int
-) -> Iterator[tuple[str, FittedSpace]]:
-    """Each model fitted on what it learns from, its users placed amid what they played where it knows none."""
+def fitted(names: Sequence[str], learn: Mapping[str, Any], threads: int) -> Iterator[tuple[str, Fitted[Any]]]:
+    """Each model fitted on what it learns from."""
     for name in names:
         model = model_class(name)
-        space = model().fit(learn[model.learns_from], threads=threads)
-        yield name, space if space.user_ids is not None else space.with_users(interactions)
+        yield name, model().fit(learn[model.learns_from], threads=threads)
 
 
 def correlations(given: np.ndarray, true: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -124,9 +121,9 @@ class Related:
             "of its own genre": shares(first, self.of_genre),
         }
 
-    def of_model(self, space: FittedSpace) -> Found:
+    def of_model(self, model: ComparesItems) -> Found:
         """What the model says."""
-        return self.of_lists(space.similar(self.ids, len(space.item_ids) - 1).rows)
+        return self.of_lists(model.similar(self.ids, len(self.listeners) - 1).rows)
 
     def side(self, name: str, found: Found, kind: Any = "ours") -> Side:
         said = {what: estimate(values[self.known]) for what, values in found.items()}
@@ -142,7 +139,7 @@ class Recommended:
         users = np.sort(rng.permutation(len(interactions.user_ids))[:sample]).astype(np.int32)
         self.users, self.ids = users, interactions.user_ids.select(users)
         people = truth.user_ids.rows(self.ids)
-        self.interactions = interactions
+        self.interactions, self.histories = interactions, interactions.histories(Ids.of(self.ids))
         self.taste = np.array([truth.affinity(int(person), artists) for person in people])
         self.open = np.ones(self.taste.shape, dtype=np.bool_)
         for place, user in enumerate(users):
@@ -151,12 +148,20 @@ class Recommended:
         count = np.maximum(np.rint(GOOD * self.open.sum(axis=1)).astype(np.int64), 1)
         self.right = best(np.where(self.open, self.taste, -np.inf), count)
 
-    def of_model(self, space: FittedSpace) -> Found:
-        """What the model says."""
-        lists = space.recommend(self.ids, K, exclude=self.interactions).rows
+    def of_model(self, model: Fitted[Any]) -> Found:
+        """What the model says; one that learned nothing of users is shown their histories."""
+        users: Sequence[str] | Interactions = self.ids
+        if model.user_ids is None:
+            users, profiles = self.histories, model.profiles(self.histories)
+        else:
+            profiles = model.trained_profiles(self.users)
+        lists = model.recommend(users, K, exclude=self.interactions).rows
+        count, items = self.taste.shape
+        everything = np.tile(np.arange(items, dtype=np.int32), count)
+        scores = model.scores(profiles, np.arange(count + 1, dtype=np.int64) * items, everything)
         return {
             "precision": shares(lists, self.right),
-            "rank correlation": correlations(space.scores(self.users), self.taste, self.open),
+            "rank correlation": correlations(scores.reshape(count, items), self.taste, self.open),
         }
 
     def chance(self) -> Found:
@@ -187,11 +192,11 @@ def artists_of(
     sides = [related.side("random", related.of_lists(dice), "peer")]
     chance = {name: estimate(values) for name, values in recommended.chance().items()}
     others = [Side(name="random", kind="peer", figures=chance)]
-    for name, space in spaces_of(chosen.models, learn, interactions, max(chosen.threads)):
-        if space.compares_items:
-            sides.append(related.side(name, related.of_model(space)))
+    for name, model in fitted(chosen.models, learn, max(chosen.threads)):
+        if isinstance(model, ComparesItems):
+            sides.append(related.side(name, related.of_model(model)))
             print(len(interactions.user_ids), "related", name, sides[-1].figures, flush=True)
-        said = {what: estimate(values) for what, values in recommended.of_model(space).items()}
+        said = {what: estimate(values) for what, values in recommended.of_model(model).items()}
         others.append(Side(name=name, figures=said))
         print(len(interactions.user_ids), "recommended", name, said, flush=True)
     order = np.argsort(-related.nearness, axis=1, kind="stable")[:, :-1]
@@ -200,23 +205,23 @@ def artists_of(
 
 def held_out(home: Home, scratch: Path, interactions: Interactions) -> tuple[list[np.ndarray], Sequences]:
     """The track rows of each playlist that nobody follows, and the sequences that are left without them."""
-    merged = catalog(home, Settings({}))
+    merged, kind = catalog(home, Settings({})), "track"
     playlists = pq.read_table(merged / "playlists.parquet")
     items = pq.read_table(merged / "playlist_items.parquet")
     unknown = playlists.filter(pc.equal(playlists["followers"], 0))["playlist_id"].combine_chunks()
     left = scratch / "catalog"
     left.mkdir()
-    for name in ("tracks", "artist_aliases", "track_aliases", "playlist_items"):
-        (left / f"{name}.parquet").hardlink_to(merged / f"{name}.parquet")
-    known = pc.invert(pc.is_in(playlists["playlist_id"], value_set=unknown))
+    for path in merged.glob("*.parquet"):
+        if path.name != "playlists.parquet":
+            (left / path.name).hardlink_to(path)
+    followed = pc.invert(pc.is_in(playlists["playlist_id"], value_set=unknown))
     # Items of playlists that the catalogue does not have make no sequence.
-    pq.write_table(playlists.filter(known), left / "playlists.parquet")
-    kind: ItemKind = "track"
+    pq.write_table(playlists.filter(followed), left / "playlists.parquet")
     place = scratch / "sequences"
     place.mkdir()
     build_sequences(tables_of(home)["listens"], left, kind, interactions.item_ids, place, SequenceSettings())
     tested = items.filter(pc.is_in(items["playlist_id"], value_set=unknown))
-    rows = interactions.item_ids.rows(tested["track_id"].to_pylist(), missing="mark")
+    rows = interactions.item_ids.rows(tested["item_id"].to_pylist(), missing="mark")
     by = np.unique(np.array(tested["playlist_id"].to_pylist(), dtype=np.str_), return_inverse=True)[1]
     mates = [np.unique(rows[(by == one) & (rows != MISSING)]) for one in range(by.max(initial=-1) + 1)]
     return [of for of in mates if len(of) > 1], Sequences.load(place, kind=kind)
@@ -236,8 +241,9 @@ def playlists_of(home: Home, scratch: Path, chosen: argparse.Namespace) -> list[
     others = np.array([popular[popular != row][:K] for row in asked])
     hits = {"popularity": of_playlists(mates, asked, others)}
     names = [name for name in OF_TRACKS if name in chosen.models]
-    for name, space in spaces_of(names, learn, interactions, max(chosen.threads)):
-        hits[name] = of_playlists(mates, asked, space.similar(ids, K).rows)
+    for name, model in fitted(names, learn, max(chosen.threads)):
+        if isinstance(model, ComparesItems):
+            hits[name] = of_playlists(mates, asked, model.similar(ids, K).rows)
     sides = []
     for name, found in hits.items():
         said = {"precision": estimate(np.array([one.mean() for one in found]))}

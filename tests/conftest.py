@@ -1,23 +1,22 @@
 """Fixtures that every room's tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
 
+from crossfade.core.artifacts import Identity, writing
 from crossfade.core.catalogue import Catalogue, Items
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.spaces import VectorSpace
-from crossfade.core.tables import COLUMNS, EVERYONE, SurfaceTable
-
-if TYPE_CHECKING:
-    from crossfade.surfaces.contract import SurfaceInputs
+from crossfade.core.tables import COLUMNS, EVERYONE, USER, SurfaceTable
 
 # The first example of a kernel compiles it, so time says nothing; in continuous integration the examples are fixed.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
@@ -45,31 +44,75 @@ class ReleaseParts:
 
     tables: list[SurfaceTable]
     catalogue: Catalogue
-    spaces: list[tuple[str, Path]]
+    parts: dict[str, Path]
     inputs: dict[str, str]
+    settings: dict[str, Any]
 
-    def publish(self, store: Any, **inputs: str) -> Any:
-        """Publish to ``store``; other ``inputs`` make another release of the same content."""
-        return store.publish(self.tables, self.catalogue, spaces=self.spaces, inputs={**self.inputs, **inputs})
+    def publish(self, releases: Any, **inputs: str) -> Any:
+        """Publish to ``releases``; other ``inputs`` make another release of the same content."""
+        return releases.publish(
+            self.tables,
+            self.catalogue,
+            parts=self.parts,
+            inputs={**self.inputs, **inputs},
+            settings=self.settings,
+        )
 
 
 def surface_table(
-    surface: str, key: str, kind: str, lists: dict[str, list[tuple[Any, ...]]], *columns: str
+    surface: str,
+    key: str,
+    kind: str,
+    lists: dict[str, list[tuple[Any, ...]]],
+    *columns: str,
+    reason_kind: str | None = None,
 ) -> SurfaceTable:
-    """A table from {key: [(item row, value of each column), ...]}."""
+    """A table from {key: [(catalogue row, value of each column), ...]}."""
     keys = Ids.of(lists)
     entries = [entry for one in keys for entry in lists[one]]
     return SurfaceTable(
         surface=surface,
         key=key,
         kind=kind,
-        reason_kind="artist" if "reason" in columns else None,
         keys=keys,
         indptr=np.cumsum([0, *(len(lists[one]) for one in keys)]).astype(np.int64),
         items=np.array([entry[0] for entry in entries], dtype=np.int32),
         columns={
             column: np.array([entry[place] for entry in entries], dtype=COLUMNS[column])
             for place, column in enumerate(columns, start=1)
+        },
+        reason_kind=reason_kind,
+    )
+
+
+def items_of(
+    kind: str,
+    ids: Sequence[str] | Ids,
+    names: Sequence[str],
+    *,
+    listeners: Any = 0,
+    plays: Any = 0,
+    parents: Any = MISSING,
+    **fields: Any,
+) -> Items:
+    """Items of ``kind`` with these ids, ascending; a field that is left out is empty, a number stands for all items."""
+
+    def column(values: Any, dtype: Any) -> np.ndarray:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=dtype), len(ids)))
+
+    described = kind_named(kind)
+    return Items(
+        kind=kind,
+        ids=Ids.of(ids),
+        names=names,
+        listeners=column(listeners, np.int64),
+        plays=column(plays, np.int64),
+        parents=column(parents, np.int32) if described.parent else None,
+        fields={
+            field.name: fields.get(field.name, [""] * len(ids))
+            if field.type == "text"
+            else column(fields.get(field.name, 0), np.int32)
+            for field in described.fields
         },
     )
 
@@ -87,27 +130,33 @@ def release_parts(tmp_path: Path) -> ReleaseParts:
 
 
 def small_release(directory: Path) -> ReleaseParts:
-    """Five artists, four tracks, three users: related, radio, discover and popular, and one space."""
-    artists = Items(
-        kind="artist",
-        ids=Ids.of(["mb:acdc", "mb:bjork", "mb:motorhead", "mb:radiohead", "name:sigur rós"]),
-        names=["AC/DC", "Björk", "Motörhead", "Radiohead", "Sigur Rós"],
-        listeners=np.array([5, 9, 5, 8, 2]),
-        plays=np.array([50, 90, 60, 80, 10]),
-        fields={},
+    """Five artists, four tracks, a show with two episodes, three users; five tables and two parts."""
+    artists = items_of(
+        "artist",
+        ["mb:acdc", "mb:bjork", "mb:motorhead", "mb:radiohead", "name:sigur rós"],
+        ["AC/DC", "Björk", "Motörhead", "Radiohead", "Sigur Rós"],
+        listeners=[5, 9, 5, 8, 2],
+        plays=[50, 90, 60, 80, 10],
     )
-    tracks = Items(
-        kind="track",
-        ids=Ids.of(["t/1 creep", "t:army", "t:creep", "t:hunter"]),
-        names=["Creep", "Army of Me", "Creep", "Hunter"],
-        parents=np.array([3, 1, MISSING, 1], dtype=np.int32),
-        listeners=np.array([7, 6, 1, 9]),
-        plays=np.array([70, 60, 2, 30]),
-        fields={
-            "album": ["Pablo Honey", "Post", "", ""],
-            "duration_ms": np.array([238_000, 0, 0, 255_000], dtype=np.int32),
-            "isrc": ["", "", "", ""],
-        },
+    tracks = items_of(
+        "track",
+        ["t/1 creep", "t:army", "t:creep", "t:hunter"],
+        ["Creep", "Army of Me", "Creep", "Hunter"],
+        parents=[3, 1, MISSING, 1],
+        listeners=[7, 6, 1, 9],
+        plays=[70, 60, 2, 30],
+        album=["Pablo Honey", "Post", "", ""],
+        duration_ms=[238_000, 0, 0, 255_000],
+    )
+    shows = items_of("show", ["s:quiz"], ["Quiz Night"], listeners=3, plays=4)
+    episodes = items_of(
+        "episode",
+        ["e:1", "e:2"],
+        ["Quiz One", "Quiz Two"],
+        parents=0,
+        listeners=[3, 1],
+        plays=[3, 1],
+        duration_ms=[1_800_000, 0],
     )
     tables = [
         surface_table(
@@ -118,9 +167,10 @@ def small_release(directory: Path) -> ReleaseParts:
             "score",
         ),
         surface_table("radio", "track", "track", {"t/1 creep": [(1, 0.5), (3, 0.25)], "t:army": [(3, 1.5)]}, "score"),
+        surface_table("radio", "episode", "episode", {"e:1": [(1, 0.5)]}, "score"),
         surface_table(
             "discover",
-            "user",
+            USER,
             "artist",
             {
                 "hetrec:2": [(4, 0.8, 3, 31), (0, 0.1, MISSING, 0)],
@@ -130,9 +180,11 @@ def small_release(directory: Path) -> ReleaseParts:
             "score",
             "reason",
             "reason_plays",
+            reason_kind="artist",
         ),
-        surface_table("popular", "user", "track", {EVERYONE: [(3,), (0,)]}),
+        surface_table("popular", USER, "track", {EVERYONE: [(3,), (0,)]}),
     ]
+    catalogue = Catalogue([artists, tracks, shows, episodes])
     space = VectorSpace(
         model="als",
         kind="artist",
@@ -142,81 +194,86 @@ def small_release(directory: Path) -> ReleaseParts:
         user_ids=Ids.of(["hetrec:2"]),
         user_vectors=np.ones((1, 3), dtype=np.float32),
     )
-    place = directory / "learned" / "als-artist"
-    place.mkdir(parents=True)
-    space.save(place)
-    return ReleaseParts(tables, Catalogue([artists, tracks]), [("als-artist", place)], {"surfaces": "5f" * 32})
+    parts = {}
+    for name, part in (("catalogue", catalogue), ("als-artist", space)):
+        parts[name] = directory / "parts" / name
+        with writing(parts[name], Identity(kind="part", version=1)) as draft:
+            part.save(draft.path)
+    return ReleaseParts(tables, catalogue, parts, {"surfaces": "5f" * 32}, {"run": {"models": ["als"]}})
 
 
-LIBRARIES = ("artists", "tracks", "artists and tracks")
-"""What a library can know, as `surface_inputs` takes it."""
+LIBRARIES = ("artist", "track", "artist and track", "show and episode")
+"""The kinds that a library can have listeners of, as `surface_inputs` takes them."""
 
 
 @pytest.fixture
-def surface_inputs(rng: np.random.Generator) -> "Callable[[str], SurfaceInputs]":
-    """Makes one of `LIBRARIES`: 60 listeners of four genres, 40 artists, four tracks of each artist.
+def surface_inputs(rng: np.random.Generator) -> Callable[[str], Any]:
+    """Makes the `SurfaceInputs` of one of `LIBRARIES`: 60 listeners of four genres, 40 roots with four children each.
 
-    Vectors stand near the axis of their genre. The last two artists of each genre have one listener; the first
-    user has played nothing twice, the second one artist only.
+    Vectors lie near the axis of their genre. The last two roots of each genre have one listener; the first user has
+    played nothing twice, the second one root only.
     """
-
+    # Imported here, so that a room's tests depend on no more than the rooms that they use.
+    from crossfade.models.factors import FittedItems
+    from crossfade.ranking.neighbourhood import Neighbourhood
     from crossfade.surfaces.contract import SurfaceInputs
 
     def make(knows: str) -> SurfaceInputs:
-        artists, genre = 40, np.arange(40) % 4
+        kinds = knows.split(" and ")
+        root = KINDS[kinds[0]].root
+        child = next(kind.name for kind in KINDS.values() if kind.parent == root)
+        roots, genre = 40, np.arange(40) % 4
         users, items, plays = [], [], []
         for user in range(60):
-            taste = np.where(genre == user % 4, 12.0, 1.0) / (1 + np.arange(artists) // 4)
+            taste = np.where(genre == user % 4, 12.0, 1.0) / (1 + np.arange(roots) // 4)
             taste[-8:] = 0
-            count = 1 if user == 1 else 10
-            for artist in rng.choice(artists, count, replace=False, p=taste / taste.sum()):
+            for item in rng.choice(roots, 1 if user == 1 else 10, replace=False, p=taste / taste.sum()):
                 users.append(user)
-                items.append(int(artist))
+                items.append(int(item))
                 plays.append(1 if user == 0 else int(rng.geometric(0.08)))
-        for artist in range(32, 40):
-            users.append(artist)
-            items.append(artist)
+        for item in range(32, 40):
+            users.append(item)
+            items.append(item)
             plays.append(7)
         names = [f"u{user:02d}" for user in users]
-        by_artist = Interactions.from_counts(names, [f"a{item:02d}" for item in items], plays)
+        of_roots = Interactions.from_counts(names, [f"a{item:02d}" for item in items], plays, kind=root)
         chosen = rng.integers(0, 4, len(items))
-        by_track = Interactions.from_counts(
+        of_children = Interactions.from_counts(
             names * 2,
             [
-                f"a{item:02d}-{track}"
+                f"a{item:02d}-{place}"
                 for offset in (0, 1)
-                for item, track in zip(items, (chosen + offset) % 4, strict=True)
+                for item, place in zip(items, (chosen + offset) % 4, strict=True)
             ],
             plays * 2,
-            kind="track",
+            kind=child,
         )
-        track_artists = by_artist.item_ids.rows([name.split("-")[0] for name in by_track.item_ids])
-        artist_items = Items(
-            kind="artist",
-            ids=by_artist.item_ids,
-            names=[f"Artist {name}" for name in by_artist.item_ids],
-            listeners=by_artist.listeners(),
-            plays=by_artist.item_plays(),
-            fields={},
-        )
-        tracks = len(track_artists)
-        track_items = Items(
-            kind="track",
-            ids=by_track.item_ids,
-            names=[f"Song {name}" for name in by_track.item_ids],
-            parents=track_artists if "artists" in knows else np.full(tracks, MISSING, np.int32),
-            listeners=by_track.listeners(),
-            plays=by_track.item_plays(),
-            fields={"album": [""] * tracks, "duration_ms": np.zeros(tracks, np.int32), "isrc": [""] * tracks},
-        )
-        catalogue = Catalogue([items for items in (artist_items, track_items) if f"{items.kind}s" in knows])
-        user_genre = np.array([int(name[1:]) % 4 for name in by_artist.user_ids])
+        parents = of_roots.item_ids.rows([name.split("-")[0] for name in of_children.item_ids])
+        interactions = {one.kind: one for one in (of_roots, of_children) if one.kind in kinds}
+        user_genre = np.array([int(name[1:]) % 4 for name in of_roots.user_ids])
+        genres = {root: genre, child: genre[parents]}
+        models = {
+            kind: FittedItems(space=planted_space(rng, played, genres[kind], user_genre), support=played.listeners())
+            for kind, played in interactions.items()
+        }
         return SurfaceInputs(
-            catalogue=catalogue,
-            artist_interactions=by_artist if "artists" in knows else None,
-            artist_space=planted_space(rng, by_artist, genre, user_genre) if "artists" in knows else None,
-            track_interactions=by_track if "tracks" in knows else None,
-            track_space=planted_space(rng, by_track, genre[track_artists], user_genre) if "tracks" in knows else None,
+            catalogue=Catalogue(
+                [
+                    items_of(
+                        kind,
+                        played.item_ids,
+                        [f"Item {name}" for name in played.item_ids],
+                        listeners=played.listeners(),
+                        plays=played.item_plays(),
+                        parents=parents if kind == child and root in interactions else MISSING,
+                    )
+                    for kind, played in interactions.items()
+                ]
+            ),
+            interactions=interactions,
+            models={kind: [model] for kind, model in models.items()},
+            neighbourhoods={kind: Neighbourhood.build(model) for kind, model in models.items()},
+            threads=None,
         )
 
     return make

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "luigi", "fastapi", "uvicorn", "usearch", "rich", "msgspec"}
+HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "fastapi", "uvicorn", "usearch", "rich", "msgspec"}
 
 
 def modules_after(code: str) -> set[str]:
@@ -41,3 +41,12 @@ def test_every_public_name_is_found():
         assert getattr(crossfade, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = crossfade.nonsense
+
+
+def test_every_model_is_public_with_its_settings():
+    import crossfade
+    from crossfade.models.registry import MODELS, model_class
+
+    for model in map(model_class, MODELS):
+        assert {model.__name__, model.settings_class.__name__} <= set(crossfade.__all__)
+    assert set(crossfade.__all__) <= set(dir(crossfade))

@@ -10,29 +10,36 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crossfade.aggregation.interactions import InteractionSettings, build_interactions
+from crossfade.aggregation.interactions import (
+    InteractionSettings,
+    build_interactions,
+    build_playlist_interactions,
+)
 from crossfade.aggregation.partitions import PLAY, UNIT, Spool, summed, users_of_partitions
 from crossfade.core.errors import NotReadyError, SettingsError
 from crossfade.core.interactions import Interactions
-from crossfade.core.schemas import ALIASES, COUNTS, LISTENS
+from crossfade.core.schemas import ALIASES, COUNTS, LISTENS, PLAYLIST_ITEMS
 
 START = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
 
-def listen(user, artist, *, track=None, at=START, skipped=False, source=None):
-    return {
-        "user_id": user,
-        "listened_at": at,
-        "artist_id": artist,
-        "track_id": track,
-        "skipped": skipped,
-        "source": source,
-    }
+def listen(user, artist=None, *, track=None, at=START, skipped=False, source=None):
+    kind, item, parent = ("artist", artist, None) if track is None else ("track", track, artist)
+    return row(user, kind, item, parent, listened_at=at, skipped=skipped, source=source)
 
 
 def plays_of(user, plays, *, artist=None, track=None):
-    return {"user_id": user, "artist_id": artist, "track_id": track, "plays": plays}
+    kind, item, parent = ("artist", artist, None) if track is None else ("track", track, artist)
+    return row(user, kind, item, parent, plays=plays)
+
+
+def row(user, kind, item, parent=None, **columns):
+    return {"user_id": user, "kind": kind, "item_id": item, "parent_id": parent, **columns}
+
+
+def heard(user, episode, show=None, *, at=START, **columns):
+    return row(user, "episode", episode, show, listened_at=at, **{"skipped": False, **columns})
 
 
 class Built:
@@ -51,12 +58,23 @@ class Built:
                 path = place / f"{name}-{part}.parquet"
                 pq.write_table(pa.Table.from_pylist(list(rows)[part::files], schema), path)
                 tables.setdefault(name, []).append(path)
-        pairs = [{"from_id": before, "to_id": after} for before, after in aliases]
-        pq.write_table(pa.Table.from_pylist(pairs, ALIASES), place / f"{kind}_aliases.parquet")
+        pairs = [{"kind": kind, "from_id": before, "to_id": after} for kind, before, after in aliases]
+        pq.write_table(pa.Table.from_pylist(pairs, ALIASES), place / "aliases.parquet")
         made = place / "made"
         made.mkdir()
         self.rows = build_interactions(tables, place, kind, made, chosen or InteractionSettings(), **limits)
         return made
+
+    def playlists(self, *items, kind="artist", chosen=None):
+        place = self._place / str(next(self._numbers))
+        (place / "made").mkdir(parents=True)
+        rows = [
+            {"playlist_id": playlist, "position": position, "kind": kind, "item_id": item, "parent_id": parent}
+            for position, (playlist, kind, item, parent) in enumerate(items)
+        ]
+        pq.write_table(pa.Table.from_pylist(rows, PLAYLIST_ITEMS), place / "playlist_items.parquet")
+        self.rows = build_playlist_interactions(place, kind, place / "made", chosen or InteractionSettings())
+        return Interactions.load(place / "made", kind=kind)
 
     def __call__(self, **given):
         return Interactions.load(self.directory(**given), kind=given.get("kind", "artist"))
@@ -80,20 +98,24 @@ def triples(made):
     }
 
 
+PARENTS = {"track": "artist", "episode": "show"}
 names = st.sampled_from(["a", "B", "é", "ﬀ", "😀", "", "name:x y", "Z"])
+kinds = st.sampled_from(["artist", "track", "show", "episode"])
+parents = st.none() | names
 listens = st.lists(
     st.builds(
-        listen,
+        row,
         names,
+        kinds,
         names,
-        track=st.none() | names,
-        at=st.integers(0, 3_000).map(lambda day: START + day * DAY),
+        parents,
+        listened_at=st.integers(0, 3_000).map(lambda day: START + day * DAY),
         skipped=st.booleans(),
         source=st.sampled_from([None, "radio", "search", "autoplay", "playlist"]),
     ),
     max_size=30,
 )
-counts = st.lists(st.builds(plays_of, names, st.integers(1, 50), artist=st.none() | names, track=st.none() | names))
+counts = st.lists(st.builds(row, names, kinds, names, parents, plays=st.integers(1, 50)))
 chosen = st.builds(
     InteractionSettings,
     weight=st.sampled_from(["count", "log"]),
@@ -107,35 +129,64 @@ chosen = st.builds(
 
 def aggregated(listens, counts, aliases, kind, chosen):
     """What `build_interactions` says it makes, by dictionaries: the independent oracle."""
-    item_of = {"artist": "artist_id", "track": "track_id"}[kind]
-    taken = [row for row in listens if not row["skipped"] and row[item_of] is not None]
-    newest = max((row["listened_at"] for row in taken), default=START)
-    weights, plays, last = defaultdict(float), defaultdict(int), defaultdict(int)
-    for row in taken:
-        pair = row["user_id"], aliases.get(row[item_of], row[item_of])
-        age = (newest - row["listened_at"]) / DAY
-        share = 0.5 if row["source"] in ("radio", "autoplay") else 1.0
-        weights[pair] += share * (0.5 ** (age / chosen.half_life_days) if chosen.half_life_days else 1)
-        plays[pair] += 1
-        last[pair] = max(last[pair], int(row["listened_at"].timestamp()))
-    for row in counts:
-        if row[item_of] is not None:
-            pair = row["user_id"], aliases.get(row[item_of], row[item_of])
-            weights[pair] += row["plays"]
-            plays[pair] += row["plays"]
-    kept = [pair for pair in plays if plays[pair] >= chosen.min_plays]
+    plays = [
+        {"time": row["listened_at"], "lean back": row["source"] in ("radio", "autoplay"), "plays": 1, **row}
+        for row in listens
+        if not row["skipped"]
+    ] + [{"time": None, "lean back": False, **row} for row in counts]
+    for play in plays:
+        play["settled"] = aliases.get((play["kind"], play["item_id"]), play["item_id"])
+    latest = {}
+    for play in [play for play in plays if play["kind"] == "episode"]:
+        item = play["user_id"], play["settled"]
+        if item not in latest or _rank(play) < _rank(latest[item]):
+            latest[item] = play
+    plays = [play for play in plays if play["kind"] != "episode"] + [
+        {**play, "plays": 1 if play["time"] is None else play["plays"]} for play in latest.values()
+    ]
+    taken = [(play, play["settled"]) for play in plays if play["kind"] == kind] + [
+        (play, aliases.get((kind, play["parent_id"]), play["parent_id"]))
+        for play in plays
+        if PARENTS.get(play["kind"]) == kind and play["parent_id"] is not None
+    ]
+    newest = max((play["time"] for play, _ in taken if play["time"]), default=START)
+    weights, totals, last = defaultdict(float), defaultdict(int), defaultdict(int)
+    for play, item in taken:
+        pair = play["user_id"], item
+        weight = play["plays"]
+        if play["time"]:
+            age = (newest - play["time"]) / DAY
+            weight = 0.5 ** (age / chosen.half_life_days) if chosen.half_life_days else 1
+            last[pair] = max(last[pair], int(play["time"].timestamp()))
+        weights[pair] += weight * (0.5 if play["lean back"] else 1)
+        totals[pair] += play["plays"]
+    kept = [pair for pair in totals if totals[pair] >= chosen.min_plays]
     kept = [pair for pair in kept if sum(other[0] == pair[0] for other in kept) >= chosen.min_items]
     kept = [pair for pair in kept if sum(other[1] == pair[1] for other in kept) >= chosen.min_listeners]
     if chosen.weight == "log":
         weights = {pair: math.log(1 + weight / chosen.epsilon) for pair, weight in weights.items()}
-    return {pair: (weights[pair], plays[pair], last[pair]) for pair in kept}, bool(taken or plays)
+    return {pair: (weights[pair], totals[pair], last[pair]) for pair in kept}, bool(taken)
+
+
+def _rank(play):
+    """The latest play first; then one that was chosen, then the first parent."""
+    parent = play["parent_id"]
+    ago = math.inf if play["time"] is None else -play["time"].timestamp()
+    return ago, play["lean back"], parent is None, (parent or "").encode()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(listens, counts, st.sampled_from([{}, {"B": "a", "é": "Z"}]), st.sampled_from(["artist", "track"]), chosen)
+@given(
+    listens,
+    counts,
+    st.sampled_from([{}, {(kind, old): new for kind in ("track", "artist", "show") for old, new in ("Ba", "éZ")}]),
+    kinds,
+    chosen,
+)
 def test_interactions_are_what_dictionaries_add_up(built, listens, counts, aliases, kind, chosen):
     expected, anything = aggregated(listens, counts, aliases, kind, chosen)
-    given = {"listens": listens, "counts": counts, "aliases": aliases.items(), "kind": kind, "chosen": chosen}
+    renamed = [(*old, new) for old, new in aliases.items()]
+    given = {"listens": listens, "counts": counts, "aliases": renamed, "kind": kind, "chosen": chosen}
     if not listens and not counts:
         with pytest.raises(NotReadyError, match="crossfade import"):
             built(**given)
@@ -166,34 +217,53 @@ def test_the_files_are_those_of_interactions_that_were_saved(built, tmp_path):
     }
 
 
-def test_what_was_played_of_late_is_counted_beside_the_whole(built):
-    made = built(
-        listens=[
-            listen("ann", "a", at=START + 35 * DAY),
-            listen("ann", "a", at=START + 28 * DAY),
-            listen("ann", "a", at=START + 21 * DAY, source="radio"),
-            listen("ann", "b", at=START + 7 * DAY),  # four half-lives old: a sixteenth, the least that counts
-            listen("ann", "c", at=START + 6 * DAY),
-            listen("bob", "a", at=START),
-        ],
-        counts=[plays_of("bob", 9, artist="b")],
-        chosen=InteractionSettings(recent_half_life_days=7, half_life_days=0),
-    )
-    # Rows in order: ann's a, b, c, then bob's a, b. Radio counts half; counts have no times.
-    np.testing.assert_allclose(made.recent, [1 + 1 / 2 + 1 / 8, 1 / 16, 0, 0, 0], atol=1e-7)
-    assert made.weights.tolist() == [2.5, 1, 1, 1, 9]
+def test_of_an_episode_only_the_latest_play_counts_for_it_and_for_its_show(built):
+    played = [
+        heard("u", "e:1", "s", at=START - 90 * DAY),
+        heard("u", "e:1", "s", at=START, source="radio"),
+        heard("u", "same as e:1", "s", at=START - 180 * DAY),
+        heard("u", "e:2", "s", at=START - 90 * DAY),
+        heard("v", "e:1", "s", at=START - 180 * DAY),
+        heard("v", "e:3", at=START - 90 * DAY, skipped=True),
+    ]
+    counted = [row("u", "episode", "e:2", "s", plays=9), row("v", "episode", "e:3", "s", plays=7)]
+    given = {"listens": played, "counts": counted, "aliases": [("episode", "same as e:1", "e:1")]}
+    now, before, long_ago = (int((START - days * DAY).timestamp()) for days in (0, 90, 180))
+    assert triples(built(kind="episode", **given)) == {
+        ("u", "e:1"): (0.5, 1, now),
+        ("u", "e:2"): (0.5, 1, before),
+        ("v", "e:1"): (0.25, 1, long_ago),
+        ("v", "e:3"): (1.0, 1, 0),
+    }
+    assert triples(built(kind="show", **given)) == {("u", "s"): (1.0, 2, now), ("v", "s"): (1.25, 2, long_ago)}
 
 
-def test_recent_plays_are_weighed_as_all_are(built):
-    rows = [listen("ann", "a"), listen("ann", "a"), listen("ann", "b", at=START - 50 * DAY)]
-    made = built(listens=rows, chosen=InteractionSettings(recent_half_life_days=7, weight="log", epsilon=0.5))
-    np.testing.assert_allclose(made.recent, [math.log(1 + 2 / 0.5), 0], rtol=1e-6)
+def test_a_show_itself_repeats(built):
+    made = built(listens=[row("u", "show", "s", listened_at=START, skipped=False)] * 3, kind="show")
+    assert made.plays.tolist() == [3]
 
 
-def test_what_nobody_asked_for_is_not_counted(built):
-    directory = built.directory(listens=[listen("ann", "a")])
-    assert not (directory / "recent.npy").exists()
-    assert Interactions.load(directory, kind="artist").recent is None
+def test_playlists_are_the_users_of_what_they_contain(built):
+    items = [("p", "track", "t:1", "a:1"), ("p", "track", "t:1", "a:1"), ("p", "track", "t:2", "a:1")]
+    items += [("q", "track", "t:2", None), ("q", "artist", "a:2", None), ("q", "show", "s", None)]
+    assert triples(built.playlists(*items, kind="track")) == {
+        ("p", "t:1"): (2.0, 2, 0),
+        ("p", "t:2"): (1.0, 1, 0),
+        ("q", "t:2"): (1.0, 1, 0),
+    }
+    assert built.rows == {"users": 2, "items": 2, "pairs": 3, "events": 4}
+    assert triples(built.playlists(*items)) == {("p", "a:1"): (3.0, 3, 0), ("q", "a:2"): (1.0, 1, 0)}
+
+
+def test_an_episode_is_once_in_a_playlist_and_settings_apply(built):
+    items = [("p", "episode", "e", "s"), ("p", "episode", "e", "s"), ("p", "episode", "f", "s"), ("q", "show", "s", "")]
+    assert triples(built.playlists(*items, kind="episode")) == {("p", "e"): (1.0, 1, 0), ("p", "f"): (1.0, 1, 0)}
+    few = InteractionSettings(min_plays=2, weight="log")
+    assert triples(built.playlists(*items, kind="show", chosen=few)) == {("p", "s"): (pytest.approx(math.log(3)), 2, 0)}
+
+
+def test_a_catalogue_without_playlists_gives_no_interactions(built):
+    assert built.playlists().shape == (0, 0)
 
 
 def test_a_listen_loses_half_its_weight_in_a_half_life(built):
@@ -234,7 +304,7 @@ def test_an_alias_is_counted_as_what_it_stands_for(built, kind):
     made = built(
         listens=[listen("u", "x", track="x"), listen("u", "z", track="z")],
         counts=[plays_of("u", 2, artist="y", track="y"), plays_of("v", 1, artist="y", track="y")],
-        aliases=[("y", "x"), ("nobody played", "z")],
+        aliases=[(kind, "y", "x"), (kind, "nobody played", "z"), ("show", "x", "w"), ("episode", "z", "w")],
         kind=kind,
     )
     assert {pair: plays for pair, (_, plays, _) in triples(made).items()} == {
@@ -280,7 +350,7 @@ def many():
 
 
 def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_files(built, many, monkeypatch):
-    chosen = InteractionSettings(weight="log", half_life_days=30, recent_half_life_days=7, min_listeners=2)
+    chosen = InteractionSettings(weight="log", half_life_days=30, min_listeners=2)
     written = []
     for threads, memory_limit, block, batch, files in [
         (1, 1 << 30, 1 << 22, 1 << 20, 1),
@@ -293,7 +363,7 @@ def test_bytes_depend_neither_on_threads_nor_on_memory_nor_on_files(built, many,
         written.append({path.name: path.read_bytes() for path in made.iterdir()})
     assert written[0] == written[1] == written[2]
     assert "spool" not in written[0]
-    assert {row["artist_id"] for row in many} >= set(Interactions.load(made, kind="artist").item_ids)
+    assert {row["item_id"] for row in many} >= set(Interactions.load(made, kind="artist").item_ids)
 
 
 def test_progress_never_falls_and_ends_at_the_total(built, many):
@@ -324,7 +394,7 @@ def test_partitions_hold_whole_neighbouring_users(monkeypatch):
     assert len(users_of_partitions(np.array([], dtype=np.int64), memory_limit=1 << 30)) == 0
 
 
-def test_there_are_never_more_partitions_than_files_may_be_open(monkeypatch):
+def test_the_number_of_partitions_is_bounded(monkeypatch):
     monkeypatch.setattr("crossfade.aggregation.partitions._BLOCK", 1)
     assert users_of_partitions(np.full(5_000, 3), memory_limit=1 << 30).max() < 512
 
@@ -335,7 +405,6 @@ def test_a_user_of_many_blocks_is_summed_block_by_block(tmp_path, monkeypatch, r
     spool = Spool(tmp_path, np.zeros(1, dtype=np.uint16), items=30, memory_limit=1 << 30)
     ones = np.ones(1_000, dtype=np.int64)
     spool.write(user=ones * 0, item=items, plays=ones, seconds=np.arange(1_000), units=ones * UNIT)
-    spool.finish()
     (partition,) = spool.partitions
     partition.summarise(min_plays=1, min_items=1)
     assert partition.pairs()["item"].tolist() == list(range(30))
@@ -360,7 +429,8 @@ def test_sums_beyond_the_largest_count_stay_there():
         {"epsilon": 0.0},
         {"epsilon": float("nan")},
         {"half_life_days": -1.0},
-        {"recent_half_life_days": float("nan")},
+        {"half_life_days": 0.001},
+        {"half_life_days": float("nan")},
         {"half_life_days": float("inf")},
         {"chosen_weight": 0.0},
         {"lean_back_weight": 1.5},

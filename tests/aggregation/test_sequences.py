@@ -9,7 +9,7 @@ import pytest
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
-from crossfade.core.schemas import ALIASES, LISTENS, PLAYLIST_ITEMS, PLAYLISTS, TRACKS
+from crossfade.core.schemas import ALIASES, LISTENS, PLAYLIST_ITEMS, PLAYLISTS, TABLES
 from crossfade.core.sequences import Sequences
 
 ITEMS = Ids.of("abcdefgh")
@@ -20,17 +20,17 @@ NOON = datetime.datetime(2024, 5, 1, 12, tzinfo=datetime.UTC)
 def built(tmp_path):
     """Writes the tables and gives back the sequences as texts of their items' ids, and the rows that were told."""
 
-    def build(*, listens=(), playlists=(), tracks=(), aliases=(), **settings):
+    def build(*, kind="track", listens=(), playlists=(), tracks=(), aliases=(), **settings):
         catalog, directory = tmp_path / "catalog", tmp_path / "made"
         catalog.mkdir()
         directory.mkdir()
-        write(catalog / "track_aliases.parquet", ALIASES, [{"from_id": a, "to_id": b} for a, b in aliases])
-        titles = [{"track_id": t, "title": t, "artist_id": by, "album": album} for t, by, album in tracks]
-        write(catalog / "tracks.parquet", TRACKS, titles)
+        write(catalog / "aliases.parquet", ALIASES, [{"kind": k, "from_id": a, "to_id": b} for k, a, b in aliases])
+        titles = [{"item_id": t, "name": t, "parent_id": by, "album": album} for t, by, album in tracks]
+        write(catalog / "tracks.parquet", TABLES["tracks"], titles)
         named = [{"playlist_id": name, "title": name, "owner": owner} for name, owner, _ in playlists]
         write(catalog / "playlists.parquet", PLAYLISTS, named)
         items = [
-            {"playlist_id": name, "position": position, "track_id": track}
+            {"playlist_id": name, "position": position, **(item(track) if isinstance(track, str) else track)}
             for name, _, tracks in playlists
             for position, track in enumerate(tracks)
         ]
@@ -39,8 +39,8 @@ def built(tmp_path):
         if listens:
             paths.append(tmp_path / "listens.parquet")
             write(paths[0], LISTENS, [listen(*one) for one in listens])
-        rows = build_sequences(paths, catalog, "track", ITEMS, directory, SequenceSettings(**settings))
-        made = Sequences.load(directory, kind="track")
+        rows = build_sequences(paths, catalog, kind, ITEMS, directory, SequenceSettings(**settings))
+        made = Sequences.load(directory, kind=kind)
         assert sorted(path.name.split(".")[0] for path in directory.iterdir() if path.is_dir()) == []
         return ["".join(ITEMS.select(made.of(number))) for number in range(len(made))], rows
 
@@ -52,14 +52,13 @@ def write(path, schema, rows):
     pq.write_table(pa.table(columns, schema=schema), path)
 
 
-def listen(user, minute, track, skipped=False):
-    return {
-        "user_id": user,
-        "listened_at": NOON + datetime.timedelta(minutes=minute),
-        "artist_id": "somebody",
-        "track_id": track,
-        "skipped": skipped,
-    }
+def item(name, kind="track", parent="somebody"):
+    return {"kind": kind, "item_id": name, "parent_id": parent}
+
+
+def listen(user, minute, played, skipped=False):
+    played = item(played) if isinstance(played, str) else played
+    return {**played, "user_id": user, "listened_at": NOON + datetime.timedelta(minutes=minute), "skipped": skipped}
 
 
 def test_a_playlist_is_a_sequence_in_the_order_of_its_positions(built):
@@ -100,7 +99,17 @@ def test_skipped_and_unknown_items_are_left_out_and_nothing_follows_itself(built
 
 def test_another_id_of_the_same_track_is_that_track(built):
     played = [("ann", 0, "a"), ("ann", 1, "z"), ("ann", 2, "c")]
-    assert built(listens=played, aliases=[("z", "b")])[0] == ["abc"]
+    assert built(listens=played, aliases=[("track", "z", "b"), ("artist", "a", "h")])[0] == ["abc"]
+
+
+@pytest.mark.parametrize(("kind", "child"), [("artist", "track"), ("show", "episode")])
+def test_what_is_played_follows_its_parent_too(built, kind, child):
+    played = [item("x", child, "a"), item("y", child, "a"), item("b", kind, None), item("z", child, "q")]
+    played += [item("x", child, None), item("d", child, None), item("e", "track" if child != "track" else "show", "e")]
+    listens = [("ann", minute, what) for minute, what in enumerate(played)]
+    aliases = [(kind, "q", "c"), (child, "a", "h")]
+    lists = [("p", None, [*played[:3], item("x", child, "c")])]
+    assert built(kind=kind, listens=listens, playlists=lists, aliases=aliases)[0] == ["abc", "abc"]
 
 
 def test_short_ones_are_left_out_long_playlists_too_and_long_sessions_are_cut(built):

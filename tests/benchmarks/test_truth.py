@@ -7,14 +7,13 @@ from scipy.stats import spearmanr
 
 from benchmarks import truth
 from benchmarks.case import run_case
-from benchmarks.libraries import catalog, learned
+from benchmarks.libraries import catalog, fitted_vectors, learned
 from benchmarks.record import Record
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING
 from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.truth import Truth
-from crossfade.models.contract import FittedSpace
 from crossfade.pipeline.settings import Settings
 
 
@@ -57,16 +56,9 @@ def test_the_planted_taste_recommends_all_that_is_good(home):
     assert len(asked.users) == 40
     artists = known.artist_ids.rows(list(interactions.item_ids))
     people = known.user_ids.rows(list(interactions.user_ids))
-    space = FittedSpace(
-        model="truth",
-        kind="artist",
-        metric="dot",
-        item_ids=interactions.item_ids,
-        item_vectors=np.eye(len(artists), dtype=np.float32),
-        user_ids=interactions.user_ids,
-        user_vectors=np.array([known.affinity(int(person), artists) for person in people], dtype=np.float32),
-    )
-    found = asked.of_model(space)
+    tastes = np.array([known.affinity(int(person), artists) for person in people], dtype=np.float32)
+    model = fitted_vectors("truth", interactions, tastes, np.eye(len(artists), dtype=np.float32))
+    found = asked.of_model(model)
     # The best that are open come first; more than a tenth of them fill up the list.
     tenth = [round((len(artists) - len(interactions.played(int(user)))) / 10) for user in asked.users]
     assert found["precision"] * truth.K == pytest.approx(tenth)
@@ -84,7 +76,7 @@ def test_playlists_that_nobody_follows_are_held_out(home, tmp_path):
     assert unknown
     assert len(unknown) < len(playlists)
     played = set(interactions.item_ids)
-    tracks = [{one["track_id"] for one in items if one["playlist_id"] == name} & played for name in sorted(unknown)]
+    tracks = [{one["item_id"] for one in items if one["playlist_id"] == name} & played for name in sorted(unknown)]
     assert [set(interactions.item_ids.select(of)) for of in mates] == [of for of in tracks if len(of) > 1]
     # No sequence that is left is one of them, and the others are all there.
     rows = [frozenset(of.tolist()) for of in mates if len(of) >= 3]

@@ -17,8 +17,8 @@ def aliases(imported, tmp_path):
         place = tmp_path / "catalog"
         place.mkdir()
         build_catalog(imported(tables), place, settings)
-        table = pq.read_table(place / f"{kind}_aliases.parquet")
-        return dict(zip(table["from_id"].to_pylist(), table["to_id"].to_pylist(), strict=True))
+        rows = pq.read_table(place / "aliases.parquet").to_pylist()
+        return {row["from_id"]: row["to_id"] for row in rows if row["kind"] == kind}
 
     return find
 
@@ -120,6 +120,25 @@ def test_a_title_that_an_artist_has_twice_joins_nothing(aliases):
 def test_tracks_without_artist_or_title_join_nothing(aliases):
     tracks = [("spotify:1", "Creep", None), (CREEP, "Creep", None), ("spotify:2", " ", OTHER), (CREEP_LIVE, "", OTHER)]
     assert aliases(kind="track", artists=ARTISTS, tracks=tracks) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("show", {"name:talk": "s:1"}),
+        ("episode", {"name:talk / one": "e:1"}),
+        ("artist", {"s:1": RADIOHEAD}),
+        ("track", {}),  # the artist of the name "Talk" is not the show s:1
+    ],
+)
+def test_every_kind_follows_the_rules_and_meets_no_other_kind(aliases, kind, expected):
+    tables = {
+        "shows": [("name:talk", "Talk"), ("s:1", "Talk")],
+        "episodes": [("name:talk / one", "One", "name:talk"), ("e:1", "One", "s:1"), ("e:2", "One", "s:2")],
+        "artists": [("s:9", "Talk"), ("t:9", "Talk"), ("s:1", "Radiohead"), (RADIOHEAD, "Radiohead")],
+        "tracks": [("name:talk / one", "One", "name:talk"), ("t:1", "One", "s:1")],
+    }
+    assert aliases(kind=kind, **tables) == expected
 
 
 def test_settings_that_are_no_switch_are_refused():

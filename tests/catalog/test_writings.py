@@ -1,65 +1,80 @@
-"""What the catalogue knows to be written about artists."""
+"""What the catalogue knows to be written about items of any kind."""
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 
+from crossfade.catalog.build import build_catalog
 from crossfade.catalog.writings import build_writings
 from crossfade.core.ids import Ids
-from crossfade.core.schemas import ARTISTS, PLAYLIST_ITEMS, PLAYLISTS, TAGS, TEXTS
 from crossfade.core.writings import SOURCES, Writings
 
 
-def write(directory, name, schema, *rows):
-    columns = {field.name: [row.get(field.name) for row in rows] for field in schema}
-    pq.write_table(pa.table(columns, schema=schema), directory / f"{name}.parquet")
+@pytest.fixture
+def built(imported, tmp_path):
+    """The texts about some items as (id, source, text, count), their names, and the rows of the step."""
+
+    def build(kind, ids, **tables):
+        catalog, made = tmp_path / "catalog", tmp_path / "made"
+        catalog.mkdir(exist_ok=True)
+        made.mkdir(exist_ok=True)
+        build_catalog(imported(tables), catalog)
+        rows = build_writings(catalog, kind, Ids.of(ids), made)
+        read = Writings.load(made, kind=kind)
+        assert {path.suffix for path in made.iterdir()} == {".npy"}
+        texts = [
+            (read.item_ids[int(item)], SOURCES[int(source)], text, int(count))
+            for item, source, text, count in zip(read.items, read.sources, read.texts, read.counts, strict=True)
+        ]
+        return texts, list(read.names), rows
+
+    return build
 
 
-def test_tags_titles_and_prose_are_gathered_by_artist(tmp_path):
-    made = tmp_path / "made"
-    made.mkdir()
-    write(tmp_path, "artists", ARTISTS, {"artist_id": "a", "name": "Abba"}, {"artist_id": "x", "name": "Not played"})
-    write(
-        tmp_path,
-        "tags",
-        TAGS,
-        *({"artist_id": a, "tag": t, "count": n} for a, t, n in [("a", "pop", 7), ("x", "no", 1)]),
+NAMED = [("p1", "Party ", "ann"), ("p2", "Party", "ann"), ("p3", "Party"), ("p4", "Party"), ("p5", " ", "bob")]
+
+
+def test_tags_titles_and_prose_are_gathered_by_item(built):
+    listed = [(p, position, "track", f"t{position}", "a") for p, *_ in NAMED for position in (0, 1)]
+    listed += [
+        ("p1", 2, "track", "t2", "b"),
+        ("p1", 3, "track", "t3"),
+        ("p1", 4, "artist", "c"),
+        ("p1", 5, "show", "a"),
+    ]
+    texts, names, rows = built(
+        "artist",
+        "abcd",
+        artists=[("a", "Abba"), ("x", "Not asked for")],
+        tags=[("artist", "a", "pop", 7), ("artist", "x", "no", 1), ("show", "a", "no", 1)],
+        texts=[("artist", "b", "From Iceland."), ("track", "a", "no")],
+        playlists=NAMED,
+        playlist_items=listed,
     )
-    write(tmp_path, "texts", TEXTS, {"artist_id": "b", "text": "From Iceland."})
-    named = [
-        ("p1", "Party ", "ann"),
-        ("p2", "Party", "ann"),
-        ("p3", "Party", None),
-        ("p4", "Party", None),
-        ("p5", " ", "bob"),
-    ]
-    write(tmp_path, "playlists", PLAYLISTS, *({"playlist_id": p, "title": t, "owner": o} for p, t, o in named))
-    items = [(p, position, "a") for p, *_ in named for position in (0, 1)] + [("p1", 2, "b"), ("p1", 3, None)]
-    columns = ({"playlist_id": p, "position": n, "track_id": f"t{n}", "artist_id": a} for p, n, a in items)
-    write(tmp_path, "playlist_items", PLAYLIST_ITEMS, *columns)
-
-    rows = build_writings(tmp_path, Ids.of("abc"), made)
-
-    found = Writings.load(made, kind="artist")
-    told = [
-        (found.item_ids[int(item)], SOURCES[int(source)], text, int(count))
-        for item, source, text, count in zip(found.items, found.sources, found.texts, found.counts, strict=True)
-    ]
     # One owner made two playlists of the name, two more have nobody's name on them.
-    assert told == [
+    assert texts == [
         ("a", "tag", "pop", 7),
         ("a", "playlist", "Party", 3),
         ("b", "playlist", "Party", 1),
+        ("c", "playlist", "Party", 1),
         ("b", "prose", "From Iceland.", 1),
     ]
-    assert list(found.names) == ["Abba", "b", "c"]
-    assert rows == {"tag texts": 1, "playlist texts": 2, "prose texts": 1}
+    assert names == ["Abba", "b", "c", "d"]
+    assert rows == {"tag texts": 1, "playlist texts": 3, "prose texts": 1}
 
 
-def test_a_catalogue_without_words_has_none(tmp_path):
-    made = tmp_path / "made"
-    made.mkdir()
-    for name, schema in (("artists", ARTISTS), ("tags", TAGS), ("texts", TEXTS), ("playlists", PLAYLISTS)):
-        write(tmp_path, name, schema)
-    write(tmp_path, "playlist_items", PLAYLIST_ITEMS)
-    assert sum(build_writings(tmp_path, Ids.of("ab"), made).values()) == 0
-    assert len(Writings.load(made, kind="artist")) == 0
+def test_texts_about_a_child_are_its_own(built):
+    texts, names, _ = built(
+        "episode",
+        ["e", "f"],
+        episodes=[("f", "Second", "s")],
+        tags=[("show", "s", "talk", 5), ("episode", "f", "long", 1)],
+        playlists=[("p", "Walks")],
+        playlist_items=[("p", 0, "episode", "e", "s"), ("p", 1, "show", "f")],
+    )
+    assert texts == [("f", "tag", "long", 1), ("e", "playlist", "Walks", 1)]
+    assert names == ["e", "Second"]
+
+
+def test_a_catalogue_without_words_has_none(built):
+    texts, names, rows = built("track", "ab")
+    assert (texts, names) == ([], ["a", "b"])
+    assert sum(rows.values()) == 0

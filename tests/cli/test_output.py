@@ -24,11 +24,5 @@ def test_a_bar_shows_a_share_in_eighths_of_a_cell():
 
 
 def test_sizes_are_in_powers_of_a_thousand():
-    assert [size(count) for count in (0, 999, 1000, 123_456, 5_000_000, 7.2e12)] == [
-        "0 B",
-        "999 B",
-        "1.0 kB",
-        "123 kB",
-        "5.0 MB",
-        "7.2 TB",
-    ]
+    sizes = [size(count) for count in (0, 999, 999.6, 1000, 123_456, 5_040_000, 7.2e12)]
+    assert sizes == ["0 B", "999 B", "1 kB", "1 kB", "123 kB", "5.04 MB", "7.2 TB"]

@@ -1,6 +1,6 @@
-"""What every format has to do, whatever it reads: each one that is registered is held to it.
+"""The contract of a format, tested on every registered one.
 
-Its own example is recognised and read, and garbage costs rows or files but never more: nothing but InputError
+Its own example is recognised and read. Garbage costs rows or files but never more: nothing but InputError
 is raised, and the ledger adds up.
 """
 
@@ -38,14 +38,14 @@ EXAMPLES: Mapping[str, Mapping[str, bytes]] = runpy.run_path(
 JSON_FORMATS = sorted(name for name, files in EXAMPLES.items() if all(text[:1] in b"[{" for text in files.values()))
 
 every_format = pytest.mark.parametrize("name", sorted(FORMATS))
-# Examples are small; what counts is how they are spoiled.
+# The examples are small; the tests are about how they are spoiled.
 spoiled = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
 )
 
 
 def in_memory(files: Mapping[str, bytes]) -> Input:
-    """Files that lie nowhere, opened as those on a disk are."""
+    """Files in memory, opened as those on a disk are."""
     found = Input("memory")
     for file, content in sorted(files.items()):
         raw = content
@@ -59,7 +59,7 @@ def in_memory(files: Mapping[str, bytes]) -> Input:
 
 
 def read(name: str, files: Mapping[str, bytes], place: Path) -> Ledger:
-    """The ledger of an import of ``files`` as the format ``name``; it has been checked."""
+    """Return the checked ledger of an import of ``files`` as the format ``name``."""
     ledger = Ledger(name="test", source="memory")
     source = in_memory(files)
     sink = ImportSink(place / "staging", ledger, CleaningSettings(), user="me", now=NOW)
@@ -133,7 +133,7 @@ def test_garbage_after_a_valid_beginning_costs_no_more_than_it_hits(
 
 
 def halved(value: Any) -> Any:
-    """``value`` with half a surrogate pair behind every name in it, which are the texts without a digit."""
+    """Return ``value`` with half a surrogate pair after every name in it: the texts without a digit."""
     if isinstance(value, str):
         return value if re.search(r"\d", value) else value + "\ud800"
     if isinstance(value, list):
@@ -148,7 +148,7 @@ def test_half_a_surrogate_pair_costs_its_row_or_becomes_another_sign(name: str, 
     assert not found.damaged
     assert found.accepted + found.dropped.get("malformed", 0) == plain.accepted
     if found.accepted:
-        titles = pq.read_table(tmp_path / "found" / "tracks.parquet")["title"].to_pylist()
+        titles = pq.read_table(tmp_path / "found" / "tracks.parquet")["name"].to_pylist()
         assert titles
         assert all(title.endswith("\ufffd") for title in titles)
 

@@ -148,6 +148,10 @@ def test_it_is_made_from_settings_or_from_keywords(model):
         model(nothing=1)
 
 
+def test_it_estimates_the_memory_of_a_fit(model):
+    assert 0 <= made(model).memory_bytes(0) <= made(model).memory_bytes(1000) <= made(model).memory_bytes(10**6)
+
+
 def test_every_number_that_can_be_set_has_a_range(model):
     for field in documented(model.settings_class):
         assert field.meaning

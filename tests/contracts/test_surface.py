@@ -1,4 +1,4 @@
-"""The contract of a surface; every registered surface keeps it, in every library that can have it."""
+"""The contract of a surface; every registered surface keeps it, in every library, for every kind that it lists."""
 
 import dataclasses
 import subprocess
@@ -7,164 +7,217 @@ import sys
 import numpy as np
 import pytest
 
-from crossfade.core.errors import ArtifactError, SettingsError, UnknownIdError
-from crossfade.core.ids import MISSING
+from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError, UnknownIdError
+from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import KINDS
 from crossfade.core.settings import documented
-from crossfade.core.tables import EVERYONE, SurfaceTable
+from crossfade.core.tables import EVERYONE, USER
+from crossfade.models.factors import FittedItems
 from crossfade.nearest.contract import IndexSettings
-from crossfade.surfaces.contract import Library, SurfaceInputs
-from crossfade.surfaces.registry import SURFACES, available, registered
+from crossfade.ranking.neighbourhood import Neighbourhood
+from crossfade.surfaces.contract import Library, Listing, SurfaceInputs, build_table
+from crossfade.surfaces.registry import SURFACES, kind_listed, registered
 
-LIBRARIES = ("artists", "tracks", "artists and tracks", "artists and tracks, by graph")
+LIBRARIES = ("artist", "track", "artist and track", "show and episode", "artist and track, by graph")
+LISTED = [(library, name) for library in LIBRARIES for name in SURFACES]
 
 
-@pytest.fixture(params=LIBRARIES)
-def inputs(request, surface_inputs):
-    made = surface_inputs(request.param)
-    if "graph" in request.param:
+@pytest.fixture(params=LISTED, ids=" - ".join)
+def case(request, surface_inputs):
+    """A library, a surface, and the listings of the one on the other."""
+    library, name = request.param
+    inputs = surface_inputs(library.removesuffix(", by graph"))
+    if "graph" in library:
         pytest.importorskip("usearch", reason="needs usearch: pip install 'crossfade[index]'")
-        return dataclasses.replace(made, index=IndexSettings(backend="graph", search_breadth=16))
-    return made
-
-
-@pytest.fixture(params=sorted(SURFACES))
-def line(request):
-    return SURFACES[request.param]
-
-
-@pytest.fixture
-def surface(line, inputs):
-    loaded = line.load()
-    if not loaded.available(inputs.library):
-        pytest.skip(f"{line.title} needs more than this library knows")
-    return loaded
+        by_graph = IndexSettings(backend="graph", search_breadth=16)
+        built = {kind: Neighbourhood.build(near.model, index=by_graph) for kind, near in inputs.neighbourhoods.items()}
+        inputs = dataclasses.replace(inputs, neighbourhoods=built)
+    surface = registered(name).load()
+    return inputs, surface, surface.listings(inputs.library)
 
 
 @pytest.fixture
-def with_needs(surface, inputs):
-    built = {}
-    for name in surface.needs(inputs.library):
-        needed = registered(name).load()
-        built[name] = needed.build(inputs, needed.settings_class())
-    return dataclasses.replace(inputs, built=built)
+def tables(case):
+    return [table_of(*case[:2], listing) for listing in case[2]]
 
 
-@pytest.fixture
-def table(surface, with_needs):
-    return surface.build(with_needs, surface.settings_class())
+def table_of(inputs, surface, listing, progress=lambda *_: None, **settings):
+    return build_table(surface.prepare(inputs, listing, surface.settings_class(**settings)), listing, progress)
 
 
+def assert_same(table, other):
+    assert table.keys == other.keys
+    assert table.indptr.tobytes() == other.indptr.tobytes()
+    assert table.items.tobytes() == other.items.tobytes()
+    assert table.columns.keys() == other.columns.keys()
+    for name, column in table.columns.items():
+        assert column.tobytes() == other.columns[name].tobytes()
+
+
+@pytest.mark.parametrize("line", SURFACES.values(), ids=SURFACES)
 def test_it_is_named_as_registered(line):
     assert line.load().name == line.name
 
 
-def test_its_needs_are_registered_before_it(line):
-    order = list(SURFACES)
-    for knows in (
-        Library(artists=True, tracks=True),
-        Library(artists=True, tracks=False),
-        Library(artists=False, tracks=True),
-    ):
-        surface = line.load()
-        if surface.available(knows):
-            for name in surface.needs(knows):
-                assert order.index(name) < order.index(line.name)
-                assert registered(name).load().available(knows)
+@pytest.mark.parametrize(
+    ("library", "expected"),
+    [
+        (("artist", "track"), {"related-artist", "radio-artist", "radio-track"}),
+        (("track",), {"radio-track"}),
+        (("show", "episode"), {"related-show", "radio-show", "radio-episode"}),
+        ((), set()),
+    ],
+)
+def test_every_kind_has_its_listings(library, expected):
+    played = {f"{name}-{kind}" for kind in library for name in ("popular", "discover")}
+    listings = [
+        listing
+        for line in SURFACES.values()
+        for listing in line.load().listings(Library(kinds=library, compared=library))
+    ]
+    assert {listing.name for listing in listings} == expected | played
+    assert len(listings) == len(expected | played)
 
 
-def test_the_table_is_what_it_said(surface, table, inputs):
-    assert table.name == surface.name
-    assert table.key == surface.key(inputs.library)
-    ids = {
-        "artist": inputs.catalogue.artists.ids,
-        "track": inputs.catalogue.tracks.ids if inputs.catalogue.tracks else (),
-        "user": (inputs.artist_interactions or inputs.track_interactions).user_ids,
-    }
-    assert len(table.keys)
-    assert all(key in ids[table.key] or key == EVERYONE for key in table.keys)
-    assert list(table.keys) == sorted(table.keys)
-    assert table.items.min() >= 0
-    assert table.items.max() < len(ids[table.kind])
+def test_without_listeners_there_are_no_pages_for_users():
+    names = [
+        one.name for line in SURFACES.values() for one in line.load().listings(Library(kinds=(), compared=["show"]))
+    ]
+    assert sorted(names) == ["popular-show", "radio-show", "related-show"]
 
 
-def test_lists_are_never_empty_repeat_nothing_and_fall_in_score(table):
-    for key in range(len(table.keys)):
-        span = table.of_key(key)
-        items, scores = table.items[span], table.columns["score"][span]
-        assert len(items)
-        assert len(set(items.tolist())) == len(items)
-        assert np.all(np.diff(scores) <= 0)
-        assert np.all(np.isfinite(scores))
+def test_reasons_are_roots_where_they_are_played_and_compared():
+    def reasons(kinds, compared):
+        listings = registered("discover").load().listings(Library(kinds=kinds, compared=compared))
+        return {listing.kind: listing.reason_kind for listing in listings}
+
+    both = ["artist", "track"]
+    assert reasons(both, both) == {"artist": "artist", "track": "artist"}
+    assert reasons(["track"], both) == reasons(both, ["track"]) == {"track": "track"}
 
 
-def test_nothing_is_listed_for_itself(table, inputs):
-    if table.key != table.kind:
-        pytest.skip("its keys are no items")
-    ids = inputs.catalogue.artists.ids if table.kind == "artist" else inputs.catalogue.tracks.ids
-    for key, name in enumerate(table.keys):
-        assert ids.find(name) not in table.items[table.of_key(key)]
+def test_the_table_is_what_the_listing_says(case, tables):
+    inputs, surface, listings = case
+    for table, listing in zip(tables, listings, strict=True):
+        assert (table.surface, table.key, table.kind, table.reason_kind) == dataclasses.astuple(listing)
+        assert (surface.name, table.name) == (listing.surface, listing.name)
+        assert len(table.keys)
+        assert list(table.keys) == sorted(table.keys)
+        if listing.key == USER:
+            users = inputs.interactions[listing.reason_kind or listing.kind].user_ids
+            assert all(key in users or key == EVERYONE for key in table.keys)
+        else:
+            assert all(key in inputs.catalogue[listing.key].ids for key in table.keys)
+        assert 0 <= table.items.min() <= table.items.max() < len(inputs.catalogue[listing.kind])
+        assert table.columns["score"].dtype == np.float32
+        if listing.reason_kind is not None:
+            assert table.columns["reason"].min() >= 0
+            assert table.columns["reason"].max() < len(inputs.catalogue[listing.reason_kind])
+
+
+def test_lists_are_never_empty_repeat_nothing_and_fall_in_score(tables):
+    for table in tables:
+        for key in range(len(table.keys)):
+            span = table.of_key(key)
+            items, scores = table.items[span], table.columns["score"][span]
+            assert len(items)
+            assert len(set(items.tolist())) == len(items)
+            assert np.all(np.diff(scores) <= 0)
+            assert np.all(np.isfinite(scores))
+
+
+def test_nothing_is_listed_for_itself(case, tables):
+    for table in tables:
+        if table.key == table.kind:
+            ids = case[0].catalogue[table.kind].ids
+            for key, name in enumerate(table.keys):
+                assert ids.find(name) not in table.items[table.of_key(key)]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_same_inputs_give_the_same_bytes_on_any_number_of_threads(surface, with_needs, table, threads):
-    again = surface.build(dataclasses.replace(with_needs, threads=threads), surface.settings_class())
-    assert again.keys == table.keys
-    assert again.indptr.tobytes() == table.indptr.tobytes()
-    assert again.items.tobytes() == table.items.tobytes()
-    for name, column in table.columns.items():
-        assert again.columns[name].tobytes() == column.tobytes()
+def test_the_same_inputs_give_the_same_bytes_on_any_number_of_threads(case, tables, threads):
+    inputs, surface, listings = case
+    for table, listing in zip(tables, listings, strict=True):
+        assert_same(table_of(dataclasses.replace(inputs, threads=threads), surface, listing), table)
 
 
-def test_memory_mapped_inputs_give_the_same_bytes(surface, with_needs, table, tmp_path):
-    loaded = {}
-    for kind in ("artist", "track"):
-        interactions = getattr(with_needs, f"{kind}_interactions")
-        if interactions is not None:
-            for name, part in (("interactions", interactions), ("space", getattr(with_needs, f"{kind}_space"))):
-                place = tmp_path / f"{kind}-{name}"
-                place.mkdir()
-                part.save(place)
-                again = type(part).load(place, kind=kind) if name == "interactions" else type(part).load(place)
-                loaded[f"{kind}_{name}"] = again
-    again = surface.build(dataclasses.replace(with_needs, **loaded), surface.settings_class())
-    assert again.items.tobytes() == table.items.tobytes()
-    assert again.columns["score"].tobytes() == table.columns["score"].tobytes()
+def test_one_key_asked_has_the_list_that_is_published(case, tables):
+    inputs, surface, listings = case
+    for table, listing in zip(tables, listings, strict=True):
+        prepared = surface.prepare(inputs, listing, surface.settings_class())
+        for row in range(0, len(prepared.keys), 13):
+            alone = surface.prepare(inputs, listing, surface.settings_class())
+            for asked in (prepared, alone):
+                lists = asked.lists(np.array([row], dtype=np.int32))
+                key = table.keys.find(prepared.keys[row])
+                span = slice(0, 0) if key < 0 else table.of_key(key)
+                assert lists.indptr.tolist() == [0, span.stop - span.start]
+                assert lists.items.tobytes() == table.items[span].tobytes()
+                for name, column in lists.columns.items():
+                    assert column.tobytes() == table.columns[name][span].tobytes()
 
 
-def test_it_tells_how_far_it_is(surface, with_needs):
-    told = []
-    surface.build(with_needs, surface.settings_class(), lambda done, total, unit: told.append((done, total)))
-    assert told
-    assert told == sorted(told)
-    assert told[-1][0] == told[-1][1]
+def test_keys_in_chunks_give_the_same_table(case, tables, monkeypatch):
+    monkeypatch.setattr("crossfade.surfaces.contract.CHUNK", 7)
+    for table, listing in zip(tables, case[2], strict=True):
+        assert_same(table_of(*case[:2], listing), table)
 
 
-def test_a_smaller_size_gives_shorter_lists(surface, with_needs):
-    table = surface.build(with_needs, surface.settings_class(size=2))
-    assert np.diff(table.indptr).max() == 2
+def test_memory_mapped_inputs_give_the_same_bytes(case, tables, tmp_path):
+    inputs, surface, listings = case
+    interactions, models, neighbourhoods = {}, {}, {}
+    for kind, played in inputs.interactions.items():
+        model = inputs.models[kind][0]
+        for name, part in (("interactions", played), ("model", model), ("near", inputs.neighbourhoods[kind])):
+            (tmp_path / f"{name}-{kind}").mkdir()
+            part.save(tmp_path / f"{name}-{kind}")
+        interactions[kind] = Interactions.load(tmp_path / f"interactions-{kind}", kind=kind)
+        models[kind] = [FittedItems.load(tmp_path / f"model-{kind}")]
+        neighbourhoods[kind] = Neighbourhood.load(tmp_path / f"near-{kind}", models[kind][0])
+    loaded = dataclasses.replace(inputs, interactions=interactions, models=models, neighbourhoods=neighbourhoods)
+    for table, listing in zip(tables, listings, strict=True):
+        assert_same(table_of(loaded, surface, listing), table)
 
 
+def test_it_reports_its_progress(case):
+    for listing in case[2]:
+        reports = []
+        table_of(*case[:2], listing, lambda done, total, unit, reports=reports: reports.append((done, total)))
+        assert reports == sorted(reports)
+        assert reports[-1][0] == reports[-1][1]
+
+
+def test_a_smaller_size_gives_shorter_lists(case):
+    for listing in case[2]:
+        assert np.diff(table_of(*case[:2], listing, size=2).indptr).max() == 2
+
+
+@pytest.mark.parametrize("line", SURFACES.values(), ids=SURFACES)
 def test_its_settings_are_documented_and_refuse_nonsense(line):
     settings = line.load().settings_class
-    for name, _, default, doc in documented(settings):
-        assert doc, f"{line.name}.{name} is not documented"
+    for field in documented(settings):
+        assert field.meaning, f"{line.name}.{field.name} is not documented"
         for wrong in (-1, 10**9, float("nan")):
-            with pytest.raises(SettingsError, match=name):
-                settings(**{name: type(default)(wrong) if wrong == wrong else wrong})
+            with pytest.raises(SettingsError, match=field.name):
+                settings(**{field.name: wrong})
 
 
-def all_tables(inputs):
-    tables = {}
-    for line in available(inputs.library):
-        surface = line.load()
-        tables[line.name] = surface.build(dataclasses.replace(inputs, built=tables), surface.settings_class())
-    return tables
+def test_a_kind_without_a_neighbourhood_is_named(surface_inputs):
+    inputs = dataclasses.replace(surface_inputs("track"), neighbourhoods={})
+    for name in ("radio", "discover"):
+        surface = registered(name).load()
+        with pytest.raises(ArtifactError, match="tracks"):
+            surface.prepare(inputs, Listing(name, "track", "track"), surface.settings_class())
 
 
-def test_every_available_surface_can_be_built_from_those_before_it(inputs):
-    tables = all_tables(inputs)
-    assert list(tables) == [line.name for line in SURFACES.values() if line.load().available(inputs.library)]
-    assert all(isinstance(table, SurfaceTable) for table in tables.values())
+def test_the_library_follows_from_the_inputs(surface_inputs):
+    inputs = surface_inputs("artist and track")
+    fewer = SurfaceInputs(
+        catalogue=inputs.catalogue,
+        interactions={"track": inputs.interactions["track"]},
+        neighbourhoods={"artist": inputs.neighbourhoods["artist"]},
+    )
+    assert fewer.library == Library(kinds=["track"], compared=["artist"])
 
 
 def test_an_unknown_surface_is_refused_by_name():
@@ -172,32 +225,27 @@ def test_an_unknown_surface_is_refused_by_name():
         registered("relatd")
 
 
-def test_a_table_that_is_needed_but_missing_is_named(surface, inputs):
-    if not surface.needs(inputs.library):
-        pytest.skip("it needs nothing")
-    with pytest.raises(ArtifactError, match=surface.needs(inputs.library)[0]):
-        surface.build(inputs, surface.settings_class())
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"artist": 10, "track": 5}, "track"),
+        ({"artist": 10, "track": 4}, "artist"),
+        ({"track": 4}, "track"),
+        ({"show": 100, "episode": 100}, "episode"),
+        ({"artist": 1, "show": 100, "episode": 100}, "artist"),
+    ],
+)
+def test_children_are_listed_where_half_have_a_list_of_them(keys, expected):
+    for order in (list(keys), list(keys)[::-1]):
+        assert kind_listed("radio", {kind: keys[kind] for kind in order}) == expected
 
 
-def test_inputs_whose_rows_do_not_fit_are_refused(surface_inputs):
-    inputs = surface_inputs("artists and tracks")
-    for wrong in (
-        {"artist_space": inputs.track_space},
-        {"artist_space": None},
-        {"catalogue": dataclasses.replace(inputs.catalogue, tracks=None)},
-    ):
-        with pytest.raises(ArtifactError):
-            dataclasses.replace(inputs, **wrong)
-    with pytest.raises(ArtifactError, match="nothing"):
-        SurfaceInputs(catalogue=inputs.catalogue)
-
-
-def test_reasons_are_rows_of_what_the_catalogue_says(inputs):
-    tables = all_tables(inputs)
-    makers = inputs.catalogue.artists if inputs.catalogue.reason_kind == "artist" else inputs.catalogue.tracks
-    reasons = tables["discover"].columns["reason"]
-    assert MISSING not in reasons
-    assert reasons.max() < len(makers.ids)
+def test_a_kind_that_is_not_listed_is_refused_with_those_that_are():
+    assert kind_listed("radio", {"artist": 1, "show": 1}, "show") == "show"
+    with pytest.raises(NotReadyError, match=r"Radio of the kind 'track'.*artist, show"):
+        kind_listed("radio", {"artist": 1, "show": 1}, "track")
+    with pytest.raises(NotReadyError, match="no Discover"):
+        kind_listed("discover", {})
 
 
 def test_the_registry_imports_nothing_heavy():
@@ -208,3 +256,7 @@ def test_the_registry_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_kind_of_item_is_in_a_library_here():
+    assert {kind for library in LIBRARIES for kind in KINDS if kind in library} == set(KINDS)

@@ -121,11 +121,11 @@ def flip_a_bit(path):
         (lambda place: (place / "a.npy").write_bytes(b""), r"a\.npy has 0 bytes, not 1"),
         (lambda place: (place / "a.npy").write_bytes(b"aa"), r"a\.npy has 2 bytes, not 1"),
         (lambda place: (place / "a.npy").unlink(), r"a\.npy is missing"),
-        (lambda place: (place / "deep" / "c").write_bytes(b""), "deep/c is not part"),
-        (lambda place: (place / "deep" / MANIFEST).write_bytes(b""), "deep/manifest.json is not part"),
+        (lambda place: (place / "deep" / "c").write_bytes(b""), "deep/c is not listed"),
+        (lambda place: (place / "deep" / MANIFEST).write_bytes(b""), "deep/manifest.json is not listed"),
         (lambda place: (place / "nothing").rmdir(), "empty directory nothing"),
         (lambda place: (place / "more").mkdir(), "empty directory more"),
-        (lambda place: (place / MANIFEST).unlink(), "nothing was finished there"),
+        (lambda place: (place / MANIFEST).unlink(), "it was not finished"),
         (lambda place: (place / MANIFEST).write_bytes(b""), "cannot be read"),
         (lambda place: (place / MANIFEST).write_bytes(b"\xff\xfe"), "cannot be read"),
         (lambda place: (place / MANIFEST).write_bytes(b"[" * 100_000), "cannot be read"),
@@ -209,7 +209,7 @@ def test_a_manifest_of_something_else_is_refused(place, content):
 
 def test_a_place_that_is_a_file_holds_no_artifact(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ArtifactError, match="nothing was finished there"):
+    with pytest.raises(ArtifactError, match="it was not finished"):
         verify(tmp_path / "file")
 
 

@@ -61,7 +61,8 @@ def test_other_work_does_not_see_it_and_takes_its_place(tmp_path, at_once):
         states.offer(1, numbers(1.0))
     with checkpoints(tmp_path, identity("other")) as states:
         assert states.latest() is None
-        assert not (tmp_path / "state").exists()
+        states.offer(2, numbers(2.0))
+        assert states.latest().steps == 2
     with checkpoints(tmp_path, identity()) as states:
         assert states.latest() is None
 

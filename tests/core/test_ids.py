@@ -1,6 +1,7 @@
 """Ids and row numbers."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,3 +145,10 @@ def test_a_missing_array_is_refused(tmp_path):
 def test_an_empty_array_is_read(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((0, 3), dtype=np.float32))
     assert load_array(tmp_path / "a.npy", dtype=np.float32, ndim=2).shape == (0, 3)
+
+
+def test_an_arrow_column_gives_the_rows_of_its_strings():
+    names = pa.array(["b", None, "a", "not there", "c"])
+    assert Ids.of("abc").rows_of_arrow(names).tolist() == [1, MISSING, 0, MISSING, 2]
+    assert Ids.of(()).rows_of_arrow(names).tolist() == [MISSING] * 5
+    assert Ids.of("abc").rows_of_arrow(names).dtype == np.int32

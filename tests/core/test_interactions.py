@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from crossfade.core import interactions as module
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.texts import Texts
 
@@ -104,6 +105,12 @@ def test_arrays_on_the_disk_that_do_not_fit_each_other_are_refused(small, tmp_pa
         Interactions.load(tmp_path, kind="track")
 
 
+def test_pairs_on_the_disk_are_not_read_until_they_are_needed(small, tmp_path):
+    small.save(tmp_path)
+    np.save(tmp_path / "weights.npy", np.zeros(3, dtype=np.float32))
+    assert Interactions.load(tmp_path, kind="track").pairs == 3
+
+
 def test_one_user_alone_keeps_the_rows_of_items():
     played = Interactions.from_counts(["ann", "bob", "bob"], ["x", "x", "y"], [1, 2, 3])
     alone = played.only("bob")
@@ -111,6 +118,9 @@ def test_one_user_alone_keeps_the_rows_of_items():
     assert (alone.plays.tolist(), alone.weights.tolist()) == ([2, 3], [2, 3])
     assert alone.item_ids == played.item_ids
     assert played.only("nobody").indptr.tolist() == [0, 0]
+    several = played.histories(Ids.of(["bob", "eve", "ann"]))
+    assert (several.indptr.tolist(), several.indices.tolist()) == ([0, 1, 3, 3], [0, 0, 1])
+    assert (several.plays.tolist(), several.last_played.tolist()) == ([1, 2, 3], [0, 0, 0])
 
 
 def test_they_are_shown_in_a_line(small):
@@ -130,8 +140,8 @@ def test_other_types_and_byte_orders_are_converted(small):
         indptr=np.array([0, 2, 3], dtype=">i4"),
         indices=np.array([0, 9, 1, 9, 1, 9], dtype=np.uint64)[::2],
         weights=[5, 3, 2],
-        plays=np.array([5, 3, 2], dtype=">i8"),
-        last_played=np.zeros(3, dtype=np.int64),
+        plays=np.array([5, 9, 3, 9, 2, 9], dtype=np.int32)[::2],
+        last_played=np.zeros(3, dtype=">i8"),
     )
     for name in ("indptr", "indices", "weights", "plays", "last_played"):
         converted, wanted = getattr(made, name), getattr(small, name)

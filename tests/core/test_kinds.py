@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.kinds import KINDS, kind_named
+from crossfade.core.kinds import KINDS, item_fields, kind_named
 
 
 def test_a_family_has_one_root():
@@ -23,3 +23,7 @@ def test_a_kind_that_does_not_exist_is_named_beside_those_that_do():
 @pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_a_parent_comes_before_its_children(kind):
     assert kind.parent is None or list(KINDS).index(kind.parent) < list(KINDS).index(kind.name)
+
+
+def test_fields_that_kinds_share_are_one():
+    assert [field.name for field in item_fields()] == ["album", "duration_ms", "isrc"]

@@ -5,7 +5,7 @@ import pytest
 from crossfade.core import queries as module
 from crossfade.core.errors import ArtifactError, SettingsError
 from crossfade.core.names import normalised
-from crossfade.core.queries import SMALLEST_MEMORY, open_queries
+from crossfade.core.queries import SMALLEST_MEMORY, open_queries, rows_about
 from crossfade.core.schemas import ITEMS
 
 ARTISTS = ITEMS["artists"]
@@ -78,7 +78,7 @@ def test_what_exceeds_the_memory_goes_to_disk(tmp_path):
 def test_what_does_not_fit_into_memory_at_all_names_the_setting(tmp_path):
     with (
         open_queries(tmp_path / "spill", memory_limit=SMALLEST_MEMORY, threads=1) as queries,
-        pytest.raises(SettingsError, match="memory_limit is too small") as raised,
+        pytest.raises(SettingsError, match="memory_limit is too low") as raised,
     ):
         queries.rows("SELECT list(md5(CAST(n AS VARCHAR))) FROM range(1000000) AS r(n)")
     assert "\n" not in str(raised.value)
@@ -88,3 +88,14 @@ def test_what_does_not_fit_into_memory_at_all_names_the_setting(tmp_path):
 def test_limits_that_cannot_work_are_refused(tmp_path, limits):
     with pytest.raises(SettingsError, match=next(iter(limits))), open_queries(tmp_path, **limits):
         raise AssertionError("opened")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("artist", ["a:1", "a:2"]), ("track", ["t:1", "t:2"]), ("show", ["s:1"]), ("episode", ["t:1"])],
+)
+def test_a_row_is_about_its_item_and_about_the_parent(queries, kind, expected):
+    rows = "('track', 't:1', 'a:1'), ('track', 't:2', NULL), ('artist', 'a:2', NULL), ('episode', 't:1', 's:1')"
+    queries.run(f"CREATE TEMP VIEW named AS SELECT * FROM (VALUES {rows}) AS rows (kind, item_id, parent_id)")
+    found = queries.rows(f"SELECT item FROM ({rows_about(kind, 'named')}) ORDER BY item")
+    assert found == [(item,) for item in expected]

@@ -54,5 +54,14 @@ def test_arrays_on_the_disk_that_do_not_fit_are_refused(some, tmp_path):
         Sequences.load(tmp_path, kind="track")
 
 
+def test_they_are_made_of_lists_of_ids():
+    made = Sequences.from_lists([[], [7, 7, 10, 7], [7], iter([]), (10, 10)], kind="track")
+    assert (list(made.item_ids), made.kind) == (["10", "7"], "track")
+    assert [made.item_ids.select(made.of(row)) for row in range(5)] == [[], ["7", "10", "7"], ["7"], [], ["10"]]
+    assert len(Sequences.from_lists([])) == 0
+    with pytest.raises(CrossfadeError, match="not binary"):
+        Sequences.from_lists([[b"a"]])
+
+
 def test_they_are_shown_in_a_line(some):
     assert repr(some) == "Sequences(2 of 3 track ids)"

@@ -39,7 +39,7 @@ def test_a_compilation_holds_earlier_recordings_of_the_same_artist(world):
         assert music.artist_of[original] == music.artist_of[copy]
         assert music.titles[original] == music.titles[copy]
         assert tracks["isrc"][original] == tracks["isrc"][copy]
-        assert tracks["track_id"][original] != tracks["track_id"][copy]
+        assert tracks["item_id"][original] != tracks["item_id"][copy]
     assert len(set(tracks["isrc"])) == len(tracks["isrc"]) - len(copies)
 
 
@@ -54,8 +54,8 @@ def test_there_are_many_genres_with_parents_and_neighbours():
     assert len(genres.INDEX) == len(genres.GENRES)
     for genre in genres.GENRES:
         assert genre.family in genres.FAMILIES
-        assert genre.near
-        assert set(genre.near) <= genres.INDEX.keys() - {genre.name}
+        assert genre.neighbours
+        assert set(genre.neighbours) <= genres.INDEX.keys() - {genre.name}
 
 
 def test_families_and_neighbours_lie_close_together():
@@ -63,7 +63,7 @@ def test_families_and_neighbours_lie_close_together():
     gaps = np.sqrt(((centres[:, None] - centres[None]) ** 2).sum(axis=2))
     same = genres.FAMILY_OF[:, None] == genres.FAMILY_OF[None]
     apart = ~np.eye(len(gaps), dtype=bool)
-    near = np.array([[other.name in genre.near for other in genres.GENRES] for genre in genres.GENRES])
+    near = np.array([[other.name in genre.neighbours for other in genres.GENRES] for genre in genres.GENRES])
     strangers = gaps[~same & ~near & ~near.T].mean()
     assert gaps[same & apart].mean() < 0.75 * strangers
     assert gaps[near & ~same].mean() < 0.95 * strangers
@@ -79,7 +79,7 @@ def test_the_map_of_genres_is_reproduced_by_its_equation():
     for genre, vector in zip(genres.GENRES, rng.standard_normal((len(genres.GENRES), 12)), strict=True):
         own[genre.name] = 0.55 * vector / np.linalg.norm(vector)
     for row, genre in enumerate(genres.GENRES):
-        pull = np.mean([family[genres.GENRES[genres.INDEX[n]].family] + own[n] for n in genre.near], axis=0)
+        pull = np.mean([family[genres.GENRES[genres.INDEX[n]].family] + own[n] for n in genre.neighbours], axis=0)
         expected = family[genre.family] + own[genre.name] + 0.25 * (pull - family[genre.family])
         np.testing.assert_allclose(genres.centres()[row], expected, atol=1e-12)
 
@@ -106,11 +106,12 @@ def test_how_well_a_track_suits_a_moment(moment, tempo, energy, brightness, expe
 def test_texts_speak_of_their_artist(world):
     music = world.catalogue
     tables = world.tables()
-    names = dict(zip(tables["artists"]["artist_id"].to_pylist(), music.artist_names, strict=True))
+    names = dict(zip(tables["artists"]["item_id"].to_pylist(), music.artist_names, strict=True))
     genre = {f"demo:artist:{row}": genres.GENRES[music.genre[row]].name for row in range(len(music.genre))}
     place = {f"demo:artist:{row}": music.place[row] for row in range(len(music.genre))}
     for row in tables["texts"].to_pylist():
-        artist = row["artist_id"]
+        assert row["kind"] == "artist"
+        artist = row["item_id"]
         assert names[artist] in row["text"]
         assert genre[artist] in row["text"]
         assert place[artist] in row["text"]
@@ -121,7 +122,7 @@ def test_tags_name_the_genre_before_all_else(world):
     music = world.catalogue
     best: dict[str, tuple[int, str]] = {}
     for row in world.tables()["tags"].to_pylist():
-        best[row["artist_id"]] = max(best.get(row["artist_id"], (0, "")), (row["count"], row["tag"]))
+        best[row["item_id"]] = max(best.get(row["item_id"], (0, "")), (row["count"], row["tag"]))
     right = [
         best[f"demo:artist:{row}"][1] == genres.GENRES[genre].name
         for row, genre in enumerate(music.genre)

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.demo import genres
 from crossfade.demo.contexts import NAMES, SOURCES
-from crossfade.demo.report import main, measure
+from crossfade.demo.report import measure, report
 from crossfade.demo.settings import DEFAULT, SMALL
 from crossfade.demo.tables import Plays
 from crossfade.demo.world import simulate
@@ -38,11 +38,11 @@ def test_the_figures_lie_in_their_bands(town):
     assert not outside
 
 
-def test_the_report_is_printed(capsys):
-    main(["--size", "small"])
-    lines = capsys.readouterr().out.splitlines()
+def test_the_report_marks_what_lies_outside_its_band():
+    lines = report(simulate(SMALL))
     assert len(lines) == 16
     assert "Lamere" in lines[1]
+    assert any(line.endswith("OUTSIDE") for line in lines)  # so small a world does not meet every band
 
 
 def test_times_ascend_for_each_listener(plays):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossfade.core.schemas import normalised
+from crossfade.core.names import normalised
 from crossfade.demo import catalogue, genres, names
 from crossfade.demo.settings import DEFAULT, SMALL
 from crossfade.demo.vocabulary import COMMON, STYLES, TAKEN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crossfade.cli.registry import commands
+from crossfade.cli.registry import COMMANDS
 from crossfade.cli.settings_page import page
 from crossfade.core.settings import documented
 from crossfade.formats.registry import FORMATS
@@ -21,11 +21,11 @@ def test_the_page_of_settings_is_that_of_the_code():
 
 @pytest.mark.parametrize("section", sections())
 def test_every_setting_says_what_it_means(section):
-    for name, _, _, doc in documented(settings_class(section)):
-        assert doc, f"{section}.{name} has no line of documentation"
+    for field in documented(settings_class(section)):
+        assert field.meaning, f"{section}.{field.name} has no line of documentation"
 
 
-@pytest.mark.parametrize("command", [name for name, _ in commands()])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented(command):
     assert f"## crossfade {command}" in (DOCS / "cli.md").read_text()
 

@@ -66,5 +66,5 @@ def test_the_demo_world_of_the_default_size_goes_the_whole_way(tmp_path):
     status = json.loads(CliRunner().invoke(crossfade, ["status", "--json", "--home", str(home)]).stdout)
     assert status["imports"][0]["plays"] > 500_000
     # Nearly every one of the two thousand listeners gets a page of some twenty, and nearly every track a station.
-    assert status["rows"]["discover"] > 20 * 1_900
-    assert status["rows"]["radio"] > 200 * 25_000
+    assert status["rows"]["discover-track"] > 20 * 1_900
+    assert status["rows"]["radio-track"] > 200 * 25_000

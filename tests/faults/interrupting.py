@@ -9,6 +9,7 @@ StorageError; and doing the same again under the home's lock must succeed and le
 Prints how many steps were interrupted.
 """
 
+import dataclasses
 import errno
 import itertools
 import os
@@ -27,7 +28,7 @@ from crossfade.core.artifacts import Identity, verify, write_file, writing
 from crossfade.core.checkpoints import checkpoints
 from crossfade.core.errors import StorageError
 from crossfade.core.home import Home
-from crossfade.stores.registry import open_store
+from crossfade.stores.registry import open_releases
 
 STEPS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "sqlite3.connect"}
 NOT_REACHED, STORAGE_ERROR, ABSORBED = 0, 9, 3
@@ -145,38 +146,75 @@ class Publishing:
     """A second release is published."""
 
     def __init__(self, home: Home) -> None:
-        self.store = open_store(home)
+        self.releases = open_releases(home)
         small_release = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["small_release"]
-        self.parts = small_release(home.path)
-        self.parts.publish(self.store, content="old")
+        parts = small_release(home.path)
+        self.parts = dataclasses.replace(parts, parts={"als-artist": parts.parts["als-artist"]})
+        self.first = self.parts.publish(self.releases, content="old").version
 
     def act(self) -> None:
-        self.parts.publish(self.store, content="new")
+        self.parts.publish(self.releases, content="new")
 
     def content(self) -> str:
-        for version in self.store.versions():
-            self.store.verify(version)
-        with self.store.open() as reader:
-            assert reader.artist("bjork").id == "mb:bjork"
-            assert reader.space("als-artist").factors == 3
-            return str(reader.manifest.identity.inputs["content"])
+        for version in self.releases.versions():
+            self.releases.verify(version)
+        with self.releases.open() as release:
+            assert release.tables.item("artist", "bjork").id == "mb:bjork"
+            for name in release.parts:
+                verify(release.part(name))
+            return str(release.manifest.identity.inputs["content"])
 
 
-class RollingBack(Publishing):
-    """The release before is activated."""
+class PublishingUnderAPin(Publishing):
+    """A third release is published while the first one is pinned."""
 
     def __init__(self, home: Home) -> None:
         super().__init__(home)
-        self.first = self.store.current()
-        # In this act the new content is that of the release that is older.
-        self.parts.publish(self.store, content="old again")
-
-    def act(self) -> None:
-        if self.store.current() != self.first:
-            self.store.roll_back()
+        self.parts.publish(self.releases, content="middle")
+        self.releases.activate(self.first)
 
     def content(self) -> str:
-        return {"old": "new", "old again": "old"}[super().content()]
+        assert super().content() == "old"
+        assert self.releases.active() == (self.first, True)
+        return "new" if len(self.releases.versions()) > 2 else "old"
+
+
+class Pinning(Publishing):
+    """The first release is activated."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self.parts.publish(self.releases, content="second")
+
+    def act(self) -> None:
+        self.releases.activate(self.first)
+
+    def content(self) -> str:
+        active = self.releases.active()
+        assert active.pinned == (active.version == self.first)
+        return {"second": "old", "old": "new"}[super().content()]
+
+
+class RollingBack(Pinning):
+    """The release before is activated."""
+
+    def act(self) -> None:
+        if self.releases.active().version != self.first:
+            self.releases.roll_back()
+
+
+class Unpinning(Pinning):
+    """The newest release is served again."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self.releases.activate(self.first)
+
+    def act(self) -> None:
+        self.releases.unpin()
+
+    def content(self) -> str:
+        return {"old": "new", "new": "old"}[super().content()]
 
 
 class Pruning(Publishing):
@@ -184,20 +222,38 @@ class Pruning(Publishing):
 
     def __init__(self, home: Home) -> None:
         super().__init__(home)
-        self.parts.publish(self.store, content="middle")
-        self.parts.publish(self.store, content="new")
+        self.parts.publish(self.releases, content="middle")
+        self.parts.publish(self.releases, content="new")
 
     def act(self) -> None:
-        self.store.prune(1)
+        self.releases.prune(1)
 
     def content(self) -> str:
         assert super().content() == "new"
-        return "old" if len(self.store.versions()) > 1 else "new"
+        return "old" if len(self.releases.versions()) > 1 else "new"
+
+
+def unregistered(home: Home) -> list[Path]:
+    """What there is of releases that do not exist."""
+    versions = set(open_releases(home).versions())
+    places = [*home.releases.glob("*-*"), *home.releases.glob("tables/*-*")]
+    return [place for place in places if place.name not in versions]
 
 
 ACTS = {
     cls.__name__: cls
-    for cls in (Replacing, ReplacingWithoutExchange, WritingAFile, SavingAState, Publishing, RollingBack, Pruning)
+    for cls in (
+        Replacing,
+        ReplacingWithoutExchange,
+        WritingAFile,
+        SavingAState,
+        Publishing,
+        PublishingUnderAPin,
+        Pinning,
+        RollingBack,
+        Unpinning,
+        Pruning,
+    )
 }
 
 
@@ -226,6 +282,7 @@ def run(act: str, manner: str, directory: Path) -> int:
             scene.act()
         assert scene.content() == "new", f"step {number}"
         left = [path for path in home.path.rglob("*") if path.name.endswith(artifacts.PARTIAL)]
+        left += unregistered(home)
         assert not left, f"step {number} left {left}"
         shutil.rmtree(home.path)
         if status == NOT_REACHED:

@@ -15,8 +15,11 @@ ACTS = {
     "ReplacingWithoutExchange": 10,
     "WritingAFile": 4,
     "SavingAState": 8,
-    "Publishing": 20,
+    "Publishing": 30,
+    "PublishingUnderAPin": 30,
+    "Pinning": 4,
     "RollingBack": 4,
+    "Unpinning": 4,
     "Pruning": 10,
 }
 

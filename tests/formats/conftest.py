@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from crossfade.core.errors import InputError
+from crossfade.core.kinds import KINDS
 from crossfade.formats import streams
-from crossfade.formats.contract import REASONS, Format, Member
+from crossfade.formats.contract import REASONS, Format, Member, Place
 from crossfade.formats.registry import load_format
 
 Files = Mapping[str, bytes]
@@ -61,58 +62,73 @@ def _footer(content: bytes) -> bytes:
 
 @dataclass
 class Recording:
-    """A `Sink` that keeps what it is given; ``line`` in a row is the second half of its place."""
+    """A `Sink` that keeps what it takes; ``line`` in a row is the second half of its place.
+
+    described  {kind: {item: its name, parent and fields}}
+    items      (playlist, position, item, parent) of each item of a playlist, and `item_lines` their lines
+    """
 
     default_user: str = "me"
     listened: list[dict[str, Any]] = field(default_factory=list)
     counted: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[tuple[int, str, str]] = field(default_factory=list)
-    artists: dict[str, str] = field(default_factory=dict)
-    tracks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    tags: dict[tuple[str, str], int] = field(default_factory=dict)
+    described: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    tags: dict[tuple[str, str, str], int] = field(default_factory=dict)
     friends: list[tuple[str, str]] = field(default_factory=list)
     playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
     items: list[tuple[str, int, str, str | None]] = field(default_factory=list)
+    item_lines: list[int] = field(default_factory=list)
     thumbs: list[tuple[str | None, str, int, float | None]] = field(default_factory=list)
     damage: str | None = None
 
-    def listen(self, place: tuple[Member, int], **said: Any) -> None:
-        self.listened.append({"line": place[1], **said})
+    def listen(self, place: Place, **row: Any) -> None:
+        self.listened.append({"line": place[1], **row})
 
     def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
         for offset, row in enumerate(table.to_pylist()):
             if row["listened_at"] is not None:
                 row["listened_at"] = row["listened_at"].timestamp()
-            row["artist"] = row.pop("artist_name")
+            row["parent"] = row.pop("parent_name")
             self.listened.append({"line": first + offset, **row})
 
-    def count(self, place: tuple[Member, int], **said: Any) -> None:
-        self.counted.append({"line": place[1], **said})
+    def count(self, place: Place, *, kind: str, parent_id: str | None = None, **row: Any) -> None:
+        assert kind in KINDS
+        self.counted.append({"line": place[1], "kind": kind, "parent_id": parent_id, **row})
 
-    def drop(self, place: tuple[Member, int], reason: str, why: str) -> None:
+    def drop(self, place: Place, reason: str, why: str) -> None:
         assert reason in REASONS
         self.dropped.append((place[1], reason, why))
 
-    def artist(self, artist_id: str, name: str) -> None:
-        self.artists[artist_id] = name
+    def item(self, kind: str, item_id: str, name: str, **described: Any) -> None:
+        self.described[kind][item_id] = {"name": name, **described}
 
-    def track(self, track_id: str, title: str, **said: Any) -> None:
-        self.tracks[track_id] = {"title": title, **said}
-
-    def tag(self, artist_id: str, tag: str, count: int = 1) -> None:
-        self.tags[artist_id, tag] = self.tags.get((artist_id, tag), 0) + count
+    def tag(self, kind: str, item_id: str, tag: str, count: int = 1) -> None:
+        self.tags[kind, item_id, tag] = self.tags.get((kind, item_id, tag), 0) + count
 
     def friend(self, user_id: str, friend_id: str) -> None:
         self.friends.append((user_id, friend_id))
 
-    def feedback(self, user_id: str | None, track_id: str, score: int, given_at: float | None = None) -> None:
-        self.thumbs.append((user_id, track_id, score, given_at))
+    def feedback(self, user_id: str | None, item_id: str, score: int, given_at: float | None = None) -> None:
+        self.thumbs.append((user_id, item_id, score, given_at))
 
-    def playlist(self, playlist_id: str, title: str, **said: Any) -> None:
-        self.playlists[playlist_id] = {"title": title, **said}
+    def playlist(self, playlist_id: str, title: str, **described: Any) -> None:
+        self.playlists[playlist_id] = {"title": title, **described}
 
-    def playlist_item(self, playlist_id: str, position: int, track_id: str, artist_id: str | None = None) -> None:
-        self.items.append((playlist_id, position, track_id, artist_id))
+    def playlist_item(
+        self, place: Place, playlist_id: str, position: int, item_id: str, parent_id: str | None = None
+    ) -> None:
+        self.items.append((playlist_id, position, item_id, parent_id))
+        self.item_lines.append(place[1])
+
+    @property
+    def artists(self) -> dict[str, str]:
+        """The name of each artist."""
+        return {artist: described["name"] for artist, described in self.described["artist"].items()}
+
+    @property
+    def tracks(self) -> dict[str, dict[str, Any]]:
+        """What is known of each track."""
+        return self.described["track"]
 
     @property
     def reasons(self) -> list[tuple[int, str]]:
@@ -127,10 +143,10 @@ Read = Callable[..., Recording]
 def read() -> Read:
     """``read(format, {file: content})``: what the format, or the one of that name, hands over."""
 
-    def reading(kind: str | Format, files: Files) -> Recording:
+    def reading(format_: str | Format, files: Files) -> Recording:
         sink = Recording()
         try:
-            (load_format(kind) if isinstance(kind, str) else kind).read(MemorySource(files), sink)
+            (load_format(format_) if isinstance(format_, str) else format_).read(MemorySource(files), sink)
         except InputError as error:
             sink.damage = str(error)
         return sink

@@ -74,13 +74,27 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
                     "offline": False,
                     "offline_timestamp": None,
                     "incognito_mode": False,
-                }
+                },
+                {
+                    "ts": "2024-03-02T08:05:00Z",
+                    "ms_played": 1800000,
+                    "master_metadata_track_name": None,
+                    "master_metadata_album_artist_name": None,
+                    "spotify_track_uri": None,
+                    "episode_name": "The Wow! signal",
+                    "episode_show_name": "A show about space",
+                    "spotify_episode_uri": "spotify:episode:4HkMyrUzhLNCcPzm6sbX6z",
+                    "incognito_mode": False,
+                },
             ]
         ).encode()
     },
     "spotify": {
         "StreamingHistory0.json": json.dumps(
-            [{"endTime": "2024-03-01 08:05", "artistName": "Low", "trackName": "Fly", "msPlayed": 353000}]
+            [
+                {"endTime": "2024-03-01 08:05", "artistName": "Low", "trackName": "Fly", "msPlayed": 353000},
+                {"endTime": "2024-03-01 09:05", "podcastName": "A show", "episodeName": "One", "msPlayed": 353000},
+            ]
         ).encode()
     },
     "lastfm-csv": {

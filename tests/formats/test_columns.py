@@ -24,8 +24,8 @@ def parquet(**columns):
 def test_counts_of_named_artists(read):
     found = read("columns", {"x.csv": b"Username,Artist Name,Play Count\nanna,Low,3\nben,Low,1.0\n"})
     assert found.counted == [
-        {"line": 2, "user_id": "anna", "plays": 3.0, "artist_id": "name:low", "track_id": None},
-        {"line": 3, "user_id": "ben", "plays": 1.0, "artist_id": "name:low", "track_id": None},
+        {"line": 2, "user_id": "anna", "plays": 3.0, "kind": "artist", "item_id": "name:low", "parent_id": None},
+        {"line": 3, "user_id": "ben", "plays": 1.0, "kind": "artist", "item_id": "name:low", "parent_id": None},
     ]
     assert found.artists == {"name:low": "Low"}
 
@@ -39,24 +39,24 @@ def test_listens_under_every_delimiter(delimiter, read, recognised):
     content = "\n".join(delimiter.join(row) for row in rows).encode()
     assert recognised("columns", "x", content) >= 0.5
     found = read("columns", {"x": content})
-    assert [(row["user_id"], row["listened_at"], row["title"], row["track_ms"]) for row in found.listened] == [
+    assert [(row["user_id"], row["listened_at"], row["name"], row["duration_ms"]) for row in found.listened] == [
         (None, 1_143_374_412, "Fly, again;|", 331_000)
     ]
     assert (found.listened[0]["skipped"], found.listened[0]["platform"]) == (False, "phone")
 
 
 def test_names_are_tried_in_their_order_and_each_column_is_used_once():
-    found = Columns()._found(["Track", "song", "artist", "user_name", "ts", "date"])
+    found = Columns()._recognised(["Track", "song", "artist", "user_name", "ts", "date"])
     assert found == {"title": "Track", "artist": "artist", "user": "user_name", "listened_at": "ts"}
-    # A column that the person has given to something else is not found again.
-    assert Columns({"title": "artist"})._found(["artist", "band"]) == {"title": "artist", "artist": "band"}
+    # A column that the user has mapped is not recognised as another one.
+    assert Columns({"title": "artist"})._recognised(["artist", "band"]) == {"title": "artist", "artist": "band"}
 
 
-def test_what_the_person_says_comes_first(read):
+def test_mapped_columns_take_precedence(read):
     content = b"who,what,artist,n\nanna,Low,ignored,3\n"
     kind = Columns({"user": "who", "artist": "what", "plays": "n"})
     (count,) = read(kind, {"x.csv": content}).counted
-    assert (count["user_id"], count["artist_id"], count["plays"]) == ("anna", "name:low", 3)
+    assert (count["user_id"], count["item_id"], count["plays"]) == ("anna", "name:low", 3)
 
 
 def test_a_mapping_to_nothing_is_refused(read):
@@ -68,22 +68,29 @@ def test_a_mapping_to_nothing_is_refused(read):
 
 def test_a_table_that_names_no_item_is_refused(read):
     found = read("columns", {"x.csv": b"user,plays\na,1\n"})
-    assert "no column says which artist or track" in found.damage
+    assert "no column names the artist or the track. There are: user, plays. Map one" in found.damage
 
 
 def test_ids_stay_behind_the_name_of_their_source(read):
     content = f"user,artist_id,track_id\na,{MBID.upper()},spotify:track:1\na,51,\n".encode()
     counted = read("columns", {"x.csv": content}).counted
-    assert [(count["artist_id"], count["track_id"], count["plays"]) for count in counted] == [
-        (MBID, "spotify:track:1", 1),
-        ("columns:51", None, 1),
+    assert [(count["kind"], count["item_id"], count["parent_id"], count["plays"]) for count in counted] == [
+        ("track", "spotify:track:1", MBID, 1),
+        ("artist", "columns:51", None, 1),
     ]
 
 
-def test_a_track_without_an_artist_is_counted_even_with_a_time(read):
+def test_a_track_that_is_known_by_its_id_alone_is_a_listen(read):
     found = read("columns", {"x.csv": b"user,song_id,timestamp\na,7,1143374412\n"})
-    assert found.listened == []
-    assert [(count["track_id"], count["plays"]) for count in found.counted] == [("columns:7", 1)]
+    assert found.counted == []
+    assert [(row["item_id"], row["name"], row["parent"], row["listened_at"]) for row in found.listened] == [
+        ("columns:7", None, None, 1_143_374_412)
+    ]
+
+
+def test_a_track_that_is_named_under_an_artists_id_is_counted(read):
+    (count,) = read("columns", {"x.csv": f"user,artist_id,track\na,{MBID},Fly\n".encode()}).counted
+    assert (count["kind"], count["item_id"], count["parent_id"]) == ("track", f"name:{MBID} / fly", MBID)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_parquet_of_every_kind_of_value(read, recognised):
     assert recognised("columns", "x.parquet", parquet(user=["a"], colour=["red"])) == 0
     found = read("columns", {"x.parquet": content})
     heard = [
-        (row["line"], row["user_id"], row["artist"], row["title"], row["ms_played"], row["skipped"])
+        (row["line"], row["user_id"], row["parent"], row["name"], row["ms_played"], row["skipped"])
         for row in found.listened
     ]
     assert heard == [(1, "1", "Low", "Fly", 1000, True), (2, "2", "Björk", None, None, None)]
@@ -154,12 +161,12 @@ def test_what_the_sink_cannot_do_is_no_damage_of_the_file(read, monkeypatch):
         read("columns", {"x.parquet": parquet(user=["a"], artist=["Low"])})
 
 
-def test_parquet_from_an_archive_is_held_up_to_a_limit(tmp_path, monkeypatch):
+def test_parquet_from_an_archive_is_read_up_to_a_limit(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("x.parquet", parquet(user=["a"], artist=["Low"]))
     (ledger,) = import_paths(Home(tmp_path / "home"), [tmp_path / "x.zip"])
     assert (ledger.counts, ledger.damaged) == (1, [])
-    monkeypatch.setattr("crossfade.formats.parquet_files.MAX_HELD_BYTES", 100)
+    monkeypatch.setattr("crossfade.formats.parquet_files.MAX_ARCHIVED_BYTES", 100)
     (ledger,) = import_paths(Home(tmp_path / "other"), [tmp_path / "x.zip"])
     assert (ledger.counts, len(ledger.damaged)) == (0, 1)
     assert "inside an archive; unpack it first" in ledger.damaged[0][1]
@@ -185,7 +192,7 @@ def test_times_in_parquet(times, read):
 def test_bytes_that_are_no_text_are_no_name(read):
     names = pa.Array.from_buffers(pa.string(), 2, pa.array([b"\xff\xfe", b"Low"]).buffers())
     found = read("columns", {"x.parquet": parquet(artist=names, plays=[1, 2])})
-    assert [(count["line"], count["artist_id"]) for count in found.counted] == [(2, "name:low")]
+    assert [(count["line"], count["item_id"]) for count in found.counted] == [(2, "name:low")]
     assert found.reasons == [(1, "incomplete")]
 
 

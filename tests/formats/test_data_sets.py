@@ -25,9 +25,10 @@ def awk(program, path):
 
 def test_lastfm_360k(read, examples):
     found = read("lastfm-360k", examples["lastfm-360k"])
+    artist = {"kind": "artist", "parent_id": None}
     assert found.counted == [
-        {"line": 1, "user_id": f"lastfm-360k:{USER}", "plays": 2137.0, "artist_id": ARTIST},
-        {"line": 2, "user_id": f"lastfm-360k:{USER}", "plays": 1099.0, "artist_id": "name:die ärzte"},
+        {"line": 1, "user_id": f"lastfm-360k:{USER}", "plays": 2137.0, **artist, "item_id": ARTIST},
+        {"line": 2, "user_id": f"lastfm-360k:{USER}", "plays": 1099.0, **artist, "item_id": "name:die ärzte"},
     ]
     assert found.artists == {ARTIST: "betty blowtorch", "name:die ärzte": "die ärzte"}
 
@@ -58,19 +59,19 @@ def test_lastfm_1k(read, examples):
             "line": 1,
             "user_id": "lastfm-1k:user_000001",
             "listened_at": midnight + 23 * 3600 + 8 * 60 + 57,
-            "artist": "Deep Dish",
-            "title": "Composition 0919 (Live)",
-            "artist_id": ARTIST,
-            "track_id": None,
+            "parent": "Deep Dish",
+            "name": "Composition 0919 (Live)",
+            "parent_id": ARTIST,
+            "item_id": None,
         },
         {
             "line": 2,
             "user_id": "lastfm-1k:user_000002",
             "listened_at": midnight + 13 * 3600 + 54 * 60 + 10,
-            "artist": "坂本龍一",
-            "title": "Composition 0919",
-            "artist_id": None,
-            "track_id": TRACK,
+            "parent": "坂本龍一",
+            "name": "Composition 0919",
+            "parent_id": None,
+            "item_id": TRACK,
         },
     ]
 
@@ -88,7 +89,7 @@ def test_lastfm_1k(read, examples):
 def test_a_bad_row_of_lastfm_1k_costs_itself_alone(row, reason, read):
     good = "user_000001\t2009-05-04T23:08:57Z\t\tLow\t\t"
     found = read("lastfm-1k", {"x.tsv": f"{good}Fly\n{row}\n{good}\n".encode()})
-    assert [(listen["line"], listen["title"]) for listen in found.listened] == [(1, "Fly"), (3, None)]
+    assert [(listen["line"], listen["name"]) for listen in found.listened] == [(1, "Fly"), (3, None)]
     assert found.reasons == [(2, reason)]
 
 
@@ -118,7 +119,7 @@ def test_lastfm_1k_reads_blocks_and_rows_alike(spoilt, rng, read):
 def test_lastfm_1k_in_latin_1(read):
     content = "user_000001\t2009-05-04T23:08:57Z\t\tBj\u00f6rk\t\tJ\u00f3ga\r\n" * 2
     found = read("lastfm-1k", {"x": content.encode("iso-8859-1")})
-    assert [(row["line"], row["artist"], row["title"]) for row in found.listened] == [
+    assert [(row["line"], row["parent"], row["name"]) for row in found.listened] == [
         (1, "Bj\u00f6rk", "J\u00f3ga"),
         (2, "Bj\u00f6rk", "J\u00f3ga"),
     ]
@@ -126,14 +127,14 @@ def test_lastfm_1k_in_latin_1(read):
 
 def test_taste_profile_with_names(read, examples):
     found = read("taste-profile", examples["taste-profile"])
+    track = {"kind": "track", "parent_id": None}
     assert found.counted == [
-        {"line": 1, "user_id": f"taste-profile:{USER}", "plays": 1.0, "track_id": f"taste-profile:{SONG}"},
-        {"line": 2, "user_id": f"taste-profile:{USER}", "plays": 2.0, "track_id": "taste-profile:SOBBMDR12A8C13253B"},
-        {"line": 3, "user_id": f"taste-profile:{OTHER}", "plays": 3.0, "track_id": f"taste-profile:{SONG}"},
+        {"line": line, "user_id": f"taste-profile:{user}", "plays": plays, **track, "item_id": f"taste-profile:{song}"}
+        for line, user, plays, song in [(1, USER, 1, SONG), (2, USER, 2, "SOBBMDR12A8C13253B"), (3, OTHER, 3, SONG)]
     ]
     assert found.tracks == {
-        f"taste-profile:{SONG}": {"title": "Silent Night", "artist_id": "name:faster pussy cat"},
-        "taste-profile:SOBBMDR12A8C13253B": {"title": "Tanssi vaan", "artist_id": "name:karkkiautomaatti"},
+        f"taste-profile:{SONG}": {"name": "Silent Night", "parent_id": "name:faster pussy cat"},
+        "taste-profile:SOBBMDR12A8C13253B": {"name": "Tanssi vaan", "parent_id": "name:karkkiautomaatti"},
     }
     assert found.artists == {
         "name:faster pussy cat": "Faster Pussy cat",
@@ -156,7 +157,7 @@ def test_real_taste_profile(read, shared_data):
     found = read("taste-profile", folder(place))
     (totals,) = awk("{ plays += $3; u[$1]; s[$2] } END { print NR, plays, length(u), length(s) }", place / "10000.txt")
     users = {count["user_id"] for count in found.counted}
-    songs = {count["track_id"] for count in found.counted}
+    songs = {count["item_id"] for count in found.counted}
     assert [len(found.counted), sum(count["plays"] for count in found.counted), len(users), len(songs)] == [
         int(total) for total in totals
     ]
@@ -166,13 +167,13 @@ def test_real_taste_profile(read, shared_data):
 
 def test_hetrec(read, examples):
     found = read("hetrec", examples["hetrec"])
-    assert [(count["user_id"], count["artist_id"], count["plays"]) for count in found.counted] == [
+    assert [(count["user_id"], count["item_id"], count["plays"]) for count in found.counted] == [
         ("hetrec:2", "hetrec:51", 13_883),
         ("hetrec:2", "hetrec:52", 11_690),
         ("hetrec:3", "hetrec:51", 7),
     ]
     assert found.artists == {"hetrec:51": "Duran Duran", "hetrec:52": "Morcheeba"}
-    assert found.tags == {("hetrec:51", "new wave"): 2, ("hetrec:52", "génial"): 1}
+    assert found.tags == {("artist", "hetrec:51", "new wave"): 2, ("artist", "hetrec:52", "génial"): 1}
     assert found.friends == [("hetrec:2", "hetrec:3"), ("hetrec:3", "hetrec:2")]
     assert found.dropped == []
 
@@ -223,13 +224,13 @@ def test_real_hetrec(read, shared_data):
     # Tags that differ in their number, but not in their text, are one.
     assert len(found.tags) <= int(tags[1])
     # 0xE7 in tags.dat, which is in ISO-8859-1.
-    assert any(tag == "rock français" for _, tag in found.tags)
+    assert any(tag == "rock français" for _, _, tag in found.tags)
     assert found.dropped == []
 
 
 def test_audioscrobbler(read, examples):
     found = read("audioscrobbler", examples["audioscrobbler"])
-    assert [(count["user_id"], count["artist_id"], count["plays"]) for count in found.counted] == [
+    assert [(count["user_id"], count["item_id"], count["plays"]) for count in found.counted] == [
         ("audioscrobbler:1000002", "audioscrobbler:1", 55),
         ("audioscrobbler:1000002", "audioscrobbler:1000006", 33),
         ("audioscrobbler:1000019", "audioscrobbler:1", 8),
@@ -247,7 +248,7 @@ def test_aliases_are_followed_to_their_end_and_names_follow_them(read):
             "artist_data.txt": b"1\tThe Low\n2\tL o w\n4\tBjork\n6\tSade\n",
         },
     )
-    assert [count["artist_id"][15:] for count in found.counted] == ["3", "3", "3", "4", "4", "6"]
+    assert [count["item_id"][15:] for count in found.counted] == ["3", "3", "3", "4", "4", "6"]
     # 3 has no name of its own, so that of the first id that stands for it is taken.
     assert found.artists == {"audioscrobbler:3": "The Low", "audioscrobbler:4": "Bjork", "audioscrobbler:6": "Sade"}
 
@@ -294,7 +295,7 @@ def test_real_audioscrobbler(read, shared_data, recognised):
     aliases = awk("$1 != $2 { print $1, $2 }", place / "artist_alias_small.txt")
     assert len(aliases) == 577
     bad = {alias[0] for alias in aliases}
-    named = {count["artist_id"].removeprefix("audioscrobbler:") for count in found.counted}
+    named = {count["item_id"].removeprefix("audioscrobbler:") for count in found.counted}
     assert not named & bad
     assert not {artist.removeprefix("audioscrobbler:") for artist in found.artists} & bad
 

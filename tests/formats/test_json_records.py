@@ -139,7 +139,7 @@ def test_what_follows_good_records_is_not_lost_silently():
 def test_damage_keeps_the_records_before_it(tail):
     found, damage = parsed_until_damage(io.BytesIO(b'[{"a": 1}, {"a": 2}' + tail))
     assert found == [{"a": 1}, {"a": 2}]
-    assert damage.startswith("file.json: cannot be read on after 2 records: ")
+    assert damage.startswith("file.json: stopped after 2 records: ")
 
 
 @pytest.mark.parametrize("content", [b"<html><p>Sign in</p></html>", b"\x00\x01\x02", b"ts,artist\n1,Low\n"])

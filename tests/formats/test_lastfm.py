@@ -16,20 +16,20 @@ def test_csv_with_a_header(read, examples):
         {
             "line": 2,
             "listened_at": 1_143_374_412.0,
-            "artist": "Metallica",
-            "title": "Enter Sandman",
+            "parent": "Metallica",
+            "name": "Enter Sandman",
             "album": "Metallica",
-            "artist_id": ARTIST,
-            "track_id": TRACK,
+            "parent_id": ARTIST,
+            "item_id": TRACK,
         },
         {
             "line": 3,
             "listened_at": 1_143_374_777.0,
-            "artist": "Earth, Wind & Fire",
-            "title": 'Say "Yes"',
+            "parent": "Earth, Wind & Fire",
+            "name": 'Say "Yes"',
             "album": "I Am",
-            "artist_id": None,
-            "track_id": None,
+            "parent_id": None,
+            "item_id": None,
         },
     ]
     assert found.dropped == []
@@ -38,7 +38,7 @@ def test_csv_with_a_header(read, examples):
 def test_csv_without_a_header_with_and_without_commas_in_times(read):
     content = 'Low,Trust,"Candy Girl","26 Mar 2006, 12:00"\nEarth Wind & Fire,,Fantasy,26 Mar 2006 12:01\n'
     found = read("lastfm-csv", {"someone.csv": content.encode()})
-    heard = [(row["listened_at"], row["artist"], row["album"], row["title"]) for row in found.listened]
+    heard = [(row["listened_at"], row["parent"], row["album"], row["name"]) for row in found.listened]
     assert heard == [(NOON, "Low", "Trust", "Candy Girl"), (NOON + 60, "Earth Wind & Fire", None, "Fantasy")]
 
 
@@ -88,7 +88,7 @@ def test_csv_takes_the_written_time_where_seconds_are_missing(read):
     content = f'{HEADER},"26 Mar 2006, 12:00",Low,not-an-mbid,,,Fly,\n'
     (listen,) = read("lastfm-csv", {"x.csv": content.encode()}).listened
     assert listen["listened_at"] == NOON
-    assert listen["artist_id"] is None
+    assert listen["parent_id"] is None
 
 
 def track(number, **more):
@@ -109,7 +109,7 @@ def test_json_in_every_shape_that_tools_keep(pages, read, recognised):
     content = json.dumps(pages, indent=1).encode()
     assert recognised("lastfm-json", "x.json", content) > 0.9
     found = read("lastfm-json", {"x.json": content})
-    assert [(row["line"], row["listened_at"], row["title"]) for row in found.listened] == [
+    assert [(row["line"], row["listened_at"], row["name"]) for row in found.listened] == [
         (1, 1.0, "Song 1"),
         (2, 2.0, "Song 2"),
         (3, 3.0, "Song 3"),
@@ -128,20 +128,20 @@ def test_json_of_an_example(read, examples):
         {
             "line": 2,
             "listened_at": 1_143_374_412.0,
-            "artist": "Metallica",
-            "title": "Enter Sandman",
+            "parent": "Metallica",
+            "name": "Enter Sandman",
             "album": None,
-            "artist_id": ARTIST,
-            "track_id": TRACK,
+            "parent_id": ARTIST,
+            "item_id": TRACK,
         }
     ]
-    assert found.dropped == [(1, "incomplete", "there is no date: it was still playing")]
+    assert found.dropped == [(1, "incomplete", "the time is missing")]
 
 
 def test_extended_artists_have_a_name(read):
     content = json.dumps([track(5, artist={"name": "Low", "mbid": ARTIST}, loved="1")]).encode()
     (listen,) = read("lastfm-json", {"x.json": content}).listened
-    assert (listen["artist"], listen["artist_id"]) == ("Low", ARTIST)
+    assert (listen["parent"], listen["parent_id"]) == ("Low", ARTIST)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_extended_artists_have_a_name(read):
 )
 def test_a_bad_track_costs_itself_alone(bad, reason, read):
     found = read("lastfm-json", {"x.json": json.dumps([track(7), bad, track(8)]).encode()})
-    assert [row["title"] for row in found.listened] == ["Song 7", "Song 8"]
+    assert [row["name"] for row in found.listened] == ["Song 7", "Song 8"]
     assert found.reasons == [(2, reason)]
 
 
 def test_a_page_cut_short_keeps_its_beginning(read):
     content = json.dumps({"recenttracks": {"track": [track(1), track(2), track(3)]}}).encode()[:-40]
     found = read("lastfm-json", {"x.json": content})
-    assert [row["title"] for row in found.listened] == ["Song 1", "Song 2"]
+    assert [row["name"] for row in found.listened] == ["Song 1", "Song 2"]
     assert "x.json" in found.damage

@@ -43,13 +43,13 @@ def test_a_dump_row(read) -> None:
         "line": 1,
         "user_id": "anna",
         "listened_at": WHEN,
-        "artist": "Low feat. Can",
-        "title": "Monkey",
+        "parent": "Low feat. Can",
+        "name": "Monkey",
         "album": "The Great Destroyer",
-        "artist_id": None,
-        "track_id": None,
+        "parent_id": None,
+        "item_id": None,
         "ms_played": 31_000,
-        "track_ms": 200_000,
+        "duration_ms": 200_000,
         "isrc": "USSUB0474501",
         "platform": "mpd",
     }
@@ -81,11 +81,11 @@ def test_a_dump_row(read) -> None:
 )
 def test_identifiers_that_were_found_come_before_those_that_were_sent(read, info, mapping, artist, track, name) -> None:
     listen = only(read("listenbrainz", lines(row(info=info, mapping=mapping))))
-    assert (listen["artist_id"], listen["track_id"], listen["artist"]) == (artist, track, name)
+    assert (listen["parent_id"], listen["item_id"], listen["parent"]) == (artist, track, name)
 
 
 @pytest.mark.parametrize(
-    ("info", "track_ms"),
+    ("info", "duration_ms"),
     [
         ({"duration_ms": 200_000}, 200_000),
         ({"duration": 200}, 200_000),
@@ -97,9 +97,9 @@ def test_identifiers_that_were_found_come_before_those_that_were_sent(read, info
         ("not an object", None),
     ],
 )
-def test_whatever_players_send_costs_no_listen(read, info, track_ms) -> None:
+def test_whatever_players_send_costs_no_listen(read, info, duration_ms) -> None:
     found = read("listenbrainz", lines(row(info=info)))
-    assert only(found)["track_ms"] == track_ms
+    assert only(found)["duration_ms"] == duration_ms
     assert found.reasons == []
 
 
@@ -202,12 +202,12 @@ def parquet(**columns: Any) -> bytes:
 
 def test_spark_rows(read) -> None:
     rows = read("listenbrainz-spark", {"0.parquet": parquet()}).listened
-    assert [(row["line"], row["user_id"], row["artist"], row["title"], row["album"]) for row in rows] == [
+    assert [(row["line"], row["user_id"], row["parent"], row["name"], row["album"]) for row in rows] == [
         (1, "7", "Low", "Monkey", "R"),
         (2, "8", "Can", "Vitamin C", None),
         (3, None, "", None, None),
     ]
-    assert [(row["artist_id"], row["track_id"]) for row in rows] == [(B, A), (None, None), (None, None)]
+    assert [(row["parent_id"], row["item_id"]) for row in rows] == [(B, A), (None, None), (None, None)]
     assert [row["listened_at"] for row in rows] == [WHEN, WHEN + 0.005, None]
 
 
@@ -228,7 +228,7 @@ def test_spark_times_of_every_kind(read, column) -> None:
 def test_spark_bytes_that_are_no_text_are_not_known(read) -> None:
     names = pa.Array.from_buffers(pa.string(), 3, pa.array([b"\xff", b"Low", b"Can"]).buffers())
     rows = read("listenbrainz-spark", {"0.parquet": parquet(artist_name=names)}).listened
-    assert [row["artist"] for row in rows] == [None, "Low", "Can"]
+    assert [row["parent"] for row in rows] == [None, "Low", "Can"]
 
 
 def test_spark_files_that_are_damaged_or_lack_a_column(read) -> None:

@@ -9,20 +9,20 @@ def test_an_export(read, examples):
         {
             "line": 1,
             "listened_at": 1_650_684_324.0,
-            "artist": "Nina Simone",
-            "title": "Sinnerman",
+            "parent": "Nina Simone",
+            "name": "Sinnerman",
             "album": "Pastel Blues",
             "ms_played": 180_000,
-            "track_ms": 620_000,
+            "duration_ms": 620_000,
         },
         {
             "line": 2,
             "listened_at": 1_650_685_000.0,
-            "artist": "Low",
-            "title": "Sunflower",
+            "parent": "Low",
+            "name": "Sunflower",
             "album": None,
             "ms_played": None,
-            "track_ms": None,
+            "duration_ms": None,
         },
     ]
     assert found.dropped == []
@@ -34,7 +34,7 @@ def test_answers_of_the_api_and_version_2(read, recognised):
         content = json.dumps({"status": "ok", key: [old]}).encode()
         assert recognised("maloja", "x.json", content) > 0.5
         (listen,) = read("maloja", {"x.json": content}).listened
-        assert (listen["album"], listen["track_ms"], listen["ms_played"]) == ("Trust", 300_000, None)
+        assert (listen["album"], listen["duration_ms"], listen["ms_played"]) == ("Trust", 300_000, None)
 
 
 @pytest.mark.parametrize(

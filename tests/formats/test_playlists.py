@@ -8,13 +8,13 @@ JSPF_ID = "https://listenbrainz.org/playlist/45edcb2c-34e7-4f35-8f9c-8c1b25c3bd7
 
 
 @pytest.mark.parametrize("name", ["million-playlist", "jspf", "xspf", "m3u"])
-def test_every_item_counts_as_one_play_by_its_playlist(name, read, examples):
+def test_playlists_are_no_listening_history(name, read, examples):
     found = read(name, examples[name])
-    assert found.listened == []
-    assert [(count["user_id"], count["plays"], count["track_id"], count["artist_id"]) for count in found.counted] == [
-        (playlist, 1, track, artist) for playlist, _, track, artist in found.items
-    ]
+    assert found.listened == found.counted == []
+    assert found.items
     assert {playlist for playlist, *_ in found.items} == set(found.playlists)
+    assert {track for _, _, track, _ in found.items} == set(found.tracks)
+    assert {artist for _, _, _, artist in found.items} == set(found.artists)
 
 
 def test_million_playlist(read, examples):
@@ -24,13 +24,7 @@ def test_million_playlist(read, examples):
     assert found.items == [("mpd:0", 0, track, artist)]
     assert found.artists == {artist: "Missy Elliott"}
     assert found.tracks == {
-        track: {
-            "title": "Lose Control",
-            "artist_id": artist,
-            "album": "The Cookbook",
-            "track_ms": 226_863,
-            "isrc": None,
-        }
+        track: {"name": "Lose Control", "parent_id": artist, "album": "The Cookbook", "duration_ms": 226_863}
     }
 
 
@@ -50,20 +44,17 @@ def test_bad_playlists_and_tracks_of_a_slice_cost_themselves_alone(read):
         ("mpd:1", 9, "spotify:track:1", "name:low"),
         ("mpd:1", 4, "spotify:track:1", "name:low"),
     ]
-    assert {playlist: said["title"] for playlist, said in found.playlists.items()} == {"mpd:1": "", "mpd:3": "x"}
+    assert {playlist: described["title"] for playlist, described in found.playlists.items()} == {
+        "mpd:1": "",
+        "mpd:3": "x",
+    }
 
 
 def test_jspf(read, examples):
     found = read("jspf", examples["jspf"])
     assert found.playlists == {JSPF_ID: {"title": "Top Discoveries", "owner": "troi-bot"}}
     assert found.items == [(JSPF_ID, 0, TRACK, ARTIST), (JSPF_ID, 1, "name:portishead / cowboys", "name:portishead")]
-    assert found.tracks[TRACK] == {
-        "title": "Roads",
-        "artist_id": ARTIST,
-        "album": "Dummy",
-        "track_ms": 305_000,
-        "isrc": None,
-    }
+    assert found.tracks[TRACK] == {"name": "Roads", "parent_id": ARTIST, "album": "Dummy", "duration_ms": 305_000}
     assert found.dropped == []
 
 
@@ -72,14 +63,14 @@ def test_jspf_in_all_shapes(read):
     two = {"playlists": [{"playlist": {"title": "a", "track": [track]}}, {"playlist": {"track": [track, "text", {}]}}]}
     found = read("jspf", {"my/list.jspf": json.dumps(two).encode(), "z.jspf": b'{"playlist": {"title": "no tracks"}}'})
     assert found.items == [("jspf:my/list.jspf", 0, TRACK, None), ("jspf:my/list.jspf:2", 0, TRACK, None)]
-    assert {playlist: said["title"] for playlist, said in found.playlists.items()} == {
+    assert {playlist: described["title"] for playlist, described in found.playlists.items()} == {
         "jspf:my/list.jspf": "a",
         "jspf:my/list.jspf:2": "list",
     }
     assert found.reasons == [(2, "malformed"), (2, "incomplete"), (1, "malformed")]
 
 
-def test_a_credit_to_several_artists_has_no_one_identifier(read):
+def test_a_credit_to_several_artists_has_no_single_identifier(read):
     both = [f"https://musicbrainz.org/artist/{ARTIST}", f"https://musicbrainz.org/artist/{TRACK}"]
     extension = {"https://musicbrainz.org/doc/jspf#track": {"artist_identifiers": both}}
     track = {"creator": "Low & Dirty Three", "title": "Down by the River", "extension": extension}
@@ -97,8 +88,8 @@ def test_xspf(read, examples):
         (playlist, 0, TRACK, "name:portishead"),
         (playlist, 1, "name:björk / tür & tor", "name:björk"),
     ]
-    assert [count["line"] for count in found.counted] == [5, 6]
-    assert found.tracks[TRACK]["track_ms"] == 305_000
+    assert found.item_lines == [5, 6]
+    assert found.tracks[TRACK]["duration_ms"] == 305_000
     assert found.dropped == []
 
 
@@ -126,7 +117,7 @@ def test_a_document_type_is_refused(doctype, encoding, read):
     )
     found = read("xspf", {"a.xspf": content.encode(encoding)})
     assert "document type" in found.damage
-    assert found.items == found.counted == []
+    assert found.items == []
 
 
 def test_an_entity_that_nobody_declared_is_damage(read):
@@ -142,7 +133,7 @@ def test_damaged_xml_keeps_the_tracks_before_it(rest, read):
     )
     found = read("xspf", {"a.xspf": content.encode()})
     assert [track for _, _, track, _ in found.items] == ["name:b / a"]
-    assert found.damage.startswith("a.xspf, line 1: is not sound XML")
+    assert found.damage.startswith("a.xspf, line 1: is not valid XML")
 
 
 def test_an_encoding_that_nobody_knows_is_damage(read):
@@ -168,13 +159,12 @@ def test_m3u(read, examples):
         (playlist, 1, "name:björk / jóga", "name:björk"),
     ]
     assert found.tracks["name:portishead / roads"] == {
-        "title": "Roads",
-        "artist_id": "name:portishead",
+        "name": "Roads",
+        "parent_id": "name:portishead",
         "album": "Dummy",
-        "track_ms": 305_000,
-        "isrc": None,
+        "duration_ms": 305_000,
     }
-    # What one entry's directives say is not said of the next.
+    # The directives of one entry do not apply to the next.
     assert found.tracks["name:björk / jóga"]["album"] is None
 
 

@@ -10,22 +10,22 @@ def test_plays_and_skips(read, examples):
         {
             "line": 4,
             "listened_at": 1_143_374_412.0,
-            "artist": "Metallica",
-            "title": "Enter Sandman",
+            "parent": "Metallica",
+            "name": "Enter Sandman",
             "album": "Metallica",
-            "track_id": TRACK,
-            "track_ms": 331_000,
+            "item_id": TRACK,
+            "duration_ms": 331_000,
             "skipped": False,
             **common,
         },
         {
             "line": 5,
             "listened_at": 1_143_374_777.0,
-            "artist": "Portishead",
-            "title": "Cowboys",
+            "parent": "Portishead",
+            "name": "Cowboys",
             "album": "Portishead",
-            "track_id": None,
-            "track_ms": 279_000,
+            "item_id": None,
+            "duration_ms": 279_000,
             "skipped": True,
             **common,
         },
@@ -38,7 +38,12 @@ def test_version_1_0_has_no_identifier_and_headers_may_be_missing(read, recognis
     assert recognised("scrobbler-log", "log", content) > 0.9
     (listen,) = read("scrobbler-log", {"log": content}).listened
     # A player without a clock writes 0: to be judged where all times are judged.
-    assert (listen["listened_at"], listen["track_ms"], listen["album"], listen["platform"]) == (0.0, None, None, None)
+    assert (listen["listened_at"], listen["duration_ms"], listen["album"], listen["platform"]) == (
+        0.0,
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

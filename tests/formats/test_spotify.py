@@ -9,7 +9,7 @@ EXTENDED = "Streaming_History_Audio_2023_1.json"
 TEN = 1_577_959_200.0  # 2020-01-02 10:00 UTC
 
 
-def row(**said: Any) -> dict[str, Any]:
+def row(**columns: Any) -> dict[str, Any]:
     return {
         "ts": "2020-01-02T10:00:00Z",
         "username": "someone",
@@ -32,8 +32,16 @@ def row(**said: Any) -> dict[str, Any]:
         "offline": None,
         "offline_timestamp": 0,
         "incognito_mode": False,
-        **said,
+        **columns,
     }
+
+
+def episode(**columns: Any) -> dict[str, Any]:
+    """A row as Spotify writes it for a podcast: the columns of a track are null."""
+    tracks = ("track_name", "album_artist_name", "album_album_name")
+    nothing = {"spotify_track_uri": None, **{f"master_metadata_{name}": None for name in tracks}}
+    podcast = {"episode_name": "One", "episode_show_name": "A show", "spotify_episode_uri": "spotify:episode:1"}
+    return row(**nothing, **{**podcast, **columns})
 
 
 def extended(*rows: object) -> dict[str, bytes]:
@@ -44,10 +52,11 @@ def test_a_row_began_when_it_stopped_less_what_was_played(read) -> None:
     (listen,) = read("spotify-extended", extended(row())).listened
     assert listen == {
         "line": 1,
+        "kind": "track",
         "listened_at": TEN - 200,
-        "artist": "Low",
-        "title": "Monkey",
-        "track_id": "spotify:track:1",
+        "parent": "Low",
+        "name": "Monkey",
+        "item_id": "spotify:track:1",
         "album": "The Great Destroyer",
         "ms_played": 200_000,
         "source": "chosen",
@@ -58,17 +67,18 @@ def test_a_row_began_when_it_stopped_less_what_was_played(read) -> None:
 def test_old_rows_with_nulls_are_rows(read) -> None:
     old = row(username=None, platform=None, reason_start=None, incognito_mode=None, spotify_track_uri=None)
     (listen,) = read("spotify-extended", extended(old)).listened
-    assert (listen["track_id"], listen["source"], listen["platform"]) == (None, None, None)
+    assert (listen["item_id"], listen["source"], listen["platform"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("columns", "reason"),
     [
         ({"incognito_mode": True}, "private"),
         ({"incognito_mode": True, "episode_name": "x"}, "private"),
-        ({"episode_name": "An episode"}, "not-music"),
-        ({"spotify_episode_uri": "spotify:episode:1"}, "not-music"),
-        ({"audiobook_title": "A book"}, "not-music"),
+        ({"incognito_mode": True, "audiobook_title": "x"}, "private"),
+        ({"incognito_mode": True, "ts": None}, "private"),
+        ({"audiobook_title": "A book"}, "unsupported"),
+        ({"spotify_episode_uri": "spotify:episode:1"}, "incomplete"),  # without its show
         ({"master_metadata_album_artist_name": None}, "incomplete"),
         ({"ts": None}, "incomplete"),
         ({"ts": "yesterday"}, "malformed"),
@@ -77,15 +87,36 @@ def test_old_rows_with_nulls_are_rows(read) -> None:
         ({"master_metadata_track_name": 7}, "malformed"),
     ],
 )
-def test_rows_that_are_no_listens(read, said, reason) -> None:
-    found = read("spotify-extended", extended(row(), row(**said), row()))
+def test_rows_that_are_no_listens(read, columns, reason) -> None:
+    found = read("spotify-extended", extended(row(), row(**columns), row()))
     assert found.reasons == [(2, reason)]
     assert len(found.listened) == 2
 
 
-def test_videos_are_no_music(read) -> None:
-    found = read("spotify-extended", {"Streaming_History_Video_2023.json": json.dumps([row()]).encode()})
-    assert found.reasons == [(1, "not-music")]
+def test_an_episode_is_a_listen_that_belongs_to_its_show(read) -> None:
+    (listen,) = read("spotify-extended", extended(episode())).listened
+    assert listen == {
+        "line": 1,
+        "kind": "episode",
+        "listened_at": TEN - 200,
+        "name": "One",
+        "parent": "A show",
+        "item_id": "spotify:episode:1",
+        "ms_played": 200_000,
+        "source": "chosen",
+        "platform": "linux",
+    }
+
+
+def test_of_a_private_episode_nothing_is_kept(read) -> None:
+    found = read("spotify-extended", extended(episode(incognito_mode=True), episode()))
+    assert (found.reasons, [listen["line"] for listen in found.listened]) == ([(1, "private")], [2])
+
+
+def test_videos_are_not_supported(read) -> None:
+    rows = [row(), episode(), row(incognito_mode=True)]
+    found = read("spotify-extended", {"Streaming_History_Video_2023.json": json.dumps(rows).encode()})
+    assert found.reasons == [(1, "unsupported"), (2, "unsupported"), (3, "private")]
 
 
 def test_a_row_of_another_shape_costs_itself(read) -> None:
@@ -117,11 +148,12 @@ def test_basic_rows_name_the_minute_at_which_they_ended(read) -> None:
         "nothing",
     ]
     found = read("spotify", {"StreamingHistory0.json": json.dumps(rows).encode()})
+    common = {"listened_at": TEN - 60, "ms_played": 60_000}
     assert found.listened == [
-        {"line": 1, "listened_at": TEN - 60, "artist": "Low", "title": "Monkey", "ms_played": 60_000}
+        {"line": 1, "kind": "track", "parent": "Low", "name": "Monkey", **common},
+        {"line": 2, "kind": "episode", "parent": "A show", "name": "One", **common},
     ]
     assert found.reasons == [
-        (2, "not-music"),
         (3, "malformed"),
         (4, "incomplete"),
         (5, "incomplete"),

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
 from crossfade.core.home import Home
+from crossfade.core.schemas import TABLES
 from crossfade.formats.contract import Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.imports import import_paths, import_rows
@@ -64,13 +66,93 @@ def test_a_spotify_history_becomes_listens_with_names(home: Home, tmp_path: Path
     (part,) = tables_of(home)["listens"]
     listens = pq.read_table(part).to_pylist()
     # The play stopped at 10:00:00 after 200 seconds.
-    assert [(row["track_id"], row["listened_at"].isoformat(), row["skipped"]) for row in listens] == [
+    assert [(row["item_id"], row["listened_at"].isoformat(), row["skipped"]) for row in listens] == [
         ("spotify:track:Sunflower", "2020-01-02T09:56:40+00:00", False),
         ("spotify:track:Monkey", "2020-01-02T10:04:55+00:00", True),
     ]
     assert {row["user_id"] for row in listens} == {"me"}
     (tracks,) = tables_of(home)["tracks"]
-    assert sorted(row["title"] for row in pq.read_table(tracks).to_pylist()) == ["Monkey", "Sunflower"]
+    assert sorted(row["name"] for row in pq.read_table(tracks).to_pylist()) == ["Monkey", "Sunflower"]
+
+
+def test_podcasts_become_listens_of_episodes_with_their_shows(home: Home, tmp_path: Path) -> None:
+    def episode(ts: str, name: str, **more: object) -> dict[str, object]:
+        columns = ("master_metadata_track_name", "master_metadata_album_artist_name", "spotify_track_uri")
+        podcast = {
+            "episode_name": name,
+            "episode_show_name": "A Show",
+            "spotify_episode_uri": f"spotify:episode:{name}",
+        }
+        return {**spotify_row(ts, name), **dict.fromkeys(columns), **podcast, **more}
+
+    path = write(
+        tmp_path / "Streaming_History_Audio_2020_0.json",
+        spotify_row("2020-01-02T10:00:00Z", "Sunflower"),
+        episode("2020-01-02T11:00:00Z", "One"),
+        episode("2020-01-02T12:00:00Z", "Two", ms_played=5_000),
+        episode("2020-01-02T13:00:00Z", "Two"),
+        episode("2020-01-02T14:00:00Z", "Hidden", incognito_mode=True, episode_show_name=CANARY),
+        spotify_row("2020-01-02T15:00:00Z", "A chapter", audiobook_title="A book"),
+    )
+    (ledger,) = import_paths(home, [path], now=NOW)
+    assert (ledger.plays, ledger.skips, ledger.dropped) == (3, 1, {"private": 1, "unsupported": 1})
+    tables = {table: pq.read_table(paths).to_pylist() for table, paths in tables_of(home).items() if paths}
+    assert [(row["kind"], row["item_id"], row["parent_id"], row["skipped"]) for row in tables["listens"]] == [
+        ("track", "spotify:track:Sunflower", "name:low", False),
+        ("episode", "spotify:episode:One", "name:a show", False),
+        ("episode", "spotify:episode:Two", "name:a show", True),
+        ("episode", "spotify:episode:Two", "name:a show", False),
+    ]
+    assert tables["shows"] == [{"item_id": "name:a show", "name": "A Show"}]
+    assert tables["episodes"] == [
+        {"item_id": f"spotify:episode:{name}", "name": name, "parent_id": "name:a show", "duration_ms": None}
+        for name in ("One", "Two")
+    ]
+    assert [row["name"] for row in tables["artists"]] == ["Low"]
+    assert CANARY not in str(tables)
+
+
+def test_an_import_of_playlists_alone(home: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "playlists"
+    folder.mkdir()
+    (folder / "evening.m3u").write_text("#EXTM3U\nLow - Fly.mp3\nnothing\nLow - Monkey.mp3\n")
+    (folder / "empty.m3u").write_text("#EXTM3U\n")
+    (ledger,) = import_paths(home, [folder], now=NOW)
+    assert [(file.name, file.read, file.playlist_items, file.dropped) for file in ledger.files] == [
+        ("empty.m3u", 0, 0, {}),
+        ("evening.m3u", 3, 2, {"incomplete": 1}),
+    ]
+    assert (ledger.accepted, ledger.counts) == (2, 0)
+    assert ledger.tables == {"artists": 1, "playlist_items": 2, "playlists": 1, "tracks": 2}
+    assert "3 rows read: 0 plays, 0 skips, 0 counts, 2 playlist items accepted, 1 dropped" in ledger.lines()
+    (items,) = tables_of(home)["playlist_items"]
+    assert [(row["position"], row["item_id"]) for row in pq.read_table(items).to_pylist()] == [
+        (0, "name:low / fly"),
+        (2, "name:low / monkey"),
+    ]
+    (again,) = import_paths(home, [folder], now=NOW)
+    assert (again.read, again.playlist_items, again.dropped) == (3, 0, {"incomplete": 1, "duplicate": 2})
+
+
+def test_an_import_of_another_version_has_to_be_made_again(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / "a.json", *minutes(0, 20)), write(tmp_path / "b.json", *minutes(10, 30))]
+    with monkeypatch.context() as context:
+        for module in ("imports", "library"):
+            context.setattr(f"crossfade.importing.{module}.VERSION", 1)
+        import_paths(home, paths, now=NOW)
+    with pytest.raises(ArtifactError, match=r"import 'a' \(a.json\) is from another version .* crossfade forget a"):
+        tables_of(home)
+    assert [one.ledger.plays for one in imports(home)] == [20, 10]
+    (second,) = import_paths(home, paths[1:], now=NOW)
+    # It is not compared with the first, which cannot be read.
+    assert (second.name, second.plays, second.dropped) == ("b", 20, {})
+    with pytest.raises(ArtifactError, match="import 'a'"):
+        tables_of(home)
+    (first,) = import_paths(home, paths[:1], now=NOW)
+    assert (first.name, first.plays, first.dropped) == ("a", 10, {"duplicate": 10})
+    assert len(heard(home)) == 30
 
 
 CANARY = "Zq7-canary-Xw9"
@@ -83,9 +165,9 @@ def write(path: Path, *rows: dict[str, object]) -> Path:
 
 
 def heard(home: Home) -> list[tuple[str, str]]:
-    """(track, time) of every listen in the home, sorted."""
+    """(item, time) of every listen in the home, sorted."""
     rows = [row for part in tables_of(home)["listens"] for row in pq.read_table(part).to_pylist()]
-    return sorted((row["track_id"], row["listened_at"].isoformat()) for row in rows)
+    return sorted((row["item_id"], row["listened_at"].isoformat()) for row in rows)
 
 
 def minutes(first: int, last: int, **said: object) -> list[dict[str, object]]:
@@ -181,9 +263,27 @@ def test_counts_imported_again_add_only_what_is_new(home: Home, tmp_path: Path) 
     rows = [row for path in tables_of(home)["counts"] for row in pq.read_table(path).to_pylist()]
     totals: dict[tuple[str, str], int] = {}
     for row in rows:
-        key = (row["user_id"].removeprefix("taste-profile:"), row["track_id"][-1])
+        key = (row["user_id"].removeprefix("taste-profile:"), row["item_id"][-1])
         totals[key] = totals.get(key, 0) + row["plays"]
     assert totals == {(user, "A"): 5, (user, "B"): 9, (user, "C"): 1, (other, "A"): 2}
+
+
+def test_counts_of_an_artist_that_is_ignored_by_name_are_left_out(home: Home, tmp_path: Path) -> None:
+    folder, user = tmp_path / "taste", "b80344d063b5ccb3212f76538f3d9e43d87dca9e"
+    folder.mkdir()
+    songs = [f"SO{letter * 16}" for letter in "AB"]
+    (folder / "triplets.txt").write_text("".join(f"{user}\t{song}\t5\n" for song in songs))
+    names = [
+        f"TR{'A' * 16}<SEP>{song}<SEP>{artist}<SEP>A title\n"
+        for song, artist in zip(songs, ("Rain", "Low"), strict=False)
+    ]
+    (folder / "unique_tracks.txt").write_text("".join(names))
+    (ledger,) = import_paths(home, [folder], now=NOW, settings=CleaningSettings(ignored=("rain",)))
+    assert (ledger.counts, ledger.dropped, ledger.tables) == (
+        1,
+        {"ignored": 1},
+        {"artists": 1, "counts": 1, "tracks": 1},
+    )
 
 
 def test_names_of_files_that_are_no_text_are_escaped(home: Home, tmp_path: Path) -> None:
@@ -332,9 +432,9 @@ def test_bad_paths_cost_themselves(home: Home, tmp_path: Path) -> None:
             import_paths(home, [path], now=NOW)
 
 
-def test_the_nearest_formats_are_named(home: Home, tmp_path: Path) -> None:
+def test_the_closest_formats_are_named(home: Home, tmp_path: Path) -> None:
     (tmp_path / "near.json").write_text('[{"ts": "2020-01-02T10:00:00Z", "ms_played": 3}]')
-    with pytest.raises(InputError, match=r"nearest is spotify-extended .*crossfade import FORMAT PATH"):
+    with pytest.raises(InputError, match=r"closest is spotify-extended .*crossfade import FORMAT PATH"):
         import_paths(home, [tmp_path / "near.json"], now=NOW)
     with pytest.raises(InputError, match="no format 'spotfy'"):
         import_paths(home, [tmp_path / "near.json"], format="spotfy", now=NOW)
@@ -342,12 +442,12 @@ def test_the_nearest_formats_are_named(home: Home, tmp_path: Path) -> None:
     assert ledger.dropped == {"incomplete": 1}
 
 
-def test_two_formats_that_claim_one_file_are_both_named(
+def test_two_formats_that_are_equally_confident_are_both_named(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crossfade.formats.spotify.SpotifyBasic.recognise", lambda self, member: 1.0)
     path = write(tmp_path / "endsong_0.json", *minutes(0, 3))
-    with pytest.raises(InputError, match=r"could be spotify-extended or spotify, .*crossfade import FORMAT PATH"):
+    with pytest.raises(InputError, match=r"could be spotify-extended or spotify\. .*crossfade import FORMAT PATH"):
         import_paths(home, [path], now=NOW)
 
 
@@ -466,7 +566,7 @@ class _Made:
     def read(self, source: Source, sink: Sink) -> None:
         (member,) = source.members
         for row in range(self.rows):
-            sink.listen((member, row + 1), listened_at=1_600_000_000.0 + row, artist="Low", title="Monkey")
+            sink.listen((member, row + 1), listened_at=1_600_000_000.0 + row, parent="Low", name="Monkey")
 
 
 def test_rows_that_come_from_no_file(home: Home) -> None:
@@ -490,7 +590,7 @@ def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None
     path = write(tmp_path / "a.json", *minutes(0, 3), {"ts": 1})
     (ledger,) = import_paths(home, [path], now=NOW)
     text = "\n".join(ledger.lines())
-    assert "4 rows read: 3 plays, 0 skips, 0 counts accepted, 1 dropped" in text
+    assert "4 rows read: 3 plays, 0 skips, 0 counts, 0 playlist items accepted, 1 dropped" in text
     assert "a.json, line 4: not a JSON object" in text
     assert ledger.as_json()["dropped"] == {"malformed": 1}
     assert imports(home)[0].ledger == ledger
@@ -499,3 +599,15 @@ def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None
     ledger.files[0].read += 1
     with pytest.raises(ArtifactError, match="fault in Crossfade"):
         ledger.check()
+
+
+def test_the_tables_of_the_docs_are_those_of_the_schemas() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    described: set[str] = set()
+    for row in page.splitlines():
+        cells = [re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3]]
+        if len(cells) == 2 and cells[0] and TABLES.keys() >= set(cells[0]):
+            tables, columns = cells
+            described |= set(tables)
+            assert set(columns) == {column for table in tables for column in TABLES[table].names}, tables
+    assert described == TABLES.keys()

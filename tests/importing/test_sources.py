@@ -107,7 +107,7 @@ def test_names_that_lead_out_of_an_archive_are_not_read(tmp_path: Path, name: st
     for archive in ("evil.zip", "evil.tar"):
         found = open_input(tmp_path / archive)
         assert list(contents(found).values()) == [b"y\n"]
-        assert [why for _, why in found.skipped] == ["its name leads out of the archive"]
+        assert [why for _, why in found.skipped] == ["its name points outside the archive"]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["evil.tar", "evil.zip"]
 
 
@@ -171,7 +171,7 @@ def test_archives_in_archives_are_named_and_left(tmp_path: Path) -> None:
     inner = zipped(tmp_path / "inner.zip", {"1.csv": b"x\n"}).read_bytes()
     found = open_input(zipped(tmp_path / "outer.zip", {"inner.zip": inner, "x.tar": tarred(FILES), "2.csv": b"y\n"}))
     assert [member.name for member in found.members] == ["outer.zip:2.csv"]
-    assert {why for _, why in found.skipped} == {"an archive inside an archive; take it out and import it by itself"}
+    assert {why for _, why in found.skipped} == {"an archive inside an archive; unpack it and import it by itself"}
 
 
 def test_a_damaged_zip_says_so(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_cannot_be_inverted_is_said(interactions):
     # Two items that the same users have: without any penalty their columns are one and the same.
     users = [f"u{user}" for user in range(40)] * 2
     twins = Interactions.from_counts(users, ["a"] * 40 + ["b"] * 40, np.ones(80))
-    with pytest.raises(InputError, match="raise it"):
+    with pytest.raises(InputError, match="Raise it"):
         EASE(regularization=1e-30, precision="single").fit(twins)
 
 
@@ -76,6 +76,12 @@ def test_too_large_a_catalogue_is_refused_with_what_it_would_take(interactions):
     wide = Interactions.from_counts(["u"] * 30_000, [f"{item:05d}" for item in range(30_000)], np.ones(30_000))
     with pytest.raises(InputError, match=r"3\.6 to 10\.8 GB"):
         EASE().fit(wide)
+
+
+def test_its_memory_grows_with_the_square_of_the_items():
+    # Four bytes for every pair, and twelve where the inverse may be of double precision; 64 factors thrice.
+    assert EASE(precision="single").memory_bytes(1000) == 4 * 1000**2 + 3 * 4 * 64 * 1000
+    assert EASE().memory_bytes(1000) == 12 * 1000**2 + 3 * 4 * 64 * 1000
 
 
 def test_items_that_nobody_has_are_related_to_none(interactions):

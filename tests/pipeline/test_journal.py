@@ -2,27 +2,19 @@
 
 import pytest
 
-from crossfade.core.home import Home
 from crossfade.pipeline import journal
-from crossfade.pipeline.steps import make_step
 
 
 @pytest.fixture
-def home(tmp_path):
-    made = Home(tmp_path)
-    made.runs.mkdir()
-    return made
-
-
-def step(name, **settings):
-    return make_step(name, name.title(), lambda *_: None, kind="test", settings=settings)
+def step(kitchen):
+    return lambda name, word="": kitchen.step(name, word=word)
 
 
 def key(of):
-    return of.name, of.identity.fingerprint
+    return of.name, of.fingerprint
 
 
-def test_the_latest_run_of_each_artifact_is_told(home):
+def test_the_latest_run_of_each_artifact_is_told(home, step):
     first, other = step("space"), step("table")
     journal.note(home, first, 1.5, 100)
     journal.note(home, other, 2.0, 200)
@@ -32,7 +24,7 @@ def test_the_latest_run_of_each_artifact_is_told(home):
     assert (told[key(first)].seconds, told[key(first)].peak_bytes) == (3.25, 300)
 
 
-def test_a_torn_line_costs_itself_alone(home):
+def test_a_torn_line_costs_itself_alone(home, step):
     journal.note(home, step("space"), 1.0, 1)
     path = home.runs / journal.JOURNAL
     path.write_bytes(path.read_bytes() + b'\n{"step": "tab\xff')
@@ -45,8 +37,8 @@ def test_nothing_is_told_where_nothing_ran(home):
     journal.prune(home)
 
 
-def test_what_is_gone_is_no_longer_noted(home):
-    kept, gone = step("space"), step("space", factors=8)
+def test_what_is_gone_is_no_longer_noted(home, step):
+    kept, gone = step("space"), step("space", word="!")
     for one in (kept, gone):
         journal.note(home, one, 1.0, 1)
     kept.place(home).mkdir(parents=True)

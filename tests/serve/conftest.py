@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import open_store
+from crossfade.stores.registry import open_releases
 
 fastapi = pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
@@ -39,7 +39,7 @@ class Served:
     """A library that is served: it looks at every request which release is active, so that tests need not wait."""
 
     home: Home
-    store: Any
+    releases: Any
     active: Any
     app: Any
 
@@ -51,9 +51,9 @@ def serving(directory):
 
     home = Home(directory / "home")
     home.prepare()
-    store = open_store(home)
-    active = ActiveRelease(store, check_seconds=0)
-    yield Served(home, store, active, create_app(home, ServeSettings(), active=active))
+    releases = open_releases(home)
+    active = ActiveRelease(releases, check_seconds=0)
+    yield Served(home, releases, active, create_app(active, ServeSettings()))
     active.close()
 
 
@@ -69,7 +69,7 @@ def served(tmp_path_factory, make_release_parts):
     """A library with the release of `release_parts`; tests may only read it."""
     directory = tmp_path_factory.mktemp("served")
     with serving(directory) as library:
-        make_release_parts(directory).publish(library.store)
+        make_release_parts(directory).publish(library.releases)
         yield library
 
 
@@ -92,8 +92,8 @@ def home(unpublished):
 
 
 @pytest.fixture
-def store(unpublished):
-    return unpublished.store
+def releases(unpublished):
+    return unpublished.releases
 
 
 @pytest.fixture

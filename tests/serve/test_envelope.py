@@ -40,7 +40,7 @@ def test_every_answer_protects_itself(client, path):
 def test_a_page_elsewhere_cannot_give_the_server_another_name(home, active, client_of, settings, names, strangers):
     from crossfade.serve.app import create_app
 
-    client = client_of(create_app(home, settings, active=active))
+    client = client_of(create_app(active, settings))
     for name in names:
         assert client.get("/health", headers={"Host": name}).status_code == 200, name
     for name in strangers:
@@ -49,7 +49,9 @@ def test_a_page_elsewhere_cannot_give_the_server_another_name(home, active, clie
         assert answer.json()["title"] == "Misdirected Request"
 
 
-@pytest.mark.parametrize("wrong", [{"host": ""}, {"host": "a b"}, {"port": -1}, {"port": 65536}, {"max_age": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"host": ""}, {"host": "a b"}, {"port": -1}, {"port": 65536}, {"max_age": -1}, {"max_age": 86401}]
+)
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(SettingsError):
         ServeSettings(**wrong)
@@ -70,10 +72,10 @@ def test_the_log_says_what_was_asked_but_not_for_whom(client, caplog):
     client.request("HEAD", "/v1/artists/mb:bjork")
     lines = [record.getMessage() for record in caplog.records if record.name == "crossfade.serve.access"]
     wanted = [
-        r"GET /v1/users/\{user_id\}/discover 200 \d+ bytes [\d.]+ ms",
+        r"GET /v1/users/\{id\}/discover 200 \d+ bytes [\d.]+ ms",
         r"GET /v1/search 200 \d+ bytes [\d.]+ ms",
         r"GET \(no route\) 404 \d+ bytes [\d.]+ ms",
-        r"HEAD /v1/artists/\{artist_id\} 200 0 bytes [\d.]+ ms",
+        r"HEAD /v1/artists/\{id\} 200 0 bytes [\d.]+ ms",
     ]
     assert len(lines) == len(wanted)
     assert all(re.fullmatch(pattern, line) for pattern, line in zip(wanted, lines, strict=True)), lines
@@ -93,7 +95,7 @@ def test_an_error_of_ours_tells_nothing(client, served, monkeypatch, caplog, err
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.json()["detail"] == "The server could not answer. Its log says more."
+    assert answer.json()["detail"] == "The server could not answer. See its log."
     assert "secret" not in answer.text
     assert "ann" not in answer.text
     # The log has the place, and of an unforeseen error not the message, which may name a user.
@@ -106,9 +108,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 paths = st.one_of(
     st.sampled_from(["/v1/search", "/v1/popular", "/v1/release"]),
     st.tuples(
-        st.sampled_from(["/v1/artists", "/v1/tracks", "/v1/users", "/v1"]),
+        st.sampled_from(["/v1/artists", "/v1/tracks", "/v1/episodes", "/v1/users", "/v1"]),
         texts,
-        st.sampled_from(["", "/related", "/radio", "/radio/station", "/discover", "/popular"]),
+        st.sampled_from(["", "/related", "/radio", "/radio/station", "/discover", "/popular", "/terms"]),
     ),
 )
 
@@ -117,7 +119,9 @@ paths = st.one_of(
 @given(
     path=paths,
     parameters=st.dictionaries(
-        st.sampled_from(["q", "limit", "offset", "length", "seed", "other"]), texts | st.integers().map(str), max_size=3
+        st.sampled_from(["q", "limit", "offset", "length", "seed", "kind", "model", "other"]),
+        texts | st.integers().map(str) | st.sampled_from(["track", "episode", "als"]),
+        max_size=3,
     ),
     tag=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
 )

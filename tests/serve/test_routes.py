@@ -1,13 +1,22 @@
 """What is answered over HTTP."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from crossfade import __version__
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.core.ids import Ids
+from crossfade.core.kinds import KINDS
 from crossfade.serve.settings import ServeSettings
+from crossfade.stores.contract import Entry
+from crossfade.surfaces import asking
 from crossfade.surfaces.registry import SURFACES
 from crossfade.surfaces.station import StationSettings
 
-RELEASE = "000001-"
+BJORK = {"kind": "artist", "id": "mb:bjork", "name": "Björk"}
+QUIZ = {"kind": "show", "id": "s:quiz", "name": "Quiz Night"}
 
 
 def test_the_server_lives_without_a_release(empty):
@@ -25,38 +34,50 @@ def test_nothing_is_ready_without_a_release(empty, path):
     assert answer.json()["title"] == "Service Unavailable"
 
 
-def test_it_is_ready_once_a_release_is_there(empty, release_parts, store):
+def test_it_is_ready_once_a_release_is_there(empty, release_parts, releases):
     assert empty.get("/ready").status_code == 503
-    version = release_parts.publish(store)
+    version = release_parts.publish(releases).version
     answer = empty.get("/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "release": version})
 
 
 def test_the_release_describes_itself(client, served):
-    said = client.get("/v1/release").json()
-    manifest = served.store.verify()
-    assert said["release"] == served.store.current()
-    assert said["fingerprint"] == manifest.fingerprint
-    assert said["code"] == __version__
-    assert said["rows"] == {
-        "artists": 5, "tracks": 4, "users": 3, "discover": 4, "popular": 2, "radio": 3, "related": 5,
+    answer = client.get("/v1/release").json()
+    manifest = served.releases.verify()
+    assert answer["release"] == served.releases.active().version
+    assert answer["pinned"] is False
+    assert answer["fingerprint"] == manifest.fingerprint
+    assert answer["code"] == __version__
+    assert answer["rows"] == {
+        "artists": 5, "tracks": 4, "shows": 1, "episodes": 2, "users": 3,
+        "discover-artist": 4, "popular-track": 2, "radio-episode": 1, "radio-track": 3, "related-artist": 5,
     }  # fmt: skip
-    assert said["spaces"] == ["als-artist"]
-    assert {
-        "name": "related",
-        "title": "Related Artists",
-        "key": "artist",
+    assert answer["parts"] == ["als-artist", "catalogue"]
+    assert answer["tables"][0] == {
+        "name": "discover-artist",
+        "surface": "discover",
+        "key": "user",
         "kind": "artist",
-        "columns": ["score"],
-        "keys": 2,
-    } in said["surfaces"]
+        "reason_kind": "artist",
+        "columns": ["reason", "reason_plays", "score"],
+        "keys": 3,
+    }
+
+
+def test_a_pin_is_shown_and_changes_the_tag(empty, release_parts, releases):
+    version = release_parts.publish(releases).version
+    before = empty.get("/v1/release")
+    releases.activate(version)
+    after = empty.get("/v1/release", headers={"If-None-Match": before.headers["etag"]})
+    assert (after.status_code, after.json()["pinned"]) == (200, True)
+    assert after.headers["etag"] != before.headers["etag"]
 
 
 def test_a_list(client, served):
     answer = client.get("/v1/artists/mb:radiohead/related")
     assert answer.status_code == 200
     assert answer.json() == {
-        "release": served.store.current(),
+        "release": served.releases.active().version,
         "surface": "related",
         "key": "mb:radiohead",
         "name": "Radiohead",
@@ -77,9 +98,9 @@ def test_names_will_do(client, path):
 
 
 def test_a_page_of_a_list(client):
-    said = client.get("/v1/artists/mb:radiohead/related?limit=1&offset=1").json()
-    assert (said["total"], said["offset"]) == (3, 1)
-    assert [entry["name"] for entry in said["entries"]] == ["Sigur Rós"]
+    answer = client.get("/v1/artists/mb:radiohead/related?limit=1&offset=1").json()
+    assert (answer["total"], answer["offset"]) == (3, 1)
+    assert [entry["name"] for entry in answer["entries"]] == ["Sigur Rós"]
     assert client.get("/v1/artists/mb:radiohead/related?offset=3").json()["entries"] == []
 
 
@@ -89,20 +110,23 @@ def test_reasons(client):
     assert "reason" not in second
 
 
-def test_tracks_have_artists_where_they_are_known(client):
-    said = client.get("/v1/tracks/t:army/radio").json()
-    assert said["entries"] == [
-        {"id": "t:hunter", "name": "Hunter", "artist": {"id": "mb:bjork", "name": "Björk"}, "score": 1.5}
+def test_entries_have_parents_where_they_are_known(client):
+    assert client.get("/v1/tracks/t:army/radio").json()["entries"] == [
+        {"id": "t:hunter", "name": "Hunter", "parent": BJORK, "score": 1.5}
     ]
+    assert client.get("/v1/episodes/quiz one/radio").json()["entries"] == [
+        {"id": "e:2", "name": "Quiz Two", "parent": QUIZ, "score": 0.5}
+    ]
+    assert "parent" not in client.get("/v1/tracks/t:creep").json()["item"]
 
 
-def test_users_are_found_by_what_stands_behind_the_source(client):
+def test_users_are_found_by_what_follows_the_source(client):
     assert client.get("/v1/users/2/discover").json()["key"] == "hetrec:2"
 
 
 @pytest.mark.parametrize("user", ["nobody", "7", "*"])
 def test_new_users_get_what_is_popular(client, user):
-    """User 7 could be either of two: which two is not said."""
+    """User 7 could be either of two, and the answer must not tell which two."""
     answer = client.get(f"/v1/users/{user}/discover")
     assert answer.status_code == 200
     assert answer.json()["surface"] == "popular"
@@ -110,45 +134,167 @@ def test_new_users_get_what_is_popular(client, user):
     assert "hetrec" not in answer.text
 
 
+def test_a_user_without_a_list_of_a_kind_is_new_to_it(empty, release_parts, releases):
+    discover = release_parts.tables[3]
+    one = dataclasses.replace(
+        discover,
+        kind="track",
+        keys=Ids.of(["hetrec:2"]),
+        indptr=np.array([0, 2]),
+        items=np.array([1, 2], dtype=np.int32),
+        columns={name: column[:2] for name, column in discover.columns.items()},
+    )
+    dataclasses.replace(release_parts, tables=[*release_parts.tables, one]).publish(releases)
+    shown = {
+        (user, kind): empty.get(f"/v1/users/{user}/discover{kind}").json()
+        for user in ("2", "lastfm:7")
+        for kind in ("", "?kind=artist", "?kind=track")
+    }
+    assert {
+        asked: (answer["surface"], answer["kind"], answer["entries"][0]["name"]) for asked, answer in shown.items()
+    } == {
+        # Fewer than half of the users have a list of tracks, so that artists are the default.
+        ("2", ""): ("discover", "artist", "Sigur Rós"),
+        ("2", "?kind=artist"): ("discover", "artist", "Sigur Rós"),
+        ("2", "?kind=track"): ("discover", "track", "Army of Me"),
+        ("lastfm:7", ""): ("discover", "artist", "Björk"),
+        ("lastfm:7", "?kind=artist"): ("discover", "artist", "Björk"),
+        ("lastfm:7", "?kind=track"): ("popular", "track", "Hunter"),
+    }
+
+
+def test_a_kind_that_a_surface_does_not_list_is_named(client):
+    for path in ("/v1/popular?kind=episode", "/v1/users/2/discover?kind=episode", "/v1/tracks/creep/related"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert any(kind in answer.json()["detail"] for kind in ("'episode'", "'track'"))
+
+
 def test_what_is_popular(client):
-    said = client.get("/v1/popular").json()
-    assert said["key"] == "*"
-    assert "name" not in said
-    assert [entry["id"] for entry in said["entries"]] == ["t:hunter", "t/1 creep"]
+    answer = client.get("/v1/popular").json()
+    assert answer["key"] == "*"
+    assert answer["kind"] == "track"
+    assert "name" not in answer
+    assert [entry["id"] for entry in answer["entries"]] == ["t:hunter", "t/1 creep"]
+    assert client.get("/v1/popular?kind=track").json() == answer
 
 
-def test_an_item_of_which_the_surface_knows_nothing_has_an_empty_list(client):
-    said = client.get("/v1/artists/mb:bjork/related").json()
-    assert (said["name"], said["total"], said["entries"]) == ("Björk", 0, [])
+def test_an_item_without_a_list_has_an_empty_one(client):
+    answer = client.get("/v1/artists/mb:bjork/related").json()
+    assert (answer["name"], answer["total"], answer["entries"]) == ("Björk", 0, [])
     assert client.get("/v1/tracks/t:hunter/radio/station").json()["entries"] == []
 
 
-def test_an_artist_and_a_track(client, served):
-    release = served.store.current()
+class Computed:
+    """Stands in for what a release computes: lists by the model "als"."""
+
+    def entries(self, surface, key, *, kind=None, model=None):
+        if model != "als":
+            raise UnknownIdError(f"{model!r} isn't in this release. It has: als.")
+        if key == "t:hunter":
+            raise UnknownIdError("No list for t:hunter.")
+        return [Entry(id=f"{number}", name=f"{surface} of {kind} for {key}", score=1.0) for number in range(5)]
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    monkeypatch.setattr(asking.OpenRelease, "entries", Computed.entries)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/artists/Radiohead/related", "related of artist for mb:radiohead"),
+        ("/v1/tracks/creep/radio", "radio of track for t/1 creep"),
+        ("/v1/episodes/e:2/radio", "radio of episode for e:2"),
+        ("/v1/users/2/discover", "discover of artist for hetrec:2"),
+    ],
+)
+def test_any_model_of_the_release_can_be_asked(client, computed, path, name):
+    answer = client.get(path, params={"model": "als", "limit": 2, "offset": 3}).json()
+    assert (answer["model"], answer["total"], answer["offset"]) == ("als", 5, 3)
+    assert [(entry["id"], entry["name"]) for entry in answer["entries"]] == [("3", name), ("4", name)]
+    assert "model" not in client.get(path).json()
+    unknown = client.get(path, params={"model": "ease"})
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, "'ease' isn't in this release. It has: als.")
+
+
+def test_a_station_by_any_model(client, computed):
+    answer = client.get("/v1/tracks/creep/radio/station?model=als").json()
+    assert answer["model"] == "als"
+    assert sorted(entry["id"] for entry in answer["entries"]) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_new_user_gets_what_is_popular_from_any_model(client, computed):
+    answer = client.get("/v1/users/nobody/discover?model=als").json()
+    assert (answer["surface"], answer["key"]) == ("popular", "*")
+    assert "model" not in answer
+
+
+def test_a_key_that_a_model_has_no_list_for_is_not_found(client, computed):
+    answer = client.get("/v1/tracks/hunter/radio?model=als")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "No list for t:hunter.")
+
+
+def test_the_words_of_an_item(client, served, monkeypatch):
+    def top_terms(opened, kind, item_id, n):
+        return [(f"{kind} {item_id}", 0.5), ("trip hop", 0.25)][:n]
+
+    monkeypatch.setattr(asking.OpenRelease, "top_terms", top_terms)
+    assert client.get("/v1/artists/bjork/terms").json() == {
+        "release": served.releases.active().version,
+        "item": BJORK,
+        "terms": [["artist mb:bjork", 0.5], ["trip hop", 0.25]],
+    }
+    assert len(client.get("/v1/shows/s:quiz/terms?limit=1").json()["terms"]) == 1
+    assert client.get("/v1/artists/nobody/terms").status_code == 404
+
+
+def test_words_that_a_release_lacks_are_not_found(client, monkeypatch):
+    """Not 503, which would have clients ask again."""
+
+    def top_terms(*_):
+        raise NotReadyError("No model of words in this release.")
+
+    monkeypatch.setattr(asking.OpenRelease, "top_terms", top_terms)
+    answer = client.get("/v1/artists/bjork/terms")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "No model of words in this release.")
+    assert "retry-after" not in answer.headers
+
+
+def test_items(client, served):
+    release = served.releases.active().version
     assert client.get("/v1/artists/mb:bjork").json() == {
         "release": release,
-        "id": "mb:bjork",
-        "name": "Björk",
-        "listeners": 9,
-        "plays": 90,
+        "item": {**BJORK, "fields": {}, "listeners": 9, "plays": 90},
     }
-    assert client.get("/v1/tracks/creep").json() == {
-        "release": release,
+    assert client.get("/v1/tracks/creep").json()["item"] == {
+        "kind": "track",
         "id": "t/1 creep",
-        "title": "Creep",
-        "artist": {"id": "mb:radiohead", "name": "Radiohead"},
-        "album": "Pablo Honey",
-        "track_ms": 238_000,
+        "name": "Creep",
+        "parent": {"kind": "artist", "id": "mb:radiohead", "name": "Radiohead"},
+        "fields": {"album": "Pablo Honey", "duration_ms": 238_000},
         "listeners": 7,
         "plays": 70,
     }
-    assert client.get("/v1/tracks/t:creep").json() == {
-        "release": release,
-        "id": "t:creep",
-        "title": "Creep",
-        "listeners": 1,
-        "plays": 2,
+    assert client.get("/v1/episodes/Quiz Night Quiz One").json()["item"] == {
+        "kind": "episode",
+        "id": "e:1",
+        "name": "Quiz One",
+        "parent": QUIZ,
+        "fields": {"duration_ms": 1_800_000},
+        "listeners": 3,
+        "plays": 3,
     }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_routes(client, served, kind):
+    paths = served.app.openapi()["paths"]
+    for suffix in ("", "/terms", "/related", "/radio", "/radio/station"):
+        assert f"/v1/{KINDS[kind].plural}/{{id}}{suffix}" in paths
+    unknown = client.get(f"/v1/{KINDS[kind].plural}/nobody")
+    assert unknown.json()["detail"] == f"There is no {kind} 'nobody'."
 
 
 @pytest.mark.parametrize(
@@ -162,7 +308,7 @@ def test_an_artist_and_a_track(client, served):
     ],
 )
 def test_ids_and_names_may_have_any_letters(client, path, name):
-    assert client.get(path).json()["name"] == name
+    assert client.get(path).json()["item"]["name"] == name
 
 
 @pytest.mark.parametrize("path", ["/v1/tracks/t%2F1%20creep/radio", "/v1/tracks/t/1%20creep/radio"])
@@ -179,24 +325,22 @@ def test_a_slash_that_was_encoded_belongs_to_the_id(client):
 
 
 def test_search(client, served):
-    assert client.get("/v1/search", params={"q": "HEAD"}).json() == {
-        "release": served.store.current(),
-        "artists": [
-            {"id": "mb:radiohead", "name": "Radiohead", "listeners": 8},
-            {"id": "mb:motorhead", "name": "Motörhead", "listeners": 5},
-        ],
-        "tracks": [
-            {
-                "id": "t/1 creep",
-                "title": "Creep",
-                "artist": {"id": "mb:radiohead", "name": "Radiohead"},
-                "listeners": 7,
-            }
-        ],
-        "suggestions": [],
-    }
-    assert len(client.get("/v1/search?q=head&limit=1").json()["artists"]) == 1
+    answer = client.get("/v1/search", params={"q": "HEAD"}).json()
+    assert answer["release"] == served.releases.active().version
+    assert answer["suggestions"] == []
+    assert {kind: [item["name"] for item in items] for kind, items in answer["items"].items()} == {
+        "artist": ["Radiohead", "Motörhead"], "track": ["Creep"], "show": [], "episode": [],
+    }  # fmt: skip
+    assert answer["items"]["track"] == [client.get("/v1/tracks/creep").json()["item"]]
+    assert len(client.get("/v1/search?q=head&limit=1").json()["items"]["artist"]) == 1
     assert client.get("/v1/search?q=raadiohaed").json()["suggestions"][0] == "Radiohead"
+
+
+def test_search_for_one_kind(client):
+    answer = client.get("/v1/search?q=quiz&kind=episode").json()
+    assert {kind: [item["name"] for item in items] for kind, items in answer["items"].items()} == {
+        "episode": ["Quiz One", "Quiz Two"]
+    }
 
 
 def test_the_same_seed_plays_the_same_station(client):
@@ -211,7 +355,7 @@ def test_the_same_seed_plays_the_same_station(client):
 def test_stations_are_drawn_as_the_settings_say(served, client_of):
     from crossfade.serve.app import create_app
 
-    app = create_app(served.home, ServeSettings(), station=StationSettings(apart=1), active=served.active)
+    app = create_app(served.active, ServeSettings(), station=StationSettings(apart=1))
     answer = client_of(app).get("/v1/tracks/t%2F1%20creep/radio/station?seed=5").json()
     assert {entry["id"] for entry in answer["entries"]} == {"t:army", "t:hunter"}
 
@@ -239,19 +383,13 @@ def test_what_does_not_exist_is_a_problem_with_suggestions(client):
     }
 
 
-def test_a_surface_that_is_asked_for_by_something_else_says_so(client):
-    answer = client.get("/v1/artists/mb:bjork/radio")
-    assert answer.status_code == 404
-    assert "asked for by track, not by artist" in answer.json()["detail"]
-
-
-def test_a_surface_that_the_release_lacks(empty, release_parts, store):
-    import dataclasses
-
-    tables = [table for table in release_parts.tables if table.name == "related"]
-    dataclasses.replace(release_parts, tables=tables).publish(store)
+def test_a_surface_that_the_release_lacks(empty, release_parts, releases):
+    tables = [table for table in release_parts.tables if table.name == "related-artist"]
+    dataclasses.replace(release_parts, tables=tables).publish(releases)
     for path in ("/v1/users/2/discover", "/v1/tracks/creep/radio", "/v1/popular"):
-        assert empty.get(path).status_code == 404
+        answer = empty.get(path)
+        assert answer.status_code == 404
+        assert answer.json()["detail"].startswith("This release has no ")
     assert empty.get("/v1/artists/mb:acdc/related").status_code == 200
 
 
@@ -261,17 +399,15 @@ def test_every_registered_surface_has_a_route(served):
         assert any(path.endswith(f"/{name}") for path in paths), name
 
 
-def test_a_new_surface_needs_no_change_here(home, active, monkeypatch, release_parts, store, client_of):
-    import dataclasses
-
+def test_a_new_surface_needs_no_change_here(home, active, monkeypatch, release_parts, releases, client_of):
     from crossfade.serve import app as app_module
     from crossfade.surfaces import registry
 
-    line = registry.Registered("mood", "artist", "Mood", "Artists of a mood.", "nowhere:Mood")
+    line = registry.Registered("mood", "item", "Mood", "Items of a mood.", "nowhere:Mood")
     monkeypatch.setitem(registry.SURFACES, "mood", line)
-    moods = dataclasses.replace(release_parts.tables[0], name="mood")
-    dataclasses.replace(release_parts, tables=[moods]).publish(store)
-    client = client_of(app_module.create_app(home, ServeSettings(), active=active))
+    moods = dataclasses.replace(release_parts.tables[0], surface="mood")
+    dataclasses.replace(release_parts, tables=[moods]).publish(releases)
+    client = client_of(app_module.create_app(active, ServeSettings()))
     assert client.get("/v1/artists/mb:acdc/mood").json()["total"] == 2
 
 
@@ -283,15 +419,21 @@ def test_a_new_surface_needs_no_change_here(home, active, monkeypatch, release_p
         (f"/v1/search?q={'x' * 201}", "query q"),
         ("/v1/search?q=x&limit=0", "query limit"),
         ("/v1/search?q=x&limit=101", "query limit"),
+        ("/v1/search?q=x&kind=video", "query kind"),
         ("/v1/popular?limit=1001", "query limit"),
         ("/v1/popular?limit=many", "query limit"),
         ("/v1/popular?limit=1e99", "query limit"),
         ("/v1/popular?offset=-1", "query offset"),
         ("/v1/popular?offset=99999999999999999999", "query offset"),
+        ("/v1/popular?kind=video", "query kind"),
+        ("/v1/users/2/discover?kind=tracks", "query kind"),
+        (f"/v1/users/2/discover?model={'x' * 65}", "query model"),
         ("/v1/tracks/creep/radio/station?seed=-1", "query seed"),
         ("/v1/tracks/creep/radio/station?seed=9007199254740992", "query seed"),
         ("/v1/tracks/creep/radio/station?length=0", "query length"),
-        (f"/v1/artists/{'x' * 201}", "path artist_id"),
+        ("/v1/artists/bjork/terms?limit=101", "query limit"),
+        (f"/v1/artists/{'x' * 201}", "path id"),
+        (f"/v1/artists/{'x' * 201}/related", "path id"),
     ],
 )
 def test_parameters_have_bounds(client, path, where):
@@ -329,7 +471,7 @@ def test_the_first_page_leads_to_the_description(client):
     answer = client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/openapi.json"' in answer.text
-    assert "/v1/artists/{artist_id}/related" in answer.text
+    assert "/v1/artists/{id}/related" in answer.text
     # Nothing is loaded from anywhere.
     assert "src=" not in answer.text
     assert "http" not in answer.text.replace("over HTTP", "")
@@ -346,3 +488,20 @@ def test_the_description_shows_every_answer(client):
         for status, response in operation["responses"].items():
             assert status == "200" or list(response["content"]) == ["application/problem+json"]
         assert all(parameter["description"] for parameter in operation.get("parameters", []))
+    assert all(schema["description"] for schema in described["components"]["schemas"].values())
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("/v1/popular", {"kind", "limit", "offset"}),
+        ("/v1/users/{id}/discover", {"id", "kind", "limit", "model", "offset"}),
+        ("/v1/artists/{id}/related", {"id", "limit", "model", "offset"}),
+        ("/v1/episodes/{id}/radio/station", {"id", "length", "model", "seed"}),
+        ("/v1/shows/{id}/terms", {"id", "limit"}),
+        ("/v1/search", {"kind", "limit", "q"}),
+    ],
+)
+def test_a_route_has_the_parameters_that_it_uses_and_no_others(served, path, wanted):
+    parameters = served.app.openapi()["paths"][path]["get"]["parameters"]
+    assert {parameter["name"] for parameter in parameters} == wanted

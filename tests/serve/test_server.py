@@ -22,7 +22,8 @@ from pathlib import Path
 from crossfade.core.home import Home
 from crossfade.serve.server import serve
 from crossfade.serve.settings import ServeSettings
-serve(Home(Path(sys.argv[1])), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
+from crossfade.stores.registry import open_releases
+serve(open_releases(Home(Path(sys.argv[1]))), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
 """
 
 
@@ -49,23 +50,23 @@ def until(seconds, condition):
         time.sleep(0.05)
 
 
-def test_a_server_serves_new_releases_without_a_restart(server, release_parts, store):
+def test_a_server_serves_new_releases_without_a_restart(server, release_parts, releases):
     address, process = server
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
     with httpx.Client(base_url=address) as client:
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/ready").status_code == 503
-        first = release_parts.publish(store, day="1")
+        first = release_parts.publish(releases, day="1").version
         until(10, lambda: client.get("/ready").status_code == 200)
         answer = client.get("/v1/users/hetrec:2/discover")
         assert answer.json()["release"] == first
         assert "server" not in answer.headers
         head = client.head("/v1/users/hetrec:2/discover")
         assert head.headers["content-length"] == str(len(answer.content))
-        assert client.get("/v1/artists/AC%2FDC").json()["name"] == "AC/DC"
-        second = release_parts.publish(store, day="2")
+        assert client.get("/v1/artists/AC%2FDC").json()["item"]["name"] == "AC/DC"
+        second = release_parts.publish(releases, day="2").version
         until(10, lambda: client.get("/v1/release").json()["release"] == second)
-        store.roll_back()
+        releases.roll_back()
         until(10, lambda: client.get("/v1/release").json()["release"] == first)
     process.send_signal(signal.SIGINT)
     log = process.communicate(timeout=20)[1]
@@ -73,22 +74,22 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, s
     assert f"Listening at {address}" in log
     assert "WARNING There is no release to serve yet." in log
     assert f"Serving release {first}." in log
-    assert "GET /v1/users/{user_id}/discover 200" in log
+    assert "GET /v1/users/{id}/discover 200" in log
     assert "hetrec:2" not in log
     assert "Traceback" not in log
 
 
-def test_a_taken_port_is_named(home):
+def test_a_taken_port_is_named(releases):
     with listening(ServeSettings(port=0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(BusyError, match=f"Port {port} is in use"):
-            serve(home, ServeSettings(port=port))
+        with pytest.raises(BusyError, match=f"Port {port} is used"):
+            serve(releases, ServeSettings(port=port))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])
 def test_an_address_that_is_not_ours_is_named(host):
     # 192.0.2.0/24 is kept for documentation (RFC 5737); no machine has it.
-    with pytest.raises(SettingsError, match="listened at"):
+    with pytest.raises(SettingsError, match="Cannot listen at"):
         listening(ServeSettings(host=host, port=0))
 
 
@@ -101,7 +102,7 @@ def test_six_is_spoken_too(home):
 
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
-def test_without_the_extra_it_says_what_to_install(home, monkeypatch, missing):
+def test_without_the_extra_it_says_what_to_install(releases, monkeypatch, missing):
     for name in [name for name in sys.modules if name.startswith(("crossfade.serve.app", missing))]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
@@ -113,4 +114,4 @@ def test_without_the_extra_it_says_what_to_install(home, monkeypatch, missing):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[serve\]'"):
-        serve(home, ServeSettings(port=0))
+        serve(releases, ServeSettings(port=0))

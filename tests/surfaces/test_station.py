@@ -1,4 +1,4 @@
-"""Stations: no repeats, artists apart, as long as can be, and drawn with the right odds."""
+"""Stations: no repeats, items of one parent apart, as long as can be, and drawn with the right odds."""
 
 from functools import cache
 
@@ -7,7 +7,8 @@ import pytest
 
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import MISSING
-from crossfade.surfaces.station import StationSettings, draw_station, spaced
+from crossfade.stores.contract import Entry, Named
+from crossfade.surfaces.station import StationSettings, draw_station, spaced, station_of
 
 
 def longest(counts: tuple[int, ...], apart: int) -> int:
@@ -16,31 +17,31 @@ def longest(counts: tuple[int, ...], apart: int) -> int:
     @cache
     def best(left: tuple[int, ...], waits: tuple[int, ...]) -> int:
         found = 0
-        for artist, (count, wait) in enumerate(zip(left, waits, strict=True)):
+        for parent, (count, wait) in enumerate(zip(left, waits, strict=True)):
             if count and not wait:
-                after = tuple(c - (a == artist) for a, c in enumerate(left))
-                cooling = tuple(apart - 1 if a == artist else max(w - 1, 0) for a, w in enumerate(waits))
+                after = tuple(c - (a == parent) for a, c in enumerate(left))
+                cooling = tuple(apart - 1 if a == parent else max(w - 1, 0) for a, w in enumerate(waits))
                 found = max(found, 1 + best(after, cooling))
         return found
 
     return best(counts, (0,) * len(counts))
 
 
-def assert_apart(artists, apart):
-    for first in range(len(artists)):
-        assert artists[first] not in artists[first + 1 : first + apart]
+def assert_apart(parents, apart):
+    for first in range(len(parents)):
+        assert parents[first] not in parents[first + 1 : first + apart]
 
 
 @pytest.mark.parametrize("apart", [1, 2, 3, 4, 5])
 def test_it_is_as_long_as_any_order_can_be(rng, apart):
     for _ in range(60):
         counts = rng.integers(1, 5, rng.integers(1, 5))
-        artists = rng.permutation(np.repeat(np.arange(len(counts)), counts))
-        if len(artists) > 11:
+        parents = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+        if len(parents) > 11:
             continue
-        order = spaced(artists, apart)
+        order = spaced(parents, apart)
         assert len(set(order.tolist())) == len(order) == longest(tuple(counts.tolist()), apart)
-        assert_apart(artists[order].tolist(), apart)
+        assert_apart(parents[order].tolist(), apart)
 
 
 def test_a_pool_without_conflicts_keeps_its_order():
@@ -52,14 +53,14 @@ def test_only_what_is_too_near_moves():
 
 
 def test_a_station_of_a_full_pool(rng):
-    artists = rng.integers(0, 40, 250).astype(np.int32)
+    parents = rng.integers(0, 40, 250).astype(np.int32)
     scores = np.sort(rng.random(250).astype(np.float32))[::-1]
-    order = draw_station(scores, artists, rng)
+    order = draw_station(scores, parents, rng)
     assert sorted(order.tolist()) == list(range(250))
-    assert_apart(artists[order].tolist(), 4)
+    assert_apart(parents[order].tolist(), 4)
 
 
-def test_items_without_an_artist_need_not_be_apart(rng):
+def test_items_without_an_parent_need_not_be_apart(rng):
     order = draw_station(np.ones(30, np.float32), np.full(30, MISSING, np.int32), rng)
     assert sorted(order.tolist()) == list(range(30))
 
@@ -69,18 +70,31 @@ def test_an_empty_pool_plays_nothing(rng):
 
 
 def test_the_seed_is_the_station():
-    scores, artists = np.linspace(1, 0.1, 50).astype(np.float32), np.arange(50, dtype=np.int32)
-    first, again, other = (draw_station(scores, artists, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    scores, parents = np.linspace(1, 0.1, 50).astype(np.float32), np.arange(50, dtype=np.int32)
+    first, again, other = (draw_station(scores, parents, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first.tolist() == again.tolist() != other.tolist()
 
 
 def test_the_first_item_is_drawn_with_its_odds(rng):
     """Scores 1 and 0.5 at temperature 0.5: the odds are e to 1."""
     settings = StationSettings(temperature=0.5)
-    scores, artists = np.array([1.0, 0.5], np.float32), np.array([0, 1], np.int32)
-    first = [draw_station(scores, artists, rng, settings)[0] for _ in range(4000)]
+    scores, parents = np.array([1.0, 0.5], np.float32), np.array([0, 1], np.int32)
+    first = [draw_station(scores, parents, rng, settings)[0] for _ in range(4000)]
     # Three standard errors of a share near 0.73 among 4,000.
     assert np.mean(np.equal(first, 0)) == pytest.approx(np.e / (1 + np.e), abs=0.021)
+
+
+def test_a_station_keeps_items_of_one_parent_apart(rng):
+    """A root without a parent is apart from its own children too."""
+    acdc = Named(kind="artist", id="acdc", name="AC/DC")
+    pool = [Entry(id=f"t{place}", name="", parent=acdc, score=1.0) for place in range(2)]
+    pool += [
+        Entry(id=name, name="", score=0.5) for name in ("acdc", "bjork", "cher", "dido", "enya", "foals", "gus", "him")
+    ]
+    played = station_of(pool, rng, StationSettings(apart=4))
+    places = [place for place, entry in enumerate(played) if "acdc" in (entry.id, entry.parent and entry.parent.id)]
+    assert len(played) == 10
+    assert np.diff(places).min() >= 4
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"temperature": float("nan")}, {"apart": 0}])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +13,16 @@ UNIT = 1 << 30
 PLAY = np.dtype([("units", "<i8"), ("user", "<i4"), ("item", "<i4"), ("seconds", "<u4"), ("plays", "<u4")])
 """A play, or the sum of several: what it weighs in 1/UNIT, who, what, when last, how often."""
 
-PLAY_AND_RECENT = np.dtype([*PLAY.descr, ("recent", "<i8")])
-"""The same with what it weighs among the latest plays alone, in 1/UNIT."""
-
 _SATURATED = np.iinfo(np.uint32).max  # plays; below it a sum of units stays below 2⁶²
-_MOST_PARTITIONS = 512  # each is an open file, and processes may usually have 1024
+_MOST_PARTITIONS = 512  # with more, what is written to each at a time becomes too small
 _BLOCK = 1 << 22  # plays that are sorted at a time; more gains nothing
 _BYTES_A_PLAY = 150  # a play, its sorted copy, its key and its place in the order, and what they are summed into
 
 
 def users_of_partitions(events: npt.NDArray[np.int64], *, memory_limit: int) -> npt.NDArray[np.uint16]:
-    """The partition (users,), ascending, of every user who has that many ``events`` (users,).
+    """Return the partition (users,), ascending, of every user, given how many ``events`` (users,) each has.
 
-    A partition is as large as a quarter of ``memory_limit`` bytes can sort, or holds one user alone.
+    A partition is as large as a quarter of ``memory_limit`` bytes can sort, or contains a single user.
     """
     room = max(block_size(memory_limit), -(-int(events.sum()) // _MOST_PARTITIONS))
     # The place of a user's middle event decides, so that a heavy user shares with few others.
@@ -35,39 +32,32 @@ def users_of_partitions(events: npt.NDArray[np.int64], *, memory_limit: int) -> 
 
 
 def block_size(memory_limit: int) -> int:
-    """How many plays may be sorted at a time."""
+    """Return how many plays may be sorted at a time."""
     return min(_BLOCK, memory_limit // 4 // _BYTES_A_PLAY)
 
 
 class Partition:
     """One file of plays of neighbouring users; after `summarise`, of pairs of user and item, both ascending."""
 
-    def __init__(self, path: Path, *, items: int, block: int, dtype: "np.dtype[Any]") -> None:
+    def __init__(self, path: Path, *, items: int, block: int) -> None:
         self.events = 0
-        self._dtype = dtype
         self._path = path
         self._items = items
         self._block = block
-        self._file: IO[bytes] | None = None
 
     def append(self, plays: npt.NDArray[Any]) -> None:
-        """Write ``plays`` (n,) of the spool's dtype behind what is there."""
-        if self._file is None:
-            self._file = self._path.open("ab")
-        self._file.write(plays.data)
+        """Add ``plays`` (n,) of dtype `PLAY` to the file."""
+        # Opened anew each time, since a process may have only some thousand open files.
+        with self._path.open("ab") as file:
+            file.write(plays.data)
         self.events += len(plays)
-
-    def finish(self) -> None:
-        """Nothing will be appended any more."""
-        if self._file is not None:
-            self._file.close()
 
     def summarise(self, *, min_plays: int, min_items: int) -> None:
         """Replace the plays by one sum a pair, without rare pairs, and then without users of few items."""
-        pairs = np.empty(0, dtype=self._dtype)
+        pairs = np.empty(0, dtype=PLAY)
         with self._path.open("rb") as file:
-            while content := file.read(self._block * self._dtype.itemsize):
-                plays = np.frombuffer(content, dtype=self._dtype)
+            while content := file.read(self._block * PLAY.itemsize):
+                plays = np.frombuffer(content, dtype=PLAY)
                 pairs = summed(np.concatenate((pairs, plays)), items=self._items)
         if min_plays > 1:
             pairs = pairs[pairs["plays"] >= min_plays]
@@ -77,40 +67,30 @@ class Partition:
         self._path.write_bytes(pairs.data)
 
     def pairs(self) -> npt.NDArray[Any]:
-        """What `summarise` left (n,) of the spool's dtype, read again."""
-        return np.fromfile(self._path, dtype=self._dtype)
+        """Return the pairs (n,) of dtype `PLAY` that `summarise` wrote."""
+        return np.fromfile(self._path, dtype=PLAY)
 
     def listeners(self) -> npt.NDArray[np.int64]:
-        """(items,) the users of this partition by item, after `summarise`."""
+        """Return how many users of this partition have each item (items,), after `summarise`."""
         return np.bincount(self.pairs()["item"], minlength=self._items)
 
 
 class Spool:
-    """The partitions, and which user goes where: ``partition_of_user`` (users,) ascending.
-
-    ``dtype`` is `PLAY`, or `PLAY_AND_RECENT` where that is counted too.
-    """
+    """The partitions, and which user goes where: ``partition_of_user`` (users,) ascending."""
 
     def __init__(
-        self,
-        directory: Path,
-        partition_of_user: npt.NDArray[np.uint16],
-        *,
-        items: int,
-        memory_limit: int,
-        dtype: "np.dtype[Any]" = PLAY,
+        self, directory: Path, partition_of_user: npt.NDArray[np.uint16], *, items: int, memory_limit: int
     ) -> None:
         count = int(partition_of_user[-1]) + 1 if len(partition_of_user) else 0
         self._partition_of_user = partition_of_user
-        self._dtype = dtype
         self.partitions: Sequence[Partition] = [
-            Partition(directory / f"{number}.plays", items=items, block=block_size(memory_limit), dtype=dtype)
+            Partition(directory / f"{number}.plays", items=items, block=block_size(memory_limit))
             for number in range(count)
         ]
 
     def write(self, **columns: npt.NDArray[Any]) -> None:
-        """Append each play to its partition; ``columns`` (n,) are the fields of the dtype."""
-        plays = np.empty(len(columns["user"]), dtype=self._dtype)
+        """Append each play to its partition; ``columns`` (n,) are the fields of `PLAY`."""
+        plays = np.empty(len(columns["user"]), dtype=PLAY)
         for name, column in columns.items():
             plays[name] = column
         wanted = self._partition_of_user[plays["user"]]
@@ -122,14 +102,9 @@ class Spool:
             if end > start:
                 partition.append(plays[start:end])
 
-    def finish(self) -> None:
-        """Nothing will be written any more."""
-        for partition in self.partitions:
-            partition.finish()
-
 
 def summed(plays: npt.NDArray[Any], *, items: int) -> npt.NDArray[Any]:
-    """``plays`` (n,) of dtype `PLAY`, or `PLAY_AND_RECENT`, with one row a pair of user and item, both ascending."""
+    """Return ``plays`` (n,) of dtype `PLAY` with one row a pair of user and item, both ascending."""
     if not len(plays):
         return plays
     keys = plays["user"].astype(np.int64) * items + plays["item"]
@@ -143,6 +118,4 @@ def summed(plays: npt.NDArray[Any], *, items: int) -> npt.NDArray[Any]:
     pairs["plays"] = np.minimum(counted, _SATURATED)
     pairs["units"] = np.where(saturated, _SATURATED * UNIT, np.add.reduceat(plays["units"], starts))
     pairs["seconds"] = np.maximum.reduceat(plays["seconds"], starts)
-    if "recent" in (plays.dtype.names or ()):
-        pairs["recent"] = np.add.reduceat(plays["recent"], starts)
     return pairs

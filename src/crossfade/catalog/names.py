@@ -1,91 +1,87 @@
-"""The catalogue behind a release: what the items of the interactions are called, by their rows."""
+"""The catalogue behind a release: every item that the library knows, with its names and numbers, by row."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crossfade.core.catalogue import Artists, Catalogue, Tracks
-from crossfade.core.ids import MISSING, Ids
+from crossfade.catalog.identity import parents_first
+from crossfade.core.catalogue import Catalogue, Items
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import Kind
 from crossfade.core.texts import Texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def release_catalogue(
-    artist_interactions: Interactions | None, track_interactions: Interactions | None, catalog: Path
-) -> Catalogue:
-    """Names, listeners and plays of the items of the interactions.
+def release_catalogue(interactions: Mapping[str, Interactions], catalog: Path) -> Catalogue:
+    """Return all items of the merged tables and of the ``interactions`` by kind, with their listeners and plays.
 
-    ``catalog`` is the directory that `crossfade.catalog.build.build_catalog` filled. An item without a name there
-    is called by its id. No artist interactions, or ones without items, give a catalogue without artists; no
-    track interactions, or ones without items, give one whose tracks are None. A track whose artist is not
-    among the artists of the interactions has the artist row MISSING.
+    ``catalog`` is the directory that `crossfade.catalog.build.build_catalog` filled. Ids stand in the order of `Ids`.
+    An item that was played but has no name is called by its id; one that was not played has no listeners. The parent
+    of an item is MISSING where it is not in the catalogue itself. Raises ArtifactError if a table cannot be read.
     """
-    artists = _artists(artist_interactions, catalog)
-    if track_interactions is None or not len(track_interactions.item_ids):
-        return Catalogue(artists=artists, tracks=None)
-    return Catalogue(artists=artists, tracks=_tracks(track_interactions, artists.ids, catalog))
+    items: dict[str, Items] = {}
+    for kind in parents_first():
+        parents = items[kind.parent].ids if kind.parent else None
+        items[kind.name] = _items(kind, interactions.get(kind.name), parents, catalog)
+    return Catalogue(list(items.values()))
 
 
-def _artists(interactions: Interactions | None, catalog: Path) -> Artists:
-    if interactions is None:
-        nothing = np.zeros(0, dtype=np.int64)
-        return Artists(ids=Ids.of(()), names=Texts.of(()), listeners=nothing, plays=nothing)
-    ids = interactions.item_ids.to_arrow()
-    known = _rows_of(catalog / "artists.parquet", "artist_id", ids, ["name"])
-    return Artists(
-        ids=interactions.item_ids,
-        names=_texts(known, "name", ids),
-        listeners=interactions.listeners(),
-        plays=interactions.item_plays(),
-    )
-
-
-def _tracks(interactions: Interactions, artist_ids: Ids, catalog: Path) -> Tracks:
+def _items(kind: Kind, interactions: Interactions | None, parents: Ids | None, catalog: Path) -> Items:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ids = interactions.item_ids.to_arrow()
-    columns = ["title", "artist_id", "album", "track_ms"]
-    known = _rows_of(catalog / "tracks.parquet", "track_id", ids, columns)
-    artists = known.column("artist_id").combine_chunks().cast(pa.large_string())
-    artist_rows = pc.fill_null(pc.index_in(artists, value_set=artist_ids.to_arrow(), skip_nulls=True), MISSING)
-    lengths = pc.fill_null(known.column("track_ms").combine_chunks(), 0)
-    return Tracks(
-        ids=interactions.item_ids,
-        titles=_texts(known, "title", ids),
-        artist_rows=artist_rows.to_numpy(zero_copy_only=False).astype(np.int32),
-        albums=_texts(known, "album", ""),
-        track_ms=lengths.to_numpy(zero_copy_only=False).astype(np.int32),
-        listeners=interactions.listeners(),
-        plays=interactions.item_plays(),
+    known = read_items(catalog, kind)
+    named = known.column("item_id")
+    played = Ids.of(()).to_arrow() if interactions is None else interactions.item_ids.to_arrow()
+    ids = pa.concat_arrays([named, played.filter(pc.invert(pc.is_in(played, value_set=named)))])
+    item_ids = Ids.from_arrow(ids.take(pc.sort_indices(ids)))
+    listeners, plays = np.zeros((2, len(item_ids)), dtype=np.int64)
+    if interactions is not None:
+        places = item_ids.rows_of_arrow(played)
+        listeners[places], plays[places] = interactions.listeners(), interactions.item_plays()
+    rows = known.take(pc.index_in(item_ids.to_arrow(), value_set=named))
+    return Items(
+        kind=kind.name,
+        ids=item_ids,
+        names=texts(rows, "name", item_ids.to_arrow()),
+        listeners=listeners,
+        plays=plays,
+        parents=None if parents is None else parents.rows_of_arrow(rows.column("parent_id")),
+        fields={
+            field.name: texts(rows, field.name, "")
+            if field.type == "text"
+            else pc.fill_null(rows.column(field.name), 0).to_numpy()
+            for field in kind.fields
+        },
     )
 
 
-def _rows_of(path: Path, key: str, ids: "pa.Array", columns: list[str]) -> "pa.Table":
-    """The ``columns`` of the rows at ``path`` whose ``key`` is each of ``ids``; nulls where there is none."""
+def read_items(catalog: Path, kind: Kind) -> "pa.RecordBatch":
+    """Return the merged items of ``kind`` with texts as large strings; ArtifactError if they cannot be read."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from crossfade.core.artifacts import translated_storage_errors
     from crossfade.core.errors import ArtifactError
+    from crossfade.core.schemas import items_schema
 
+    path = catalog / f"{kind.plural}.parquet"
+    wide = [field.with_type(pa.large_string()) if field.type == pa.string() else field for field in items_schema(kind)]
     try:
         with translated_storage_errors(path):
-            table = pq.read_table(path, columns=[key, *columns])
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
+            read = pq.read_table(path).cast(pa.schema(wide))
+    except (pa.ArrowInvalid, FileNotFoundError, ValueError) as error:
         raise ArtifactError(f"{path} cannot be read: {error}. Run `crossfade verify`.") from error
-    known = table.column(key).combine_chunks().cast(pa.large_string())
-    return table.select(columns).take(pc.index_in(ids, value_set=known))
+    return pa.RecordBatch.from_arrays([column.combine_chunks() for column in read.columns], schema=read.schema)
 
 
-def _texts(table: "pa.Table", column: str, otherwise: "pa.Array | str") -> Texts:
-    import pyarrow as pa
+def texts(rows: "pa.RecordBatch", column: str, missing: "pa.Array | str") -> Texts:
+    """Return the texts of a ``column``; ``missing`` in place of nulls."""
     import pyarrow.compute as pc
 
-    found = table.column(column).combine_chunks().cast(pa.large_string())
-    return Texts.from_arrow(pc.coalesce(found, otherwise))
+    return Texts.from_arrow(pc.coalesce(rows.column(column), missing))

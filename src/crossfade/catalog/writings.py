@@ -1,108 +1,88 @@
-"""What the catalogue knows to be written about artists: tags, titles of the playlists that have them, and prose.
+"""What the catalogue knows to be written about items: tags, titles of the playlists that contain them, and prose.
 
-A title counts once for each owner, however many playlists of that name they made. Names of imports are merged already
-(`crossfade.catalog.build`), so what is written about one spelling of an artist is written about all.
+The title of a playlist is about its items and about their parents. It counts once for each owner, however many
+playlists of that name they made. Ids are merged already (`crossfade.catalog.build`), so what is written about one
+spelling of an item is written about all.
 """
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crossfade.catalog.names import read_items, texts
 from crossfade.core.artifacts import translated_storage_errors
-from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
-from crossfade.core.queries import MEMORY_LIMIT, open_queries
+from crossfade.core.queries import MEMORY_LIMIT, open_queries, rows_about
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def build_writings(
     catalog: Path,
-    artist_ids: Ids,
+    kind: str,
+    item_ids: Ids,
     directory: Path,
     *,
     progress: Progress = silent,
     memory_limit: int = MEMORY_LIMIT,
     threads: int | None = None,
 ) -> dict[str, int]:
-    """Write the `Writings` of ``catalog`` about the artists ``artist_ids`` into ``directory``.
+    """Write the `Writings` of ``catalog`` about the items ``item_ids`` of ``kind`` into ``directory``.
 
-    Gives back how many texts of each source there are. Raises StorageError if the disk is full.
+    Returns how many texts of each source there are. Raises StorageError if the disk is full.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from crossfade.core.schemas import ARTISTS, PLAYLIST_ITEMS, PLAYLISTS, TAGS, TEXTS
+    from crossfade.core.schemas import TABLES
 
-    known = artist_ids.to_arrow()
     spill = directory / "spill"
-    sources, items, counts, texts = [], [], [], []
+    sources, rows, counts, written = [], [], [], []
     with translated_storage_errors(directory):
         try:
             with open_queries(spill, memory_limit=memory_limit, threads=threads) as queries:
-                for name, schema in (
-                    ("artists", ARTISTS),
-                    ("tags", TAGS),
-                    ("texts", TEXTS),
-                    ("playlists", PLAYLISTS),
-                    ("playlist_items", PLAYLIST_ITEMS),
-                ):
-                    queries.view(name, [catalog / f"{name}.parquet"], schema)
-                named = {
-                    row: name
-                    for batch in queries.batches("SELECT artist_id, name FROM artists")
-                    for row, name in zip(_rows(batch.column(0), known), batch.column(1).to_pylist(), strict=True)
-                }
-                for source, sql in enumerate((_TAGS, _TITLES, _PROSE)):
-                    for batch in queries.batches(sql):
-                        rows = _rows(batch.column("artist_id"), known)
-                        kept = rows != MISSING
-                        sources.append(np.full(int(kept.sum()), source, dtype=np.uint8))
-                        items.append(rows[kept])
-                        counts.append(batch.column("count").to_numpy(zero_copy_only=False)[kept].astype(np.int64))
-                        texts.append(pc.cast(batch.column("text").filter(pa.array(kept)), pa.large_string()))
-                    progress(source + 1, len(SOURCES), "sources")
+                for name in ("tags", "texts", "playlists", "playlist_items"):
+                    queries.view(name, [catalog / f"{name}.parquet"], TABLES[name])
+                for batch in queries.batches(_WRITINGS.format(kind=kind, listed=rows_about(kind, "playlist_items"))):
+                    found = item_ids.rows_of_arrow(batch.column("item"))
+                    kept = found != MISSING
+                    sources.append(batch.column("source").to_numpy()[kept].astype(np.uint8))
+                    rows.append(found[kept])
+                    counts.append(batch.column("count").to_numpy()[kept])
+                    written.append(batch.column("text").cast(pa.large_string()).filter(pa.array(kept)))
+                    progress(sum(map(len, rows)), None, "texts")
         finally:
             shutil.rmtree(spill, ignore_errors=True)
-        joined = np.concatenate([np.zeros(0, dtype=np.uint8), *sources])
-        Writings(
-            kind="artist",
-            item_ids=artist_ids,
-            names=Texts.of([named.get(row, id_) for row, id_ in enumerate(artist_ids)]),
-            sources=joined,
-            items=np.concatenate([np.zeros(0, dtype=np.int32), *items]),
+        ids, known = item_ids.to_arrow(), read_items(catalog, kind_named(kind))
+        writings = Writings(
+            kind=kind,
+            item_ids=item_ids,
+            names=texts(known.take(pc.index_in(ids, value_set=known.column("item_id"))), "name", ids),
+            sources=np.concatenate([np.zeros(0, dtype=np.uint8), *sources]),
+            items=np.concatenate([np.zeros(0, dtype=np.int32), *rows]),
             counts=np.concatenate([np.zeros(0, dtype=np.int64), *counts]),
-            texts=Texts.from_arrow(pa.chunked_array(texts, pa.large_string()).combine_chunks()),
-        ).save(directory)
-    return {f"{name} texts": int(np.count_nonzero(joined == place)) for place, name in enumerate(SOURCES)}
+            texts=Texts.from_arrow(pa.chunked_array(written, pa.large_string()).combine_chunks()),
+        )
+        writings.save(directory)
+    numbers = np.bincount(writings.sources, minlength=len(SOURCES))
+    return {f"{name} texts": int(number) for name, number in zip(SOURCES, numbers, strict=True)}
 
 
-def _rows(ids: "pa.Array", known: "pa.Array") -> Rows:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pc.index_in(pc.cast(ids, pa.large_string()), value_set=known).fill_null(MISSING)
-    rows: Rows = found.to_numpy(zero_copy_only=False).astype(np.int32)
-    return rows
-
-
-_TAGS = "SELECT artist_id, tag AS text, count FROM tags ORDER BY artist_id, tag"
-
-_TITLES = """
-    SELECT artist_id, text, count(DISTINCT owner) AS count
-    FROM (
-        SELECT DISTINCT playlist_id, artist_id FROM playlist_items WHERE artist_id IS NOT NULL
-    )
+# source: a place in `SOURCES`
+_WRITINGS = """
+    SELECT 0 AS source, item_id AS item, tag AS text, count FROM tags WHERE kind = '{kind}'
+    UNION ALL
+    SELECT 1 AS source, item, text, count(DISTINCT owner) AS count
+    FROM (SELECT DISTINCT playlist_id, item FROM ({listed}))
     JOIN (
         SELECT playlist_id, trim(title) AS text, coalesce(owner, 'playlist ' || playlist_id) AS owner FROM playlists
     ) USING (playlist_id)
     WHERE text <> ''
-    GROUP BY artist_id, text ORDER BY artist_id, text
+    GROUP BY item, text
+    UNION ALL
+    SELECT 2 AS source, item_id AS item, text, 1 AS count FROM texts WHERE kind = '{kind}'
+    ORDER BY source, item, text
 """
-
-_PROSE = "SELECT artist_id, text, 1 AS count FROM texts ORDER BY artist_id, text"

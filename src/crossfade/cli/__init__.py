@@ -1,10 +1,10 @@
 """The command line: parse, call, print. What the commands do is in the rooms below.
 
-Commands live one group a file in this room and are imported when they are called, so that
-``crossfade --help`` answers at once. Exit codes are those of `crossfade.core.errors`; 2 is a usage error,
-130 an interruption.
+A file has the commands of one topic. It is imported when one of them is called, so that ``crossfade --help`` answers at
+once. Exit codes are those of `crossfade.core.errors`; 2 is a usage error, 130 an interruption.
 """
 
+import difflib
 import os
 import sys
 from typing import Any
@@ -12,16 +12,19 @@ from typing import Any
 import click
 
 from crossfade import __version__
-from crossfade.cli.registry import commands, load_command
+from crossfade.cli.registry import COMMANDS, load_command
 from crossfade.core.errors import CrossfadeError
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 class CommandGroup(click.Group):
-    """All commands by name; each is imported only when it is asked for."""
+    """All commands by name; each is imported only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of a person's way through them."""
-        return [name for name, _ in commands()]
+        """Return their names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command ``cmd_name``, or None."""
@@ -30,7 +33,18 @@ class CommandGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl(commands())
+            formatter.write_dl([(name, what) for name, (what, _) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with; for a name that is unknown, suggest the closest one."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0], names, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else "`crossfade --help` lists them."
+            raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; our own errors become messages with their exit codes."""
@@ -39,22 +53,30 @@ class CommandGroup(click.Group):
         except CrossfadeError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What was complete is kept; the same command goes on from there.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(
     cls=CommandGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Begin with `crossfade demo`, or bring your own: `crossfade import PATH`, then `crossfade run`.",
+    epilog="Start with `crossfade demo`, or bring your own: `crossfade import PATH`, then `crossfade run`.",
 )
 @click.version_option(__version__, prog_name="crossfade")
 def crossfade() -> None:
-    """Recommendations from listening history: Discover, Related Artists, Radio."""
+    """Recommendations from listening history: Discover, Related, Radio."""
 
 
 def main() -> None:
     """The entry point of the ``crossfade`` command."""
     try:
         crossfade(prog_name="crossfade")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            # A step that has not stopped yet would crash while the interpreter is taken down around its thread.
+            os._exit(INTERRUPTED)
+        raise
     except BrokenPipeError:
         # The reader of our output went away, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

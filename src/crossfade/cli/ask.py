@@ -1,48 +1,67 @@
-"""Questions to the active release: the surfaces, and search."""
+"""Questions to the active release: the surfaces, search and terms."""
 
+import dataclasses
 from typing import Any
 
 import click
 
-from crossfade.cli.options import complete_models, complete_names, home_option, json_option, limit_option
+from crossfade.cli.options import (
+    complete_models,
+    complete_names,
+    home_option,
+    json_option,
+    kind_option,
+    limit_option,
+    releases_of,
+)
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
-from crossfade.core.tables import EVERYONE
-from crossfade.stores.contract import Entry, ReleaseReader
-from crossfade.stores.registry import open_store
+from crossfade.core.tables import EVERYONE, USER
+from crossfade.stores.contract import Entry, Item, Reason, TableInfo, Tables
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
-_ASKED = ("artist", "item", "user")
-_MODEL_HELP = "Ask this model instead of the first; `crossfade models` lists them."
-_STATION_HELP = "Draw a station to play, without repeats and with artists apart; the same seed draws the same one."
+_MODEL_HELP = "Compute the list with this model; `crossfade models` lists them."
+_STATION_HELP = "Draw a station, without repeats and with items of one artist apart; the same seed draws the same one."
 
 
 def surface_command(surface: Registered) -> click.Command:
-    """The command that shows one surface, made from its line in the registry."""
+    """Return the command that shows lists of one surface, from its line in the registry."""
 
     def show(
-        home: Home, limit: int, as_json: bool, station: int | None = None, model: str | None = None, **asked: str
+        home: Home,
+        limit: int,
+        as_json: bool,
+        kind: str | None,
+        station: int | None = None,
+        model: str | None = None,
+        asked: str = EVERYONE,
     ) -> None:
-        with open_store(home).open() as reader:
-            key, about, note = _asked_for(reader, surface, asked.get(surface.asked_by, EVERYONE))
-            if key is None:
-                entries = reader.entries(FALLBACK, EVERYONE, limit=limit)
-            else:
-                entries = _entries(home, reader, surface, key, model)
-                entries = (entries if station is None else _station(home, entries, station))[:limit]
-            if as_json:
-                described = {"surface": surface.name, "key": key, "name": about, "release": reader.version}
-                described |= {"model": model} if model else {}
-                print_json({**described, "note": note, "entries": [entry_json(entry) for entry in entries]})
-                return
+        from crossfade.surfaces.asking import OpenRelease
+
+        with releases_of(home).open() as release:
+            opened = OpenRelease(release)
+            table = opened.table(surface.name, kind)
+            key, name, note = _key(release.tables, table, asked)
             if note:
-                say(note)
-            title = f"{surface.title}: {about}" if about else surface.title
-            print_entries(entries, title=title, note=f"release {reader.version}" + (f", {model}" if model else ""))
+                table = opened.table(FALLBACK, kind)
+            whole = None if station is not None else limit
+            entries = opened.entries(table.surface, key, kind=table.kind, model=model, limit=whole)
+            if station is not None:
+                entries = _station(home, entries, station)[:limit]
+        if as_json:
+            described = {"surface": table.surface, "kind": table.kind, "key": key, "name": name}
+            described |= {"model": model} if model else {}
+            entries_json = [as_plain(entry) for entry in entries]
+            print_json({**described, "release": release.version, "note": note, "entries": entries_json})
+            return
+        if note:
+            say(note)
+        title = f"{surface.title}: {name}" if name else surface.title
+        print_entries(entries, title=title, note=f"release {release.version}" + (f", {model}" if model else ""))
 
     command = click.Command(surface.name, callback=show, help=surface.help)
-    for option in (limit_option, json_option, home_option):
+    for option in (kind_option, limit_option, json_option, home_option):
         option(command)
     if surface.learned:
         command.params.append(
@@ -50,107 +69,96 @@ def surface_command(surface: Registered) -> click.Command:
         )
     if surface.name == POOL:
         command.params.append(click.Option(["--station"], type=click.IntRange(0), metavar="SEED", help=_STATION_HELP))
-    if surface.asked_by in _ASKED:
-        complete = None if surface.asked_by == "user" else complete_names
-        command.params.insert(0, click.Argument([surface.asked_by], shell_complete=complete))
+    if surface.asked_by != "everyone":
+        complete = complete_names if surface.asked_by == "item" else None
+        argument = click.Argument(["asked"], metavar=surface.asked_by.upper(), shell_complete=complete)
+        command.params.insert(0, argument)
     return command
 
 
 @click.command()
 @click.argument("text", shell_complete=complete_names)
+@kind_option
 @limit_option
 @json_option
 @home_option
-def search(home: Home, text: str, limit: int, as_json: bool) -> None:
-    """Find artists and tracks by name, whatever the case and the diacritics."""
-    with open_store(home).open() as reader:
-        found = reader.search(text, limit=limit)
+def search(home: Home, text: str, kind: str | None, limit: int, as_json: bool) -> None:
+    """Find items by name, ignoring case and diacritics."""
+    with releases_of(home).open() as release:
+        found = release.tables.search(text, limit=limit, kinds=None if kind is None else [kind])
     if as_json:
-        artists = [{"id": artist.id, "name": artist.name, "listeners": artist.listeners} for artist in found.artists]
-        tracks = [
-            {"id": track.id, "title": track.title, "artist": track.artist_name, "listeners": track.listeners}
-            for track in found.tracks
-        ]
-        print_json({"artists": artists, "tracks": tracks, "suggestions": list(found.suggestions)})
+        items = {name: [as_plain(item) for item in group] for name, group in found.items.items()}
+        print_json({"items": items, "suggestions": found.suggestions})
         return
     if found.suggestions:
         say(f"Nothing is called {text!r}. Did you mean {', '.join(found.suggestions)}?")
     print_table(
-        [Column("kind"), Column("name"), Column("artist"), Column("listeners", "number"), Column("id")],
+        [Column("kind"), Column("name"), Column("of"), Column("listeners", "number"), Column("id")],
         [
-            *(["artist", artist.name, "", artist.listeners, artist.id] for artist in found.artists),
-            *(["track", track.title, track.artist_name, track.listeners, track.id] for track in found.tracks),
+            [item.kind, item.name, item.parent.name if item.parent else "", item.listeners, item.id]
+            for group in found.items.values()
+            for item in group
         ],
     )
 
 
 @click.command()
-@click.argument("artist", shell_complete=complete_names)
+@click.argument("item", shell_complete=complete_names)
+@kind_option
 @limit_option
 @json_option
 @home_option
-def terms(home: Home, artist: str, limit: int, as_json: bool) -> None:
-    """The words that say most of an artist, from tags, playlist titles and texts."""
-    from crossfade.pipeline.asking import top_terms
+def terms(home: Home, item: str, kind: str | None, limit: int, as_json: bool) -> None:
+    """The most characteristic words of an item, from tags, playlist titles and texts."""
+    from crossfade.surfaces.asking import OpenRelease
 
-    with open_store(home).open() as reader:
-        found = reader.artist(artist)
-        said = top_terms(home, reader, found.id, limit)
+    with releases_of(home).open() as release:
+        found = release.tables.item(kind or release.tables.kinds[0], item)
+        weights = OpenRelease(release).top_terms(found.kind, found.id, limit)
     if as_json:
-        words = [{"term": term, "weight": weight} for term, weight in said]
-        print_json({"artist": found.id, "name": found.name, "terms": words})
+        words = [{"term": term, "weight": weight} for term, weight in weights]
+        print_json({"kind": found.kind, "id": found.id, "name": found.name, "terms": words})
         return
-    best = said[0][1] if said else 1.0
+    best = weights[0][1] if weights else 1.0
     print_table(
         [Column("#", "number"), Column("term"), Column("weight", "number"), Column("", "bar")],
-        [[rank, term, weight, weight / best] for rank, (term, weight) in enumerate(said, start=1)],
+        [[rank, term, weight, weight / best] for rank, (term, weight) in enumerate(weights, start=1)],
         title=found.name,
     )
 
 
-def entry_json(entry: Entry) -> dict[str, Any]:
-    """An entry as a machine reads it; what is not known is left out."""
-    described: dict[str, Any] = {"id": entry.id, "name": entry.name}
-    if entry.artist_id is not None:
-        described["artist"] = {"id": entry.artist_id, "name": entry.artist_name}
-    if entry.score is not None:
-        described["score"] = entry.score
-    if entry.reason is not None:
-        reason = entry.reason
-        described["reason"] = {"id": reason.id, "name": reason.name, "plays": reason.plays}
-    return described
+def as_plain(value: Entry | Item) -> dict[str, Any]:
+    """Return an entry or an item as JSON has it, without what is unknown."""
+    return dataclasses.asdict(
+        value, dict_factory=lambda pairs: {name: part for name, part in pairs if part is not None and part != {}}
+    )
 
 
 def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> None:
-    """A ranked list: rank, name, artist and reason where there are any, and the score as a bar."""
+    """Print a ranked list: rank, name, parent and reason if there are any, and the score as a bar."""
     best = max((entry.score for entry in entries if entry.score is not None), default=0.0)
-    columns, cells = [Column("#", "number"), Column("name")], []
-    for rank, entry in enumerate(entries, start=1):
-        cells.append([rank, entry.name])
-    if any(entry.artist_name for entry in entries):
-        columns.append(Column("artist"))
-        for row, entry in zip(cells, entries, strict=True):
-            row.append(entry.artist_name or "")
+    columns = [(Column("#", "number"), range(1, len(entries) + 1)), (Column("name"), [entry.name for entry in entries])]
+    if parents := {entry.parent.kind for entry in entries if entry.parent}:
+        names = [entry.parent.name if entry.parent else "" for entry in entries]
+        columns.append((Column("/".join(sorted(parents))), names))
     if best > 0:
-        columns += [Column("score", "number"), Column("", "bar")]
-        for row, entry in zip(cells, entries, strict=True):
-            row += [entry.score, (entry.score or 0.0) / best]
+        scores = [entry.score or 0.0 for entry in entries]
+        columns += [(Column("score", "number"), scores), (Column("", "bar"), [score / best for score in scores])]
     if any(entry.reason for entry in entries):
-        columns.append(Column("because you played"))
-        for row, entry in zip(cells, entries, strict=True):
-            row.append(f"{entry.reason.name} ({entry.reason.plays:,} times)" if entry.reason else "")
-    columns.append(Column("id"))
-    for row, entry in zip(cells, entries, strict=True):
-        row.append(entry.id)
-    print_table(columns, cells, title=title, note=note)
+        columns.append((Column("because you played"), [_reason(entry.reason) for entry in entries]))
+    columns.append((Column("id"), [entry.id for entry in entries]))
+    print_table(
+        [column for column, _ in columns],
+        list(zip(*(cells for _, cells in columns), strict=True)),
+        title=title,
+        note=note,
+    )
 
 
-def _entries(home: Home, reader: ReleaseReader, surface: Registered, key: str, model: str | None) -> list[Entry]:
-    if model is None:
-        return reader.entries(surface.name, key)
-    from crossfade.pipeline.asking import entries_by
-
-    return entries_by(home, reader, surface.name, key, model)
+def _reason(reason: Reason | None) -> str:
+    if reason is None:
+        return ""
+    return reason.name if reason.plays is None else f"{reason.name} (plays: {reason.plays:,})"
 
 
 def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
@@ -162,20 +170,17 @@ def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
     return station_of(pool, np.random.default_rng(seed), Settings.of(home).section("station"))
 
 
-def _asked_for(reader: ReleaseReader, surface: Registered, text: str) -> tuple[str | None, str | None, str | None]:
-    """(key, its name, a note for the person); no key means: show what is popular."""
-    if surface.asked_by == "everyone":
+def _key(tables: Tables, table: TableInfo, text: str) -> tuple[str, str | None, str | None]:
+    """Return the key of what a person typed, its name, and a note if a user without a list gets everyone's instead."""
+    if table.key != USER:
+        item = tables.item(table.key, text)
+        return item.id, f"{item.name} – {item.parent.name}" if item.parent else item.name, None
+    if text == EVERYONE:
         return EVERYONE, None, None
-    if surface.asked_by == "user":
-        try:
-            user = reader.user(text)
-        except UnknownIdError as error:
-            # Somebody new is not a mistake: they get what most listeners play.
-            near = f" Did you mean {', '.join(error.suggestions)}?" if error.suggestions else ""
-            return None, None, f"There is no page for {text!r} yet; this is what most listeners play.{near}"
-        return user, user, None
-    if reader.surfaces[surface.name].key == "track":
-        track = reader.track(text)
-        return track.id, f"{track.title} – {track.artist_name}" if track.artist_name else track.title, None
-    artist = reader.artist(text)
-    return artist.id, artist.name, None
+    try:
+        user = tables.user(text)
+        tables.count(table.name, user)
+    except UnknownIdError as error:
+        hint = f" Did you mean {', '.join(error.suggestions)}?" if error.suggestions else ""
+        return EVERYONE, None, f"No recommendations for {text!r} yet. Showing what is popular.{hint}"
+    return user, user, None

@@ -1,11 +1,11 @@
-"""``crossfade doctor``: whether this machine and this home are fit, and what to do where not."""
+"""``crossfade doctor``: check the installation, the machine and the home, and say what to do about problems."""
 
 import importlib.util
 import platform
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import click
@@ -13,17 +13,26 @@ import click
 from crossfade import __version__
 from crossfade.cli.options import home_option, json_option
 from crossfade.cli.output import Column, print_json, print_table, size
-from crossfade.core.artifacts import verify, write_file
-from crossfade.core.errors import CrossfadeError
+from crossfade.core.artifacts import write_file
+from crossfade.core.errors import CrossfadeError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.kernels.threads import processors
 
 LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about this much for its temporary files
 
 
+EXTRAS = {
+    "serve": ("fastapi", "`crossfade serve`"),
+    "index": ("usearch", "the graph index"),
+    "word2vec": ("gensim", "the model word2vec"),
+    "annoy": ("annoy", "the forest index"),
+}
+"""Every extra of the package: a module that it installs, and what that is for."""
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked; ``what_to_do`` is empty where it is well."""
+    """The result of one check; ``what_to_do`` is empty if it is "ok"."""
 
     state: Literal["ok", "note", "bad"]
     subject: str
@@ -35,17 +44,17 @@ class Finding:
 @home_option
 @json_option
 def doctor(home: Home, as_json: bool) -> None:
-    """Check that this machine and this home are fit. Ends with exit code 1 if something is bad."""
+    """Check the installation, the machine and the home. Ends with exit code 1 if a check failed."""
     findings = [finding for check in _CHECKS for finding in check(home)]
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json(findings)
     else:
         print_table(
             [Column(""), Column("checked"), Column("found"), Column("what to do")],
             [[finding.state, finding.subject, finding.found, finding.what_to_do] for finding in findings],
         )
     if bad := [finding.subject for finding in findings if finding.state == "bad"]:
-        raise CrossfadeError(f"Not fit: {', '.join(bad)}.")
+        raise CrossfadeError(f"Failed checks: {', '.join(bad)}.")
 
 
 def _program(home: Home) -> Iterator[Finding]:
@@ -68,14 +77,11 @@ def _kernels(home: Home) -> Iterator[Finding]:
 
 
 def _extras(home: Home) -> Iterator[Finding]:
-    for extra, module, gives in (
-        ("serve", "fastapi", "`crossfade serve`"),
-        ("index", "usearch", "approximate search in large catalogues"),
-    ):
-        if importlib.util.find_spec(module):
-            yield Finding("ok", f"extra {extra}", f"{gives} is installed")
-        else:
-            yield Finding("note", f"extra {extra}", f"no {gives}", f"pip install 'crossfade[{extra}]'")
+    for extra, (module, purpose) in EXTRAS.items():
+        installed = importlib.util.find_spec(module) is not None
+        hint = "" if installed else f"pip install 'crossfade[{extra}]'"
+        found = f"{'installed' if installed else 'missing'}, for {purpose}"
+        yield Finding("ok" if installed else "note", f"extra {extra}", found, hint)
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -95,7 +101,7 @@ def _home(home: Home) -> Iterator[Finding]:
         write_file(home.path / ".doctor", b"")
         (home.path / ".doctor").unlink()
     except CrossfadeError as error:
-        yield Finding("bad", "home", str(error), "mend its permissions or its disk")
+        yield Finding("bad", "home", str(error), "fix its permissions or its disk")
         return
     yield Finding("ok", "home", f"{home.path} can be written")
 
@@ -108,35 +114,25 @@ def _settings(home: Home) -> Iterator[Finding]:
         for section in sections():
             settings.section(section)
     except CrossfadeError as error:
-        yield Finding("bad", "settings", str(error), f"mend {home.settings_file}")
+        yield Finding("bad", "settings", str(error), f"fix {home.settings_file}")
         return
-    yield Finding(
-        "ok",
-        "settings",
-        f"{home.settings_file} " + ("is valid" if home.settings_file.exists() else "is not there: all defaults"),
-    )
+    yield Finding("ok", "settings", f"{home.settings_file} is valid" if home.settings_file.exists() else "all defaults")
 
 
 def _release(home: Home) -> Iterator[Finding]:
-    from crossfade.stores.registry import open_store
+    from crossfade.cli.options import releases_of
 
     try:
-        store = open_store(home)
-        version = store.current()
-        verify(home.releases / version)
+        releases = releases_of(home)
+        version = releases.active().version
+        releases.verify(version)
+    except NotReadyError as error:
+        yield Finding("note", "release", str(error), "crossfade run")
     except CrossfadeError as error:
-        state: Literal["note", "bad"] = "bad" if home.releases.exists() and any(home.releases.iterdir()) else "note"
-        yield Finding(state, "release", str(error), "crossfade run")
-        return
-    yield Finding("ok", "release", f"{version} is whole")
+        yield Finding("bad", "release", str(error), "crossfade run")
+    else:
+        yield Finding("ok", "release", f"{version} is whole")
 
 
-_CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...] = (
-    _program,
-    _kernels,
-    _extras,
-    _disk,
-    _home,
-    _settings,
-    _release,
-)
+_CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...]
+_CHECKS = (_program, _kernels, _extras, _disk, _home, _settings, _release)

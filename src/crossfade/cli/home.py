@@ -1,114 +1,110 @@
-"""Commands about a home as a whole: what it holds, its releases, its settings."""
+"""Commands about a home as a whole: what is in it, its releases, its settings."""
 
+import contextlib
 import dataclasses
+from functools import partial
 from typing import Any
 
 import click
 
-from crossfade.cli.options import home_option, json_option
-from crossfade.cli.output import Column, print_json, print_table, say, size
-from crossfade.core.artifacts import MANIFEST, read_manifest
+from crossfade.cli.options import home_option, json_option, releases_of
+from crossfade.cli.output import Column, counted, print_json, print_table, say, size
+from crossfade.core.artifacts import MANIFEST
 from crossfade.core.artifacts import verify as verify_artifact
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import documented
 from crossfade.stores.contract import Version
-from crossfade.stores.registry import open_store
+from crossfade.stores.releases import Releases
+
+NO_RELEASE = "There is no release yet. Run `crossfade run` to make one."
 
 
 @click.command()
 @home_option
 @json_option
 def status(home: Home, as_json: bool) -> None:
-    """What this home holds, and what is served."""
+    """Show what is in this home, and what is served."""
     from crossfade.importing.library import imports
 
-    held: list[dict[str, Any]] = []
-    for one in imports(home):
-        ledger = one.ledger
-        held.append(
-            {
-                "import": one.name,
-                "formats": ledger.formats,
-                "plays": ledger.plays,
-                "skips": ledger.skips,
-                "counts": ledger.counts,
-                "dropped": sum(ledger.dropped.values()),
-            }
-        )
-    release, rows = _active(home)
-    space = {
-        path.name: sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        for path in (home.listens, home.runs, home.releases)
-    }
+    listed: list[dict[str, Any]] = [
+        {"import": one.name, "formats": one.ledger.formats}
+        | {name: getattr(one.ledger, name) for name in ("plays", "skips", "counts")}
+        | {"dropped": sum(one.ledger.dropped.values())}
+        for one in imports(home)
+    ]
+    served = next((one for one in _listed(releases_of(home)) if one["active"]), None)
+    used = _bytes_used(home)
     if as_json:
-        print_json({"home": str(home.path), "imports": held, "release": release, "rows": rows, "bytes": space})
-        return
-    say(f"{home.path}: " + ", ".join(f"{size(count)} of {name}" for name, count in space.items()))
-    print_table(
-        [
-            Column("import"),
-            Column("format"),
-            *(Column(name, "number") for name in ("plays", "skips", "counts", "dropped")),
-        ],
-        [
-            [
-                one["import"],
-                ", ".join(one["formats"]),
-                *(f"{one[name]:,}" for name in ("plays", "skips", "counts", "dropped")),
-            ]
-            for one in held
-        ],
-    )
-    if release is None:
-        say(
-            "There is no release yet. "
-            + ("`crossfade run` makes one." if held else "Begin with `crossfade import PATH`.")
+        release = {"release": served and served["version"], "pinned": served is not None and served["pinned"]}
+        print_json(
+            {"home": str(home.path), "imports": listed, **release, "rows": served and served["rows"], "bytes": used}
         )
+        return
+    say(f"{home.path}: " + ", ".join(f"{size(count)} of {name}" for name, count in used.items()))
+    numbers = ("plays", "skips", "counts", "dropped")
+    print_table(
+        [Column("import"), Column("format"), *(Column(name, "number") for name in numbers)],
+        [[one["import"], ", ".join(one["formats"]), *(f"{one[name]:,}" for name in numbers)] for one in listed],
+    )
+    if served is None:
+        say(NO_RELEASE if listed else "There are no imports yet. Start with `crossfade import PATH`.")
     else:
-        say(f"Release {release} is served: " + ", ".join(f"{count:,} {table}" for table, count in rows.items()) + ".")
+        pinned = " (pinned)" if served["pinned"] else ""
+        say(f"Serving release {served['version']}{pinned}: {counted(served['rows'])}.")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.pass_context
 @home_option
 @json_option
-def releases(home: Home, as_json: bool) -> None:
-    """List the releases that are kept, oldest first; * marks the one that is served."""
-    versions = open_store(home).versions()
-    current, _ = _active(home)
-    rows = {version: read_manifest(home.releases / version).rows for version in versions}
-    if as_json:
-        print_json(
-            [{"version": version, "active": version == current, "rows": dict(rows[version])} for version in versions]
-        )
+def releases(context: click.Context, home: Home, as_json: bool) -> None:
+    """List the releases, oldest first; * marks the one that is served. See also the commands below."""
+    if context.invoked_subcommand is not None:
         return
-    if not versions:
-        say("There is no release yet. `crossfade run` makes one.")
+    listed = _listed(releases_of(home))
+    if as_json:
+        print_json(listed)
+        return
+    if not listed:
+        say(NO_RELEASE)
     print_table(
         [Column("active"), Column("version"), Column("rows")],
-        [
-            ["*" if version == current else "", version, ", ".join(f"{n:,} {t}" for t, n in rows[version].items())]
-            for version in versions
-        ],
+        [["*" * one["active"] + " pinned" * one["pinned"], one["version"], counted(one["rows"])] for one in listed],
     )
+
+
+@releases.command()
+@click.argument("version")
+@home_option
+def activate(home: Home, version: str) -> None:
+    """Serve VERSION and pin it: later runs publish new releases without serving them."""
+    with home.locked("releases activate"):
+        releases_of(home).activate(Version(version))
+    _say_pinned(version)
+
+
+@releases.command()
+@home_option
+def unpin(home: Home) -> None:
+    """Serve the newest release again, and each new one as it is published."""
+    with home.locked("releases unpin"):
+        version = releases_of(home).unpin()
+    say(f"Serving release {version}, and each new one as it is published.")
 
 
 @click.command()
 @click.argument("version", required=False)
 @home_option
 def rollback(home: Home, version: str | None) -> None:
-    """Serve an earlier release again: the one before the active one, or VERSION.
-
-    Readers see the old release or the new one, whole. Nothing is removed.
-    """
-    store = open_store(home)
+    """Serve the release before the active one, or VERSION, and pin it. Nothing is removed."""
     with home.locked("rollback"):
+        found = releases_of(home)
         if version is None:
-            active = store.roll_back()
+            version = found.roll_back()
         else:
-            active = Version(version)
-            store.activate(active)
-    say(f"Release {active} is served now.")
+            found.activate(Version(version))
+    _say_pinned(version)
 
 
 @click.command()
@@ -117,33 +113,39 @@ def rollback(home: Home, version: str | None) -> None:
 def verify(home: Home, as_json: bool) -> None:
     """Read every byte of every import, step and release against its checksum.
 
-    Ends with exit code 7 if anything is damaged, after naming all of it.
+    Names everything that is damaged and then ends with exit code 7.
     """
-    checked, damaged = 0, []
-    for manifest in sorted(home.path.rglob(MANIFEST)):
-        if any(part.startswith(".") for part in manifest.relative_to(home.path).parts):
-            continue
+    found = releases_of(home)
+    artifacts = [
+        manifest.parent
+        for directory in (home.listens, home.runs)
+        for manifest in sorted(directory.rglob(MANIFEST))
+        if not any(part.startswith(".") for part in manifest.relative_to(home.path).parts)
+    ]
+    checks = [partial(verify_artifact, place) for place in artifacts]
+    checks += [partial(found.verify, version) for version in found.versions()]
+    damaged = []
+    for check in checks:
         try:
-            verify_artifact(manifest.parent)
+            check()
         except ArtifactError as error:
             damaged.append(str(error))
-        checked += 1
     if as_json:
-        print_json({"checked": checked, "damaged": damaged})
+        print_json({"checked": len(checks), "damaged": damaged})
     else:
         for line in damaged:
             click.echo(line)
-        say(f"{checked} artifacts read, {len(damaged)} damaged.")
+        say(f"Read {len(checks)} artifacts; {len(damaged)} are damaged.")
     if damaged:
         raise ArtifactError(
-            f"{len(damaged)} of {checked} artifacts are damaged. `crossfade run` makes steps and releases again; "
-            "an import has to be imported again."
+            f"{len(damaged)} of {len(checks)} artifacts are damaged. Run `crossfade run` to make steps and releases "
+            "again; import the files of a damaged import again."
         )
 
 
 @click.group()
 def config() -> None:
-    """Show every setting, its value and what it means."""
+    """Show the settings."""
 
 
 @config.command()
@@ -151,7 +153,10 @@ def config() -> None:
 @home_option
 @json_option
 def show(home: Home, section: str | None, as_json: bool) -> None:
-    """Show the settings of SECTION, or all. Change them in HOME/crossfade.toml."""
+    """Show every setting of SECTION, or of all: its value, its default and its meaning.
+
+    Change them in HOME/crossfade.toml.
+    """
     from crossfade.pipeline.settings import Settings, sections, settings_class
 
     if section is not None and section not in sections():
@@ -164,22 +169,13 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
     for name in shown:
         values = settings.section(name)
         print_table(
-            [Column("setting"), Column("value"), Column("default"), Column("meaning")],
+            [Column(title) for title in ("setting", "value", "default", "accepts", "meaning")],
             [
-                [f"{name}.{field}", getattr(values, field), default, doc]
-                for field, _, default, doc in documented(settings_class(name))
+                [f"{name}.{one.name}", getattr(values, one.name), one.default, one.accepts, one.meaning]
+                for one in documented(settings_class(name))
             ],
             title=f"[{name}]",
         )
-
-
-def _active(home: Home) -> tuple[Version | None, dict[str, int]]:
-    """The active release and how many rows its tables have; (None, {}) before the first one."""
-    try:
-        version = open_store(home).current()
-    except NotReadyError:
-        return None, {}
-    return version, dict(read_manifest(home.releases / version).rows)
 
 
 @click.command()
@@ -197,3 +193,34 @@ def completion(shell: str) -> None:
     if found is None:
         raise SettingsError(f"there is no completion for {shell}")
     click.echo(found(crossfade, {}, "crossfade", "_CROSSFADE_COMPLETE").source())
+
+
+def _listed(releases: Releases) -> list[dict[str, Any]]:
+    """Return all releases, oldest first, with the number of rows of each table; without, if a release is damaged."""
+    try:
+        active: tuple[Version | None, bool] = releases.active()
+    except NotReadyError:
+        active = None, False
+    listed = []
+    for version in releases.versions():
+        rows: dict[str, int] = {}
+        with contextlib.suppress(ArtifactError), releases.open(version) as release:
+            rows.update(release.manifest.rows)
+        served = version == active[0]
+        listed.append({"version": version, "active": served, "pinned": served and active[1], "rows": rows})
+    return listed
+
+
+def _bytes_used(home: Home) -> dict[str, int]:
+    """Return the bytes on the disk by the part of the home; a file that has several names counts once."""
+    used = dict.fromkeys(("listens", "runs", "releases"), 0)
+    for path in {path.lstat().st_ino: path for name in used for path in (home.path / name).rglob("*")}.values():
+        used[path.relative_to(home.path).parts[0]] += path.lstat().st_size if path.is_file() else 0
+    return used
+
+
+def _say_pinned(version: str) -> None:
+    say(
+        f"Serving release {version}. It is pinned: later runs publish new releases without serving them, until "
+        "`crossfade releases unpin`."
+    )

@@ -1,4 +1,4 @@
-"""Commands that fill a home: the demo world, imports, and runs."""
+"""Commands that fill a home: the demo world, imports and runs."""
 
 import dataclasses
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from crossfade.cli.options import home_option, json_option
-from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.cli.options import home_option, json_option, releases_of
+from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
 from crossfade.core.errors import InputError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
@@ -22,15 +22,15 @@ from crossfade.core.settings import from_table
     "columns",
     multiple=True,
     metavar="OURS=THEIRS",
-    help="For tables: which of their columns is our user, artist, title, listened_at, plays, …; may be repeated.",
+    help="For tables: which column is our user, artist, title, listened_at, plays, …; may be repeated.",
 )
 @json_option
 @home_option
 def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple[str, ...], as_json: bool) -> None:
     """Read listening history: exports, logs, dumps, data sets, playlists.
 
-    FORMAT is guessed from the content when it is not given. A PATH is a file, a folder, a zip or a tar, as it
-    was downloaded. What was dropped, and why, is shown afterwards and kept beside the import.
+    A PATH is a file, a folder, a zip or a tar, as it was downloaded. FORMAT is recognised from the content if it is not
+    given. Afterwards, what was dropped and why is shown, and kept beside the import.
     """
     from crossfade.formats.registry import FORMATS
     from crossfade.importing.imports import import_paths
@@ -40,7 +40,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
     if paths[0] in FORMATS and not Path(paths[0]).exists():
         format_name, paths = paths[0], paths[1:]
     if not paths:
-        raise click.UsageError(f"Name what to import: crossfade import {format_name} PATH")
+        raise click.UsageError(f"A path is missing. Try: crossfade import {format_name} PATH")
     if unclear := [column for column in columns if "=" not in column]:
         raise click.BadParameter(f"{unclear[0]!r} is not of the form OURS=THEIRS", param_hint="--column")
     settings = Settings.of(home).section("import")
@@ -67,26 +67,24 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
 @click.argument("name")
 @home_option
 def forget(home: Home, name: str) -> None:
-    """Take the import NAME out of the home; `crossfade status` lists them.
+    """Remove the import NAME; `crossfade status` lists the imports.
 
-    The next run learns without it. Releases made before still hold what was learned from it: publish a new one and
-    they go as they are pruned.
+    Existing releases still contain what was learned from it. They are pruned as new ones are published.
     """
     from crossfade.importing.library import delete_import
 
     delete_import(home, name)
-    say(f"{name} is out. `crossfade run` learns without it.")
+    say(f"Removed `{name}`. Run `crossfade run` to publish a release without it.")
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show what would run, and why; do nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show what would run, and why.")
 @json_option
 @home_option
 def run(home: Home, dry_run: bool, as_json: bool) -> None:
-    """Learn, recommend and publish; only what has changed.
+    """Fit models, build surfaces and publish a release; only what has changed.
 
-    A run that was stopped goes on where it stopped. Readers are served the old release until the new one is
-    whole.
+    A run that was stopped goes on from there. The old release is served until the new one is complete.
     """
     if dry_run:
         _show_preview(home, as_json=as_json)
@@ -95,21 +93,21 @@ def run(home: Home, dry_run: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--listeners", type=click.IntRange(10, 10_000_000), default=None, help="How many listeners.")
-@click.option("--artists", type=click.IntRange(10, 5_000_000), default=None, help="How many artists.")
-@click.option("--seed", type=click.IntRange(0), default=None, help="Of the world; the same seed makes the same world.")
-@click.option("--open", "open_page", is_flag=True, help="On a terminal: serve the result and open it in a browser.")
+@click.option("--listeners", type=click.IntRange(10, 10_000_000), default=None, help="The number of listeners.")
+@click.option("--artists", type=click.IntRange(10, 5_000_000), default=None, help="The number of artists.")
+@click.option("--seed", type=click.IntRange(0), default=None, help="The same seed makes the same world.")
+@click.option("--open", "open_page", is_flag=True, help="On a terminal, serve the result and open it in a browser.")
 @home_option
 def demo(home: Home, listeners: int | None, artists: int | None, seed: int | None, open_page: bool) -> None:
-    """Make a world of listeners and run the whole job on it.
+    """Simulate listeners, import their listens, run everything and show the result.
 
-    The listeners, artists and tracks are invented; what is learned from them is not.
+    The listeners, artists and tracks are invented. What the models learn from them is not.
     """
     from crossfade.demo.importing import import_demo
     from crossfade.demo.settings import DemoSettings
 
-    said = {"listeners": listeners, "artists": artists, "seed": seed}
-    settings = from_table(DemoSettings, {name: value for name, value in said.items() if value is not None}, "demo")
+    chosen = {"listeners": listeners, "artists": artists, "seed": seed}
+    settings = from_table(DemoSettings, {name: value for name, value in chosen.items() if value is not None}, "demo")
     with live_progress() as opened:
         ledger = import_demo(home, settings, opened("Simulate a world"))
     click.echo("\n".join(ledger.lines()))
@@ -122,9 +120,9 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         settings_of = Settings.of(home).section
         # A free port: a demo should not fail because something else is being served.
         free = dataclasses.replace(settings_of("serve"), port=0)
-        serve(home, free, station=settings_of("station"), ready=webbrowser.open)
+        serve(releases_of(home), free, station=settings_of("station"), ready=webbrowser.open)
     else:
-        say(f"Ask on: crossfade related ARTIST --home {home.path}, or serve it: crossfade serve --home {home.path}")
+        say(f"Try: crossfade related ARTIST --home {home.path}, or crossfade serve --home {home.path}")
 
 
 def _run(home: Home, *, as_json: bool) -> None:
@@ -133,32 +131,30 @@ def _run(home: Home, *, as_json: bool) -> None:
     with live_progress() as opened:
         result = run_pipeline(home, lambda step: opened(step.title))
     if as_json:
-        steps = [dataclasses.asdict(step) for step in result.steps]
-        said = {"steps": steps, "skipped": dict(result.skipped)}
-        print_json({**said, "release": result.version, "published": result.published})
+        print_json(result)
         return
     print_table(
-        [
-            Column("step"),
-            Column("did"),
-            Column("seconds", "number"),
-            Column("peak memory", "number"),
-            Column("holds"),
-        ],
+        [Column("step"), Column(""), Column("seconds", "number"), Column("peak memory", "number"), Column("rows")],
         [
             [
                 step.title,
                 "built" if step.built else "kept",
                 f"{step.seconds:.1f}" if step.built else "",
                 size(step.peak_bytes) if step.built else "",
-                ", ".join(f"{count:,} {table}" for table, count in step.rows.items()),
+                counted(step.rows),
             ]
             for step in result.steps
         ],
     )
     for name, why in result.skipped.items():
-        say(f"There is no {name}: {why}.")
-    say(f"Release {result.version} is {'published' if result.published else 'up to date'}.")
+        say(f"Skipped {name}: {why}.")
+    if result.active:
+        say(f"{'Published' if result.published else 'Nothing has changed. Serving'} release {result.release}.")
+    else:
+        say(
+            f"Published release {result.release} without serving it, because another one is pinned. Serve it with "
+            "`crossfade releases unpin`."
+        )
 
 
 def _show_preview(home: Home, *, as_json: bool) -> None:
@@ -169,20 +165,22 @@ def _show_preview(home: Home, *, as_json: bool) -> None:
         print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
         return
     print_table(
-        [Column("step"), Column("would"), Column("because")],
-        [[step.title, "stay" if why is None else "run", why or "nothing has changed"] for step, why in steps],
+        [Column("step"), Column(""), Column("because")],
+        [[step.title, "keep" if why is None else "run", why or "nothing has changed"] for step, why in steps],
     )
 
 
 def _show_demo(home: Home) -> None:
-    """A look at what came out: one listener's page, and the artists like the one behind its first reason."""
+    """Show a listener's recommendations, and what is related to the reason of the first."""
     from crossfade.cli.ask import print_entries
-    from crossfade.stores.registry import open_store
+    from crossfade.surfaces.asking import OpenRelease
 
-    with open_store(home).open() as reader:
-        user = reader.users(limit=1)[0]
-        page = reader.entries("discover", user, limit=10)
-        print_entries(page, title=f"\nDiscover for {user}", note=f"release {reader.version}")
+    with releases_of(home).open() as release:
+        opened = OpenRelease(release)
+        user = release.tables.users(limit=1)[0]
+        page = opened.entries("discover", user)[:10]
+        print_entries(page, title=f"\nDiscover for {user}", note=f"release {release.version}")
         seed = next((entry.reason for entry in page if entry.reason is not None), None)
         if seed is not None:
-            print_entries(reader.entries("related", seed.id, limit=10), title=f"\nRelated to {seed.name}")
+            related = opened.entries("related", seed.id, kind=seed.kind)[:10]
+            print_entries(related, title=f"\nRelated to {seed.name}")

@@ -1,6 +1,5 @@
 """Commands about models: which are fitted, and how good they are."""
 
-import dataclasses
 import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from crossfade.cli.options import complete_models, home_option, json_option
-from crossfade.cli.output import Column, live_progress, print_json, print_table, say, size
+from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
 from crossfade.core.home import Home
 from crossfade.models.registry import MODELS
 
@@ -21,51 +20,46 @@ FORMS = ("auto", "lists", "pairs")
 @json_option
 @home_option
 def models(home: Home, as_json: bool) -> None:
-    """What is fitted, on what, when, and how long it took.
+    """Show which models are fitted on what, when, and how long it took; for the others, why not."""
+    from crossfade.pipeline.fitted import model_states
 
-    Models that this home does not fit are listed with the reason.
-    """
-    from crossfade.pipeline.fitted import fitted_models
-
-    found = fitted_models(home)
+    states = model_states(home)
     if as_json:
-        print_json([dataclasses.asdict(one) for one in found])
+        print_json(states)
         return
     print_table(
         [
-            Column("model"),
-            Column("learns from"),
-            Column("state"),
-            Column("knows"),
-            Column("fitted at"),
-            Column("seconds", "number"),
-            Column("peak memory", "number"),
+            *(Column(title) for title in ("model", "state", "rows", "fitted at")),
+            *(Column(title, "number") for title in ("seconds", "peak memory")),
         ],
         [
             [
-                one.space,
-                one.learns_from,
-                one.state,
-                ", ".join(f"{count:,} {what}" for what, count in one.rows.items()) if one.rows else one.why,
-                _moment(one.finished),
-                "" if one.seconds is None else f"{one.seconds:.1f}",
-                "" if one.peak_bytes is None else size(one.peak_bytes),
+                state.name,
+                state.state,
+                counted(state.rows) if state.rows else state.why,
+                _moment(state.finished),
+                "" if state.seconds is None else f"{state.seconds:.1f}",
+                "" if state.peak_bytes is None else size(state.peak_bytes),
             ]
-            for one in found
+            for state in states
         ],
     )
 
 
 @click.command()
-@click.option("--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to learn from.")
-@click.option("--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What to ask for.")
+@click.option(
+    "--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on."
+)
+@click.option(
+    "--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on."
+)
 @click.option(
     "--model",
     "names",
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="A model to fit; may be repeated. By default all but those of texts.",
+    help="A model to fit; may be repeated. By default all but those that learn from texts.",
 )
 @click.option(
     "--set",
@@ -75,8 +69,8 @@ def models(home: Home, as_json: bool) -> None:
     help="A setting of a model, such as als.factors=128; may be repeated.",
 )
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
-@click.option("--form", type=click.Choice(FORMS), default="auto", help="What the lines of the files are.")
-@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use; all by default.")
+@click.option("--form", type=click.Choice(FORMS), default="auto", help="What a line of the files is.")
+@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use, by default all.")
 @json_option
 def evaluate(
     train: Path,
@@ -90,84 +84,64 @@ def evaluate(
 ) -> None:
     """Fit models on one file and measure them on another.
 
-    The files have lines "user item item …", or "user item" and perhaps a weight. Every item is a candidate, except
-    those that the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 %
-    intervals; the first model is what the others are compared with.
+    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
+    the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
+    other models are compared with the first one.
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs
-    from crossfade.evaluate.trials import Trial, try_model
+    from crossfade.evaluate.trials import try_model
     from crossfade.models.registry import model_class
 
     chosen = names or tuple(name for name in MODELS if model_class(name).learns_from != "texts")
     settings = _changed(changes, chosen)
     learned, asked = read_pairs([train, test], form)
-    trials: list[Trial] = []
+    metrics = (f"recall@{k}", f"ndcg@{k}")
+    models: list[dict[str, Any]] = []
+    first: Any = None
     for name in chosen:
         with live_progress() as opened:
-            trials.append(
-                try_model(
-                    name,
-                    learned,
-                    asked,
-                    settings=settings[name],
-                    k=k,
-                    threads=threads,
-                    progress=opened(f"Fit {name}"),
-                )
-            )
-    metrics = (f"recall@{k}", f"ndcg@{k}")
-    first = trials[0].report.per_user
-    differences = [
-        {metric: difference_estimate(trial.report.per_user[metric], first[metric]) for metric in metrics}
-        for trial in trials
-    ]
-    if as_json:
-        print_json(
+            options: dict[str, Any] = {
+                "settings": settings[name],
+                "k": k,
+                "threads": threads,
+                "progress": opened(f"Fit {name}"),
+            }
+            trial = try_model(name, learned, asked, **options)
+        report = trial.report
+        first = first or report.per_user
+        models.append(
             {
-                "users": len(learned.user_ids),
-                "items": len(learned.item_ids),
-                "train_pairs": learned.pairs,
-                "test_pairs": asked.pairs,
-                "models": [
-                    {
-                        "model": name,
-                        "settings": trial.settings,
-                        "users_asked": trial.report.users,
-                        "users_skipped": trial.report.skipped,
-                        "seconds": round(trial.seconds, 3),
-                        "peak_bytes": trial.peak_bytes,
-                        "estimates": {
-                            metric: dataclasses.asdict(value) for metric, value in trial.report.estimates.items()
-                        },
-                        "totals": dict(trial.report.totals),
-                        "difference_to_first": {metric: dataclasses.asdict(value) for metric, value in against.items()},
-                    }
-                    for name, trial, against in zip(chosen, trials, differences, strict=True)
-                ],
+                "model": name,
+                "settings": dict(trial.settings),
+                "users_asked": report.users,
+                "users_skipped": report.skipped,
+                "seconds": round(trial.seconds, 3),
+                "peak_bytes": trial.peak_bytes,
+                "estimates": dict(report.estimates),
+                "totals": dict(report.totals),
+                "difference_to_first": {one: difference_estimate(report.per_user[one], first[one]) for one in metrics},
             }
         )
+    if as_json:
+        sizes = {"users": len(learned.user_ids), "items": len(learned.item_ids)}
+        print_json({**sizes, "train_pairs": learned.pairs, "test_pairs": asked.pairs, "models": models})
         return
     say(f"{learned.pairs:,} pairs of {len(learned.user_ids):,} users and {len(learned.item_ids):,} items to learn from")
+    titles = (*(f"{metric} [95 %]" for metric in metrics), f"against {chosen[0]}", "seconds", "peak memory")
     print_table(
-        [
-            Column("model"),
-            *(Column(f"{metric} [95 %]", "number") for metric in metrics),
-            Column(f"against {chosen[0]}", "number"),
-            Column("seconds", "number"),
-            Column("peak memory", "number"),
-        ],
+        [Column("model"), *(Column(title, "number") for title in titles)],
         [
             [
-                name,
-                *(str(trial.report.estimates[metric]) for metric in metrics),
-                "" if trial is trials[0] else str(against[metrics[1]]),
-                f"{trial.seconds:.1f}",
-                size(trial.peak_bytes),
+                one["model"],
+                *(one["estimates"][metric] for metric in metrics),
+                "" if one is models[0] else one["difference_to_first"][metrics[1]],
+                f"{one['seconds']:.1f}",
+                size(one["peak_bytes"]),
             ]
-            for name, trial, against in zip(chosen, trials, differences, strict=True)
+            for one in models
         ],
-        note=f"{trials[0].report.users:,} users asked",
+        note=f"{models[0]['users_asked']:,} users asked",
     )
 
 

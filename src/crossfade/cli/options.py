@@ -1,15 +1,20 @@
-"""Options that many commands share, and completion of names from the active release."""
+"""Options that several commands share, and completion of names from the active release."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
+from crossfade.core.kinds import KINDS
+
+if TYPE_CHECKING:
+    from crossfade.stores.releases import Releases
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,6 +27,10 @@ def default_home() -> Path:
 
 
 def _as_home(context: click.Context, parameter: click.Parameter, value: Path) -> Home:
+    # A group has the option too, and what is given to the group is meant for its commands.
+    outer = context.parent.params.get("home") if context.parent else None
+    if outer is not None and context.get_parameter_source("home") is not ParameterSource.COMMANDLINE:
+        return outer  # type: ignore[no-any-return]
     return Home(value.expanduser())
 
 
@@ -33,32 +42,42 @@ home_option = click.option(
     show_default="~/.local/share/crossfade",
     show_envvar=True,
     callback=_as_home,
-    help="The directory that holds the library.",
+    help="The directory of the library.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit_option = click.option(
-    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many to show at most."
+    "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show at most so many."
 )
+
+
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(list(KINDS)),
+    help="The kind of items to list; by default the one that most keys of the library have a list of.",
+)
+
+
+def releases_of(home: Home) -> "Releases":
+    """Return the releases of ``home``, in the store that its settings name."""
+    from crossfade.pipeline.settings import Settings
+    from crossfade.stores.registry import open_releases
+
+    return open_releases(home, Settings.of(home).section("store"))
 
 
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Models that begin like what was typed."""
+    """Offer the models whose names start with what was typed."""
     from crossfade.models.registry import MODELS
 
     return [CompletionItem(name) for name in MODELS if name.startswith(incomplete)]
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Artists and tracks of the active release that begin like what was typed."""
-    from crossfade.stores.registry import open_store
-
+    """Offer the items of the active release whose names start with what was typed."""
     try:
         home = context.params.get("home") or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
-        with open_store(home).open() as reader:
-            found = reader.search(incomplete, limit=_COMPLETIONS)
+        with releases_of(home).open() as release:
+            found = release.tables.search(incomplete, limit=_COMPLETIONS)
     except CrossfadeError:
         return []
-    return [
-        *(CompletionItem(artist.name) for artist in found.artists),
-        *(CompletionItem(track.title) for track in found.tracks),
-    ]
+    return [CompletionItem(item.name) for items in found.items.values() for item in items]

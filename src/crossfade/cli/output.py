@@ -1,10 +1,10 @@
 """How the command line prints: tables and bars for a person, tab-separated lines in a pipe, JSON for a machine."""
 
+import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -14,7 +14,7 @@ from crossfade.core.progress import Progress, silent
 BAR_CELLS = 12  # width of a score's bar
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Column:
     """One column of a table; ``kind`` is "text", "number" or "bar" (a share from 0 to 1)."""
 
@@ -23,8 +23,8 @@ class Column:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False))
+    """Print one JSON document; dataclasses become objects."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=dataclasses.asdict))
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, title: str = "", note: str = "") -> None:
@@ -65,13 +65,18 @@ def bar(share: float) -> str:
     return "█" * full + ("" if not rest else " ▏▎▍▌▋▊▉"[rest])
 
 
-def size(count: float) -> str:
-    """Bytes as people read them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+def counted(rows: Mapping[str, int]) -> str:
+    """Return counts by name as people read them, without those of zero: "1,892 users, 17,632 items"."""
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items() if count)
+
+
+def size(count: float, unit: str = "B") -> str:
+    """Return a large number of ``unit`` as people read it, with three digits: "4.83 MB"."""
+    for prefix in ("", "k", "M", "G"):
+        if abs(count) < 999.5:
+            return f"{count:.3g} {prefix}{unit}"
         count /= 1000
-    return f"{count:.1f} TB"
+    return f"{count:.3g} T{unit}"
 
 
 @contextmanager
@@ -102,20 +107,12 @@ def live_progress() -> Iterator[Callable[[str], Progress]]:
 
             def moved(done: float, total: float | None, unit: str) -> None:
                 speed = bars.tasks[line].speed
-                rate = "" if not speed else f"{_short(speed)} {unit}/s"
+                rate = "" if not speed else f"{size(speed, ' ' + unit).replace('  ', ' ')}/s"
                 bars.update(line, completed=done, total=total, rate=rate)
 
             return moved
 
         yield opened
-
-
-def _short(number: float) -> str:
-    for unit in ("", "k", "M", "G"):
-        if abs(number) < 1000:
-            return f"{number:.3g}{unit}"
-        number /= 1000
-    return f"{number:.3g}T"
 
 
 def _plain(cell: Any) -> str:

@@ -1,38 +1,32 @@
-"""Which commands there are. Importing this imports none of them."""
+"""All commands by name. Importing this imports none of them."""
 
 import importlib
+from collections.abc import Mapping
 
 import click
 
 from crossfade.surfaces.registry import SURFACES
 
-# name → (what it does, in one line; "module:attribute")
-_BEFORE: dict[str, tuple[str, str]] = {
-    "demo": ("Make a world of listeners and run the whole job on it", "crossfade.cli.library:demo"),
-    "import": ("Read listening history: exports, logs, dumps, data sets, playlists", "crossfade.cli.library:import_"),
-    "run": ("Learn, recommend and publish; only what has changed", "crossfade.cli.library:run"),
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("Simulate listeners, run everything and show the result", "library:demo"),
+    "import": ("Read listening history: exports, logs, dumps, data sets, playlists", "library:import_"),
+    "run": ("Fit models, build surfaces and publish a release; only what has changed", "library:run"),
+    **{name: (surface.help, "") for name, surface in SURFACES.items()},
+    "search": ("Find items by name", "ask:search"),
+    "serve": ("Answer over HTTP", "serving:serve"),
+    "terms": ("The most characteristic words of an item", "ask:terms"),
+    "models": ("Show which models are fitted on what", "measuring:models"),
+    "evaluate": ("Fit models on one file and measure them on another", "measuring:evaluate"),
+    "status": ("Show what is in this home, and what is served", "home:status"),
+    "forget": ("Remove an import", "library:forget"),
+    "releases": ("List, activate and unpin releases", "home:releases"),
+    "rollback": ("Serve an earlier release and pin it", "home:rollback"),
+    "verify": ("Read every byte against its checksum", "home:verify"),
+    "config": ("Show the settings", "home:config"),
+    "doctor": ("Check the installation, the machine and the home", "doctor:doctor"),
+    "completion": ("Print the completion script for a shell", "home:completion"),
 }
-_AFTER: dict[str, tuple[str, str]] = {
-    "search": ("Find artists and tracks by name", "crossfade.cli.ask:search"),
-    "serve": ("Answer over HTTP", "crossfade.cli.serving:serve"),
-    "terms": ("The words that say most of an artist", "crossfade.cli.ask:terms"),
-    "models": ("What is fitted, on what, when, and how long it took", "crossfade.cli.measuring:models"),
-    "evaluate": ("Fit models on one file and measure them on another", "crossfade.cli.measuring:evaluate"),
-    "status": ("What this home holds, and what is served", "crossfade.cli.home:status"),
-    "forget": ("Take an import out again", "crossfade.cli.library:forget"),
-    "releases": ("List the releases that are kept", "crossfade.cli.home:releases"),
-    "rollback": ("Serve an earlier release again", "crossfade.cli.home:rollback"),
-    "verify": ("Read every byte against its checksum", "crossfade.cli.home:verify"),
-    "config": ("Show every setting, its value and what it means", "crossfade.cli.home:config"),
-    "doctor": ("Check that this machine and this home are fit", "crossfade.cli.doctor:doctor"),
-    "completion": ("Print the completion script for a shell", "crossfade.cli.home:completion"),
-}
-
-
-def commands() -> list[tuple[str, str]]:
-    """(name, what it does) of every command; each surface is one."""
-    surfaces = {name: (entry.help, "") for name, entry in SURFACES.items()}
-    return [(name, what) for name, (what, _) in {**_BEFORE, **surfaces, **_AFTER}.items()]
+"""What each command does, and "module:attribute" in this room; a surface's command is made from its own registry."""
 
 
 def load_command(name: str) -> click.Command | None:
@@ -41,8 +35,8 @@ def load_command(name: str) -> click.Command | None:
         from crossfade.cli.ask import surface_command
 
         return surface_command(SURFACES[name])
-    if name not in _BEFORE | _AFTER:
+    if name not in COMMANDS:
         return None
-    module, _, attribute = (_BEFORE | _AFTER)[name][1].partition(":")
-    command: click.Command = getattr(importlib.import_module(module), attribute)
+    module, _, attribute = COMMANDS[name][1].partition(":")
+    command: click.Command = getattr(importlib.import_module(f"crossfade.cli.{module}"), attribute)
     return command

@@ -8,8 +8,8 @@ from crossfade.pipeline.settings import sections, settings_class
 
 _HEAD = """# Settings
 
-All settings of a home stand in `HOME/crossfade.toml`. Every one has a default, so the file may be absent, and
-holds only what you want otherwise:
+The settings of a library are in `HOME/crossfade.toml`. Every setting has a default, so the file may be missing, and
+needs only what you want to change:
 
 ```toml
 [interactions]
@@ -19,25 +19,24 @@ half_life_days = 90.0
 factors = 128
 ```
 
-`crossfade config show` prints the values in force. A name that does not exist, or a value that cannot work, is
-refused with a word on where it stands. After a change `crossfade run` makes again what depends on it, and nothing
-else; `crossfade run --dry-run` shows what that is.
+`crossfade config show` prints the values in force. An unknown name or a value that is not accepted is an error that
+says where it is. After a change, `crossfade run` rebuilds what depends on it and nothing else. To see what that is, use
+`crossfade run --dry-run`.
 
 This page is written from the code by `make docs`.
 """
 
 
 def page() -> str:
-    """The page: a table for each section."""
+    """Return the page: a table for each section."""
     parts = [_HEAD]
     for section in sections():
         cls = settings_class(section)
         parts.append(f"\n## [{section}]\n\n{inspect.cleandoc(cls.__doc__ or '').splitlines()[0]}\n")
-        parts.append("\n| setting | type | default | meaning |\n| --- | --- | --- | --- |\n")
-        parts += [
-            f"| `{name}` | {kind.replace('|', 'or')} | {_shown(default)} | {doc} |\n"
-            for name, kind, default, doc in documented(cls)
-        ]
+        parts.append("\n| setting | type | default | accepts | meaning |\n| --- | --- | --- | --- | --- |\n")
+        for one in documented(cls):
+            cells = (f"`{one.name}`", one.type.replace(" | ", " or "), _shown(one.default), one.accepts, one.meaning)
+            parts.append(f"| {' | '.join(cells)} |\n")
     return "".join(parts)
 
 

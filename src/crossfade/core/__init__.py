@@ -1,1 +1,1 @@
-"""The words of Crossfade as types. Everything above speaks in these; they know of nothing above."""
+"""The vocabulary of Crossfade as types, used by every other room; this one imports no other."""

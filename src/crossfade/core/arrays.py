@@ -1,4 +1,4 @@
-"""Arrays on disk: mapped into memory when they are read, and written as they grow where nobody knows their length."""
+"""Arrays on disk: memory-mapped when they are read, appended to where their length is not known in advance."""
 
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,7 @@ from crossfade.core.errors import ArtifactError
 
 
 class GrowingArray:
-    """A 1-d ``.npy`` file that is appended to; closing it leaves the bytes that ``np.save`` would have written."""
+    """A 1-d ``.npy`` file that is appended to; closed, it has the bytes that ``np.save`` would have written."""
 
     def __init__(self, path: Path, dtype: npt.DTypeLike) -> None:
         self._dtype: np.dtype[Any] = np.dtype(dtype)
@@ -36,31 +36,27 @@ class GrowingArray:
         return self._length
 
     def append(self, values: npt.NDArray[Any]) -> None:
-        """Write ``values`` (n,) behind what is there; their dtype must be the array's own."""
+        """Append ``values`` (n,), which must be of the array's dtype."""
         if values.dtype != self._dtype or values.ndim != 1:
             raise TypeError(f"{values.ndim}-d {values.dtype} cannot be appended to 1-d {self._dtype}")
         self._file.write(np.ascontiguousarray(values).data)
         self._length += len(values)
 
     def _write_header(self) -> None:
-        # NumPy pads the header for a first axis that grows, so that every length gives as many bytes.
-        described = {
-            "descr": np.lib.format.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (self._length,),
-        }
-        np.lib.format.write_array_header_1_0(self._file, described)
+        # NumPy pads the header for a first axis that grows, so that its size is the same for every length.
+        described = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False}
+        np.lib.format.write_array_header_1_0(self._file, {**described, "shape": (self._length,)})
 
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
-    """Memory-map an ``.npy`` file of the given ``dtype`` and ``ndim``; ArtifactError if it is another.
+    """Memory-map an ``.npy`` file; ArtifactError if it is not of this ``dtype`` and ``ndim``.
 
     Pickled content is refused, so that reading never executes anything.
     """
-    # Not `np.load`, which also opens archives and, told so, pickles.
+    # Not `np.load`, which also opens archives and pickles.
     try:
         array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
@@ -69,9 +65,9 @@ def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Sca
             with path.open("rb") as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
         except (ValueError, EOFError):
-            raise ArtifactError(f"{path} is not an array that Crossfade wrote: {error}") from error
+            raise ArtifactError(f"{path} is not an array: {error}. Run `crossfade verify`.") from error
     except OSError as error:
         raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
-        raise ArtifactError(f"{path} holds {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
+        raise ArtifactError(f"{path} has {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
     return array

@@ -1,14 +1,13 @@
-"""Artifacts: directories that are either whole and verified, or not there.
+"""Artifacts: directories that are either complete and verified, or not there.
 
-Every step writes a directory of data files and one ``manifest.json``. It is written beside its place under
-a name that ends in ``.partial``, each file is flushed to the disk, the directory is renamed into place, and
-the parent directory is flushed. Power loss, a full disk or a kill at any point leaves what was there
-before, and at most a ``.partial`` directory that `sweep` removes.
+Every step writes a directory of data files and one ``manifest.json``. It is written beside its place under a name that
+ends in ``.partial``; each file is flushed to the disk, the directory renamed into place, and the parent directory
+flushed. Power loss, a full disk or a kill at any point leaves the previous content, and at most a draft that `sweep`
+removes.
 
-A manifest names its inputs and settings by digest; their digest is the artifact's *fingerprint*. A step is
-done when a manifest with today's fingerprint verifies, never because a path exists. Nothing that depends on
-the hour, the machine or the number of threads stands in a manifest, so that equal inputs, settings and seed
-give equal bytes.
+A manifest names its inputs and settings by digest; their digest is the artifact's *fingerprint*. A step is done when a
+manifest with the current fingerprint verifies, never because a path exists. A manifest has nothing that depends on the
+time, the machine or the number of threads, so that equal inputs, settings and seed give equal bytes.
 """
 
 import contextlib
@@ -34,11 +33,11 @@ MANIFEST = "manifest.json"
 class Identity:
     """What an artifact is made from; equal identities give equal bytes.
 
-    kind      "interactions", "space", … : what the directory holds
-    version   of the layout of this kind of artifact; raised when the layout changes
+    kind      "interactions", "space", …: what the directory contains
+    version   of the layout of this kind of artifact, increased when the layout changes
     inputs    the fingerprint of each input, by name
-    settings  the settings that matter to it, as plain values
-    seed      of its randomness, 0 where there is none
+    settings  the settings that change its content, as plain values
+    seed      of its randomness, 0 for none
     """
 
     kind: str
@@ -49,18 +48,18 @@ class Identity:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all of it and the code's version, in hexadecimal."""
+        """The SHA-256 digest of all fields and the code's version, in hexadecimal."""
         return _fingerprint(self, __version__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What ``manifest.json`` says.
+    """The content of ``manifest.json``.
 
     code               the version of Crossfade that wrote it
     rows               by table
     files              (bytes, SHA-256) of every file, by its path below the artifact
-    empty_directories  those that hold no file; the others follow from the files
+    empty_directories  directories without a file; the others follow from the files
     """
 
     identity: Identity
@@ -81,11 +80,10 @@ class Draft:
 
 @contextlib.contextmanager
 def writing(place: Path, identity: Identity) -> Iterator[Draft]:
-    """Give a directory to fill, and publish it at ``place`` if the block ends without an error.
+    """Yield a directory to fill, and publish it at ``place`` if the block ends without an error.
 
-    An artifact that already stands at ``place`` is replaced; a reader sees the old or the new one, whole.
-    Raises StorageError when the disk is full or fails, ArtifactError when the block made something else than
-    files and directories; nothing is left behind then.
+    An artifact at ``place`` is replaced in one step. Raises StorageError if the disk is full or fails, ArtifactError if
+    the block made anything but files and directories; the draft is removed then.
     """
     with translated_storage_errors(place):
         make_directory(place.parent)
@@ -102,49 +100,49 @@ def writing(place: Path, identity: Identity) -> Iterator[Draft]:
 
 
 def read_manifest(place: Path) -> Manifest:
-    """The manifest of the artifact at ``place``; ArtifactError if it is missing or not one of ours."""
+    """Return the manifest of the artifact at ``place``; ArtifactError if it is missing or damaged."""
     path = place / MANIFEST
     try:
         if path.is_symlink():
-            raise ArtifactError(f"{path} is a link, and Crossfade follows none.")
+            raise ArtifactError(f"{path} is a link; Crossfade does not follow links.")
         manifest = _parsed(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArtifactError(f"{place} has no {MANIFEST}: nothing was finished there.") from error
+        raise ArtifactError(f"{place} has no {MANIFEST}: it was not finished.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ArtifactError(f"{path} cannot be read: {error}") from error
     if manifest.fingerprint != _fingerprint(manifest.identity, manifest.code):
-        raise ArtifactError(f"{path} was altered: its fingerprint is not that of what it names.")
+        raise ArtifactError(f"{path} was altered: its fingerprint is not that of its identity.")
     return manifest
 
 
 def verify(place: Path) -> Manifest:
     """Read every byte of the artifact at ``place`` against its manifest.
 
-    Raises ArtifactError that names the first file which is missing, cut short, altered, or not listed.
+    Raises ArtifactError, naming the first file that is missing, altered or not listed.
     """
     manifest = read_manifest(place)
     files, empty_directories = _contents(place)
     if unlisted := sorted(files - manifest.files.keys() - {MANIFEST}):
-        raise ArtifactError(f"{place}: {unlisted[0]} is not part of this artifact.")
+        raise ArtifactError(f"{place}: {unlisted[0]} is not listed in {MANIFEST}.")
     for name, (size, checksum) in manifest.files.items():
         path = place / name
         if name not in files:
             raise ArtifactError(f"{path} is missing.")
         try:
-            found, digest = path.stat().st_size, file_digest(path)
+            actual_size, digest = path.stat().st_size, file_digest(path)
         except OSError as error:
             raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
-        if found != size:
-            raise ArtifactError(f"{path} has {found} bytes, not {size}: it was cut short or altered.")
+        if actual_size != size:
+            raise ArtifactError(f"{path} has {actual_size} bytes, not {size}: it was cut short or altered.")
         if digest != checksum:
-            raise ArtifactError(f"{path} does not match its checksum: the disk or somebody altered it.")
-    if unlike := sorted(empty_directories ^ set(manifest.empty_directories)):
-        raise ArtifactError(f"{place}: the empty directory {unlike[0]} was added or taken away.")
+            raise ArtifactError(f"{path} does not match its checksum: it was altered, or the disk is failing.")
+    if changed := sorted(empty_directories ^ set(manifest.empty_directories)):
+        raise ArtifactError(f"{place}: the empty directory {changed[0]} was added or removed.")
     return manifest
 
 
 def is_whole(place: Path, fingerprint: str) -> bool:
-    """Whether the artifact at ``place`` verifies and was made from what ``fingerprint`` names."""
+    """Return whether the artifact at ``place`` verifies and has this ``fingerprint``."""
     try:
         return read_manifest(place).fingerprint == fingerprint and verify(place).fingerprint == fingerprint
     except ArtifactError:
@@ -152,16 +150,16 @@ def is_whole(place: Path, fingerprint: str) -> bool:
 
 
 def discard(place: Path) -> None:
-    """Remove the artifact at ``place`` in one step: a kill leaves it whole, or for `sweep` to finish."""
+    """Remove the artifact at ``place`` in one step; after a kill it is complete, or `sweep` removes the rest."""
     with translated_storage_errors(place):
-        doomed = draft_beside(place)
-        place.rename(doomed)
+        discarded = draft_beside(place)
+        place.rename(discarded)
         flush_directory(place.parent)
-        remove(doomed)
+        remove(discarded)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace one small file so that a reader, and a power loss, sees the old or the new content."""
+    """Replace one small file in one step: readers, and a power loss, see the old or the new content."""
     with translated_storage_errors(path):
         draft = draft_beside(path)
         try:
@@ -177,14 +175,14 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, as ``sha256sum`` prints it."""
+    """Return the SHA-256 digest of a file, as ``sha256sum`` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def translated_storage_errors(place: Path) -> Iterator[None]:
-    """Turn the operating system's word that the disk is full or failing into a StorageError."""
+    """Turn the operating system's errors about full, failing or forbidden disks into StorageError."""
     causes = {
         errno.ENOSPC: "the disk is full. Free some space and run the same command again",
         errno.EDQUOT: "the disk quota is used up. Free some space and run the same command again",
@@ -200,11 +198,11 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
     except OSError as error:
         cause = causes.get(error.errno or 0)
         if error.errno is None and "requested and" in str(error):
-            # NumPy's way of saying that the disk took only a part of an array; it keeps the cause to itself.
+            # NumPy reports an array that was written in part without the cause.
             cause = "the disk is full or failing. Free some space and run the same command again"
         if cause is None:
             raise
-        raise StorageError(f"{error.filename or place}: {cause}; what was there before is untouched.") from error
+        raise StorageError(f"{error.filename or place}: {cause}. The previous content is untouched.") from error
 
 
 def _write_manifest(draft: Draft, identity: Identity) -> None:
@@ -222,9 +220,9 @@ def _write_manifest(draft: Draft, identity: Identity) -> None:
 
 
 def _contents(place: Path) -> tuple[set[str], set[str]]:
-    """The paths below ``place`` of all files, and of the directories that hold nothing.
+    """Return the paths below ``place`` of all files and of all empty directories.
 
-    Raises ArtifactError for what is neither: a link could lead anywhere, a pipe could block for ever.
+    Raises ArtifactError for anything else: a link could lead anywhere, a pipe could block forever.
     """
     files, empty_directories, waiting = set(), set(), [place]
     while waiting:
@@ -263,7 +261,7 @@ def _parsed(described: dict[str, Any]) -> Manifest:
 
 
 def _is_below(name: str) -> bool:
-    """Whether ``name`` is a plain path inside a directory: not absolute, no way up, written in one way only."""
+    """Return whether ``name`` is a normalised relative path that stays below its directory."""
     path = PurePosixPath(name)
     return name != "." and "\0" not in name and not path.is_absolute() and ".." not in path.parts and str(path) == name
 

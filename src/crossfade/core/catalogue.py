@@ -1,4 +1,4 @@
-"""The catalogue behind a release: every item that the library knows, played or not, by kind and row number."""
+"""The catalogue of a release: every item of the library, played or not, by kind and row number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from crossfade.core.texts import Texts, load_parts, save_parts
 class Items:
     """All n items of one kind, by row.
 
-    names      (n,) what people call them; the id where the source gave no name
-    listeners  (n,) int64 users that played them, 0 for an item that nobody has played yet
-    plays      (n,) int64 how often they were played
-    parents    (n,) int32 rows among the items of the parent's kind, MISSING where unknown; None for a root
-    fields     the kind's own columns by name: texts ("" where unknown), or int32 numbers (0 where unknown)
+    names      (n,) the id if the source has no name
+    listeners  (n,) int64 users who played the item, 0 if nobody did
+    plays      (n,) int64 how often it was played
+    parents    (n,) int32 rows of the parents in their kind, MISSING if unknown; None for a root
+    fields     the kind's own columns by name: texts ("" if unknown), or int32 numbers (0 if unknown)
     """
 
     kind: str

@@ -1,9 +1,8 @@
-"""Checkpoints: the last whole state of long work, so that a run that was killed goes on from there.
+"""Checkpoints: the last complete state of long work, from which a run that was killed resumes.
 
-A state is an artifact named ``state`` in a directory of the work's own: it is written beside the last one, flushed to
-the disk and put in its place in one step, so that a kill, a power loss or a full disk at any moment leaves a whole
-state, the old or the new one. It is used again only by work of the same identity, and only if every byte of it is as
-it was written. Whoever holds the directory is its only writer.
+A state is an artifact named ``state`` in a directory of the work's own, which is locked for its only writer. It
+replaces the last one, so that a kill, a power loss or a full disk leaves a complete state. It is used only by work of
+the same identity, and only if it verifies.
 """
 
 import contextlib
@@ -18,16 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.arrays import load_array
-from crossfade.core.artifacts import Identity, discard, is_whole, read_manifest, translated_storage_errors, writing
-from crossfade.core.errors import ArtifactError
+from crossfade.core.artifacts import Identity, is_whole, translated_storage_errors, writing
 from crossfade.core.locking import locked
 from crossfade.core.replacing import make_directory, sweep
 
 EVERY_SECONDS = 30.0
-"""Work shorter than this is not worth a state on the disk."""
+"""Shorter work is repeated rather than saved."""
 
 TIMES_ITS_COST = 20.0
-"""The next state waits this many times what the last one took to write, which is 5 % of the time at most."""
+"""Saving takes 5 % of the time at most: the next state waits this many times what the last one took to write."""
 
 STATE, _DESCRIPTION = "state", "state.json"
 
@@ -36,18 +34,18 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole state: how many ``steps`` of the work had been done, and its arrays."""
+    """A complete state: how many ``steps`` of the work were done, and its arrays."""
 
     place: Path
     steps: int
 
     def array(self, name: str, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
-        """The array that was saved as ``name``, memory-mapped; ArtifactError if it is of another type."""
+        """Memory-map the array that was saved as ``name``; ArtifactError if it is of another type."""
         return load_array(self.place / f"{name}.npy", dtype=dtype, ndim=ndim)
 
 
 class Checkpoints:
-    """The states of one piece of work; from `checkpoints`, which holds the directory."""
+    """The states of one piece of work, from `checkpoints`, which locks the directory."""
 
     def __init__(self, directory: Path, identity: Identity) -> None:
         self._place = directory / STATE
@@ -55,16 +53,16 @@ class Checkpoints:
         self._due = time.monotonic() + EVERY_SECONDS
 
     def latest(self) -> Checkpoint | None:
-        """The last state of this very work; None if there is none that is whole."""
+        """Return the last state of this work; None if there is none, or none that verifies."""
         if not is_whole(self._place, self._identity.fingerprint):
             return None
         described = json.loads((self._place / _DESCRIPTION).read_text(encoding="utf-8"))
         return Checkpoint(self._place, int(described["steps"]))
 
     def offer(self, steps: int, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
-        """Save the state after ``steps`` if it is time to; whether it was.
+        """Save the state after ``steps`` if a state is due, and return whether it was.
 
-        Raises StorageError if the disk is full or fails; the last state is still there then.
+        Raises StorageError if the disk is full or fails; the last state is kept then.
         """
         started = time.monotonic()
         if started < self._due:
@@ -80,23 +78,13 @@ class Checkpoints:
 
 @contextlib.contextmanager
 def checkpoints(directory: Path, identity: Identity) -> Iterator[Checkpoints]:
-    """Hold ``directory`` for the states of what ``identity`` names; the state of anything else there is removed.
+    """Lock ``directory`` for the states of the work that has this ``identity``.
 
-    The last state stays when the work is done, until its result is safe: whoever saves that removes the directory.
-    Raises BusyError if another process holds the directory, StorageError if the disk is full or fails.
+    The last state stays when the work is done; who saves the result removes the directory. Raises BusyError if another
+    process has locked the directory, StorageError if the disk is full or fails.
     """
     with translated_storage_errors(directory):
         make_directory(directory)
         with locked(directory, "a fit"):
             sweep(directory, below=False)
-            place = directory / STATE
-            if place.exists() and not _is_of(place, identity):
-                discard(place)
             yield Checkpoints(directory, identity)
-
-
-def _is_of(place: Path, identity: Identity) -> bool:
-    try:
-        return read_manifest(place).fingerprint == identity.fingerprint
-    except ArtifactError:
-        return False

@@ -6,9 +6,9 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.arrays import load_array
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING
+from crossfade.core.texts import load_parts, save_parts
 
 Starts = npt.NDArray[np.int64]
 
@@ -47,29 +47,25 @@ class CSR(NamedTuple):
 
     def save(self, directory: Path, name: str) -> None:
         """Write the three arrays into ``directory``."""
-        for part, array in self._asdict().items():
-            np.save(directory / f"{name}_{part}.npy", array, allow_pickle=False)
+        save_parts(directory, {f"{name}_{part}": array for part, array in self._asdict().items()})
 
     @classmethod
     def load(cls, directory: Path, name: str) -> Self:
         """Memory-map what `save` wrote; ArtifactError if a part is missing or they do not fit."""
-        loaded = cls(
-            load_array(directory / f"{name}_indptr.npy", dtype=np.int64, ndim=1),
-            load_array(directory / f"{name}_indices.npy", dtype=np.int32, ndim=1),
-            load_array(directory / f"{name}_values.npy", dtype=np.float32, ndim=1),
-        )
+        types = zip(cls._fields, (np.int64, np.int32, np.float32), strict=True)
+        loaded = cls(*load_parts(directory, {f"{name}_{part}": dtype for part, dtype in types}).values())
         if not len(loaded.indptr) or not len(loaded.indices) == len(loaded.values) == loaded.indptr[-1]:
             raise ArtifactError(f"{directory}: the arrays of {name} do not fit each other. Run `crossfade verify`.")
         return loaded
 
 
 def starts_of(lengths: npt.ArrayLike) -> Starts:
-    """The indptr (n + 1,) of n lists of these ``lengths``."""
+    """Return the indptr (n + 1,) of n lists of these ``lengths``."""
     return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
 
 
 def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Starts]:
-    """The indptr (n + 1,) of the lists at ``rows`` (n,), and the positions of their entries in the old array.
+    """Return the indptr (n + 1,) of the lists at ``rows`` (n,), and the positions of their entries in the old array.
 
     A MISSING row is an empty list.
     """

@@ -1,7 +1,7 @@
 """Every error that Crossfade raises on purpose.
 
-A message says what happened, where (file, line, column), and what to do. Each class carries the exit code
-that the command line ends with, so that scripts can tell the cases apart.
+A message says what happened, where (file, line, column), and what to do. Each class has the exit code of the command
+line, so that scripts can tell the cases apart.
 """
 
 from pathlib import Path
@@ -10,19 +10,19 @@ from crossfade.core.paths import shown
 
 
 class CrossfadeError(Exception):
-    """The root of the tree; catching it catches all that Crossfade raises on purpose."""
+    """The base of every error that Crossfade raises on purpose."""
 
     exit_code = 1
 
 
 class SettingsError(CrossfadeError):
-    """A setting has a value that cannot work, or a name that does not exist."""
+    """A setting has a value that is refused, or a name that does not exist."""
 
     exit_code = 3
 
 
 class InputError(CrossfadeError):
-    """A file that a person brought cannot be read as what it should be."""
+    """A file, or data in memory, is not what it should be."""
 
     exit_code = 4
 
@@ -34,7 +34,7 @@ class InputError(CrossfadeError):
 
 
 class UnknownIdError(CrossfadeError):
-    """A user, artist or track that the library does not know."""
+    """A user, an item or a kind of item that does not exist."""
 
     exit_code = 5
 
@@ -45,19 +45,19 @@ class UnknownIdError(CrossfadeError):
 
 
 class NotReadyError(CrossfadeError):
-    """Something that has to be done first has not been done: no import, no run, no release."""
+    """Something has to be done first: an import, a run, a release."""
 
     exit_code = 6
 
 
 class ArtifactError(CrossfadeError):
-    """A file that Crossfade wrote is damaged, incomplete, or from a version that this one cannot read."""
+    """A file that Crossfade wrote is damaged, incomplete, or of a version that this one cannot read."""
 
     exit_code = 7
 
 
 class SpaceMismatchError(ArtifactError):
-    """Vectors, an index or user vectors of two different spaces were about to be compared."""
+    """Vectors or an index belong to another space, so that they cannot be compared."""
 
 
 class BusyError(CrossfadeError):
@@ -67,7 +67,7 @@ class BusyError(CrossfadeError):
 
 
 class StorageError(CrossfadeError):
-    """The disk is full, read-only, or failed; what was there before is untouched."""
+    """The disk is full, read-only or failing; the previous content is untouched."""
 
     exit_code = 9
 
@@ -79,6 +79,6 @@ class MissingExtraError(CrossfadeError):
 
     def __init__(self, feature: str, *, extra: str) -> None:
         super().__init__(
-            f"{feature} needs a part that is not installed. Install it with: pip install 'crossfade[{extra}]'"
+            f"{feature} needs a library that is not installed. Install it with: pip install 'crossfade[{extra}]'"
         )
         self.extra = extra

@@ -1,4 +1,4 @@
-"""A library's home directory: where everything lies, and the lock that keeps two writers apart."""
+"""A library's home directory: its paths, and its lock."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from crossfade.core.replacing import make_directory, sweep
 
 @dataclass(frozen=True)
 class Home:
-    """The paths below one home directory. Nothing is created until `prepare`."""
+    """The paths of one home directory; `prepare` makes the directories."""
 
     path: Path
 
     @property
     def settings_file(self) -> Path:
-        """``crossfade.toml``; every field has a default, so it may be absent."""
+        """The settings; the file may be absent, since every setting has a default."""
         return self.path / "crossfade.toml"
 
     @property
@@ -34,7 +34,7 @@ class Home:
 
     @property
     def unfinished(self) -> Path:
-        """What lets a fit go on that was killed, one directory a step; gone when a run ends well."""
+        """The states of fits that were interrupted, one directory a step; removed when a run succeeds."""
         return self.path / "unfinished"
 
     @property
@@ -43,20 +43,21 @@ class Home:
         return self.path / "releases"
 
     def prepare(self) -> None:
-        """Make the home's directories where they are missing; StorageError where that cannot be."""
+        """Make the directories that are missing; StorageError if that fails."""
         with translated_storage_errors(self.path):
             try:
                 for directory in (self.path, self.listens, self.runs, self.releases):
                     make_directory(directory)
             except (FileExistsError, NotADirectoryError) as error:
-                raise StorageError(f"{error.filename} is not a directory, and a library is one.") from error
+                raise StorageError(
+                    f"{error.filename} is not a directory. Choose another --home, or move the file."
+                ) from error
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
-        """Hold the home for one writer, and sweep what an earlier, killed one left half-written.
+        """Lock the home for one writer, and remove drafts that an earlier, killed writer left.
 
-        Raises BusyError at once, naming the holder, if another process writes here. The operating system
-        drops the lock when its holder dies, so there is nothing to clean by hand.
+        ``purpose`` is the command that others are shown. Raises BusyError if another process has locked the home.
         """
         self.prepare()
         with locked(self.path, f"`crossfade {purpose}`"):

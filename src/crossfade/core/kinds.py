@@ -1,4 +1,4 @@
-"""Kinds of item, as data. A new kind is one entry here, and everything else follows from it.
+"""Kinds of item, as data: a new kind is one entry here and nothing else.
 
 A kind without a parent is a *root* (an artist, a show); a kind with one is what people play (a track, an episode). A
 root and its children are a *family*: Discover lists the children and gives roots as reasons, Related compares roots.
@@ -28,7 +28,7 @@ class Kind:
     name     singular, as it is stored: "track"
     plural   "tracks": the table, the route
     parent   the kind that its items belong to; None for a root
-    repeats  whether playing an item again says more about taste; if not, all plays of an item by a user are one
+    repeats  whether playing an item again says more about taste; if not, all plays of an item by a user count as one
     fields   further columns of the catalogue
     """
 
@@ -60,13 +60,18 @@ KINDS: Mapping[str, Kind] = {
         Kind(name="episode", plural="episodes", parent="show", repeats=False, fields=(DURATION,)),
     )
 }
-"""Every kind by name; where nothing is asked for, the earlier one comes first."""
+"""Every kind by name; earlier kinds come first in lists and defaults."""
 
 FIRST_KIND = next(iter(KINDS))
 
 
 def kind_named(name: str) -> Kind:
-    """The kind called ``name``; UnknownIdError, with the kinds there are, if there is none."""
+    """Return the kind called ``name``; UnknownIdError if there is none."""
     if name not in KINDS:
         raise UnknownIdError(f"There is no kind of item {name!r}. There are: {', '.join(KINDS)}.")
     return KINDS[name]
+
+
+def item_fields() -> tuple[Field, ...]:
+    """Return the fields of all kinds, each once."""
+    return tuple(dict.fromkeys(field for kind in KINDS.values() for field in kind.fields))

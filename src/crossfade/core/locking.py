@@ -1,4 +1,4 @@
-"""One writer at a time in a directory."""
+"""Locks: one writer at a time in a directory."""
 
 import contextlib
 import fcntl
@@ -12,15 +12,15 @@ from crossfade.core.errors import BusyError
 
 @contextlib.contextmanager
 def locked(directory: Path, purpose: str) -> Iterator[None]:
-    """Hold ``directory``, which is there, for one writer, who says its ``purpose`` to whoever comes second.
+    """Lock an existing ``directory`` for one writer, which others are told of by its ``purpose``.
 
-    Raises BusyError at once, naming the holder, if another process writes here. The operating system drops the
-    lock when its holder dies, so there is nothing to clean by hand.
+    Raises BusyError at once, naming the writer, if another process has the lock. The operating system releases the lock
+    when its process ends, however it ends.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         with translated_storage_errors(directory):
-            # Without a buffer, so that a full disk cannot keep the lock from those who want to free some.
-            file = held.enter_context((directory / ".lock").open("a+b", buffering=0))
+            # Unbuffered, so that locking works on a full disk, where commands that free space need it.
+            file = stack.enter_context((directory / ".lock").open("a+b", buffering=0))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

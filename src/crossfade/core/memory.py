@@ -1,4 +1,4 @@
-"""The most memory that this process held while something ran."""
+"""The peak memory of this process."""
 
 import resource
 from pathlib import Path
@@ -8,7 +8,7 @@ _RESET = Path("/proc/self/clear_refs")
 
 
 def restart_peak() -> None:
-    """Begin to measure anew, where the kernel can; elsewhere peaks are those since the process began."""
+    """Restart the measurement, if the kernel can; otherwise peaks are since the process began."""
     try:
         _RESET.write_text("5")
     except OSError:
@@ -16,7 +16,7 @@ def restart_peak() -> None:
 
 
 def peak_bytes() -> int:
-    """The largest resident set since `restart_peak`."""
+    """Return the largest resident set since `restart_peak`."""
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
     except (OSError, StopIteration):

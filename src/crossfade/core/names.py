@@ -10,11 +10,21 @@ import unicodedata
 NAMED = "name:"
 """The prefix of ids that are made from a name, where the source gives no id."""
 
+
+class _Folding(dict[int, str]):
+    """What each letter of a decomposed name is folded to, by its code, computed when it is first asked for."""
+
+    def __missing__(self, code: int) -> str:
+        category = unicodedata.category(chr(code))
+        kept = category[0] in "LNM" or category == "Sc"
+        self[code] = "" if category == "Mn" else chr(code) if kept else " "
+        return self[code]
+
+
 # Letters that have no canonical decomposition, and a sign that people write in two ways.
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "&": " and "}
-)
-_DROPPED = frozenset(".'’‘`´")  # "R.E.M." is "rem", "don't" is "dont"; other punctuation separates words
+_LETTERS = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "&": " and "}
+# "R.E.M." is "rem", "don't" is "dont"; other punctuation separates words.
+_FOLDING = _Folding({ord(letter): folded for letter, folded in (_LETTERS | dict.fromkeys(".'’‘`´", "")).items()})
 
 
 def normalised(name: str) -> str:
@@ -32,11 +42,5 @@ def folded(text: str) -> str:
 
     A name that is all punctuation ("!!!") is kept as it is, in small letters.
     """
-    plain = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
-    kept = []
-    for letter in plain:
-        category = unicodedata.category(letter)
-        if category == "Mn" or letter in _DROPPED:
-            continue
-        kept.append(letter if category[0] in "LNM" or category == "Sc" else " ")
-    return " ".join("".join(kept).split()) or " ".join(text.casefold().split())
+    plain = unicodedata.normalize("NFKD", text).casefold().translate(_FOLDING)
+    return " ".join(plain.split()) or " ".join(text.casefold().split())

@@ -1,14 +1,14 @@
-"""How long work tells that it is going on, without knowing who listens."""
+"""Progress of long work, reported without knowing to whom."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called by long work, often; it must be cheap and never raise."""
+    """Called often by long work; it is cheap and never raises."""
 
     def __call__(self, done: float, total: float | None, unit: str) -> None:
-        """``done`` of ``total`` (None where unknown) ``unit``s are finished; ``done`` never falls."""
+        """Report that ``done`` of ``total`` (None: unknown) ``unit``s are finished; ``done`` never decreases."""
 
 
 def silent(done: float, total: float | None, unit: str) -> None:
-    """The default: nobody listens."""
+    """Ignore progress."""

@@ -1,4 +1,4 @@
-"""Questions to Parquet files that are larger than memory: one DuckDB connection, with limits and our errors."""
+"""Queries over Parquet files that are larger than memory: a DuckDB connection, with limits and our errors."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,28 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import ArtifactError, SettingsError, StorageError
+from crossfade.core.kinds import KINDS
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
 MEMORY_LIMIT = 4 << 30
-"""Bytes that a query may hold before it spills to disk, where the caller does not say."""
+"""Default of the bytes that a query may use before it spills to disk."""
 
 SMALLEST_MEMORY = 64 << 20
-"""Below 64 MiB the buffers of a Parquet scan alone do not fit."""
+"""The buffers of a Parquet scan alone need 64 MiB."""
 
 
 class Queries:
-    """A connection whose results do not depend on the number of threads as long as a query orders its rows."""
+    """A connection; its results do not depend on the number of threads if a query orders its rows."""
 
     def __init__(self, connection: "duckdb.DuckDBPyConnection") -> None:
         self._connection = connection
 
     def view(self, name: str, paths: Sequence[Path], schema: "pa.Schema") -> None:
-        """Call the rows of the Parquet files ``paths`` ``name``, with the columns of ``schema``; none for no paths.
+        """Make a view ``name`` of the Parquet files ``paths``: the columns of ``schema``, and ``filename``, the path.
 
-        The rows also have ``filename``, the path as it was given.
+        Without paths the view has no rows.
         """
         import pyarrow as pa
 
@@ -53,17 +54,17 @@ class Queries:
         self.run(f"CREATE TEMP VIEW {_name(name)} AS SELECT {columns} FROM {rows}")  # noqa: S608  # names are quoted
 
     def run(self, sql: str, **values: object) -> None:
-        """Run a statement whose result nobody reads."""
+        """Run a statement without reading its result."""
         self.rows(sql, **values)
 
     def rows(self, sql: str, **values: object) -> list[tuple[Any, ...]]:
-        """Every row of a small result; ``$name`` in ``sql`` stands for the value of that name."""
+        """Return every row of a small result; ``$name`` in ``sql`` stands for the value of that name."""
         with translated_query_errors():
-            found: list[tuple[Any, ...]] = self._connection.execute(sql, values or None).fetchall()
-            return found
+            rows: list[tuple[Any, ...]] = self._connection.execute(sql, values or None).fetchall()
+            return rows
 
     def batches(self, sql: str, **values: object) -> Iterator["pa.RecordBatch"]:
-        """The result in Arrow batches, while it is being computed."""
+        """Yield the result in Arrow batches, while it is being computed."""
         with translated_query_errors():
             reader = self._connection.sql(sql, params=values or None).to_arrow_reader(BATCH)
         while True:
@@ -74,19 +75,19 @@ class Queries:
             yield batch
 
     def function(self, name: str, function: Callable[[str], str]) -> None:
-        """Let queries call the Python ``function`` as ``name``; of NULL it is NULL."""
+        """Let queries call the Python ``function`` as ``name``; NULL gives NULL."""
         import pyarrow as pa
 
-        # DuckDB evaluates annotations, so names that exist only for type checkers cannot stand in this one.
+        # DuckDB evaluates annotations, so these cannot have names that exist for type checkers only.
         def of_column(column: Any) -> Any:
             return pa.array([function(text) for text in column.to_pylist()], pa.string())
 
         self._connection.create_function(name, of_column, ["VARCHAR"], "VARCHAR", type="arrow")
 
     def write(self, sql: str, schema: "pa.Schema", path: Path, **values: object) -> int:
-        """Write the result as a Parquet file of ``schema``, and give back its rows.
+        """Write the result as a Parquet file of ``schema``, and return the number of its rows.
 
-        Equal results in an equal order give equal bytes: row groups do not follow the batches.
+        Equal results in an equal order give equal bytes: row groups do not depend on the batches.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -106,17 +107,29 @@ class Queries:
 
 
 BATCH = 1 << 20
-"""Rows of an Arrow batch: some ten megabytes of numbers."""
+"""Rows of an Arrow batch: about ten megabytes of numbers."""
 
 GROUP = 1 << 17
-"""Rows of a row group in the Parquet files that are written."""
+"""Rows of a row group in a Parquet file."""
+
+
+def rows_about(kind: str, table: str) -> str:
+    """Return a query for the rows of ``table`` about items of ``kind``, whose ids it adds as the column ``item``.
+
+    A row is about the item that it names, and about that item's parent.
+    """
+    columns = {kind: "item_id"} | {child.name: "parent_id" for child in KINDS.values() if child.parent == kind}
+    return " UNION ALL ".join(
+        f"SELECT *, {column} AS item FROM {table} WHERE kind = '{name}' AND {column} IS NOT NULL"  # noqa: S608
+        for name, column in columns.items()  # names of kinds and columns alone
+    )
 
 
 @contextlib.contextmanager
 def open_queries(spill: Path, *, memory_limit: int = MEMORY_LIMIT, threads: int | None = None) -> Iterator[Queries]:
-    """A connection that keeps to ``memory_limit`` bytes and puts what exceeds them into the directory ``spill``.
+    """Open a connection that uses ``memory_limit`` bytes, and the directory ``spill`` for what exceeds them.
 
-    ``threads`` None means one a processor. Raises SettingsError for limits that cannot work.
+    ``threads`` None means one a processor. Raises SettingsError for limits that are too low.
     """
     import duckdb
 
@@ -142,18 +155,22 @@ def open_queries(spill: Path, *, memory_limit: int = MEMORY_LIMIT, threads: int 
 
 @contextlib.contextmanager
 def translated_query_errors() -> Iterator[None]:
-    """Turn what DuckDB says about memory, disks and files into our errors."""
+    """Turn DuckDB's errors about memory, disks and files into ours."""
     import duckdb
 
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         if "max_temp_directory_size" in str(error) or "No space left" in str(error):
-            raise StorageError(f"The disk is full: {_first_line(error)}; free some space, then repeat this.") from error
-        raise SettingsError(f"memory_limit is too small for this library: {_first_line(error)}") from error
+            raise StorageError(
+                f"The disk is full: {_first_line(error)}. Free some space and run the same command again."
+            ) from error
+        raise SettingsError(f"memory_limit is too low for this library: {_first_line(error)}") from error
     except duckdb.IOException as error:
         if "No space left" in str(error) or "Disk quota" in str(error):
-            raise StorageError(f"The disk is full: {_first_line(error)}; free some space, then repeat this.") from error
+            raise StorageError(
+                f"The disk is full: {_first_line(error)}. Free some space and run the same command again."
+            ) from error
         raise ArtifactError(f"A table cannot be read: {_first_line(error)}. Run `crossfade verify`.") from error
     except (duckdb.InvalidInputException, duckdb.BinderException, duckdb.ConversionException) as error:
         raise ArtifactError(
@@ -162,7 +179,7 @@ def translated_query_errors() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    # What follows are hints for people who write queries.
+    # The other lines are hints for those who write queries.
     return str(error).partition("\n")[0].rstrip(". ")
 
 
@@ -175,5 +192,5 @@ def _text(text: str) -> str:
 
 
 def _unglobbed(path: Path) -> str:
-    # DuckDB expands patterns in paths; a set of one character stands for that character alone.
+    # DuckDB expands patterns in paths; a set of one character matches that character alone.
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))

@@ -1,9 +1,9 @@
-"""Putting something new in the place of something old, so that a kill or power loss leaves one of the two.
+"""Replacing files and directories, so that a kill or power loss leaves the old one or the new one.
 
-What is being written stands beside its place under a name that ends in ``.partial``. A directory cannot be
-renamed over another, so a directory that is replaced changes places with the new one in one step where the
-file system can do that (Linux's renameat2 with RENAME_EXCHANGE); elsewhere it steps aside first, and `sweep`
-puts it back if the process was killed before the new one took its place.
+A draft is beside its place under a name that ends in ``.partial``. A directory cannot be renamed over another, so the
+old and the new one are exchanged in one step where the file system can (Linux's renameat2 with RENAME_EXCHANGE). Where
+it cannot, the old one is renamed first, and `sweep` renames it back if the process was killed before the new one was in
+place.
 """
 
 import errno
@@ -24,21 +24,21 @@ _AT_FDCWD = -100  # from <fcntl.h>: paths are relative to the working directory
 
 
 def draft_beside(place: Path) -> Path:
-    """A new name beside ``place``, hidden, that `sweep` knows to be unfinished."""
+    """Return a new, hidden name beside ``place`` that `sweep` removes."""
     return place.with_name(f".{place.name}.{secrets.token_hex(4)}{PARTIAL}")
 
 
 def make_directory(directory: Path) -> None:
-    """Make ``directory`` and its parents where they are missing, so that a power loss cannot take them back."""
+    """Make ``directory`` and its missing parents, and flush them to the disk."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
         flush_directory(path.parent)
-    directory.mkdir(exist_ok=True)  # raises if something else stands there
+    directory.mkdir(exist_ok=True)  # raises if it is a file
 
 
 def flush_directory(directory: Path) -> None:
-    """Make renames inside ``directory`` survive a power loss."""
+    """Flush ``directory`` to the disk, so that renames inside it survive a power loss."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -47,7 +47,7 @@ def flush_directory(directory: Path) -> None:
 
 
 def move_into_place(draft: Path, place: Path) -> None:
-    """Rename the directory ``draft`` to ``place``, and remove what stood there before."""
+    """Rename the directory ``draft`` to ``place``, and remove the directory that it replaces."""
     if not os.path.lexists(place):
         draft.rename(place)
         flush_directory(place.parent)
@@ -61,13 +61,13 @@ def move_into_place(draft: Path, place: Path) -> None:
         except BaseException:
             replaced.rename(place)
             raise
-    # The old one goes only when the new one is sure to be found after a power loss.
+    # The old one is removed only when the new one would survive a power loss.
     flush_directory(place.parent)
     remove(replaced)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (not what it leads to) or a directory, as far as this user may."""
+    """Remove a file, a link (not its target) or a directory, as far as this user may."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -75,7 +75,7 @@ def remove(path: Path) -> None:
 
 
 def sweep(directory: Path, *, below: bool = True) -> None:
-    """Remove what a killed process left in ``directory``, and ``below`` it; only for the holder of the lock."""
+    """Remove the drafts of killed processes in ``directory``, and ``below`` it; the caller has its lock."""
     for parent, directories, files in os.walk(directory):
         for name in [*directories, *files]:
             left = _LEFT.fullmatch(name)
@@ -91,7 +91,7 @@ def sweep(directory: Path, *, below: bool = True) -> None:
 
 
 def _exchanged(draft: Path, place: Path) -> bool:
-    """Let two names change places in one step; False where the system or the file system cannot."""
+    """Exchange two names in one step; return False if the system or the file system cannot."""
     import ctypes
 
     renameat2 = _renameat2()
@@ -107,7 +107,7 @@ def _exchanged(draft: Path, place: Path) -> bool:
 
 @cache
 def _renameat2() -> Any:
-    """The C library's function, or None where it has none (other than Linux; old libraries)."""
+    """The C library's function; None outside Linux and in old libraries."""
     import ctypes
 
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

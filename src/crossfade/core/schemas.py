@@ -32,10 +32,10 @@ LISTENS = pa.schema(
         pa.field("platform", _STRING),
     ]
 )
-"""One row a play event. Private events are never stored."""
+"""One row a play event; private events are never stored."""
 
 COUNTS = pa.schema([_USER, _KIND, _ITEM, _PARENT, pa.field("plays", pa.int64(), nullable=False)])
-"""Plays (1 or more) that a source counted itself, without times."""
+"""Plays (1 or more) that the source has counted, without times."""
 
 TAGS = pa.schema(
     [_KIND, _ITEM, pa.field("tag", _STRING, nullable=False), pa.field("count", pa.int64(), nullable=False)]
@@ -76,7 +76,7 @@ FEEDBACK = pa.schema(
 )
 
 ALIASES = pa.schema([_KIND, pa.field("from_id", _STRING, nullable=False), pa.field("to_id", _STRING, nullable=False)])
-"""Ids of an item that stand for another id of the same item; no to_id is a from_id. Made by the catalogue."""
+"""Ids that mean the same item as another id; no to_id is a from_id. Made by the catalogue."""
 
 
 def items_schema(kind: Kind) -> pa.Schema:

@@ -1,12 +1,17 @@
 """Sequences: items in the order in which somebody heard them or put them together."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import check_indices, check_indptr
-from crossfade.core.ids import Rows
+from crossfade.core.columns import ids_and_rows
+from crossfade.core.csr import check_indices, check_indptr, starts_of
+from crossfade.core.ids import MISSING, Rows
+from crossfade.core.kinds import FIRST_KIND
 from crossfade.core.training import TrainingData
 
 
@@ -20,6 +25,16 @@ class Sequences(TrainingData):
 
     indptr: npt.NDArray[np.int64]
     indices: Rows
+
+    @classmethod
+    def from_lists(cls, lists: Iterable[Iterable[Any]], *, kind: str = FIRST_KIND) -> "Sequences":
+        """Make sequences from lists of ids, which are text or whole numbers; repetitions in a row count once."""
+        listed = [list(one) for one in lists]
+        item_ids, rows = ids_and_rows("items", list(chain.from_iterable(listed)))
+        starts = starts_of([len(one) for one in listed])
+        kept = np.diff(rows, prepend=MISSING) != 0
+        kept[starts[starts < len(rows)]] = True
+        return cls(kind=kind, item_ids=item_ids, indptr=starts_of(kept)[starts], indices=rows[kept])
 
     def __len__(self) -> int:
         return len(self.indptr) - 1

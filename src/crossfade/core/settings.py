@@ -91,7 +91,7 @@ class Documented:
 def documented(cls: type) -> list[Documented]:
     """Return every field of a settings class, in order.
 
-    The meaning is the comment at the end of the field's line, or those on the lines right above it.
+    The meaning is the comment in the field's lines, or those on the lines right above it.
     """
     hints, meanings = _hints(cls), dict[str, str]()
     for base in reversed(cls.__mro__):
@@ -142,8 +142,8 @@ def _comments(cls: type) -> dict[str, str]:
     meanings: dict[str, str] = {}
     for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]  # a class has a body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            lines = [node.end_lineno or 0]
-            if lines[0] not in comments:
+            lines = [line for line in range(node.lineno, (node.end_lineno or 0) + 1) if line in comments]
+            if not lines:
                 lines = list(itertools.takewhile(_alone_in(comments), range(node.lineno - 1, 0, -1)))[::-1]
             meanings[node.target.id] = " ".join(comments[line].string.lstrip("# ") for line in lines)
     return meanings
@@ -174,7 +174,7 @@ def _checked(hint: Any, value: Any, name: str) -> Any:
         if value not in limits:
             raise SettingsError(f"{name} must be {limits}, not {value!r}")
         return kind(value)
-    if not isinstance(value, origin or kind):
+    if not isinstance(value, kind):
         raise SettingsError(f"{name} must be of type {_type_name(kind)}, not {value!r}")
     return value
 

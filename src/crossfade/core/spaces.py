@@ -1,4 +1,4 @@
-"""Vector spaces, which every model produces, and neighbours, which every search gives back."""
+"""Vector spaces, which every model produces, and neighbours, which every search returns."""
 
 import hashlib
 import json
@@ -23,16 +23,16 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class VectorSpace:
-    """Items, and where the model has them users, as points of one space.
+    """Items, and users if the model has them, as points of one space.
 
     item_vectors  (items, factors) float32
     user_vectors  (users, factors) float32, or None
-    metric        how a user meets an item: "dot" or "cosine" (item to item is always cosine)
-    biased        whether the last column of the item vectors is what an item's score has for any user, and that of
-                  the user vectors 1; only for "dot". Inner products have it, cosines leave it out
-    settings      what the model was fitted with, as plain values
-    space_id      a digest of all of the above: vectors of two runs cannot be compared, since any rotation
-                  of a space is as good as the space, so whatever is derived from a space carries its id
+    metric        how users and items are compared: "dot" or "cosine" (items with items always by cosine)
+    biased        whether the last column of the item vectors is a bias, and that of the user vectors 1; only for "dot".
+                  Inner products include the bias, cosines do not
+    settings      the settings of the fit, as plain values
+    space_id      a digest of all of the above. Vectors of two fits cannot be compared, since any rotation of a space is
+                  as good as the space; so whatever is derived from a space has its id
     """
 
     model: str
@@ -50,9 +50,9 @@ class VectorSpace:
         if self.item_vectors.shape[:1] != (len(self.item_ids),) or self.item_vectors.ndim != 2:
             raise ArtifactError(f"{len(self.item_ids)} item ids do not fit vectors of shape {self.item_vectors.shape}.")
         if self.biased and (self.metric != "dot" or self.factors < 2):
-            raise ArtifactError("Only a space by inner product, of at least two columns, can have item biases.")
+            raise ArtifactError('Only a space of metric "dot" with at least two factors can have biases.')
         if (self.user_ids is None) != (self.user_vectors is None):
-            raise ArtifactError("A space has user ids and user vectors, or neither.")
+            raise ArtifactError("A space must have user ids and user vectors, or neither.")
         if (
             self.user_ids is not None
             and self.user_vectors is not None
@@ -74,15 +74,14 @@ class VectorSpace:
 
     @property
     def points(self) -> Vectors:
-        """(items, width) float32: where the items lie, to compare them by cosine; the item vectors without a bias."""
+        """(items, width) float32: the item vectors without a bias, to compare items by cosine."""
         return self.item_vectors[:, :-1] if self.biased else self.item_vectors
 
     def require_same(self, space_id: str, what: str) -> None:
-        """Raise SpaceMismatchError unless ``what`` was made from this very space."""
+        """Raise SpaceMismatchError unless ``what`` was made from this space."""
         if space_id != self.space_id:
             raise SpaceMismatchError(
-                f"{what} belongs to space {space_id[:12]}, not to {self.space_id[:12]}: vectors of two spaces cannot "
-                "be compared. Build it again from this space."
+                f"{what} belongs to space {space_id[:12]}, not to {self.space_id[:12]}. Build it again from this space."
             )
 
     def save(self, directory: Path) -> None:
@@ -92,13 +91,21 @@ class VectorSpace:
         if self.user_ids is not None and self.user_vectors is not None:
             self.user_ids.save(directory / "user_ids")
             np.save(directory / "user_vectors.npy", self.user_vectors, allow_pickle=False)
-        described = json.dumps(self._described(), indent=2, sort_keys=True) + "\n"
-        (directory / "space.json").write_text(described, encoding="utf-8")
+        described = {**self._described(), "space_id": self.space_id, "has_users": self.user_ids is not None}
+        (directory / "space.json").write_text(json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Memory-map what `save` wrote; ArtifactError if a part is missing or does not fit."""
-        described, has_users = cls._read_description(directory / "space.json")
+        try:
+            described = dict(json.loads((directory / "space.json").read_text(encoding="utf-8")))
+            has_users = bool(described.pop("has_users"))
+            if described.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
+                raise ValueError(f"it describes {sorted(described)}")
+            if described["kind"] not in KINDS or described["metric"] not in get_args(Metric):
+                raise ValueError(f"its kind is {described['kind']!r} and its metric {described['metric']!r}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{directory} has no readable vector space: {error}") from error
         return cls(
             **described,
             item_ids=Ids.load(directory / "item_ids"),
@@ -107,34 +114,12 @@ class VectorSpace:
             user_vectors=load_array(directory / "user_vectors.npy", dtype=np.float32, ndim=2) if has_users else None,
         )
 
-    @staticmethod
-    def _read_description(path: Path) -> tuple[dict[str, Any], bool]:
-        """What `_described` gave, checked, and whether there are users."""
-        try:
-            described = dict(json.loads(path.read_text(encoding="utf-8")))
-            has_users = bool(described.pop("has_users"))
-            if described.keys() != {"model", "kind", "metric", "biased", "settings", "space_id"}:
-                raise ValueError(f"it describes {sorted(described)}")
-            if described["kind"] not in KINDS or described["metric"] not in get_args(Metric):
-                raise ValueError(f"its kind is {described['kind']!r} and its metric {described['metric']!r}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path.parent} has no readable vector space: {error}") from error
-        return described, has_users
-
     def _described(self) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "kind": self.kind,
-            "metric": self.metric,
-            "biased": self.biased,
-            "settings": dict(self.settings),
-            "space_id": self.space_id,
-            "has_users": self.user_ids is not None,
-        }
+        described = {name: getattr(self, name) for name in ("model", "kind", "metric", "biased")}
+        return {**described, "settings": dict(self.settings)}
 
     def _digest(self) -> str:
-        described = [self.model, self.kind, self.metric, self.biased, dict(self.settings)]
-        digest = hashlib.sha256(json.dumps(described).encode())
+        digest = hashlib.sha256(json.dumps(self._described(), sort_keys=True).encode())
         for array in (self.item_vectors, self.user_vectors):
             if array is not None:
                 digest.update(np.ascontiguousarray(array).data)
@@ -143,10 +128,10 @@ class VectorSpace:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Neighbours:
-    """The best items for each of n queries, best first; equal scores stand in ascending row order.
+    """The best items for each of n queries, best first; equal scores are in ascending order of rows.
 
-    rows    (n, k) int32 item rows; MISSING where there are fewer than k items to give
-    scores  (n, k) float32, exact; -inf beside a MISSING row
+    rows    (n, k) int32 item rows; MISSING if there are fewer than k items
+    scores  (n, k) float32, exact; -inf for a MISSING row
     """
 
     rows: Rows
@@ -160,13 +145,6 @@ class Neighbours:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-    def above(self, score: float) -> Self:
-        """The lists without the items whose scores are no higher than ``score``."""
-        kept = self.scores > score
-        return type(self)(
-            np.where(kept, self.rows, np.int32(MISSING)), np.where(kept, self.scores, np.float32(-np.inf))
-        )
 
     def __repr__(self) -> str:
         return f"Neighbours({len(self):,} queries × {self.rows.shape[1]:,} items)"
@@ -188,6 +166,13 @@ class Neighbours:
             "score": self.scores[queries, places],
         }
         return pa.table(columns)
+
+    def above(self, score: float) -> Self:
+        """The lists without the items whose scores are no higher than ``score``."""
+        kept = self.scores > score
+        return type(self)(
+            np.where(kept, self.rows, np.int32(MISSING)), np.where(kept, self.scores, np.float32(-np.inf))
+        )
 
     def listed(self, query: int, item_ids: Ids) -> list[tuple[str, float]]:
         """Return the (id, score) pairs of one query, best first, without padding."""

@@ -1,4 +1,4 @@
-"""Surface tables: what every surface builds, every store keeps, and people see."""
+"""Surface tables: the lists that surfaces build, stores keep, and people see."""
 
 import json
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from crossfade.core.kinds import KINDS
 from crossfade.core.texts import load_parts, save_parts
 
 USER = "user"
-"""The key of a table that is asked for by user; every other key is a kind of item."""
+"""The key of a table whose keys are users; every other key is a kind of item."""
 
 COLUMNS: Mapping[str, Any] = {
     "score": np.float32,  # higher is better; comparable within one key only
-    "reason": np.int32,  # the catalogue row, of `SurfaceTable.reason_kind`, of an item in the user's own history
-    "reason_plays": np.int32,  # how often the user played that
+    "reason": np.int32,  # catalogue row, of `SurfaceTable.reason_kind`, of an item in the user's own history
+    "reason_plays": np.int32,  # how often the user played it
 }
-"""Every column that a surface may have beside its items."""
+"""Every column that a surface may have besides its items."""
 
 EVERYONE = "*"
 """The only key of a table that is the same for all users, such as what new users get."""
@@ -30,12 +30,12 @@ EVERYONE = "*"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SurfaceTable:
-    """For each key a ranked list of items, best first, in compressed rows of n entries in all.
+    """A ranked list of items for each key, best first, in compressed rows of n entries in all.
 
-    surface      the surface that it belongs to
-    key          what it is asked for by: `USER`, or a kind of item
-    kind         what its items are; their rows are those of the `Catalogue`
-    keys         the ids that have a list, sorted; `EVERYONE` alone where the list is the same for all users
+    surface      the name of the surface
+    key          what its keys are: `USER`, or a kind of item
+    kind         the kind of its items
+    keys         the ids that have a list, sorted; `EVERYONE` alone if the list is the same for all users
     indptr       (keys + 1,) int64: the entries of key k are indptr[k]:indptr[k + 1]
     items        (n,) int32 catalogue rows
     columns      (n,) each: some of `COLUMNS`
@@ -53,7 +53,7 @@ class SurfaceTable:
 
     @property
     def name(self) -> str:
-        """The table's name in a release, such as "radio-track": one a surface and a kind of item."""
+        """The table's name in a release, such as "radio-track"."""
         return f"{self.surface}-{self.kind}"
 
     def __post_init__(self) -> None:
@@ -62,10 +62,10 @@ class SurfaceTable:
             raise ArtifactError(f"{self.name}: the arrays of this table do not fit each other.")
         for name, column in self.columns.items():
             if name not in COLUMNS or column.dtype != COLUMNS[name]:
-                raise ArtifactError(f"{self.name}: there is no column {name!r} of {column.dtype} in a surface table.")
+                raise ArtifactError(f"{self.name}: a surface table has no column {name!r} of {column.dtype}.")
 
     def of_key(self, row: int) -> slice:
-        """Where the entries of the key at ``row`` stand in items and columns."""
+        """The slice of items and columns that has the entries of the key at ``row``."""
         return slice(int(self.indptr[row]), int(self.indptr[row + 1]))
 
     def save(self, directory: Path) -> None:
@@ -89,7 +89,7 @@ class SurfaceTable:
             if described.keys() != {"surface", "key", "kind", "reason_kind"}:
                 raise ValueError(f"it describes {sorted(described)}")
             if unknown := {described["kind"], described["key"]} - {USER, *KINDS}:
-                raise ValueError(f"this version does not know the kind {min(unknown)!r}")
+                raise ValueError(f"there is no kind {min(unknown)!r} in this version")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{directory} has no readable surface table: {error}") from error
         parts = load_parts(directory, {"keys": Ids, "indptr": np.int64, "items": np.int32})

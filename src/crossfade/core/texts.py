@@ -1,4 +1,4 @@
-"""Millions of strings by their row numbers, without an object for each."""
+"""Millions of strings by row number, without an object for each; and parts of an artifact as files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 
 class Texts(Sequence[str]):
-    """Strings in any order: one buffer (bytes,) uint8 of UTF-8 and offsets (n + 1,) int64, as `Ids` are held."""
+    """Strings in any order: one buffer (bytes,) uint8 of UTF-8 and offsets (n + 1,) int64."""
 
     __slots__ = ("_buffer", "_offsets")
 
     def __init__(self, buffer: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> None:
-        self._buffer = buffer
-        self._offsets = offsets
+        # As plain arrays: a slice of a memory map takes some five times as long.
+        self._buffer = np.asarray(buffer)
+        self._offsets = np.asarray(offsets)
 
     @classmethod
     def of(cls, strings: Iterable[str]) -> Self:
-        """The ``strings`` as they come."""
+        """Make texts of ``strings``, in their order."""
         return cls(*laid_out([text.encode() for text in strings]))
 
     @classmethod
     def from_arrow(cls, column: "pa.Array") -> Self:
-        """The strings of an Arrow array without nulls, in their order."""
+        """Make texts of an Arrow array without nulls, in its order."""
         import pyarrow as pa
 
         column = column.cast(pa.large_string())
@@ -42,7 +43,7 @@ class Texts(Sequence[str]):
         return cls(text[ends[0] : ends[-1]], ends - ends[0])
 
     def to_arrow(self) -> "pa.Array":
-        """The strings as an Arrow array that shares this memory."""
+        """Return the strings as an Arrow array that shares this memory."""
         import pyarrow as pa
 
         return pa.LargeStringArray.from_buffers(len(self), pa.py_buffer(self._offsets), pa.py_buffer(self._buffer))
@@ -84,11 +85,11 @@ class Texts(Sequence[str]):
 
     @classmethod
     def load(cls, stem: Path) -> Self:
-        """Memory-map what `save` wrote; ArtifactError if it is not there or not consistent."""
+        """Memory-map what `save` wrote; ArtifactError if it is missing or damaged."""
         buffer = load_array(stem.with_name(stem.name + ".bytes.npy"), dtype=np.uint8, ndim=1)
         offsets = load_array(stem.with_name(stem.name + ".offsets.npy"), dtype=np.int64, ndim=1)
         if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(buffer) or np.any(np.diff(offsets) < 0):
-            raise ArtifactError(f"{stem}: its offsets do not fit its text. Run `crossfade verify`.")
+            raise ArtifactError(f"{stem}: the offsets do not fit the text. Run `crossfade verify`.")
         return cls(buffer, offsets)
 
     def _bytes(self, row: int) -> bytes:
@@ -96,7 +97,7 @@ class Texts(Sequence[str]):
 
 
 def laid_out(encoded: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The buffer and the offsets of strings in UTF-8."""
+    """Return the buffer and the offsets of strings in UTF-8."""
     offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets

@@ -79,8 +79,8 @@ def build(settings: DemoSettings) -> Catalogue:
     genre = genre[rng.permutation(count)].astype(np.int32)
     second = np.full(count, -1, dtype=np.int32)
     for row in np.flatnonzero(rng.random(count) < 0.25):
-        near = genres.GENRES[genre[row]].near
-        second[row] = genres.INDEX[near[int(rng.integers(len(near)))]]
+        neighbours = genres.GENRES[genre[row]].neighbours
+        second[row] = genres.INDEX[neighbours[int(rng.integers(len(neighbours)))]]
     centres = genres.centres()
     lean = np.where(second >= 0, rng.uniform(0.2, 0.5, count), 0.0)[:, None]
     vectors = (1 - lean) * centres[genre] + lean * centres[np.maximum(second, 0)]
@@ -208,5 +208,5 @@ def _similar(vectors: Floats) -> Rows:
     from scipy.spatial import cKDTree
 
     width = min(SIMILAR, len(vectors) - 1)
-    _, near = cKDTree(vectors).query(vectors, k=width + 1)
-    return np.ascontiguousarray(near[:, 1:].astype(np.int32))
+    _, nearest = cKDTree(vectors).query(vectors, k=width + 1)
+    return np.ascontiguousarray(nearest[:, 1:].astype(np.int32))

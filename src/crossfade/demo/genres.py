@@ -30,7 +30,7 @@ class Genre:
     year        in which its typical artist began
     share       how much of all listening it draws, relative to the others
     synonyms    what people also write when they tag it
-    near        genres of other families, or close ones of its own, that its listeners drift to
+    neighbours  genres of other families, or close ones of its own, that its listeners drift to
     """
 
     name: str
@@ -42,13 +42,13 @@ class Genre:
     year: int
     share: float
     synonyms: tuple[str, ...]
-    near: tuple[str, ...]
+    neighbours: tuple[str, ...]
 
 
 def _genres(family: str, *rows: tuple[str, float, float, float, float, int, float, str, str]) -> list[Genre]:
     return [
-        Genre(name, family, tempo, energy, brightness, minutes, year, share, _listed(synonyms), _listed(near))
-        for name, tempo, energy, brightness, minutes, year, share, synonyms, near in rows
+        Genre(name, family, tempo, energy, brightness, minutes, year, share, _listed(synonyms), _listed(neighbours))
+        for name, tempo, energy, brightness, minutes, year, share, synonyms, neighbours in rows
     ]
 
 
@@ -56,7 +56,7 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-# name, tempo, energy, brightness, minutes, year, share, synonyms, near
+# name, tempo, energy, brightness, minutes, year, share, synonyms, neighbours
 GENRES: tuple[Genre, ...] = tuple(
     _genres(
         "rock",
@@ -202,7 +202,7 @@ def centres() -> npt.NDArray[np.float64]:
     families = _unit(rng.standard_normal((len(FAMILIES), DIMENSIONS)))
     own = 0.55 * _unit(rng.standard_normal((len(GENRES), DIMENSIONS)))
     alone = families[FAMILY_OF] + own
-    drawn = np.stack([alone[[INDEX[near] for near in genre.near]].mean(axis=0) for genre in GENRES])
+    drawn = np.stack([alone[[INDEX[other] for other in genre.neighbours]].mean(axis=0) for genre in GENRES])
     return alone + 0.25 * (drawn - families[FAMILY_OF])
 
 

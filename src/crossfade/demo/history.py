@@ -2,7 +2,7 @@
 
 A day has Poisson(activity · weekday · mood of the week / length of a session) sessions, at local hours from the
 daily curve moved by the listener's chronotype. Hour, weekday and habits decide the moment (running, commute, …), the
-moment how tracks are found (library, search, album, playlist, radio), and `kernels.listening` what is played.
+moment how tracks are found (library, search, album, playlist, radio), and `crossfade.demo.listening` what is played.
 
 Each listener's random numbers come from ``(seed, listener)`` alone, so that a history does not depend on how
 many listeners are simulated at once.
@@ -72,7 +72,7 @@ class _Sessions:
 
 
 class Historian:
-    """Simulates listeners of one world; holds what is the same for all of them."""
+    """Simulates the listeners of one world."""
 
     def __init__(
         self, settings: DemoSettings, catalogue: Catalogue, people: Listeners, playlists: Playlists, ids: IdColumns

@@ -1,9 +1,10 @@
-"""Sends a demo world through the real import, as one more source, and keeps its truth beside it.
+"""Imports a demo world like any other source, and publishes its truth beside it.
 
 Private rows are dropped there, rows that were sent twice are found, and names, tags and playlists are merged, as
 with anything else that is imported.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def truth_place(home: Home) -> Path:
 def import_demo(home: Home, settings: DemoSettings | None = None, progress: Progress = silent) -> Ledger:
     """Simulate the world of ``settings`` and import it into ``home``; an earlier demo there is replaced.
 
-    Gives the import's ledger. The truth is published at `truth_place`. Raises what `import_rows` raises.
+    Returns the ledger of the import. The truth is published at `truth_place`. Raises what `import_rows` raises.
     """
     settings = settings or DemoSettings()
     identity = truth_identity(settings)
@@ -47,7 +48,7 @@ def import_demo(home: Home, settings: DemoSettings | None = None, progress: Prog
 
 
 class _DemoFormat:
-    """A format that reads no file: it tells the sink what happens in a world."""
+    """A format that reads a simulated world instead of a file."""
 
     name = "demo"
     title = "Simulated world"
@@ -62,34 +63,32 @@ class _DemoFormat:
 
     def read(self, source: Source, sink: Sink) -> None:
         """The catalogue first, then the listening history, a chunk of listeners at a time."""
-        self._catalogue(sink)
         (member,) = source.members
-        total, first = self._world.settings.listeners, 1
+        total, first = self._world.settings.listeners, 1 + self._catalogue(member, sink)
         for chunk in self._world.history():
             sink.listens(member, first, chunk.listens, pa.array(chunk.plays.private))
             first += chunk.listens.num_rows
-            for user, track, score, given in zip(*_columns(chunk.feedback), strict=True):
-                sink.feedback(user, track, score, given.timestamp())
+            for row in chunk.feedback.to_pylist():
+                sink.feedback(**{**row, "given_at": row["given_at"].timestamp()})
             self.outcomes.append((chunk.left_at, chunk.satisfaction))
             self._progress(float(chunk.first + len(chunk.left_at)), float(total), "listeners")
 
-    def _catalogue(self, sink: Sink) -> None:
+    def _catalogue(self, member: Member, sink: Sink) -> int:
+        """Send everything but the history; returns how many records of the member that takes."""
         tables = self._world.tables()
-        for artist, name in zip(*_columns(tables["artists"]), strict=True):
-            sink.artist(artist, name)
-        for track, title, artist, album, track_ms, isrc in zip(*_columns(tables["tracks"]), strict=True):
-            sink.track(track, title, artist_id=artist, album=album, track_ms=track_ms, isrc=isrc)
-        for artist, tag, count in zip(*_columns(tables["tags"]), strict=True):
-            sink.tag(artist, tag, count)
-        for artist, text in zip(*_columns(tables["texts"]), strict=True):
-            sink.text(artist, text)
-        for user, friend in zip(*_columns(tables["friends"]), strict=True):
-            sink.friend(user, friend)
-        for playlist, title, owner, followers in zip(*_columns(tables["playlists"]), strict=True):
-            sink.playlist(playlist, title, owner=owner, followers=followers)
-        for playlist, position, track, artist in zip(*_columns(tables["playlist_items"]), strict=True):
-            sink.playlist_item(playlist, position, track, artist)
-
-
-def _columns(table: pa.Table) -> list[list[object]]:
-    return [column.to_pylist() for column in table.columns]
+        for kind, plural in (("artist", "artists"), ("track", "tracks")):
+            for row in tables[plural].to_pylist():
+                sink.item(kind, **row)
+        puts: dict[str, Callable[..., None]] = {
+            "tags": sink.tag,
+            "texts": sink.text,
+            "friends": sink.friend,
+            "playlists": sink.playlist,
+        }
+        for name, put in puts.items():
+            for row in tables[name].to_pylist():
+                put(**row)
+        entries = tables["playlist_items"].to_pylist()
+        for number, row in enumerate(entries, start=1):
+            sink.playlist_item((member, number), **row)
+        return len(entries)

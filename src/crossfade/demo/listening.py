@@ -102,7 +102,7 @@ def pick_track(
 def heard_of_skip(uniform: float, length: float) -> float:
     """How many of a skipped track's ``length`` seconds were heard.
 
-    CSR of the skips fall in the first 5 s, 0.6 by 10 s, 0.72 by 30 s; the rest spread evenly to the end.
+    Half of the skips fall in the first 5 s, 0.6 by 10 s, 0.72 by 30 s; the rest spread evenly to the end.
     """
     if uniform < 0.497:
         heard = 5.0 * uniform / 0.497
@@ -157,7 +157,7 @@ def listen(
     similar           (artists, neighbours), nearest first, for the radio
     playlist_first, playlist_tracks   compressed rows
 
-    Gives for each play its track, start (s), seconds heard and session; then when the listener left (inf: never)
+    Returns for each play its track, start (s), seconds heard and session; then when the listener left (inf: never)
     and the satisfaction at the end.
     """
     most = len(uniforms)
@@ -208,8 +208,8 @@ def listen(
                 if released[track] > clock:
                     track = -1
             elif mode == RADIO and seed_artist >= 0:
-                near = similar[seed_artist, int(u[1] * u[1] * similar.shape[1])]
-                track = pick_track(near, clock, context, u[3], first_track, released, weights, match)
+                similar_artist = similar[seed_artist, int(u[1] * u[1] * similar.shape[1])]
+                track = pick_track(similar_artist, clock, context, u[3], first_track, released, weights, match)
                 outside = True
             if track < 0 and repeats:
                 for attempt in range(3):

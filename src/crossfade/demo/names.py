@@ -1,7 +1,7 @@
 """Names for artists, albums and tracks, in the manner of their genre.
 
 A name is a pattern of the family's `vocabulary.Style` with its words drawn at random. Artists' names are unique,
-and so are an artist's titles but for compilations. A name that a known artist carries is drawn again.
+and so are an artist's titles but for compilations. A name that a real artist carries is drawn again.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.schemas import normalised
+from crossfade.core.names import normalised
 from crossfade.demo import genres
 from crossfade.demo.vocabulary import COMMON, OWN_PLACES, STYLES, TAKEN
 
@@ -55,8 +55,8 @@ class Speaker:
             used.add(chosen)
             return chosen
 
-        said = _SLOT.sub(word, self.one_of(patterns))
-        return said if manner in _OTHER_TONGUES else _ARTICLE.sub(r"\1n ", said)
+        name = _SLOT.sub(word, self.one_of(patterns))
+        return name if manner in _OTHER_TONGUES else _ARTICLE.sub(r"\1n ", name)
 
 
 def manner_of(genre: int) -> str:

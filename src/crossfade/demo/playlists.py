@@ -178,8 +178,8 @@ class _Shelf:
         by_genre = [popular[catalogue.genre[popular] == genre] for genre in range(len(genres.GENRES))]
         self._pools = []
         for row, genre in enumerate(genres.GENRES):
-            near = [by_genre[genres.INDEX[name]][: _POOL // 4] for name in genre.near]
-            self._pools.append(np.concatenate([by_genre[row][:_POOL], *near]))
+            others = [by_genre[genres.INDEX[name]][: _POOL // 4] for name in genre.neighbours]
+            self._pools.append(np.concatenate([by_genre[row][:_POOL], *others]))
 
     def pick(self, rng: np.random.Generator, genre: int, place: Floats, kind: str, size: int) -> list[int]:
         """``size`` tracks, or as many as the theme has, in the order of a person's liking."""

@@ -1,20 +1,18 @@
-"""Holds a simulated history against published figures.
+"""Compares a simulated history with published figures.
 
-    python -m crossfade.demo.report --size default
+    python -m crossfade.demo.report
 
 Each figure has a band around what was published. The bands are wide: the sources are of other sizes, services and
 years. Skips and popularity were set by these figures; agreement there shows that the world is as it was meant.
 """
 
-import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.demo import genres
-from crossfade.demo.settings import SIZES
+from crossfade.demo.settings import DEFAULT
 from crossfade.demo.world import World, simulate
 
 Floats = npt.NDArray[np.float64]
@@ -118,13 +116,13 @@ def measure(world: World) -> list[Figure]:
 
 def report(world: World) -> list[str]:
     """The figures as lines of text; those outside their band are marked."""
-    said = [f"{'figure':48} {'here':>7} {'published':>9}   {'band':15} source"]
+    lines = [f"{'figure':48} {'here':>7} {'published':>9}   {'band':15} source"]
     for figure in measure(world):
         published = "" if figure.published is None else f"{figure.published:.3f}"
         band = f"{figure.low:g} to {figure.high:g}"
         mark = "" if figure.fits else "  OUTSIDE"
-        said.append(f"{figure.name:48} {figure.value:7.3f} {published:>9}   {band:15} {figure.source}{mark}")
-    return said
+        lines.append(f"{figure.name:48} {figure.value:7.3f} {published:>9}   {band:15} {figure.source}{mark}")
+    return lines
 
 
 def gini(values: Numbers) -> float:
@@ -171,17 +169,5 @@ def _by_chance(world: World, counted: Tally) -> float:
     return float((owned * by_genre).sum(axis=1).mean())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the report of one world."""
-    parser = argparse.ArgumentParser(
-        prog="python -m crossfade.demo.report", description="Hold a demo world against published figures."
-    )
-    parser.add_argument("--size", choices=sorted(SIZES), default="default")
-    parser.add_argument("--seed", type=int, default=None)
-    said = parser.parse_args(arguments)
-    settings = SIZES[said.size] if said.seed is None else replace(SIZES[said.size], seed=said.seed)
-    print("\n".join(report(simulate(settings))))
-
-
 if __name__ == "__main__":
-    main()
+    print("\n".join(report(simulate(DEFAULT))))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from crossfade.core.schemas import ARTISTS, FEEDBACK, FRIENDS, LISTENS, PLAYLIST_ITEMS, PLAYLISTS, TAGS, TEXTS, TRACKS
+from crossfade.core.schemas import FEEDBACK, LISTENS, TABLES
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.contexts import MOMENTS, NAMES, SOURCES
 from crossfade.demo.playlists import Playlists
@@ -69,10 +69,11 @@ class IdColumns:
         columns = {
             "user_id": self.users.take(pa.array(plays.listener)),
             "listened_at": self._times(plays.at),
-            "artist_id": self.artists.take(pa.array(self._artist_of[plays.track])),
-            "track_id": self.tracks.take(pa.array(plays.track)),
+            "kind": pa.repeat("track", len(plays.track)),
+            "item_id": self.tracks.take(pa.array(plays.track)),
+            "parent_id": self.artists.take(pa.array(self._artist_of[plays.track])),
             "ms_played": pa.array(np.minimum(np.round(1_000 * plays.heard), length).astype(np.int32)),
-            "track_ms": pa.array(length),
+            "duration_ms": pa.array(length),
             "skipped": pa.array(plays.skipped),
             "source": self._sources.take(pa.array(plays.mode)),
             "context": self._contexts.take(pa.array(context, mask=context == 0)),
@@ -85,6 +86,7 @@ class IdColumns:
         rows = np.flatnonzero((plays.thumb != 0) & ~plays.again)
         columns = [
             self.users.take(pa.array(plays.listener[rows])),
+            pa.repeat("track", len(rows)),
             self.tracks.take(pa.array(plays.track[rows])),
             pa.array(plays.thumb[rows]),
             self._times(plays.at[rows] + plays.heard[rows]),
@@ -127,11 +129,13 @@ def catalogue_tables(
             pa.array([f"QZDEM{recording:07d}" for recording in recordings.tolist()]),
         ],
         "tags": [
+            pa.repeat("artist", len(tags[0])),
             ids.artists.take(pa.array(tags[0], pa.int32())),
             pa.array(tags[1], pa.string()),
             pa.array(tags[2], pa.int64()),
         ],
         "texts": [
+            pa.repeat("artist", len(texts)),
             ids.artists.take(pa.array([row for row, _ in texts], pa.int32())),
             pa.array([text for _, text in texts], pa.string()),
         ],
@@ -145,10 +149,9 @@ def catalogue_tables(
         "playlist_items": [
             ids.playlists.take(pa.array(members)),
             pa.array((np.arange(len(members)) - playlists.first[:-1][members]).astype(np.int32)),
+            pa.repeat("track", len(members)),
             ids.tracks.take(pa.array(playlists.tracks)),
             ids.artists.take(pa.array(artist_of[playlists.tracks])),
         ],
     }  # fmt: skip
-    schemas = {"artists": ARTISTS, "tracks": TRACKS, "tags": TAGS, "texts": TEXTS, "friends": FRIENDS}
-    schemas |= {"playlists": PLAYLISTS, "playlist_items": PLAYLIST_ITEMS}
-    return {name: pa.table(columns, schema=schemas[name]) for name, columns in tables.items()}
+    return {name: pa.table(columns, schema=TABLES[name]) for name, columns in tables.items()}

@@ -94,9 +94,9 @@ class Truth:
         return replace(self, left_at=left_at[user], satisfaction=satisfaction[user])
 
     def affinity(self, user: int, artists: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
-        """Give log Σₖ shareₖ · exp(-d² / 2·breadth²) of one user for ``artists``, rows, or all: (artists,) ≤ 0.
+        """Return log Σₖ shareₖ · exp(-d² / 2·breadth²) of one user for ``artists``, rows, or all: (artists,) ≤ 0.
 
-        Without popularity: how much the user would like them, whether or not they are known.
+        It leaves popularity out: how much the user would like an artist, whether or not they know it.
         """
         vectors = self.artist_vectors if artists is None else self.artist_vectors[np.asarray(artists)]
         gaps = ((self.interest_vectors[user][None] - vectors[:, None]) ** 2).sum(axis=2)
@@ -122,7 +122,7 @@ class Truth:
             raise ArtifactError(f"{place} is not the truth of a demo world.")
         names = tuple(genre.name for genre in genres.GENRES)
         if Ids.load(place / "genre_names") != Ids.of(names):
-            raise ArtifactError(f"{place} speaks of other genres than this version. Import the demo again.")
+            raise ArtifactError(f"{place} was made by another version with other genres. Import the demo again.")
         return cls(
             user_ids=Ids.load(place / "user_ids"),
             artist_ids=Ids.load(place / "artist_ids"),
@@ -136,8 +136,8 @@ class Truth:
 
 def truth_identity(settings: DemoSettings) -> Identity:
     """What a world is made from; how many listeners are simulated at once changes nothing."""
-    said = {name: value for name, value in as_table(settings).items() if name != "chunk"}
-    return Identity(kind=KIND, version=_VERSION, settings=said, seed=settings.seed)
+    settings_of_world = {name: value for name, value in as_table(settings).items() if name != "chunk"}
+    return Identity(kind=KIND, version=_VERSION, settings=settings_of_world, seed=settings.seed)
 
 
 def _sorted(ids: list[str]) -> npt.NDArray[np.int64]:

@@ -119,8 +119,10 @@ def texts(settings: DemoSettings, catalogue: Catalogue) -> list[tuple[int, str]]
         instruments = OWN_INSTRUMENTS.get(genre.name, STYLES[genre.family].instruments)
         one = int(chance[4] * len(instruments))
         two = (one + 1 + int(chance[5] * (len(instruments) - 1))) % len(instruments)
-        near = catalogue.second[row]
-        second = genres.GENRES[near].name if near >= 0 else genre.near[int(chance[6] * len(genre.near))]
+        leans_to = catalogue.second[row]
+        second = (
+            genres.GENRES[leans_to].name if leans_to >= 0 else genre.neighbours[int(chance[6] * len(genre.neighbours))]
+        )
         tracks = slice(int(catalogue.first_track[row]), int(catalogue.first_track[row + 1]))
         best = tracks.start + int(np.argmax(catalogue.weights[tracks]))
         album = int(catalogue.album_of[best])
@@ -153,7 +155,7 @@ def texts(settings: DemoSettings, catalogue: Catalogue) -> list[tuple[int, str]]
         parts = [_OPENINGS[int(chance[0] * len(_OPENINGS))], _SOUNDS[int(chance[1] * len(_SOUNDS))]]
         if rank[row] < 0.6:
             parts.append(_RECORDS[int(chance[2] * len(_RECORDS))])
-        if near >= 0 or chance[7] < 0.25:
+        if leans_to >= 0 or chance[7] < 0.25:
             parts.append(_LINKS[int(chance[3] * len(_LINKS))])
         described.append((row, " ".join(part.format(**facts) for part in parts)))
     return described

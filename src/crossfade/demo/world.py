@@ -24,7 +24,7 @@ from crossfade.demo.truth import Truth
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """What `simulate` makes. The history is not held: it is simulated each time it is read, and always the same.
+    """What `simulate` makes. The history is simulated each time it is read, always the same.
 
     friends  pairs of listener rows, the smaller first
     """

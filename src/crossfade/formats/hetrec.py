@@ -15,7 +15,7 @@ Systems", RecSys 2011.
 from collections.abc import Callable, Iterator, Mapping
 
 from crossfade.formats import values
-from crossfade.formats.contract import Member, Sink, Source
+from crossfade.formats.contract import Member, Place, Sink, Source
 from crossfade.formats.shapes import head_lines
 
 _PREFIX = "hetrec:"
@@ -34,28 +34,26 @@ class HetRec:
     def read(self, source: Source, sink: Sink) -> None:
         """Names, counts and friends; a tag counts once for every user that gave it to an artist."""
         tags: dict[str, str] = {}
-        readers: Mapping[tuple[str, ...], Callable[[Sink, tuple[Member, int], list[str]], None]] = {
+        readers: Mapping[tuple[str, ...], Callable[[Sink, Place, list[str]], None]] = {
             _ARTISTS: _put_artist,
             _TAGS: lambda sink, place, row: _remember_tag(tags, sink, place, row),
             _COUNTS: _put_count,
             _TAGGED: lambda sink, place, row: _put_tag(tags, sink, place, row),
             _FRIENDS: _put_friend,
         }
-        # In the order of `_TABLES`, so that tags are known by their names before they are given.
-        known = [
-            (_TABLES.index(columns), member) for member in source.members if (columns := _columns(member)) in _TABLES
-        ]
-        for table, member in sorted(known, key=lambda pair: pair[0]):
-            columns = _TABLES[table]
-            for line, row in _rows(source, member):
-                if len(row) == len(columns):
-                    readers[columns](sink, (member, line), row)
-                else:
-                    sink.drop((member, line), "malformed", f"{len(row)} columns instead of {len(columns)}")
+        # In the order of `_TABLES`, so that the text of a tag is read before its uses.
+        for columns in _TABLES:
+            for member in source.members:
+                if _columns(member) == columns:
+                    for place, row in _rows(source, member):
+                        if len(row) == len(columns):
+                            readers[columns](sink, place, row)
+                        else:
+                            sink.drop(place, "malformed", f"{len(row)} columns instead of {len(columns)}")
         for member in source.members:
             if _columns(member) not in _TABLES:
-                for line, _ in _rows(source, member):
-                    sink.drop((member, line), "malformed", "the file has the column names of none of the five tables")
+                for place, _ in _rows(source, member):
+                    sink.drop(place, "malformed", "the file has the column names of none of the five tables")
 
 
 _ARTISTS = ("id", "name", "url", "pictureurl")
@@ -71,31 +69,31 @@ def _columns(member: Member) -> tuple[str, ...]:
     return tuple(lines[0].strip().lower().split("\t")) if lines else ()
 
 
-def _rows(source: Source, member: Member) -> Iterator[tuple[int, list[str]]]:
-    """(line number, values) of every line but the column names and blank ones."""
+def _rows(source: Source, member: Member) -> Iterator[tuple[Place, list[str]]]:
+    """Yield (place, values) of every line but the column names and blank ones."""
     header = True
     for line, row in source.text_lines(member):
         if row.strip():
             if not header:
-                yield line, [value.strip() for value in row.split("\t")]
+                yield (member, line), [value.strip() for value in row.split("\t")]
             header = False
 
 
-def _put_artist(sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
+def _put_artist(sink: Sink, place: Place, row: list[str]) -> None:
     if row[0] and row[1]:
-        sink.artist(_PREFIX + row[0], row[1])
+        sink.item("artist", _PREFIX + row[0], row[1])
     else:
         sink.drop(place, "incomplete", f"the {'name' if row[0] else 'id'} is empty")
 
 
-def _remember_tag(tags: dict[str, str], sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
+def _remember_tag(tags: dict[str, str], sink: Sink, place: Place, row: list[str]) -> None:
     if row[0] and row[1]:
         tags[row[0]] = row[1]
     else:
         sink.drop(place, "incomplete", f"the {'tagValue' if row[0] else 'tagID'} is empty")
 
 
-def _put_count(sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
+def _put_count(sink: Sink, place: Place, row: list[str]) -> None:
     user, artist, weight = row
     plays = values.number(weight)
     if not user or not artist:
@@ -103,18 +101,18 @@ def _put_count(sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
     elif plays is None:
         sink.drop(place, "malformed", "the weight is not a number")
     else:
-        sink.count(place, user_id=_PREFIX + user, plays=plays, artist_id=_PREFIX + artist)
+        sink.count(place, user_id=_PREFIX + user, plays=plays, kind="artist", item_id=_PREFIX + artist)
 
 
-def _put_tag(tags: dict[str, str], sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
+def _put_tag(tags: dict[str, str], sink: Sink, place: Place, row: list[str]) -> None:
     artist, tag = row[1], tags.get(row[2])
     if artist and tag is not None:
-        sink.tag(_PREFIX + artist, tag)
+        sink.tag("artist", _PREFIX + artist, tag)
     else:
         sink.drop(place, "incomplete", "the tagID is not in tags.dat" if artist else "the artistID is empty")
 
 
-def _put_friend(sink: Sink, place: tuple[Member, int], row: list[str]) -> None:
+def _put_friend(sink: Sink, place: Place, row: list[str]) -> None:
     user, friend = row
     if user and friend:
         sink.friend(_PREFIX + user, _PREFIX + friend)

@@ -1,10 +1,10 @@
-"""Records of a JSON file that is too large to be held: one after the other, from wherever they lie.
+"""Records of a JSON file too large for memory, one after the other.
 
 A file of records is a container of containers: an array of plays, an object with a key "scrobbles", pages
-that each have a key "track". `json_records` enters arrays and the keys it is told to enter, and gives
-whatever it meets there that cannot be entered further. Memory follows the largest record, not the file.
+that each have a key "track". `json_records` enters arrays and the keys that it is told to enter, and yields every value
+that cannot be entered further. Memory follows the largest record, not the file.
 
-A record that is not JSON costs itself: brackets and quotes alone tell where it ends, and reading goes on there.
+A record that is not JSON costs only itself: its brackets and quotes tell where it ends, and reading goes on there.
 """
 
 import codecs
@@ -16,14 +16,11 @@ from typing import IO, Any
 
 from crossfade.core.errors import InputError
 from crossfade.formats import streams
+from crossfade.formats.contract import Place, Source
 
-# Read ahead by so much; most records, and most pages of records, lie whole within it.
-_CHUNK = 1 << 20
-# A single value longer than this is not part of any record that people have: a playlist of ten thousand
-# tracks has some 3 MiB.
-_LONGEST_VALUE = 64 << 20
-# Deeper nesting than any known file's, and far from Python's own limit.
-_DEEPEST = 64
+_CHUNK = 1 << 20  # bytes read ahead: most records, and most pages of records, fit whole
+_LONGEST_VALUE = 64 << 20  # characters; a playlist of ten thousand tracks has some 3 MiB
+_DEEPEST = 64  # levels of nesting: more than any real file has, and far below Python's own limit
 
 _OPENING = ("[", "{", '"')
 _AFTER = (" ", "\t", "\r", "\n", ",", ":", "]", "}")
@@ -36,33 +33,41 @@ _DELIMITER = re.compile(r'[\[\]{}",]')
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def json_records(file: IO[bytes], inside: Collection[str], name: str) -> Iterator[tuple[int, Any]]:
-    """(number from 1, value) of every record in ``file``; None for one that is not JSON.
+def json_rows(source: Source, inside: Collection[str]) -> Iterator[tuple[Place, Any]]:
+    """Yield (place, value) of every record in every member of ``source``, as `json_records` does."""
+    for member in source.members:
+        with source.open(member) as file:
+            for number, record in json_records(file, inside, member.name):
+                yield (member, number), record
 
-    Arrays are entered, and of objects the keys in ``inside``; an object that has none of these keys is a
-    record, and so is anything else that is met. The file may hold several JSON values, one after the other.
-    Bytes that are not text, and halves of surrogate pairs, become U+FFFD. Raises InputError, naming ``name`` and
-    the number of the last record, where what lies around the records is not JSON or ends too early.
+
+def json_records(file: IO[bytes], inside: Collection[str], name: str) -> Iterator[tuple[int, Any]]:
+    """Yield (number from 1, value) of every record in ``file``; the value is None for a record that is not JSON.
+
+    Arrays are entered, and the keys ``inside`` of objects; an object without these keys is a record, and so is any
+    other value. The file may hold several JSON values, one after the other. Bytes that are not text, and halves of
+    surrogate pairs, become U+FFFD. Raises InputError, with ``name`` and the number of the last record, where the text
+    around the records is not JSON or ends too early.
     """
     walker = _Walker(file, frozenset(inside), name)
     for number, record in enumerate(walker.records(), start=1):
-        walker.given = number
+        walker.yielded = number
         yield number, record
 
 
 class _NotJsonError(Exception):
-    """The value that begins here is not JSON, but where it ends is known."""
+    """The value that begins here is not JSON, but its end can be told."""
 
 
 class _Walker:
-    """A place in a text of JSON, and what lies ahead of it."""
+    """A position in a JSON text, and the text ahead of it."""
 
     def __init__(self, file: IO[bytes], inside: frozenset[str], name: str) -> None:
-        self.given = 0
+        self.yielded = 0
         self._pieces = streams.pieces(file)
         self._inside = inside
         self._name = name
-        # NaN and infinities are no JSON, but some tools write them for what they do not know.
+        # NaN and infinities are not JSON, but some tools write them for unknown values.
         self._json = json.JSONDecoder(parse_constant=lambda _: None)
         self._characters: codecs.IncrementalDecoder | None = None
         self._ahead = ""
@@ -80,7 +85,7 @@ class _Walker:
             raise self._failure
 
     def _walked(self, depth: int) -> Iterator[Any]:
-        """The records of the value that begins here."""
+        """Yield the records of the value that begins here."""
         if depth > _DEEPEST:
             raise self._damage("values are nested too deeply")
         first = self._next()
@@ -98,7 +103,7 @@ class _Walker:
                 yield from self._within(whole, depth)
 
     def _listed(self, depth: int) -> Iterator[Any]:
-        """The records of the array that begins here."""
+        """Yield the records of the array that begins here."""
         self._at += 1
         while (first := self._next(_BLANKS_AND_COMMAS)) != "]":
             if first in ("", "}"):
@@ -111,7 +116,7 @@ class _Walker:
         self._at += 1
 
     def _entered(self, depth: int) -> Iterator[Any]:
-        """The records of the object that begins here, which is unsound or too long to lie ahead: key by key."""
+        """Yield the records of an invalid or very long object that begins here, key by key."""
         record: dict[str, Any] = {}
         is_record = True
         self._at += 1
@@ -135,7 +140,7 @@ class _Walker:
             yield record
 
     def _within(self, value: Any, depth: int) -> Iterator[Any]:
-        """The records of a value that has been read."""
+        """Yield the records of a value that has been decoded."""
         if depth > _DEEPEST:
             raise self._damage("values are nested too deeply")
         if isinstance(value, list):
@@ -149,13 +154,13 @@ class _Walker:
             yield value
 
     def _value(self) -> Any:
-        """The value that begins here, whatever its length; _NotJsonError, without a step, if it is none."""
+        """Read the value that begins here, whatever its length; _NotJsonError, without moving, if it is not JSON."""
         self._next()
         is_enclosed = self._ahead.startswith(_OPENING, self._at)
         while True:
             with contextlib.suppress(ValueError):
                 value, end = self._decoded()
-                # A number goes on as far as nothing shows its end.
+                # A number may go on beyond the text read so far.
                 if is_enclosed or self._ahead.startswith(_AFTER, end) or (self._ended and end == len(self._ahead)):
                     self._at = end
                     return value
@@ -164,23 +169,23 @@ class _Walker:
             self._reach_further()
 
     def _decoded(self) -> tuple[Any, int]:
-        """The value that begins here, and where it ends; ValueError if none lies ahead as a whole."""
+        """Decode the value that begins here, and tell where it ends; ValueError if it is not whole or not JSON."""
         try:
             value, end = self._json.raw_decode(self._ahead, self._at)
             if _SURROGATE_ESCAPE.search(self._ahead, self._at, end):
-                value = _mended(value)
+                value = _without_surrogates(value)
         except RecursionError as error:
             raise ValueError from error
         return value, end
 
     def _step_over(self, depth: int) -> None:
-        """Go behind the value that begins here, or, with a ``depth`` of 1, behind the object that we are in."""
+        """Move behind the value that begins here or, with ``depth`` 1, behind the object around this position."""
         while (end := self._end(depth)) is None:
             self._reach_further()
         self._at = end
 
     def _end(self, depth: int) -> int | None:
-        """Where `_step_over` leads; None if that does not lie ahead."""
+        """Return where `_step_over` leads; None if that is beyond the text read so far."""
         if not depth and not self._ahead.startswith(_OPENING, self._at):
             mark = _DELIMITER.search(self._ahead, self._at + 1)
             return mark.start() if mark else len(self._ahead) if self._ended else None
@@ -196,7 +201,7 @@ class _Walker:
         return None
 
     def _next(self, passed: re.Pattern[str] = _BLANKS) -> str:
-        """The next character that is not ``passed`` over, or "" at the end of the file."""
+        """Return the next character that is not ``passed`` over, or "" at the end of the file."""
         while True:
             self._at = passed.match(self._ahead, self._at).end()  # type: ignore[union-attr] # it matches nothing too
             if self._at < len(self._ahead):
@@ -206,31 +211,31 @@ class _Walker:
             self._reach(1)
 
     def _reach_further(self) -> None:
-        """Read on because what lies ahead is not enough."""
-        lying = len(self._ahead) - self._at
+        """Read more because the text ahead is too short."""
+        length = len(self._ahead) - self._at
         if self._ended:
             raise self._damage("the file was cut short")
-        if lying > _LONGEST_VALUE:
+        if length > _LONGEST_VALUE:
             raise self._damage(f"a value has more than {_LONGEST_VALUE >> 20} MiB")
-        # Twice as much, so that a long value is not tried again for every piece of it.
-        self._reach(max(2 * lying, _CHUNK))
+        # Doubled, so that a long value is not decoded again for every piece of it.
+        self._reach(max(2 * length, _CHUNK))
 
     def _reach(self, length: int) -> None:
-        """Forget what lies behind, and read on until ``length`` characters lie ahead, or the file ends.
+        """Discard the text behind, and read until ``length`` characters are ahead or the file ends.
 
-        Damage is kept until all before it has been given.
+        Damage is reported only after all records before it.
         """
-        lying = len(self._ahead) - self._at
-        if lying >= length or self._ended:
+        ready = len(self._ahead) - self._at
+        if ready >= length or self._ended:
             return
         texts = [self._ahead[self._at :]]
-        while lying < length and not self._ended:
+        while ready < length and not self._ended:
             texts.append(self._text())
-            lying += len(texts[-1])
+            ready += len(texts[-1])
         self._ahead, self._at = "".join(texts), 0
 
     def _text(self) -> str:
-        """The next piece of the file, decoded."""
+        """Decode the next piece of the file."""
         piece = b""
         try:
             piece = next(self._pieces, b"")
@@ -240,20 +245,20 @@ class _Walker:
             self._failure = error
         self._ended = not piece or self._failure is not None
         if self._characters is None:
-            # Every encoding that JSON may have writes its first characters, which are ASCII, in its own way.
+            # The first characters of JSON are ASCII, which tells the encodings that it may have apart.
             self._characters = codecs.getincrementaldecoder(json.detect_encoding(piece))(errors="replace")
         return self._characters.decode(piece)
 
     def _damage(self, what: str) -> InputError:
-        return self._failure or InputError(f"cannot be read on after {self.given} records: {what}.", path=self._name)
+        return self._failure or InputError(f"stopped after {self.yielded} records: {what}.", path=self._name)
 
 
-def _mended(value: Any) -> Any:
-    """``value`` with U+FFFD for each half of a surrogate pair that stands alone, which is not text."""
+def _without_surrogates(value: Any) -> Any:
+    """Replace each half of a surrogate pair that stands alone, which is not text, with U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_mended(part) for part in value]
+        return [_without_surrogates(part) for part in value]
     if isinstance(value, dict):
-        return {_mended(key): _mended(part) for key, part in value.items()}
+        return {_without_surrogates(key): _without_surrogates(part) for key, part in value.items()}
     return value

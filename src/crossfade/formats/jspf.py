@@ -4,7 +4,7 @@
         {"identifier": ["https://musicbrainz.org/recording/…"], "title": …, "creator": …, "album": …,
          "duration": 215000, "extension": {…}}, …]}}
 
-ListenBrainz's own answers hold several, as {"playlists": [{"playlist": {…}}, …]}; those are read too. A
+ListenBrainz's API answers with several, as {"playlists": [{"playlist": {…}}, …]}; those are read too. A
 track's identifier may be a text or a list of them. https://www.xspf.org/jspf
 """
 
@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from crossfade.formats import values
-from crossfade.formats.contract import Member, Sink, Source
-from crossfade.formats.json_records import json_records
-from crossfade.formats.playlist_entries import Entry, file_playlist_id, put_entry
+from crossfade.formats.contract import Member, Place, Sink, Source
+from crossfade.formats.json_records import json_rows
+from crossfade.formats.playlist_entries import file_playlist_id, put_entry
 from crossfade.formats.shapes import head_text
 
 _PLAYLIST = re.compile(r'"playlist"\s*:\s*\{')
@@ -24,27 +24,25 @@ _TRACK_EXTENSION = "https://musicbrainz.org/doc/jspf#track"
 
 
 class Jspf:
-    """Every playlist with its tracks, each of which counts as one play by the playlist."""
+    """Every playlist with its tracks."""
 
     name = "jspf"
     title = "JSPF playlist"
 
     def recognise(self, member: Member) -> float:
-        """By a playlist that has tracks."""
+        """0.95 for a playlist with tracks."""
         head = head_text(member)
         if not head.lstrip().startswith("{") or not _PLAYLIST.search(head):
             return 0.0
         return 0.95 if _TRACK.search(head) or member.relative.suffix.lower() == ".jspf" else 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
-        """The playlists in the order of the files; a row's number is its playlist's place in its file."""
-        for member in source.members:
-            with source.open(member) as file:
-                for number, playlist in json_records(file, ("playlists", "playlist"), member.name):
-                    _put(sink, (member, number), playlist)
+        """The playlists in file order; the number of a row is that of its playlist in the file."""
+        for place, playlist in json_rows(source, ("playlists", "playlist")):
+            _put(sink, place, playlist)
 
 
-def _put(sink: Sink, place: tuple[Member, int], playlist: Any) -> None:
+def _put(sink: Sink, place: Place, playlist: Any) -> None:
     member, number = place
     tracks = playlist.get("track") if isinstance(playlist, dict) else None
     if not isinstance(tracks, list):
@@ -59,21 +57,25 @@ def _put(sink: Sink, place: tuple[Member, int], playlist: Any) -> None:
     )
     for position, track in enumerate(tracks):
         if isinstance(track, dict):
-            put_entry(sink, place, playlist_id, position, _entry(track))
+            _put_track(sink, place, playlist_id, position, track)
         else:
             sink.drop(place, "malformed", "a track is not an object")
 
 
-def _entry(track: dict[str, Any]) -> Entry:
+def _put_track(sink: Sink, place: Place, playlist_id: str, position: int, track: dict[str, Any]) -> None:
     artists = _artist_ids(track)
-    return Entry(
+    put_entry(
+        sink,
+        place,
+        playlist_id,
+        position,
         artist=values.text(track.get("creator")),
         title=values.text(track.get("title")),
-        album=values.text(track.get("album")),
-        track_ms=values.milliseconds(track.get("duration")),
-        # A credit to several artists is not the first one's name, so its first identifier is not its own.
+        # The name of a credit to several artists is not that of the first, so the first identifier does not fit it.
         artist_id=artists[0] if len(artists) == 1 else None,
         track_id=next(filter(None, map(values.recording_in, _listed(track.get("identifier")))), None),
+        album=values.text(track.get("album")),
+        duration_ms=values.milliseconds(track.get("duration")),
     )
 
 
@@ -83,7 +85,7 @@ def _artist_ids(track: dict[str, Any]) -> list[str]:
     addresses = [
         address for part in parts if isinstance(part, dict) for address in _listed(part.get("artist_identifiers"))
     ]
-    return [found for address in addresses if (found := values.artist_in(address))]
+    return [mbid for address in addresses if (mbid := values.artist_in(address))]
 
 
 def _listed(value: Any) -> list[Any]:

@@ -5,8 +5,7 @@
 MBIDs may be missing; a few rows have a tab inside a name and are malformed. The data set's other file (age,
 gender, country) is not read.
 
-It has 19 million rows, so whole blocks of lines are decoded at once; a block with a row that is not sound is
-read again row by row.
+With 19 million rows, whole blocks of lines are decoded at once; a block with a bad row is read again row by row.
 
 Celma, "Music Recommendation and Discovery in the Long Tail", 2010.
 """
@@ -17,7 +16,7 @@ import re
 from typing import TYPE_CHECKING
 
 from crossfade.formats import values
-from crossfade.formats.contract import Member, Sink, Source
+from crossfade.formats.contract import Member, Place, Sink, Source
 from crossfade.formats.shapes import head_lines, mostly
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ _MBID = rf"(?:{values.MBID.pattern})?"
 _ROW = re.compile(
     rf"{_USER.pattern}\t\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t{_MBID}\t[^\t]*\t{_MBID}\t[^\t]*", re.IGNORECASE
 )
-_COLUMNS = ("user", "time", "artist_id", "artist", "track_id", "title")
+_COLUMNS = ("user", "time", "artist_id", "artist", "track_id", "track")
 _PREFIX = "lastfm-1k:"
 
 
@@ -54,7 +53,7 @@ class Lastfm1K:
 
 
 def _put_block(sink: Sink, member: Member, first: int, block: bytes) -> None:
-    """Hand over the lines of ``block``, of which the first has the number ``first``."""
+    """Hand the lines of ``block`` to ``sink``; ``first`` is the number of its first line."""
     table = _decoded(block)
     if table is not None:
         sink.listens(member, first, table)
@@ -68,7 +67,7 @@ def _put_block(sink: Sink, member: Member, first: int, block: bytes) -> None:
 
 
 def _decoded(block: bytes) -> "pa.Table | None":
-    """The rows of ``block`` as `Sink.listens` takes them; None unless every row is sound."""
+    """Return the rows of ``block`` as `Sink.listens` takes them; None if any row is bad."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from pyarrow import csv
@@ -89,17 +88,17 @@ def _decoded(block: bytes) -> "pa.Table | None":
         return None
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
     blank = pc.or_(pc.equal(rows["artist"], ""), pc.utf8_is_space(rows["artist"]))
-    sound = pc.and_not(pc.match_substring_regex(rows["user"], f"^{_USER.pattern}$"), blank)
-    if len(rows) != lines or not pc.all(sound).as_py():
+    valid = pc.and_not(pc.match_substring_regex(rows["user"], f"^{_USER.pattern}$"), blank)
+    if len(rows) != lines or not pc.all(valid).as_py():
         return None
     return pa.table(
         {
             "user_id": pc.binary_join_element_wise(_PREFIX, rows["user"], ""),
             "listened_at": rows["time"],
-            "artist_id": _identifiers(rows["artist_id"]),
-            "artist_name": rows["artist"],
-            "track_id": _identifiers(rows["track_id"]),
-            "title": pc.if_else(pc.equal(rows["title"], ""), None, rows["title"]),
+            "item_id": _identifiers(rows["track_id"]),
+            "name": pc.if_else(pc.equal(rows["track"], ""), None, rows["track"]),
+            "parent_id": _identifiers(rows["artist_id"]),
+            "parent_name": rows["artist"],
         }
     )
 
@@ -112,17 +111,17 @@ def _identifiers(texts: "pa.ChunkedArray") -> "pa.ChunkedArray":
     return pc.if_else(pc.match_substring_regex(lowered, f"^{values.MBID.pattern}$"), lowered, None)
 
 
-def _put(sink: Sink, place: tuple[Member, int], row: str) -> None:
+def _put(sink: Sink, place: Place, row: str) -> None:
     columns = row.split("\t")
     if len(columns) != len(_COLUMNS):
         if row.strip():
             sink.drop(place, "malformed", f"{len(columns)} columns instead of {len(_COLUMNS)}")
         return
-    user, written, artist_id, artist, track_id, title = columns
-    when = values.iso_time(written)
+    user, time, artist_id, artist, track_id, track = columns
+    listened_at = values.iso_time(time)
     if not _USER.fullmatch(user):
         sink.drop(place, "malformed", "the user is not user_ and six digits")
-    elif when is None:
+    elif listened_at is None:
         sink.drop(place, "malformed", "the time is not ISO 8601")
     elif not artist or artist.isspace():
         sink.drop(place, "incomplete", "the artist's name is empty")
@@ -130,9 +129,9 @@ def _put(sink: Sink, place: tuple[Member, int], row: str) -> None:
         sink.listen(
             place,
             user_id=_PREFIX + user,
-            listened_at=when,
-            artist=artist,
-            title=title or None,
-            artist_id=values.mbid(artist_id),
-            track_id=values.mbid(track_id),
+            listened_at=listened_at,
+            name=track or None,
+            parent=artist,
+            item_id=values.mbid(track_id),
+            parent_id=values.mbid(artist_id),
         )

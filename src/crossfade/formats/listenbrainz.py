@@ -1,14 +1,13 @@
 """ListenBrainz listens as JSON: dumps, user exports, and pages of its API.
 
-A listen is one object: ``track_metadata`` with names and what the player sent (``additional_info``), the time as
-``listened_at`` or ``timestamp``, and the identifiers that ListenBrainz found (``mbid_mapping``), which come before
-those that the player sent. Dumps and exports have one a line; a page of the API has a list of them below
-``payload``. An export (``user.json``, ``listens/<year>/<month>.jsonl``, ``feedback.jsonl``) names its user once, and a
-thumb in it may name its track only by ListenBrainz's own identifier of the names, which is looked up in the
-listens beside it.
+A listen is one object: ``track_metadata`` with names and the player's own fields (``additional_info``), the time as
+``listened_at`` or ``timestamp``, and the identifiers that ListenBrainz matched (``mbid_mapping``), which are preferred
+to the player's. Dumps and exports have one listen a line; a page of the API has a list of them below ``payload``. An
+export (``user.json``, ``listens/<year>/<month>.jsonl``, ``feedback.jsonl``) names its user once, and a thumb in it may
+name its track only by ListenBrainz's own identifier (MSID), which is looked up in the export's listens.
 
-Whole blocks of lines are decoded at once, straight into typed rows; a block with a bad line is decoded again
-line by line, so that a bad line costs itself.
+Whole blocks of lines are decoded at once into typed rows; a block with a bad line is decoded again line by line, so
+that a bad line costs only itself.
 """
 
 import re
@@ -19,17 +18,17 @@ from typing import Any
 import msgspec
 
 from crossfade.core.errors import InputError
-from crossfade.core.schemas import named_track
+from crossfade.core.names import named_id
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Sink, Source
 from crossfade.formats.json_records import json_records
-from crossfade.formats.listenbrainz_rows import DECODING_ERRORS, Feedback, Listen, ListenColumns, Rows
+from crossfade.formats.listenbrainz_rows import DECODING_ERRORS, Feedback, Listen, Rows, listen_table
 
 _LISTEN_MARKS = (b'"track_metadata"', b'"artist_name"')
 _ACCOUNT = "user.json"
 _FEEDBACK = "feedback.jsonl"
 _PAGE = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"payload"\s*:\s*\{')
-_RUN = 10_000  # rows that were decoded one by one, handed on at once
+_RUN = 10_000  # rows decoded one by one that go to the sink at once
 
 
 class _Account(msgspec.Struct):
@@ -45,7 +44,7 @@ class ListenBrainz:
     title = "ListenBrainz listens (dump, export or API, JSON)"
 
     def recognise(self, member: Member) -> float:
-        """Sure when rows have ListenBrainz's nested columns; a user export's other files go by name and content."""
+        """1 by ListenBrainz's nested columns; a user export's other files by name and content."""
         head = member.head.removeprefix(BOM_UTF8).lstrip()
         if not head.startswith(b"{"):
             return 0.0
@@ -58,7 +57,7 @@ class ListenBrainz:
         return 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
-        """Feedback first, to know which tracks have to be found in the listens; it is handed on last."""
+        """Read feedback first, to learn which MSIDs to look up in the listens, and hand it to the sink last."""
         user = _exported_user(source)
         thumbs: list[Feedback] = []
         for member in source.members:
@@ -71,7 +70,7 @@ class ListenBrainz:
                 if member.relative.name not in (_ACCOUNT, _FEEDBACK):
                     reading.read(source, member)
         finally:
-            # What was found before damage is as good as if it had not come.
+            # Damage to a file of listens must not cost the thumbs whose tracks were read before it.
             for thumb in thumbs:
                 track = values.mbid(thumb.recording_mbid) or reading.tracks.get(thumb.recording_msid or "")
                 if track is not None:
@@ -81,7 +80,7 @@ class ListenBrainz:
 class _Reading:
     """One pass over the listens of an input.
 
-    tracks  the track of every recording MSID in ``wanted`` that was met
+    tracks  the track ids of the recording MSIDs in ``wanted``, as far as listens name them
     """
 
     def __init__(self, sink: Sink, user: str | None, wanted: set[str]) -> None:
@@ -100,53 +99,51 @@ class _Reading:
         for first, block in source.blocks(member):
             listens = self._rows.block(block)
             if listens is not None:
-                self._hand_on(member, first, listens)
+                self._put(member, first, listens)
             else:
                 lines = block.removeprefix(BOM_UTF8 if first == 1 else b"").removesuffix(b"\n").split(b"\n")
                 self._one_by_one(member, _decoded(enumerate(lines, start=first)))
 
     def _one_by_one(self, member: Member, rows: Iterable[tuple[int, Any]]) -> None:
-        """Rows that are not all known to be sound; runs of sound ones are still handed on together."""
+        """Convert rows one by one, and hand runs of valid ones to the sink together."""
         run: list[Listen] = []
         first = 1
         try:
             for number, row in rows:
                 listen = self._rows.one(row)
                 if listen is None or number != first + len(run) or len(run) == _RUN:
-                    self._hand_on(member, first, run)
+                    self._put(member, first, run)
                     run, first = [], number
                 if listen is not None:
                     run.append(listen)
                 else:
                     self._sink.drop((member, number), "malformed", "not a JSON object with ListenBrainz's columns")
         except InputError:
-            # The file is damaged further on.
-            self._hand_on(member, first, run)
+            # The rows before the damage are good.
+            self._put(member, first, run)
             raise
-        self._hand_on(member, first, run)
+        self._put(member, first, run)
 
-    def _hand_on(self, member: Member, first: int, listens: Sequence[Listen]) -> None:
+    def _put(self, member: Member, first: int, listens: Sequence[Listen]) -> None:
         if not listens:
             return
-        columns = ListenColumns(self._user)
-        columns.extend(listens)
-        self._sink.listens(member, first, columns.table())
+        self._sink.listens(member, first, listen_table(listens, self._user))
         if self._wanted:
             self._look_up(listens)
 
     def _look_up(self, listens: Sequence[Listen]) -> None:
         for listen in listens:
-            said = listen.track_metadata
-            msid = said and (listen.recording_msid or said.recording_msid or said.info.recording_msid)
-            if said is not None and msid in self._wanted:
-                artist, title = said.artist, said.track_name
-                track = values.mbid(said.recording) or (artist and title and named_track(artist, title))
+            row = listen.track_metadata
+            msid = row and (listen.recording_msid or row.recording_msid or row.info.recording_msid)
+            if row is not None and msid in self._wanted:
+                artist, title = row.artist, row.track_name
+                track = values.mbid(row.recording) or (artist and title and named_id(title, artist))
                 if track:
                     self.tracks[msid] = track
 
 
 def _decoded(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Any]]:
-    """(number, value) of every line that is not blank; None for one that is not JSON."""
+    """Yield (number, value) of every line that is not blank; the value is None where it is not JSON."""
     for number, line in lines:
         if line.strip():
             try:
@@ -156,7 +153,7 @@ def _decoded(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Any]]:
 
 
 def _exported_user(source: Source) -> str | None:
-    """Whose export it is; None if it is none."""
+    """Return the user of an export; None for other inputs."""
     for member in source.members:
         if member.relative.name == _ACCOUNT:
             try:
@@ -167,7 +164,7 @@ def _exported_user(source: Source) -> str | None:
 
 
 def _thumbs(source: Source, member: Member, sink: Sink) -> list[Feedback]:
-    """Every sound line of ``feedback.jsonl``; the others are dropped as rows."""
+    """Return the valid lines of ``feedback.jsonl``, and drop the others."""
     decoder = msgspec.json.Decoder(Feedback)
     thumbs: list[Feedback] = []
     for line, text in source.lines(member):

@@ -1,7 +1,7 @@
-"""The ListenBrainz dump for Spark: Parquet files of listens, columns all the way.
+"""The ListenBrainz dump for Spark: Parquet files of listens.
 
-Its users are numbers and its columns those of `_COLUMNS`; ``artist_credit_mbids`` lists the artists of the credit, of
-whom the first is kept. Batches of rows go to the sink as they are decoded, without a step per row.
+Users are numbers and the columns those of `_COLUMNS`; ``artist_credit_mbids`` lists the artists of the credit, of
+which the first is used. Batches of rows go to the sink as they are decoded, without a step per row.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ _COLUMNS = (
 )
 _NEEDED = frozenset({"listened_at", "user_id", "artist_name"})
 _ROWS_AT_ONCE = 1 << 17
+_UTC = pa.timestamp("ms", tz="UTC")
 
 
 class ListenBrainzParquet:
@@ -35,12 +36,12 @@ class ListenBrainzParquet:
     title = "ListenBrainz Spark dump (Parquet)"
 
     def recognise(self, member: Member) -> float:
-        """Sure when a Parquet file has the dump's columns."""
-        found = sum(column.encode() in member.footer for column in _COLUMNS)
-        return 1.0 if found == len(_COLUMNS) else 0.2 * found / len(_COLUMNS)
+        """1 for a Parquet file with all the dump's columns."""
+        columns = sum(column.encode() in member.footer for column in _COLUMNS)
+        return 1.0 if columns == len(_COLUMNS) else 0.2 * columns / len(_COLUMNS)
 
     def read(self, source: Source, sink: Sink) -> None:
-        """See `contract.Format`."""
+        """One listen a row."""
         for member in source.members:
             first = 1
             for table in parquet_rows(source, member, _ROWS_AT_ONCE, partial(_wanted, member), _as_listens):
@@ -56,25 +57,25 @@ def _wanted(member: Member, names: Sequence[str]) -> list[str]:
 
 
 def _as_listens(batch: pa.RecordBatch) -> pa.Table:
-    """The columns of `contract.Sink.listens`; ids that are not MBIDs are left out, so that names take their place."""
-    said = pa.table(batch)
+    """Return the columns of `contract.Sink.listens`; identifiers that are not MBIDs are null."""
+    rows = pa.table(batch)
     columns = {
-        "user_id": _text(said["user_id"]),
-        "listened_at": _time(said["listened_at"]),
-        "artist_name": _text(said["artist_name"]),
+        "user_id": _text(rows["user_id"]),
+        "listened_at": _time(rows["listened_at"]),
+        "parent_name": _text(rows["artist_name"]),
     }
-    for ours, theirs in (("title", "recording_name"), ("album", "release_name")):
-        if theirs in said.schema.names:
-            columns[ours] = _text(said[theirs])
-    if "recording_mbid" in said.schema.names:
-        columns["track_id"] = mbids(_text(said["recording_mbid"]))
-    if "artist_credit_mbids" in said.schema.names:
-        columns["artist_id"] = mbids(_first(said["artist_credit_mbids"].combine_chunks()))
+    for ours, theirs in (("name", "recording_name"), ("album", "release_name")):
+        if theirs in rows.schema.names:
+            columns[ours] = _text(rows[theirs])
+    if "recording_mbid" in rows.schema.names:
+        columns["item_id"] = mbids(_text(rows["recording_mbid"]))
+    if "artist_credit_mbids" in rows.schema.names:
+        columns["parent_id"] = mbids(_first(rows["artist_credit_mbids"].combine_chunks()))
     return pa.table(columns)
 
 
 def _text(column: pa.ChunkedArray) -> pa.Array:
-    """The column as text. A file may say that bytes are text which are none; such a value is not known."""
+    """Return the column as text. A value that its file declares as text, but that is not valid UTF-8, is null."""
     texts = column.cast(pa.string()).combine_chunks()
     try:
         texts.validate(full=True)
@@ -84,7 +85,7 @@ def _text(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _time(column: pa.ChunkedArray) -> pa.Array:
-    """Times in UTC; where they are numbers, seconds since 1970."""
+    """Return times in UTC; numbers are seconds since 1970."""
     column = column.combine_chunks()
     if pa.types.is_timestamp(column.type):
         return column.cast(pa.timestamp("ms", tz=column.type.tz), safe=False).cast(pa.int64()).cast(_UTC)
@@ -92,13 +93,10 @@ def _time(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _first(lists: pa.Array) -> pa.Array:
-    """(n,) the first element of each list, null where there is none."""
+    """Return (n,) the first element of each list, null where it is empty."""
     if not pa.types.is_list(lists.type) and not pa.types.is_large_list(lists.type):
         return pa.nulls(len(lists), pa.string())
     filled = pc.greater(pc.list_value_length(lists), 0).fill_null(False)
     firsts = _text(pa.chunked_array([pc.list_element(lists.filter(filled), 0)]))
     positions = pc.cumulative_sum(filled.cast(pa.int64()))
     return firsts.take(pc.if_else(filled, pc.subtract(positions, 1), None))
-
-
-_UTC = pa.timestamp("ms", tz="UTC")

@@ -4,16 +4,17 @@
         "track": {"artists": ["…", "…"], "title": "…", "album": {"albumtitle": "…"}, "length": 200}}]}
 
 Its API has "list" in place of "scrobbles", and version 2 wrote artists, title and album (its name, as text)
-beside the time. ``duration`` is how many seconds were heard, ``length`` how long the track is. A track
-of several artists counts for the first of them, the one that it is credited to.
+beside the time. ``duration`` is the number of seconds heard, ``length`` that of the track. A track by several artists
+counts for the first, the one it is credited to.
 """
 
 import re
 from typing import Any
 
 from crossfade.formats import values
-from crossfade.formats.contract import Member, Sink, Source
-from crossfade.formats.json_records import json_records
+from crossfade.formats.contract import Member, Place, Sink, Source
+from crossfade.formats.json_records import json_rows
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_text
 
 _SCROBBLES = re.compile(r'"(?:scrobbles|list)"\s*:\s*\[')
@@ -28,7 +29,7 @@ class Maloja:
     title = "Maloja export"
 
     def recognise(self, member: Member) -> float:
-        """1 where the file says that Maloja wrote it; less for scrobbles of several artists."""
+        """1 where the file names Maloja; 0.9 for scrobbles with a list of artists."""
         head = head_text(member)
         if not head.lstrip().startswith("{") or not _SCROBBLES.search(head):
             return 0.0
@@ -36,37 +37,27 @@ class Maloja:
 
     def read(self, source: Source, sink: Sink) -> None:
         """One listen a scrobble."""
-        for member in source.members:
-            with source.open(member) as file:
-                for number, scrobble in json_records(file, ("scrobbles", "list"), member.name):
-                    _put(sink, (member, number), scrobble)
+        for place, scrobble in json_rows(source, ("scrobbles", "list")):
+            _put(sink, place, scrobble)
 
 
-def _put(sink: Sink, place: tuple[Member, int], scrobble: Any) -> None:
+def _put(sink: Sink, place: Place, scrobble: Any) -> None:
     track = scrobble.get("track", scrobble) if isinstance(scrobble, dict) else None
     if not isinstance(track, dict):
         sink.drop(place, "malformed", "a scrobble is not an object with a track")
         return
-    artists = track.get("artists")
+    artists, album = track.get("artists"), track.get("album")
     named = [name for artist in artists if (name := values.text(artist))] if isinstance(artists, list) else []
-    title = values.text(track.get("title"))
-    when = values.number(scrobble.get("time"))
-    if when is None:
-        given = scrobble.get("time") is not None
-        reason = ("malformed", "time is not a number of seconds") if given else ("incomplete", "there is no time")
-        sink.drop(place, *reason)
-    elif not named or title is None:
-        sink.drop(place, "incomplete", "the title is empty" if named else "there are no artists")
-    else:
-        album = track.get("album")
-        in_track = "track" in scrobble
-        sink.listen(
-            place,
-            listened_at=when,
-            artist=named[0],
-            title=title,
-            album=values.text(album.get("albumtitle") or album.get("name") if isinstance(album, dict) else album),
-            # Version 2 had no column for what was heard: its duration was the track's length.
-            ms_played=values.milliseconds(scrobble.get("duration"), per_unit=1000) if in_track else None,
-            track_ms=values.milliseconds(track.get("length" if in_track else "duration"), per_unit=1000),
-        )
+    in_track = "track" in scrobble
+    put_scrobble(
+        sink,
+        place,
+        scrobble.get("time"),
+        listened_at=values.number(scrobble.get("time")),
+        name=values.text(track.get("title")),
+        parent=named[0] if named else None,
+        album=values.text(album.get("albumtitle") or album.get("name") if isinstance(album, dict) else album),
+        # Version 2 did not record the time heard: its duration was the track's length.
+        ms_played=values.milliseconds(scrobble.get("duration"), per_unit=1000) if in_track else None,
+        duration_ms=values.milliseconds(track.get("length" if in_track else "duration"), per_unit=1000),
+    )

@@ -1,4 +1,4 @@
-"""Parquet files as they come from people: maybe inside an archive, maybe damaged, maybe not text where they say so."""
+"""Parquet files of users: perhaps inside an archive, damaged, or with invalid UTF-8 in text columns."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MARK = b"PAR1"
-"""What a Parquet file begins and ends with."""
+"""The first and the last bytes of a Parquet file."""
 
-MAX_HELD_BYTES = 512 << 20  # of a file inside an archive, which has to be held: ListenBrainz's dump has 128 MiB a file
+MAX_ARCHIVED_BYTES = 512 << 20  # a file inside an archive is read into memory; ListenBrainz's dump has 128 MiB a file
 
 Rows = TypeVar("Rows")
 
@@ -25,9 +25,9 @@ def parquet_rows(
     choose: Callable[[Sequence[str]], Sequence[str]],
     convert: Callable[["pa.RecordBatch"], Rows],
 ) -> Iterator[Rows]:
-    """What ``convert`` makes of each batch of up to ``at_once`` rows.
+    """Yield the result of ``convert`` for each batch of up to ``at_once`` rows.
 
-    ``choose`` is given the names of the file's columns and says which to read; it may raise InputError. Damage raises
+    ``choose`` takes the names of the file's columns and returns those to read; it may raise InputError. Damage raises
     InputError, after the good batches.
     """
     import pyarrow as pa
@@ -46,7 +46,7 @@ def parquet_rows(
 
 
 def decoded(column: "pa.Array") -> list[str | None]:
-    """The values of a column that is said to hold text; one that is none is not known."""
+    """Return the values of a text column; None for one that is not valid UTF-8."""
     import pyarrow as pa
 
     return [_text(value) for value in column.cast(pa.binary()).to_pylist()]
@@ -60,10 +60,10 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _random_access(stream: IO[bytes], member: Member) -> IO[bytes]:
-    """``stream``, or all of its bytes where one cannot go back in it."""
+    """Return ``stream`` if it is seekable, else all of its bytes in memory."""
     if stream.seekable():
         return stream
-    content = stream.read(MAX_HELD_BYTES + 1)
-    if len(content) > MAX_HELD_BYTES:
-        raise InputError(f"is over {MAX_HELD_BYTES >> 20} MiB inside an archive; unpack it first", path=member.name)
+    content = stream.read(MAX_ARCHIVED_BYTES + 1)
+    if len(content) > MAX_ARCHIVED_BYTES:
+        raise InputError(f"is over {MAX_ARCHIVED_BYTES >> 20} MiB inside an archive; unpack it first", path=member.name)
     return io.BytesIO(content)

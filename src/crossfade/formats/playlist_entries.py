@@ -1,60 +1,41 @@
-"""What all formats of playlists share: how their entries become items, names and counts.
+"""What all playlist formats share: how an entry becomes a playlist item with a name.
 
-A playlist is no listen: nobody says when, or whether, it was heard. It is kept as a playlist, for models that
-learn from order. And since tracks that somebody put together tell about taste as tracks that somebody
-played do, each entry also counts as one play by the playlist itself: the user of these counts has the
-playlist's id. So a library of nothing but playlists can be learnt from, and whoever wants listeners
-alone leaves out the users that are playlists.
+A playlist is not listening history: its file does not tell who heard it, or when. Its items go to the tables
+``playlists`` and ``playlist_items`` alone.
 """
 
-from dataclasses import dataclass
-
-from crossfade.core.schemas import named_artist, named_track
-from crossfade.formats.contract import Member, Sink
+from crossfade.core.names import named_id
+from crossfade.formats.contract import DEFAULT_KIND, Member, Place, Sink
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One entry of a playlist as its file describes it; None where it says nothing."""
-
-    artist: str | None = None
-    title: str | None = None
-    album: str | None = None
-    track_ms: int | None = None
-    artist_id: str | None = None
-    track_id: str | None = None
-    isrc: str | None = None
-
-
-def put_entry(sink: Sink, place: tuple[Member, int], playlist_id: str, position: int, entry: Entry) -> bool:
-    """Hand ``entry`` to ``sink`` at ``position``, or drop it; whether it was kept.
-
-    An entry is kept if it has an id, or both artist and title.
-    """
-    artist_id = entry.artist_id or (named_artist(entry.artist) if entry.artist else None)
-    track_id = entry.track_id
-    if track_id is None and entry.artist and entry.title:
-        track_id = named_track(entry.artist, entry.title)
+def put_entry(
+    sink: Sink,
+    place: Place,
+    playlist_id: str,
+    position: int,
+    *,
+    artist: str | None = None,
+    title: str | None = None,
+    artist_id: str | None = None,
+    track_id: str | None = None,
+    **fields: str | int | None,
+) -> None:
+    """Hand a track to ``sink`` at ``position`` of the playlist; drop it if it has neither id nor artist and title."""
+    if artist and not artist_id:
+        artist_id = named_id(artist)
+    if artist and title and not track_id:
+        track_id = named_id(title, artist)
     if track_id is None:
-        missing = "the title" if entry.artist else "the artist"
-        sink.drop(place, "incomplete", f"the entry has no identifier, and {missing} is missing")
-        return False
-    if artist_id is not None and entry.artist:
-        sink.artist(artist_id, entry.artist)
-    if entry.title:
-        sink.track(
-            track_id,
-            entry.title,
-            artist_id=artist_id,
-            album=entry.album,
-            track_ms=entry.track_ms,
-            isrc=entry.isrc,
-        )
-    sink.playlist_item(playlist_id, position, track_id, artist_id)
-    sink.count(place, user_id=playlist_id, plays=1, artist_id=artist_id, track_id=track_id)
-    return True
+        missing = "title" if artist else "artist"
+        sink.drop(place, "incomplete", f"the entry has no identifier, and its {missing} is missing")
+        return
+    if artist_id and artist:
+        sink.item("artist", artist_id, artist)
+    if title:
+        sink.item(DEFAULT_KIND, track_id, title, parent_id=artist_id, **fields)
+    sink.playlist_item(place, playlist_id, position, track_id, artist_id)
 
 
 def file_playlist_id(format_name: str, member: Member) -> str:
-    """The id of a playlist that has none of its own: where it lies, so that a newer copy takes its place."""
+    """Return the id of a playlist without one of its own: its path, so that a newer copy replaces it."""
     return f"{format_name}:{member.relative}"

@@ -4,7 +4,7 @@ import importlib
 
 from crossfade.formats.contract import Format
 
-# name → "module:class"; imported only when a file has to be recognised or read.
+# name → "module:class", imported only when a file is recognised or read
 FORMATS: dict[str, str] = {
     "listenbrainz": "crossfade.formats.listenbrainz:ListenBrainz",
     "listenbrainz-spark": "crossfade.formats.listenbrainz_parquet:ListenBrainzParquet",
@@ -28,7 +28,7 @@ FORMATS: dict[str, str] = {
 
 
 def load_format(name: str) -> Format:
-    """The format registered as ``name``."""
+    """Return the format registered as ``name``."""
     module, _, attribute = FORMATS[name].partition(":")
     format_class: type[Format] = getattr(importlib.import_module(module), attribute)
     return format_class()

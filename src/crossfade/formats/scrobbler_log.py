@@ -1,19 +1,20 @@
-"""``.scrobbler.log``: what portable players (Rockbox and others) write down of their plays.
+"""``.scrobbler.log``: the log of plays that portable players (Rockbox and others) write.
 
     #AUDIOSCROBBLER/1.1
     #TZ/UNKNOWN
     #CLIENT/Rockbox sansae200 $Revision$
     artist <TAB> release <TAB> track <TAB> number <TAB> seconds <TAB> L or S <TAB> time <TAB> track MBID
 
-L was listened to (half of it at least), S was skipped. The last column came with version 1.1 and may be
-missing. Under ``#TZ/UTC`` times are UTC; under ``#TZ/UNKNOWN`` they are what the player's clock showed,
-and since nobody can know where it was, they are taken for UTC too. A player without a clock writes 0.
+L was listened to (at least half of it), S was skipped. The last column came with version 1.1 and may be missing. Under
+``#TZ/UTC`` times are UTC. Under ``#TZ/UNKNOWN`` they are local times of an unknown zone and are read as UTC too. A
+player without a clock writes 0.
 """
 
 import re
 
 from crossfade.formats import values
-from crossfade.formats.contract import Member, Sink, Source
+from crossfade.formats.contract import Member, Place, Sink, Source
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_lines, mostly
 
 _MARK = "#AUDIOSCROBBLER/"
@@ -28,7 +29,7 @@ class ScrobblerLog:
     title = "Scrobbler log of a portable player"
 
     def recognise(self, member: Member) -> float:
-        """1 by the first line; nearly so by the shape of the rows."""
+        """1 by the first line; 0.95 by the shape of the rows."""
         lines = head_lines(member)
         if lines and lines[0].upper().startswith(_MARK):
             return 1.0
@@ -45,29 +46,24 @@ class ScrobblerLog:
                     _put(sink, (member, line), row.split("\t"), platform)
 
 
-def _put(sink: Sink, place: tuple[Member, int], row: list[str], platform: str | None) -> None:
+def _put(sink: Sink, place: Place, row: list[str], platform: str | None) -> None:
     if not 7 <= len(row) <= 8:
         sink.drop(place, "malformed", f"{len(row)} columns instead of 7 or 8")
         return
-    artist, album, title, _, seconds, rating, time, *identifier = (value.strip() for value in row)
-    when = values.number(time)
+    artist, album, track, _, seconds, rating, time, *identifier = (value.strip() for value in row)
     if rating not in ("L", "S"):
         sink.drop(place, "malformed", "the rating is neither L nor S")
-    elif time and when is None:
-        sink.drop(place, "malformed", "the time is not a number of seconds")
-    elif when is None:
-        sink.drop(place, "incomplete", "the time is empty")
-    elif not artist or not title:
-        sink.drop(place, "incomplete", f"the {'track' if artist else 'artist'} is empty")
-    else:
-        sink.listen(
-            place,
-            listened_at=when,
-            artist=artist,
-            title=title,
-            album=album or None,
-            track_id=values.mbid(identifier[0]) if identifier else None,
-            track_ms=values.milliseconds(seconds, per_unit=1000),
-            skipped=rating == "S",
-            platform=platform,
-        )
+        return
+    put_scrobble(
+        sink,
+        place,
+        time,
+        listened_at=values.number(time),
+        name=track,
+        parent=artist,
+        item_id=values.mbid(identifier[0]) if identifier else None,
+        album=album or None,
+        duration_ms=values.milliseconds(seconds, per_unit=1000),
+        skipped=rating == "S",
+        platform=platform,
+    )

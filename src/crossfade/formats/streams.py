@@ -1,7 +1,6 @@
-"""Bytes of a hostile or damaged file, decompressed as they are read: bounded, counted, never held whole.
+"""Decompressed streams of files that may be hostile or damaged: bounded, and never read into memory whole.
 
-Damage keeps what was good: every byte that could be decompressed before it is handed out first, and only the
-next read raises InputError. Nothing here writes to a disk.
+All bytes before damage are returned first; only the next read raises InputError. Nothing here writes to a disk.
 """
 
 import bz2
@@ -17,18 +16,18 @@ from typing import IO, Any
 
 from crossfade.core.errors import InputError
 
-MAX_LINE_BYTES = 1 << 20  # ListenBrainz refuses listens over 10 KiB; a longer line than this is no row of anything
-FREE_BYTES = 64 << 20  # below this much decompressed data, no ratio is suspicious: it is read in a second
-MAX_RATIO = 250  # play logs compress 10 to 40 times; deflate's limit, which bombs come near, is 1,032
-MAX_LAYERS = 4  # .zst inside .gz inside …: people have one or two, bombs have many
-MAX_MEMBER_BYTES = 1 << 40  # a month of every ListenBrainz listener is a few GiB; a tebibyte is endless data
-BLOCK_BYTES = 4 << 20  # of whole lines handed out at once: some 5,000 rows, so that cost per block vanishes
+MAX_LINE_BYTES = 1 << 20  # no row of any format is longer: ListenBrainz refuses listens over 10 KiB
+FREE_BYTES = 64 << 20  # up to this much decompressed data, no ratio is suspicious: it is read in a second
+MAX_RATIO = 250  # play logs compress 10 to 40 times; bombs come close to deflate's limit, 1,032
+MAX_LAYERS = 4  # .zst inside .gz inside …: real files have one or two, bombs have many
+MAX_MEMBER_BYTES = 1 << 40  # a month of all ListenBrainz listeners is a few GiB; a tebibyte is endless data
+BLOCK_BYTES = 4 << 20  # of whole lines, some 5,000 rows, which makes the cost per block negligible
 
-PIECE_BYTES = 8 << 10  # asked of a decompressor at once, which is what damage can cost of good data
+PIECE_BYTES = 8 << 10  # read from a decompressor at once; damage costs up to this much good data
 
 DAMAGE = (EOFError, OSError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError,
           tarfile.TarError, zipfile.BadZipFile)  # fmt: skip
-"""What the standard library raises for damaged, truncated, encrypted or unsupported input."""
+"""The standard library's errors for damaged, truncated, encrypted or unsupported input."""
 
 _MAGIC: dict[bytes, tuple[str, tuple[str, ...]]] = {
     b"\x1f\x8b\x08": ("gzip", (".gz", ".gzip")),
@@ -40,11 +39,13 @@ COMPRESSION_SUFFIXES = frozenset(suffix for _, suffixes in _MAGIC.values() for s
 
 
 class Guarded(io.RawIOBase):
-    """A readable stream over ``inner`` that bounds what comes out and translates what goes wrong.
+    """A readable stream over ``inner`` that limits its size and raises InputError for damage.
 
-    ``name`` is for messages; ``drawn`` says how many compressed bytes went in so far; ``seekable`` that ``inner`` is
-    and stands for itself, undecompressed. Raises InputError for
-    damage and for a decompression bomb, after all bytes before it were handed out.
+    name      for messages
+    drawn     returns the number of compressed bytes read so far
+    seekable  whether ``inner`` is a plain file, not a decompressor
+
+    Damage and decompression bombs raise InputError, after all bytes before them were returned.
     """
 
     def __init__(self, inner: Any, name: str, drawn: Callable[[], int], *, seekable: bool = False) -> None:
@@ -57,11 +58,11 @@ class Guarded(io.RawIOBase):
         self._failure: InputError | None = None
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Whether one can go back: in a plain file on the disk."""
+        """Return whether this is a plain file on the disk."""
         return self._seekable
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -76,7 +77,7 @@ class Guarded(io.RawIOBase):
         return self.seek(0, io.SEEK_CUR)
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the data goes; 0 at the end."""
+        """Fill ``buffer`` and return the number of bytes; 0 at the end."""
         view = memoryview(buffer).cast("B")
         filled = 0
         while filled < len(view) and self._failure is None:
@@ -111,12 +112,12 @@ class Guarded(io.RawIOBase):
 
 
 def compression(head: bytes) -> str | None:
-    """What a stream that begins with ``head`` is compressed with, by its first bytes; None if it is not."""
+    """Return the compression of a stream that begins with ``head``; None if it is not compressed."""
     return next((kind for magic, (kind, _) in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def decompressed(raw: IO[bytes], name: str, drawn: Callable[[], int]) -> io.BufferedReader:
-    """``raw`` with every layer of compression taken off, guarded; seekable if ``raw`` is a plain file.
+    """Remove every layer of compression from ``raw``, guarded; seekable if it is an uncompressed plain file.
 
     Raises InputError for more than MAX_LAYERS layers.
     """
@@ -130,7 +131,7 @@ def decompressed(raw: IO[bytes], name: str, drawn: Callable[[], int]) -> io.Buff
 
 
 def peeked(stream: io.BufferedReader, size: int) -> bytes:
-    """The next ``size`` bytes, or as many as there are before the end or damage, without consuming them."""
+    """Return the next ``size`` bytes, or fewer before the end or damage, without consuming them."""
     try:
         return stream.peek(size)[:size]
     except InputError:
@@ -138,25 +139,19 @@ def peeked(stream: io.BufferedReader, size: int) -> bytes:
 
 
 def pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    """The stream in pieces of at most a mebibyte; raises InputError at damage, after the good bytes."""
+    """Yield the stream in pieces of at most a mebibyte; raises InputError at damage, after the good bytes."""
     read = getattr(stream, "read1", stream.read)
     while piece := read(1 << 20):
         yield piece
 
 
 def blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """(number of its first line from 1, some whole lines with their ends), about BLOCK_BYTES at once.
+    """Yield (number of the first line from 1, whole lines with their ends), about BLOCK_BYTES at once.
 
     A line over MAX_LINE_BYTES is cut to that; only the last block may lack its line end.
     """
     number, kept, size = 1, [], 0
-    failure: InputError | None = None
-    source = _bounded_lines(stream)
-    while True:
-        try:
-            piece = next(source, b"")
-        except InputError as error:
-            piece, failure = b"", error
+    for piece, failure in _until_damage(_bounded_lines(stream)):
         if piece:
             kept.append(piece)
             size += len(piece)
@@ -165,14 +160,12 @@ def blocks(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, block
             number += block.count(b"\n")
             kept, size = [], 0
-        if not piece:
-            if failure is not None:
-                raise failure
-            return
+        if failure is not None:
+            raise failure
 
 
 def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """(number from 1, line without its end: a line feed, with or without a return before), cut to MAX_LINE_BYTES."""
+    """Yield (number from 1, line without its end, LF or CRLF), cut to MAX_LINE_BYTES."""
     for first, block in blocks(stream):
         split = block.split(b"\n")
         if not split[-1]:
@@ -182,10 +175,10 @@ def lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def text_lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
-    """`lines` as text.
+    """Yield `lines` as text.
 
-    A mark decides for UTF-8 or UTF-16. Else the first line beyond ASCII decides for the whole file: UTF-8 if it
-    is valid, Latin-1 if not. A later line that is not valid UTF-8 is read as Latin-1 by itself.
+    A byte order mark decides for UTF-8 or UTF-16. Without one, the first line beyond ASCII decides for the file: UTF-8
+    if it is valid, else Latin-1. A later line that is not valid UTF-8 is read as Latin-1 by itself.
     """
     buffered: io.BufferedReader = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
     mark = peeked(buffered, 3)
@@ -202,18 +195,16 @@ def text_lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
 
 
 def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Runs of whole lines; a line over the limit comes cut, alone, with its end."""
-    rest: list[bytes] = []  # the beginning of a line whose end has not come yet
+    """Yield runs of whole lines; a line over the limit comes alone, cut, with its end."""
+    rest: list[bytes] = []  # the beginning of a line without its end
     size = 0
-    failure: InputError | None = None
-    source = pieces(stream)
-    while True:
-        try:
-            piece = next(source, b"")
-        except InputError as error:
-            piece, failure = b"", error
+    for piece, failure in _until_damage(pieces(stream)):
         if not piece:
-            break
+            if last_line := b"".join(rest)[:MAX_LINE_BYTES]:
+                yield last_line
+            if failure is not None:
+                raise failure
+            return
         end = piece.find(b"\n") + 1
         if not end:
             # Beyond the limit the line is counted but not kept.
@@ -227,14 +218,21 @@ def _bounded_lines(stream: IO[bytes]) -> Iterator[bytes]:
         if last > end:
             yield piece[end:last]
         rest, size = [piece[last:]], len(piece) - last
-    if last_line := b"".join(rest)[:MAX_LINE_BYTES]:
-        yield last_line
-    if failure is not None:
-        raise failure
+
+
+def _until_damage(parts: Iterator[bytes]) -> Iterator[tuple[bytes, InputError | None]]:
+    """Yield (part, None) for each of ``parts``, and in the end (b"", the damage that ended them, if any)."""
+    failure: InputError | None = None
+    try:
+        for part in parts:
+            yield part, None
+    except InputError as error:
+        failure = error
+    yield b"", failure
 
 
 class _Recoded(io.RawIOBase):
-    """UTF-16 with its mark, as UTF-8; what is not valid becomes U+FFFD."""
+    """UTF-16 with its byte order mark, as UTF-8; invalid characters become U+FFFD."""
 
     def __init__(self, inner: io.BufferedReader) -> None:
         super().__init__()
@@ -251,9 +249,9 @@ class _Recoded(io.RawIOBase):
             self._ready = self._decoder.decode(piece, final=not piece).encode()
             if not piece:
                 break
-        given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
-        buffer[: len(given)] = given
-        return len(given)
+        filled, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(filled)] = filled
+        return len(filled)
 
 
 def _buffered(raw: io.RawIOBase) -> io.BufferedReader:

@@ -2,18 +2,18 @@
 
     user (40 hexadecimal digits) <TAB> song (SO…) <TAB> plays
 
-The triplets know no names. Where the Million Song Dataset's ``unique_tracks.txt`` lies beside them, it gives
-them: ``TR… <SEP> SO… <SEP> artist <SEP> title``, with the word <SEP> between the columns.
+The triplets contain no names. The Million Song Dataset's ``unique_tracks.txt`` in the same folder adds them:
+``TR… <SEP> SO… <SEP> artist <SEP> title``, with the word <SEP> between the columns.
 
 Bertin-Mahieux, Ellis, Whitman & Lamere, "The Million Song Dataset", ISMIR 2011.
 """
 
 import re
-from typing import Literal
 
-from crossfade.core.schemas import named_artist
+from crossfade.core.names import named_id
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Sink, Source
+from crossfade.formats.delimited import split_rows
 from crossfade.formats.shapes import head_lines, mostly
 
 _USER = re.compile(r"[0-9a-f]{40}")
@@ -31,52 +31,43 @@ class TasteProfile:
 
     def recognise(self, member: Member) -> float:
         """1 by the shape of its triplets, or of the songs' names."""
-        return 1.0 if _part(member) else 0.0
+        return 1.0 if _is_names(member) or mostly(head_lines(member), _TRIPLET) else 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
-        """One count a triplet, and the names of the songs."""
-        for member in source.members:
-            if _part(member) == "names":
+        """The names of the songs, and one count a triplet."""
+        for member in sorted(source.members, key=_is_names, reverse=True):
+            if _is_names(member):
                 _read_names(source, member, sink)
             else:
                 _read_triplets(source, member, sink)
 
 
-def _part(member: Member) -> Literal["triplets", "names"] | None:
-    lines = head_lines(member)
-    return "triplets" if mostly(lines, _TRIPLET) else "names" if mostly(lines, _NAMES) else None
+def _is_names(member: Member) -> bool:
+    return mostly(head_lines(member), _NAMES)
 
 
 def _read_triplets(source: Source, member: Member, sink: Sink) -> None:
     is_user, is_song = _USER.fullmatch, _SONG.fullmatch
-    for line, row in source.text_lines(member):
-        columns = row.split("\t")
-        if len(columns) != 3:
-            if row.strip():
-                sink.drop((member, line), "malformed", f"{len(columns)} columns instead of 3")
-            continue
-        user, song, written = columns
-        plays = values.number(written)
+    for place, (user, song, text) in split_rows(source, member, sink, 3):
+        plays = values.number(text)
         if not is_user(user):
-            sink.drop((member, line), "malformed", "the user is not 40 hexadecimal digits")
+            sink.drop(place, "malformed", "the user is not 40 hexadecimal digits")
         elif not is_song(song):
-            sink.drop((member, line), "malformed", "the song is not SO and 16 letters or digits")
+            sink.drop(place, "malformed", "the song is not SO and 16 letters or digits")
         elif plays is None:
-            sink.drop((member, line), "malformed", "the count is not a number")
+            sink.drop(place, "malformed", "the count is not a number")
         else:
-            sink.count((member, line), user_id=_PREFIX + user, plays=plays, track_id=_PREFIX + song)
+            sink.count(place, user_id=_PREFIX + user, plays=plays, kind="track", item_id=_PREFIX + song)
 
 
 def _read_names(source: Source, member: Member, sink: Sink) -> None:
-    for line, row in source.text_lines(member):
-        columns = [column.strip() for column in row.split("<SEP>")]
-        if len(columns) != 4 or not _SONG.fullmatch(columns[1]):
-            if row.strip():
-                sink.drop((member, line), "malformed", "not a track, a song, an artist and a title")
+    for place, columns in split_rows(source, member, sink, 4, "<SEP>"):
+        _, song, artist, title = (column.strip() for column in columns)
+        if not _SONG.fullmatch(song):
+            sink.drop(place, "malformed", "not a track, a song, an artist and a title")
             continue
-        _, song, artist, title = columns
-        artist_id = named_artist(artist) if artist else None
+        artist_id = named_id(artist) if artist else None
         if artist_id:
-            sink.artist(artist_id, artist)
+            sink.item("artist", artist_id, artist)
         if title:
-            sink.track(_PREFIX + song, title, artist_id=artist_id)
+            sink.item("track", _PREFIX + song, title, parent_id=artist_id)

@@ -1,6 +1,6 @@
-"""Values as files write them, and what they mean: numbers, texts, times, identifiers.
+"""Numbers, texts, times and identifiers as files write them.
 
-Each function takes what a file says and gives the value, or None where it says nothing that can be used.
+Each function converts a value of a file, and returns None for one that is missing or cannot be used.
 """
 
 import math
@@ -21,19 +21,19 @@ _MONTHS = {
 }
 _DAY_MONTH_YEAR = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4}),? (\d{2}):(\d{2})(?::(\d{2}))?")
 
-# Seconds since 1970 pass 1e11 in the year 5138, so that a larger number counts a smaller unit.
+# Seconds since 1970 pass 1e11 in the year 5138, so a larger number is in a smaller unit.
 _UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 
 
 def text(value: object) -> str | None:
-    """A string without the blanks around it; None for an empty one and for anything else."""
+    """Return a string without the blanks around it; None for an empty one and for any other type."""
     return value.strip() or None if isinstance(value, str) else None
 
 
 def number(value: object) -> float | None:
-    """A finite number, from a number or the text of one."""
+    """Return a finite number, from a number or the text of one."""
     if isinstance(value, str):
-        # float() would take "1_000" and digits of every script for numbers.
+        # float() would accept "1_000" and the digits of every script.
         if "_" in value or not value.isascii():
             return None
         try:
@@ -49,14 +49,14 @@ def number(value: object) -> float | None:
 
 
 def milliseconds(value: object, *, per_unit: float = 1.0) -> int | None:
-    """A length of time above zero, in milliseconds; ``per_unit`` is how many of them one unit of ``value`` has."""
+    """Return a length of time above zero, in milliseconds; one unit of ``value`` has ``per_unit`` of them."""
     length = number(value)
-    # What an int32 holds are 24 days, longer than any track.
+    # The largest int32 is 24 days, longer than any track.
     return round(length * per_unit) if length is not None and 0 < length * per_unit < 2**31 - 1 else None
 
 
 def mbid(value: object) -> str | None:
-    """A MusicBrainz identifier in lower case."""
+    """Return a MusicBrainz identifier in lower case."""
     if not isinstance(value, str):
         return None
     lowered = value.strip().lower()
@@ -64,23 +64,21 @@ def mbid(value: object) -> str | None:
 
 
 def recording_in(address: object) -> str | None:
-    """The recording's MBID in an address of musicbrainz.org."""
-    found = _RECORDING.fullmatch(address) if isinstance(address, str) else None
-    return mbid(found.group(1)) if found else None
+    """Return the recording's MBID in an address of musicbrainz.org."""
+    return _mbid_in(_RECORDING, address)
 
 
 def artist_in(address: object) -> str | None:
-    """The artist's MBID in an address of musicbrainz.org."""
-    found = _ARTIST.fullmatch(address) if isinstance(address, str) else None
-    return mbid(found.group(1)) if found else None
+    """Return the artist's MBID in an address of musicbrainz.org."""
+    return _mbid_in(_ARTIST, address)
 
 
 def day_month_year(value: str) -> float | None:
-    """Seconds since 1970 of "19 Aug 2026, 20:48", in UTC; the comma may be missing."""
-    found = _DAY_MONTH_YEAR.fullmatch(value.strip())
-    if found is None:
+    """Return the seconds since 1970 of "19 Aug 2026, 20:48", in UTC; the comma may be missing."""
+    parts = _DAY_MONTH_YEAR.fullmatch(value.strip())
+    if parts is None:
         return None
-    day, month, year, hour, minute, second = found.groups()
+    day, month, year, hour, minute, second = parts.groups()
     try:
         when = datetime(
             int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC
@@ -91,7 +89,7 @@ def day_month_year(value: str) -> float | None:
 
 
 def iso_time(value: str) -> float | None:
-    """Seconds since 1970 of an ISO 8601 time; UTC where it names no zone."""
+    """Return the seconds since 1970 of an ISO 8601 time; UTC where it names no zone."""
     cleaned = value.strip().removesuffix(" UTC")
     try:
         when = datetime.fromisoformat(cleaned)
@@ -104,9 +102,9 @@ def iso_time(value: str) -> float | None:
 
 
 def time(value: object) -> float | None:
-    """Seconds since 1970 of a time in any of the spellings that files use.
+    """Return the seconds since 1970 of a time in any of the notations that files use.
 
-    Seconds, milliseconds, microseconds or nanoseconds since 1970 (told apart by their size), ISO 8601, or
+    Seconds, milliseconds, microseconds or nanoseconds since 1970 (distinguished by their size), ISO 8601, or
     "19 Aug 2026, 20:48".
     """
     if (since := number(value)) is not None:
@@ -122,7 +120,7 @@ def time(value: object) -> float | None:
 
 
 def truth(value: object) -> bool | None:
-    """Yes or no, from a boolean, 0 and 1, or a word."""
+    """Return a boolean, from a boolean, 0 and 1, or a word."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -130,6 +128,11 @@ def truth(value: object) -> bool | None:
     if isinstance(value, str):
         return _WORDS.get(value.strip().lower())
     return None
+
+
+def _mbid_in(pattern: re.Pattern[str], address: object) -> str | None:
+    match = pattern.fullmatch(address) if isinstance(address, str) else None
+    return mbid(match.group(1)) if match else None
 
 
 _WORDS = {"true": True, "t": True, "yes": True, "y": True, "1": True}

@@ -1,10 +1,10 @@
-"""XSPF playlists: the XML that JSPF is the JSON of.
+"""XSPF playlists: the XML form of JSPF.
 
     <playlist version="1" xmlns="http://xspf.org/ns/0/"><title/><creator/><identifier/><trackList>
         <track><identifier/><title/><creator/><album/><duration/></track> … </trackList></playlist>
 
-A document type is refused: no player writes one, and it is where XML keeps its bombs and its way out of the
-file. https://www.xspf.org/spec
+A document type is refused: no player writes one, and it can make a file expand or read other files.
+https://www.xspf.org/spec
 """
 
 import re
@@ -16,12 +16,12 @@ from xml.parsers import expat
 from crossfade.core.errors import InputError
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Sink, Source
-from crossfade.formats.playlist_entries import Entry, file_playlist_id, put_entry
+from crossfade.formats.playlist_entries import file_playlist_id, put_entry
 from crossfade.formats.shapes import head_text
 
 _PLAYLIST = re.compile(r"<(?:\w+:)?playlist\b[^>]*(?:xspf\.org/ns/0|version)")
 _NAMESPACES = ("http://xspf.org/ns/0/", "")
-# Between a namespace and a name in what the parser gives; no address has it.
+# The parser puts it between a namespace and a name; no address contains it.
 _BETWEEN = " "
 _CHUNK = 64 << 10
 
@@ -30,61 +30,66 @@ _OF_TRACK = frozenset({"title", "creator", "album", "duration", "identifier"})
 
 
 class Xspf:
-    """The playlist with its tracks, each of which counts as one play by the playlist."""
+    """Every file is one playlist with its tracks."""
 
     name = "xspf"
     title = "XSPF playlist"
 
     def recognise(self, member: Member) -> float:
-        """By its outermost element."""
+        """1 by its outermost element and namespace."""
         head = head_text(member)
         if not head.lstrip().startswith("<") or not _PLAYLIST.search(head):
             return 0.0
         return 1.0 if "xspf.org/ns/0" in head else 0.8
 
     def read(self, source: Source, sink: Sink) -> None:
-        """The tracks of each file; a row's number is its line."""
+        """The tracks of each file; the number of a row is its line."""
         for member in source.members:
             parsed = _Parsed(member)
             playlist_id = ""
             with source.open(member) as file:
                 for position, (line, track) in enumerate(parsed.tracks(file)):
                     if not position:
-                        playlist_id = _put_playlist(sink, member, parsed)
-                    put_entry(sink, (member, line), playlist_id, position, _entry(track))
+                        playlist_id = _put_playlist(sink, member, parsed.playlist)
+                    put_entry(
+                        sink,
+                        (member, line),
+                        playlist_id,
+                        position,
+                        artist=_first(track, "creator"),
+                        title=_first(track, "title"),
+                        track_id=next(filter(None, map(values.recording_in, track.get("identifier", []))), None),
+                        album=_first(track, "album"),
+                        duration_ms=values.milliseconds(_first(track, "duration")),
+                    )
 
 
-def _put_playlist(sink: Sink, member: Member, parsed: "_Parsed") -> str:
-    playlist_id = next(iter(parsed.playlist.get("identifier", [])), file_playlist_id("xspf", member))
-    sink.playlist(
-        playlist_id,
-        next(iter(parsed.playlist.get("title", [])), PurePosixPath(member.relative).stem),
-        owner=next(iter(parsed.playlist.get("creator", [])), None),
-    )
+Texts = dict[str, list[str]]
+"""The texts of an element's children, by their names."""
+
+
+def _first(texts: Texts, name: str) -> str | None:
+    return next(iter(texts.get(name, [])), None)
+
+
+def _put_playlist(sink: Sink, member: Member, playlist: Texts) -> str:
+    playlist_id = _first(playlist, "identifier") or file_playlist_id("xspf", member)
+    title = _first(playlist, "title") or PurePosixPath(member.relative).stem
+    sink.playlist(playlist_id, title, owner=_first(playlist, "creator"))
     return playlist_id
 
 
-def _entry(track: dict[str, list[str]]) -> Entry:
-    return Entry(
-        artist=next(iter(track.get("creator", [])), None),
-        title=next(iter(track.get("title", [])), None),
-        album=next(iter(track.get("album", [])), None),
-        track_ms=values.milliseconds(next(iter(track.get("duration", [])), None)),
-        track_id=next(filter(None, map(values.recording_in, track.get("identifier", []))), None),
-    )
-
-
 class _Parsed:
-    """One file as it is parsed: what it has said of its playlist so far, and its tracks."""
+    """The parser of one file: its playlist as far as it has been read, and its tracks."""
 
     def __init__(self, member: Member) -> None:
-        self.playlist: dict[str, list[str]] = {}
+        self.playlist: Texts = {}
         self._name = member.name
         self._path: list[str] = []
         self._text: list[str] | None = None
-        self._track: dict[str, list[str]] = {}
+        self._track: Texts = {}
         self._begun = 0
-        self._ready: list[tuple[int, dict[str, list[str]]]] = []
+        self._ready: list[tuple[int, Texts]] = []
         self._parser = expat.ParserCreate(namespace_separator=_BETWEEN)
         self._parser.buffer_text = True
         self._parser.StartDoctypeDeclHandler = self._refuse
@@ -92,8 +97,8 @@ class _Parsed:
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._read
 
-    def tracks(self, file: IO[bytes]) -> Iterator[tuple[int, dict[str, list[str]]]]:
-        """(line, element → its texts) of each track, as soon as it ends."""
+    def tracks(self, file: IO[bytes]) -> Iterator[tuple[int, Texts]]:
+        """Yield (line, texts) of each track, as soon as it ends."""
         read = getattr(file, "read1", file.read)
         ended = False
         while not ended:
@@ -103,9 +108,9 @@ class _Parsed:
             try:
                 self._parser.Parse(piece, ended)
             except (expat.ExpatError, LookupError, ValueError) as error:
-                # Besides its own errors, the parser raises what comes of an encoding that nobody knows.
+                # Besides its own errors, the parser raises those of an unknown encoding.
                 line = error.lineno if isinstance(error, expat.ExpatError) else self._parser.CurrentLineNumber
-                failure = InputError(f"is not sound XML: {error}", path=self._name, line=line)
+                failure = InputError(f"is not valid XML: {error}", path=self._name, line=line)
                 failure.__cause__ = error
             yield from self._ready
             self._ready.clear()
@@ -114,8 +119,8 @@ class _Parsed:
 
     def _refuse(self, *_: object) -> None:
         raise InputError(
-            "has a document type (<!DOCTYPE …>), which playlists have no use for and which can make a file expand or "
-            "reach outside of itself. Remove it by hand if you trust the file.",
+            "has a document type (<!DOCTYPE …>), which no playlist needs and which can make a file expand or read "
+            "other files. Remove it by hand if you trust the file.",
             path=self._name,
             line=self._parser.CurrentLineNumber,
         )
@@ -131,8 +136,8 @@ class _Parsed:
     def _end(self, _: str) -> None:
         wanted = self._wanted()
         if wanted is not None and self._text is not None:
-            if said := values.text("".join(self._text)):
-                wanted.setdefault(self._path[-1], []).append(said)
+            if text := values.text("".join(self._text)):
+                wanted.setdefault(self._path[-1], []).append(text)
             self._text = None
         elif self._path == ["playlist", "trackList", "track"]:
             self._ready.append((self._begun, self._track))
@@ -142,8 +147,8 @@ class _Parsed:
         if self._text is not None:
             self._text.append(characters)
 
-    def _wanted(self) -> dict[str, list[str]] | None:
-        """Where the text of the present element belongs."""
+    def _wanted(self) -> Texts | None:
+        """Return the texts that the current element belongs to; None if it is not used."""
         match self._path:
             case ["playlist", name] if name in _OF_PLAYLIST:
                 return self.playlist

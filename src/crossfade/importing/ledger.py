@@ -1,7 +1,7 @@
-"""The ledger: what an import accepted and what it dropped, counted by reason, file by file.
+"""The ledger: how many rows an import accepted and how many it dropped, by reason and file.
 
-For every file, rows read = plays + skips + counts + dropped. `Ledger.check` holds an import to that before it
-is published, so a row can never pass silently.
+For every file, rows read = plays + skips + counts + playlist items + dropped. An import is published only if
+`Ledger.check` finds that true, so no row disappears silently.
 """
 
 from dataclasses import dataclass, field
@@ -14,10 +14,13 @@ from crossfade.formats.contract import REASONS
 
 LEDGER = "ledger.json"
 
+ACCEPTED = ("plays", "skips", "counts", "playlist_items")
+"""The columns of `FileLedger` that count accepted rows."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One dropped row: where it stands and what is wrong with it, without its content."""
+    """One dropped row: its place and what is wrong with it, without its content."""
 
     file: str
     line: int
@@ -28,9 +31,11 @@ class Sample:
 class FileLedger:
     """One file's rows.
 
-    plays, skips, counts  rows accepted: listens long enough, listens too short, numbers of plays
-    dropped               rows by the reason of `contract.REASONS`
-    damage                what ended the file early, None if it was read to its end
+    plays, skips    listens long enough, and listens too short
+    counts          numbers of plays
+    playlist_items  entries of playlists
+    dropped         rows by the reason of `contract.REASONS`
+    damage          the error that ended the file early, None if it was read to its end
     """
 
     name: str
@@ -39,8 +44,13 @@ class FileLedger:
     plays: int = 0
     skips: int = 0
     counts: int = 0
+    playlist_items: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     damage: str | None = None
+
+    def accept(self, column: str, rows: int) -> None:
+        """Count ``rows`` in one of the columns `ACCEPTED`."""
+        setattr(self, column, getattr(self, column) + rows)
 
     def drop(self, reason: str, rows: int = 1) -> None:
         """Count ``rows`` as dropped."""
@@ -48,21 +58,31 @@ class FileLedger:
 
     @property
     def accepted(self) -> int:
-        """Rows that were kept."""
-        return self.plays + self.skips + self.counts
+        """The number of rows accepted."""
+        return sum(getattr(self, column) for column in ACCEPTED)
+
+
+class _Total:
+    """A property of `Ledger`: the sum of one column over all files."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._column = name
+
+    def __get__(self, ledger: "Ledger", owner: type) -> int:
+        return sum(getattr(file, self._column) for file in ledger.files)
 
 
 @dataclass(kw_only=True)
 class Ledger:
-    """One import's rows.
+    """One import's rows; ``read``, ``accepted`` and the columns `ACCEPTED` are sums over its files.
 
     name              the import's, in the home
-    source            the file, folder or archive, as the person named it
-    files             one entry a file that was read
+    source            the file, folder or archive, as the user typed it
+    files             one entry for each file that was read
     samples           a few dropped rows for each reason; none of private ones
-    skipped           (file, why) of what was found but belongs to no format or cannot be opened
+    skipped           (file, why) of the files that belong to no format or cannot be opened
     tables            rows by table, as they were written
-    already_imported  the name of the import that holds the very same files; nothing was read again then
+    already_imported  the name of the import with the same files; nothing was read again then
     failure           why nothing at all could be imported, None if something could
     """
 
@@ -75,34 +95,16 @@ class Ledger:
     already_imported: str | None = None
     failure: str | None = None
 
-    @property
-    def read(self) -> int:
-        """Rows read in all files."""
-        return sum(file.read for file in self.files)
-
-    @property
-    def plays(self) -> int:
-        """Listens accepted as plays."""
-        return sum(file.plays for file in self.files)
-
-    @property
-    def skips(self) -> int:
-        """Listens accepted as skips."""
-        return sum(file.skips for file in self.files)
-
-    @property
-    def counts(self) -> int:
-        """Rows accepted as numbers of plays."""
-        return sum(file.counts for file in self.files)
-
-    @property
-    def accepted(self) -> int:
-        """Rows that were kept."""
-        return sum(file.accepted for file in self.files)
+    read = _Total()
+    plays = _Total()
+    skips = _Total()
+    counts = _Total()
+    playlist_items = _Total()
+    accepted = _Total()
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Rows that were dropped, by reason, in the order of `contract.REASONS`."""
+        """The rows dropped by reason, in the order of `contract.REASONS`."""
         totals = {reason: sum(file.dropped.get(reason, 0) for file in self.files) for reason in REASONS}
         return {reason: rows for reason, rows in totals.items() if rows}
 
@@ -113,7 +115,7 @@ class Ledger:
 
     @property
     def damaged(self) -> list[tuple[str, str]]:
-        """(file, what is wrong) of the files that ended early."""
+        """(file, error) of the files that ended early."""
         return [(file.name, file.damage) for file in self.files if file.damage is not None]
 
     def check(self) -> None:
@@ -126,38 +128,35 @@ class Ledger:
                 )
 
     def lines(self) -> list[str]:
-        """The ledger as plain text, a fact a line."""
+        """Return the ledger as plain text, one fact a line."""
         if self.failure is not None:
             return [f"{self.source}: nothing was imported. {self.failure}"]
-        said = [f"{self.source} ({', '.join(self.formats) or 'nothing readable'}) as {self.name}"]
+        text = [f"{self.source}: imported as {self.name} ({', '.join(self.formats) or 'no readable file'})"]
         if self.already_imported is not None:
-            said.append(f"these very files are there already, as {self.already_imported}; nothing was added")
-        said.append(
-            f"{self.read:,} rows read: {self.plays:,} plays, {self.skips:,} skips, {self.counts:,} counts accepted, "
-            f"{self.read - self.accepted:,} dropped"
-        )
+            text = [f"{self.source}: already imported as {self.already_imported}; nothing was added"]
+        accepted = [f"{getattr(self, column):,} {column.replace('_', ' ')}" for column in ACCEPTED]
+        text.append(f"{self.read:,} rows read: {', '.join(accepted)} accepted, {self.read - self.accepted:,} dropped")
         for reason, rows in self.dropped.items():
-            said.append(f"  {rows:,} {reason}: {REASONS[reason]}")
-            said += [f"    {sample.file}, line {sample.line}: {sample.why}" for sample in self.samples.get(reason, [])]
-        said += [f"  {rows:,} {table}" for table, rows in self.tables.items() if table not in ("listens", "counts")]
-        said += [f"damaged: {name}: {why}" for name, why in self.damaged]
-        said += [f"skipped: {name}: {why}" for name, why in self.skipped]
-        return said
+            text.append(f"  {rows:,} {reason}: {REASONS[reason]}")
+            text += [f"    {sample.file}, line {sample.line}: {sample.why}" for sample in self.samples.get(reason, [])]
+        text += [f"  {rows:,} {table}" for table, rows in self.tables.items() if table not in ("listens", *ACCEPTED)]
+        text += [f"damaged: {name}: {why}" for name, why in self.damaged]
+        text += [f"skipped: {name}: {why}" for name, why in self.skipped]
+        return text
 
     def as_json(self) -> dict[str, Any]:
-        """The ledger, and its sums, as plain values."""
-        said: dict[str, Any] = msgspec.to_builtins(self)
-        sums = {name: getattr(self, name) for name in ("formats", "read", "plays", "skips", "counts", "dropped")}
-        return {**said, **sums}
+        """Return the ledger and its sums as plain values."""
+        sums = ("formats", "read", *ACCEPTED, "dropped")
+        return {**msgspec.to_builtins(self), **{name: getattr(self, name) for name in sums}}
 
     def to_json(self) -> bytes:
-        """The ledger as JSON, equal ledgers as equal bytes."""
+        """Return the ledger as JSON; equal ledgers give equal bytes."""
         return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1) + b"\n"
 
     @classmethod
     def from_json(cls, text: bytes) -> "Ledger":
-        """What `to_json` gave; ArtifactError if it is anything else."""
+        """Return the ledger that `to_json` wrote; ArtifactError for any other text."""
         try:
             return msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise ArtifactError(f"this is not a ledger: {error}") from error
+            raise ArtifactError(f"not a ledger: {error}") from error

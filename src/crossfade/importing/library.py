@@ -1,6 +1,6 @@
-"""The imports of a home: which there are, where their tables lie, and how to take one out again."""
+"""The imports of a home: their names, their tables, and how to delete one."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.importing.ledger import LEDGER, Ledger
 
+VERSION = 2  # of an import's tables: items by kind
+
 
 @dataclass(frozen=True)
 class Import:
@@ -25,21 +27,34 @@ class Import:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What it was made from, read once; ArtifactError if it cannot be read."""
+        """The inputs and settings it was made from; ArtifactError if they cannot be read."""
         return read_manifest(self.path)
 
     @property
+    def readable(self) -> bool:
+        """Whether its tables have the columns of this version of Crossfade."""
+        return self.manifest.identity.version == VERSION
+
+    @property
     def ledger(self) -> Ledger:
-        """What it accepted and dropped; ArtifactError if it cannot be read."""
+        """The rows accepted and dropped; ArtifactError if they cannot be read."""
         try:
             return Ledger.from_json((self.path / LEDGER).read_bytes())
         except OSError as error:
             raise ArtifactError(f"{self.path / LEDGER} cannot be read: {error.strerror or error}") from error
 
     def files(self, table: str) -> list[Path]:
-        """The Parquet files of a table of `schemas.TABLES`, in order; none if the import has no such rows."""
+        """Return the Parquet files of a table of `schemas.TABLES`, in order; none if the import has no such rows.
+
+        Raises ArtifactError if another version of Crossfade wrote them.
+        """
         if table not in TABLES:
             raise ValueError(f"{table!r} is not a table; schemas.TABLES has them")
+        if not self.readable:
+            raise ArtifactError(
+                f"The import {self.name!r} ({self.ledger.source}) is from another version of Crossfade and cannot be "
+                f"read. Import the same files again, or remove it: crossfade forget {self.name}"
+            )
         if table == "listens":
             return sorted((self.path / "listens").glob("part-*.parquet"))
         path = self.path / f"{table}.parquet"
@@ -47,48 +62,45 @@ class Import:
 
 
 def imports(home: Home) -> list[Import]:
-    """The finished imports, by name."""
+    """Return the finished imports, by name."""
     if not home.listens.is_dir():
         return []
     places = sorted(place for place in home.listens.iterdir() if not place.name.startswith("."))
     return [Import(place.name, place) for place in places if (place / MANIFEST).is_file()]
 
 
-def find_import(home: Home, name: str) -> Import:
-    """The import called ``name``; UnknownIdError, with the names there are, if there is none."""
-    known = imports(home)
-    for one in known:
-        if one.name == name:
-            return one
-    raise UnknownIdError(f"There is no import {name!r}.", suggestions=tuple(one.name for one in known))
-
-
 def imports_of(home: Home) -> list[Path]:
-    """Where the finished imports lie, by name."""
+    """Return the directories of the finished imports, by name."""
     return [one.path for one in imports(home)]
 
 
-def tables_of(home: Home) -> dict[str, list[Path]]:
-    """For every table of `schemas.TABLES` its Parquet files over all imports, in a fixed order."""
-    known = imports(home)
-    return {table: [path for one in known for path in one.files(table)] for table in TABLES}
+def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, list[Path]]:
+    """Return the Parquet files of each table of `schemas.TABLES` over all imports, or those called ``names``, in order.
+
+    Raises ArtifactError if another version of Crossfade made one of the imports.
+    """
+    chosen = [one for one in imports(home) if names is None or one.name in names]
+    return {table: [path for one in chosen for path in one.files(table)] for table in TABLES}
 
 
 def delete_import(home: Home, name: str) -> None:
-    """Take the import called ``name`` out of the home.
+    """Delete the import called ``name``; UnknownIdError, with the names of all, if there is none.
 
-    Rows that later imports held too were dropped from those as duplicates, and go with it: import their
-    files again to have them. Raises UnknownIdError if there is none of that name.
+    Rows that later imports had too were dropped from those as duplicates, and are deleted with it: import their files
+    again to restore them.
     """
     with home.locked("forget"):
-        discard(find_import(home, name).path)
+        finished = {one.name: one for one in imports(home)}
+        if name not in finished:
+            raise UnknownIdError(f"There is no import {name!r}.", suggestions=tuple(finished))
+        discard(finished[name].path)
 
 
 def listens_of_buckets(place: Path, first: int, last: int, users: pa.Array) -> Iterator[pa.Table]:
-    """The listens of ``users`` (sorted) in an import, as far as they fall into the buckets ``first`` to ``last``.
+    """Yield the listens of ``users`` (sorted) in an import that are in the buckets ``first`` to ``last``.
 
-    Only the columns user_id, listened_at, artist_id and track_id. Parts are named by the buckets they hold, and
-    rows are in the order of users, so little else is read.
+    Only the columns user_id, listened_at, kind and item_id. Parts are named by their buckets, and rows are in the order
+    of users, so little else is read.
     """
     least, most = users[0].as_py(), users[-1].as_py()
     for path in sorted((place / "listens").glob("part-*.parquet")):
@@ -97,12 +109,9 @@ def listens_of_buckets(place: Path, first: int, last: int, users: pa.Array) -> I
             continue
         with pq.ParquetFile(path) as file:
             column = file.schema_arrow.get_field_index("user_id")
-            wanted = []
             for number in range(file.metadata.num_row_groups):
-                said = file.metadata.row_group(number).column(column).statistics
+                bounds = file.metadata.row_group(number).column(column).statistics
                 # Long texts have no statistics, or shortened ones that still bound them.
-                if said is None or not said.has_min_max or (said.max >= least and said.min <= most):
-                    wanted.append(number)
-            for number in wanted:
-                rows = file.read_row_group(number, columns=["user_id", "listened_at", "artist_id", "track_id"])
-                yield rows.filter(pc.is_in(rows["user_id"], value_set=users))
+                if bounds is None or not bounds.has_min_max or (bounds.max >= least and bounds.min <= most):
+                    rows = file.read_row_group(number, columns=["user_id", "listened_at", "kind", "item_id"])
+                    yield rows.filter(pc.is_in(rows["user_id"], value_set=users))

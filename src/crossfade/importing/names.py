@@ -1,76 +1,77 @@
-"""What the artists and tracks of listens are called, gathered as listens pass by.
+"""The names and fields of items, gathered as listens pass by.
 
-A million listens name the same few thousand artists and tracks again and again. Only what is new goes on to the
-stages: pairs of artist and name with the number of rows that use them, and tracks of which a row knows more than
-the rows before it did. Memory is bounded: what is remembered is forgotten when it gets too much, which costs
-repetition, never a name.
+A million listens describe the same few thousand items again and again. Only distinct descriptions, and how many rows
+use each, go on to the stages. Memory is bounded: a description may be staged more than once, and its rows are summed
+when it is published.
 """
 
-import numpy as np
+from collections.abc import Callable
+
 import pyarrow as pa
 
-from crossfade.core import schemas
+from crossfade.core.kinds import KINDS
+from crossfade.core.schemas import ITEMS
+from crossfade.importing.cleaning import by_kind
 from crossfade.importing.staging import Stage
 
-REMEMBERED = 300_000  # artists' names, and tracks, that are known at once: some 50 MiB each
+WAITING = 300_000  # descriptions of one kind in memory: some 50 MiB
+ROWS = pa.field("rows", pa.int64())
 
-CALLED = schemas.ARTISTS.append(pa.field("rows", pa.int64()))
-"""How many rows call an artist so."""
+DESCRIBED = {table: schema.append(ROWS) for table, schema in ITEMS.items()}
+"""The columns of a table of items, and how many rows describe the item so."""
 
 
 class Names:
-    """Takes batches of listens with ``artist_name`` and ``title`` beside `schemas.TRACKS`'s other columns."""
+    """Takes descriptions of items, and hands distinct ones to the stages of their tables."""
 
-    def __init__(self, artists: Stage, tracks: Stage) -> None:
-        self._artists = artists
-        self._tracks = tracks
-        self._called: dict[tuple[str, str], int] = {}
-        self._known: dict[str, int] = {}  # how many columns of the track have been told
+    def __init__(self, stage: Callable[[str], Stage]) -> None:
+        self._stage = stage
+        self._waiting: dict[str, list[pa.Table]] = {}
 
     def take(self, listens: pa.Table) -> None:
-        """Remember what ``listens`` call their artists and tracks."""
-        self._take_artists(listens)
-        self._take_tracks(listens)
+        """Take the names, parents and fields of the items of ``listens``, and the names of the parents."""
+        for kind, rows in by_kind(listens["kind"].combine_chunks()):
+            fields = [field.name for field in kind.fields]
+            own = listens if rows.all() else listens.filter(pa.array(rows))
+            own = _counted(own, ["item_id", "name", "parent_id", "parent_name", *fields], [([], "count_all")])
+            self.add(kind.plural, own)
+            if kind.parent is not None:
+                parents = own.select(["parent_id", "parent_name", ROWS.name])
+                self.add(KINDS[kind.parent].plural, parents.rename_columns(["item_id", "name", ROWS.name]))
+
+    def add(self, table: str, described: pa.Table) -> None:
+        """Take rows of a table of items, each for the number of rows in ``rows``, or for one where it is missing."""
+        if described["name"].null_count:
+            described = described.filter(described["name"].is_valid())
+        rows = len(described)
+        filled = {
+            field.name: described[field.name].cast(field.type)
+            if field.name in described.schema.names
+            else pa.nulls(rows, field.type)
+            for field in DESCRIBED[table]
+        }
+        if ROWS.name not in described.schema.names:
+            filled[ROWS.name] = pa.repeat(pa.scalar(1, ROWS.type), rows)
+        waiting = self._waiting.setdefault(table, [])
+        waiting.append(pa.table(filled, schema=DESCRIBED[table]))
+        if sum(map(len, waiting)) > WAITING:
+            self._compact(table)
 
     def flush(self) -> None:
-        """Hand on what waits."""
-        if self._called:
-            artists, names = zip(*self._called, strict=True)
-            self._artists.append(pa.table([artists, names, list(self._called.values())], schema=CALLED))
-            self._called = {}
+        """Stage everything that waits."""
+        for table in list(self._waiting):
+            self._compact(table, keep=0)
 
-    def _take_artists(self, listens: pa.Table) -> None:
-        artists, names = (listens[name].combine_chunks().dictionary_encode() for name in ("artist_id", "artist_name"))
-        said = np.flatnonzero(names.is_valid().to_numpy(zero_copy_only=False))
-        if not len(said):
-            return
-        artist, name = (column.indices.fill_null(0).to_numpy()[said].astype(np.int64) for column in (artists, names))
-        pairs, rows = np.unique(artist * len(names.dictionary) + name, return_counts=True)
-        ids, texts = artists.dictionary.to_pylist(), names.dictionary.to_pylist()
-        for pair, number in zip(pairs.tolist(), rows.tolist(), strict=True):
-            called = ids[pair // len(texts)], texts[pair % len(texts)]
-            self._called[called] = self._called.get(called, 0) + number
-        if len(self._called) > REMEMBERED:
-            self.flush()
+    def _compact(self, table: str, keep: int = WAITING // 2) -> None:
+        """Merge equal descriptions, and stage them if they are more than ``keep``."""
+        rows = pa.concat_tables(self._waiting.pop(table))
+        rows = _counted(rows, ITEMS[table].names, [(ROWS.name, "sum")])
+        if len(rows) > keep:
+            self._stage(table).append(rows.select(DESCRIBED[table].names).cast(DESCRIBED[table]))
+        else:
+            self._waiting[table] = [rows.select(DESCRIBED[table].names).cast(DESCRIBED[table])]
 
-    def _take_tracks(self, listens: pa.Table) -> None:
-        encoded = listens["track_id"].combine_chunks().dictionary_encode()
-        titled = listens["title"].is_valid().to_numpy()
-        codes = np.where(titled, encoded.indices.fill_null(-1).to_numpy(), -1)
-        told = np.sum([listens[name].is_valid().to_numpy() for name in ("album", "track_ms", "isrc")], axis=0)
-        # For each track the row that tells most of it, the first of equals.
-        order = np.lexsort((-told, codes))
-        begins = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        ids = encoded.dictionary.to_pylist()
-        chosen = []
-        for row in order[begins].tolist():
-            track, columns = ids[codes[row]], int(told[row])
-            if self._known.get(track, -1) < columns:
-                self._known[track] = columns
-                chosen.append(row)
-        if len(self._known) > REMEMBERED:
-            self._known = {}
-        if chosen:
-            rows = listens.take(np.sort(chosen))
-            columns_of = {field.name: rows[field.name].cast(field.type) for field in schemas.TRACKS}
-            self._tracks.append(pa.table(columns_of, schema=schemas.TRACKS))
+
+def _counted(rows: pa.Table, columns: list[str], count: list[tuple[list[str] | str, str]]) -> pa.Table:
+    """Return the distinct rows of ``columns``, in order of appearance, and how many rows each stands for."""
+    return rows.group_by(columns, use_threads=False).aggregate(count).rename_columns([*columns, ROWS.name])

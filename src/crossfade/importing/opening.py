@@ -1,7 +1,7 @@
-"""What a person names, opened: a file, a folder, a zip, a tar, each maybe compressed.
+"""Opens a path to import: a file, a folder, a zip or a tar, perhaps compressed.
 
-Nothing is extracted, so a member's name is only ever shown and compared, never a place on the disk. Links,
-devices, encrypted members and archives inside archives are not read, and are listed with the reason.
+Nothing is extracted, so a member's name is only shown and compared and never becomes a path on the disk. Links,
+devices, encrypted members and archives inside archives are skipped, and listed with the reason.
 """
 
 import io
@@ -16,41 +16,40 @@ from crossfade.core.errors import InputError
 from crossfade.formats import streams
 from crossfade.importing.sources import Input, Opener, first_bytes, is_tar
 
-_HIDDEN_BUT_WANTED = frozenset({".scrobbler.log"})  # portable players hide what they wrote down
+_HIDDEN_BUT_WANTED = frozenset({".scrobbler.log"})  # portable players hide their log
 _JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 _NO_FILE = "a link or a device, not a file"
 
 
 def open_input(path: Path) -> Input:
-    """Everything readable at ``path``.
+    """Return all readable files at ``path``.
 
-    Raises InputError if there is nothing, if it is neither a file nor a folder, or if an archive is damaged
-    beyond its first member.
+    Raises InputError if there is nothing, if it is neither a file nor a folder, or if an archive cannot be read at all.
     """
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise InputError(f"cannot be opened: {error.strerror or error}", path=path) from error
-    found = Input(path.name or str(path))
+    source = Input(path.name or str(path))
     if stat.S_ISDIR(mode):
         files, others = files_below(path)
         for other in others:
-            found.skip(other.relative_to(path).as_posix(), _NO_FILE)
+            source.skip(other.relative_to(path).as_posix(), _NO_FILE)
         for file in files:
             relative = PurePosixPath(file.relative_to(path).as_posix())
             try:
-                _add_file(found, file, str(relative), relative)
+                _add_file(source, file, str(relative), relative)
             except InputError as error:
-                found.skip(str(relative), str(error))
+                source.skip(str(relative), str(error))
     elif stat.S_ISREG(mode):
-        _add_file(found, path, path.name, PurePosixPath(path.name))
+        _add_file(source, path, path.name, PurePosixPath(path.name))
     else:
         raise InputError("is neither a file nor a folder", path=path)
-    return found
+    return source
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The plain files below ``folder``, by path, and what stands among them that is not one."""
+    """Return the plain files below ``folder``, by path, and the links and devices among them."""
     files: list[Path] = []
     others: list[Path] = []
     for directory, folders, names in os.walk(folder):
@@ -66,9 +65,9 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files, key=lambda path: path.relative_to(folder).parts), others
 
 
-def _add_file(found: Input, path: Path, name: str, relative: PurePosixPath) -> None:
+def _add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> None:
     def whole() -> io.BufferedReader:
-        raw = found.raw(path)
+        raw = source.raw(path)
         return streams.decompressed(raw, name, raw.tell)
 
     try:
@@ -76,32 +75,32 @@ def _add_file(found: Input, path: Path, name: str, relative: PurePosixPath) -> N
             start = file.read(8)
         head = first_bytes(whole(), 512)
     except OSError as error:
-        found.skip(name, f"cannot be read: {error.strerror or error}")
+        source.skip(name, f"cannot be read: {error.strerror or error}")
         return
     except InputError:
         head = b""  # `add` says what is wrong with it
     if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
-        _add_zip(found, path, name, relative)
+        _add_zip(source, path, name, relative)
     elif is_tar(head):
-        _add_tar(found, whole, name, relative)
+        _add_tar(source, whole, name, relative)
     elif not head and not path.stat().st_size:
-        found.skip(name, "an empty file")
+        source.skip(name, "an empty file")
     else:
-        found.add(name, relative, whole)
+        source.add(name, relative, whole)
 
 
-def _add_zip(found: Input, path: Path, name: str, relative: PurePosixPath) -> None:
+def _add_zip(source: Input, path: Path, name: str, relative: PurePosixPath) -> None:
     try:
-        # Its members share it, and keep it open as long as one of them is needed.
-        archive = zipfile.ZipFile(found.raw(path))
+        # Its members share it, and keep it open as long as one of them is open.
+        archive = zipfile.ZipFile(source.raw(path))
         infos = archive.infolist()
     except streams.DAMAGE as error:
         raise InputError(f"is a damaged zip: {error}", path=name) from error
     size = path.stat().st_size
     if sum(info.file_size for info in infos) > max(streams.FREE_BYTES, streams.MAX_RATIO * size):
         raise InputError(
-            f"says that it expands to more than {streams.MAX_RATIO} times its size, as decompression bombs do; unpack "
-            "it by hand if you trust it",
+            f"expands to more than {streams.MAX_RATIO} times its size by its own account, as decompression bombs do; "
+            "unpack it by hand if you trust it",
             path=name,
         )
     for info in sorted(infos, key=lambda info: info.filename):
@@ -110,15 +109,15 @@ def _add_zip(found: Input, path: Path, name: str, relative: PurePosixPath) -> No
         if info.is_dir() or any(part in _JUNK for part in inside.parts):
             continue
         if why := _unwanted(inside):
-            found.skip(inner, why)
+            source.skip(inner, why)
         elif info.flag_bits & 1:
-            found.skip(inner, "encrypted; unpack it with its password and import the folder")
+            source.skip(inner, "encrypted; unpack it with its password and import the folder")
         elif stat.S_ISLNK(info.external_attr >> 16):
-            found.skip(inner, _NO_FILE)
+            source.skip(inner, _NO_FILE)
         elif not info.file_size:
-            found.skip(inner, "an empty file")
+            source.skip(inner, "an empty file")
         else:
-            found.add(inner, _below(relative, inside), _zip_opener(archive, info, inner))
+            source.add(inner, _below(relative, inside), _zip_opener(archive, info, inner))
 
 
 def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Opener:
@@ -142,7 +141,7 @@ class _Tar:
         self._next = 0
 
     def seek(self, position: int) -> IO[bytes]:
-        """The content of the entry that stands at ``position`` among all entries."""
+        """Return the content of the entry at ``position`` among all entries."""
         if self._archive is None or position < self._next:
             self._archive, self._next = self._start(), 0
         while (info := self.step()) is not None:
@@ -154,7 +153,7 @@ class _Tar:
         raise InputError("changed while it was read", path=self._name)
 
     def step(self) -> tarfile.TarInfo | None:
-        """The next entry, None at the end; InputError if the tar is damaged there."""
+        """Return the next entry, None at the end; InputError if the tar is damaged there."""
         if self._archive is None:
             self._archive, self._next = self._start(), 0
         try:
@@ -163,13 +162,13 @@ class _Tar:
             raise
         except streams.DAMAGE as error:
             raise InputError(f"is a damaged tar: {error}", path=self._name) from error
-        # The library remembers every entry, for a kind of access that a stream does not have.
+        # The library remembers every entry, for random access, which a stream does not have.
         self._archive.members = []  # type: ignore[attr-defined]
         self._next += 1
         return info
 
     def head(self, info: tarfile.TarInfo) -> IO[bytes] | None:
-        """The content of the entry that `step` has just given."""
+        """Return the content of the entry that `step` returned last."""
         return None if self._archive is None else self._archive.extractfile(info)
 
     def _start(self) -> tarfile.TarFile:
@@ -179,7 +178,7 @@ class _Tar:
             raise InputError(f"is a damaged tar: {error}", path=self._name) from error
 
 
-def _add_tar(found: Input, whole: Opener, name: str, relative: PurePosixPath) -> None:
+def _add_tar(source: Input, whole: Opener, name: str, relative: PurePosixPath) -> None:
     reading = _Tar(whole, name)
     position = 0
     try:
@@ -188,40 +187,40 @@ def _add_tar(found: Input, whole: Opener, name: str, relative: PurePosixPath) ->
             if info.isdir() or any(part in _JUNK for part in inside.parts):
                 pass
             elif why := _unwanted(inside):
-                found.skip(inner, why)
+                source.skip(inner, why)
             elif not info.isreg():
-                found.skip(inner, _NO_FILE)
+                source.skip(inner, _NO_FILE)
             elif not info.size:
-                found.skip(inner, "an empty file")
+                source.skip(inner, "an empty file")
             else:
-                _add_tar_member(found, reading, info, position, inner, _below(relative, inside))
+                _add_tar_member(source, reading, info, position, inner, _below(relative, inside))
             position += 1
     except InputError as error:
-        if not found.members:
+        if not source.members:
             raise
-        found.skip(name, f"the rest of it: {error}")
+        source.skip(name, f"the rest of it: {error}")
 
 
 def _add_tar_member(
-    found: Input, reading: _Tar, info: tarfile.TarInfo, position: int, name: str, inside: PurePosixPath
+    source: Input, reading: _Tar, info: tarfile.TarInfo, position: int, name: str, inside: PurePosixPath
 ) -> None:
     first = reading.head(info)
 
     def opener() -> io.BufferedReader:
         nonlocal first
         content, first = first or reading.seek(position), None
-        # What is around the tar is guarded already; a layer inside it is held against the member's own size.
+        # The layers around the tar are guarded already; one inside it is compared with the member's own size.
         return streams.decompressed(content, name, lambda: info.size)
 
-    found.add(name, inside, opener)
+    source.add(name, inside, opener)
 
 
 def _unwanted(inside: PurePosixPath) -> str | None:
     if inside.is_absolute() or ".." in inside.parts or "\\" in str(inside) or ":" in inside.parts[0]:
-        return "its name leads out of the archive"
+        return "its name points outside the archive"
     return None
 
 
 def _below(archive: PurePosixPath, inside: PurePosixPath) -> PurePosixPath:
-    """A member's path inside what was imported: the archive counts as a folder only if it lies in one."""
+    """Return a member's path inside the input: an archive counts as a folder only if it is in one itself."""
     return inside if archive.parent == PurePosixPath() else archive.parent / inside

@@ -1,11 +1,11 @@
-"""The sink of an import: takes rows from a format, judges them in batches, and stages what stays.
+"""The sink of an import: takes rows from a format, judges them in batches, and stages those to keep.
 
-Memory is bounded: rows wait in one batch and in the stages, which write to the disk. A private row is counted
-and dropped before anything else is done with it.
+Memory is bounded: rows wait in one batch a table and in the stages, which write to the disk. A private row is counted
+and dropped before anything else.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,51 +13,46 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossfade.core import schemas
-from crossfade.formats.contract import REASONS, Member
-from crossfade.importing.cleaning import BATCH, MAX_TEXT, CleaningSettings, Drops, Judge
+from crossfade.core.kinds import kind_named
+from crossfade.core.schemas import COUNTS, ITEMS, TABLES
+from crossfade.formats.contract import DEFAULT_KIND, REASONS, Member, Place
+from crossfade.importing.cleaning import BATCH, PLACE, CleaningSettings, Judge, Mask
 from crossfade.importing.ledger import FileLedger, Ledger, Sample
-from crossfade.importing.names import CALLED, Names
+from crossfade.importing.names import DESCRIBED, Names
 from crossfade.importing.staging import Stage
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of pairs, which are not text
-BATCH_ROWS = 100_000  # judged at once: enough that the cost per batch vanishes, some 20 MiB
+BATCH_ROWS = 100_000  # judged at once, some 20 MiB, which makes the cost per batch negligible
+BATCH_TEXTS = 1_000  # texts are long; everything else is short
 
-_PLACE = [pa.field("file", pa.int32()), pa.field("line", pa.int64())]
-COUNT_BATCH = pa.schema(
-    [
-        *_PLACE,
-        pa.field("user_id", pa.string()),
-        pa.field("artist_id", pa.string()),
-        pa.field("track_id", pa.string()),
-        pa.field("plays", pa.float64()),
-    ]
-)
+PLACED = ("listens", "counts", "playlist_items")
+"""The tables whose rows are rows of a file, which the ledger counts."""
 
 STAGED = {
-    "listens": (
-        pa.schema([*_PLACE, *(field.with_nullable(True) for field in schemas.LISTENS)]),
-        "user_id",
-    ),
-    "counts": (pa.schema([*_PLACE, *(field.with_nullable(True) for field in schemas.COUNTS)]), "user_id"),
-    "artists": (CALLED, "artist_id"),
-    "tracks": (schemas.TRACKS, "track_id"),
-    "tags": (schemas.TAGS, "artist_id"),
-    "texts": (schemas.TEXTS, "artist_id"),
-    "friends": (schemas.FRIENDS, "user_id"),
-    "playlists": (schemas.PLAYLISTS, "playlist_id"),
-    "playlist_items": (schemas.PLAYLIST_ITEMS, "playlist_id"),
-    "feedback": (schemas.FEEDBACK, "user_id"),
+    **TABLES,
+    **DESCRIBED,
+    **{table: pa.schema([*PLACE, *(field.with_nullable(True) for field in TABLES[table])]) for table in PLACED},
 }
-"""For each table, the schema of its staged rows and the column they are grouped by."""
+"""The columns of each table as it is staged."""
+
+_WAITING = {
+    **TABLES,
+    "listens": BATCH,
+    "counts": pa.schema([*PLACE, *(pa.field(f.name, pa.float64() if f.name == "plays" else f.type) for f in COUNTS)]),
+    "playlist_items": STAGED["playlist_items"],
+}
+"""The columns of each table as its rows wait for the judge."""
+
+# The arguments of `listen` in the order of `BATCH`, after those that need no look-up.
+_DESCRIBED = tuple({"parent_name": "parent"}.get(name, name) for name in BATCH.names[4:])
 
 
 class ImportSink:
     """Implements `contract.Sink` for one import.
 
-    directory  where stages may write; empty or not there yet
+    directory  for the stages; empty or absent
     user       of the rows whose format names none
-    now        seconds since 1970, against which the future is told
+    now        seconds since 1970, the present
     """
 
     def __init__(self, directory: Path, ledger: Ledger, settings: CleaningSettings, *, user: str, now: float) -> None:
@@ -67,172 +62,156 @@ class ImportSink:
         self._judge = Judge(settings, now)
         self._stages: dict[str, Stage] = {}
         self._directory = directory
-        self._names = Names(self.stage("artists"), self.stage("tracks"))
+        self._names = Names(self.stage)
         self._format = ""
         self._numbers: dict[str, int] = {}
         self._member: Member | None = None
         self._number = 0
         self._file = FileLedger(name="", format="")
-        self._rows: list[tuple[Any, ...]] = []
-        self._tables: list[pa.Table] = []
-        self._table_rows = 0
-        self._counts: list[tuple[Any, ...]] = []
-        self._others: dict[str, list[tuple[Any, ...]]] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
+        self._tables: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
 
     def begin(self, format_name: str) -> None:
-        """Rows come from ``format_name`` from now on."""
+        """Take the rows that follow as those of ``format_name``."""
         self._format = format_name
         self._member = None
 
     def opened(self, member: Member) -> None:
-        """``member`` is being read; it has its place in the ledger even if it holds no row."""
+        """List ``member`` in the ledger, even if it has no rows."""
         self._turn_to(member)
 
     def damaged(self, member: Member, why: str) -> None:
-        """``member`` ended early."""
+        """Record that ``member`` ended early."""
         self._turn_to(member).damage = why
 
     def stage(self, table: str) -> Stage:
-        """The staged rows of a table."""
+        """Return the staged rows of a table, grouped by user, playlist or item."""
         if table not in self._stages:
-            schema, key = STAGED[table]
+            schema = STAGED[table]
+            key = next(name for name in ("user_id", "playlist_id", "item_id") if name in schema.names)
             self._stages[table] = Stage(self._directory / table, schema, key)
         return self._stages[table]
 
-    def listen(
-        self,
-        place: tuple[Member, int],
-        *,
-        user_id: str | None = None,
-        listened_at: float,
-        artist: str,
-        title: str | None = None,
-        artist_id: str | None = None,
-        track_id: str | None = None,
-        album: str | None = None,
-        ms_played: int | None = None,
-        track_ms: int | None = None,
-        isrc: str | None = None,
-        private: bool = False,
-        skipped: bool | None = None,
-        source: str | None = None,
-        context: str | None = None,
-        platform: str | None = None,
-    ) -> None:
+    def listen(self, place: Place, **described: Any) -> None:
         """See `contract.Sink`."""
-        member, line = place
-        file = self._file if member is self._member else self._turn_to(member)
+        file = self._turn_to(place[0])
         file.read += 1
-        if private:
+        if described.pop("private", False):
             file.drop("private")
             return
-        self._rows.append(
-            (self._number, line, self.default_user if user_id is None else user_id, listened_at, artist_id, artist,
-             track_id, title, album, ms_played, track_ms, isrc, skipped, source, context, platform)
-        )  # fmt: skip
-        if len(self._rows) >= BATCH_ROWS:
-            self._judge_listens()
+        user, kind = described.pop("user_id", None), described.pop("kind", DEFAULT_KIND)
+        row = [self._number, place[1], self.default_user if user is None else user, kind]
+        row += [described.pop(name, None) for name in _DESCRIBED]
+        if described:
+            raise TypeError(f"a listen has no {', '.join(described)}")
+        self._add("listens", *row)
 
     def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
         """See `contract.Sink`."""
         file = self._turn_to(member)
         file.read += len(table)
         lines = pa.array(np.arange(first, first + len(table), dtype=np.int64))
+        if unknown := set(table.schema.names).difference(BATCH.names):
+            raise TypeError(f"a listen has no {', '.join(sorted(unknown))}")
         if private is not None:
             public = pc.invert(pc.fill_null(private, False))
             table, lines = table.filter(public), lines.filter(public)
             if hidden := len(public) - len(table):
                 file.drop("private", hidden)
-        self._move_rows()
-        columns = {name: table[name] for name in table.schema.names}
-        columns["file"] = pa.repeat(pa.scalar(self._number, pa.int32()), len(table))
-        columns["line"] = lines
-        if "user_id" not in columns:
-            columns["user_id"] = pa.repeat(self.default_user, len(table))
-        self._tables.append(pa.table([_as(columns.get(f.name), f, len(table)) for f in BATCH], schema=BATCH))
-        self._table_rows += len(table)
-        if self._table_rows >= BATCH_ROWS:
-            self._judge_listens()
+        rows = len(table)
+        columns = {
+            "user_id": pa.repeat(self.default_user, rows),
+            "kind": pa.repeat(DEFAULT_KIND, rows),
+            **{name: table[name] for name in table.schema.names},
+            "file": pa.repeat(pa.scalar(self._number, pa.int32()), rows),
+            "line": lines,
+        }
+        columns["kind"] = pc.fill_null(columns["kind"], DEFAULT_KIND)
+        self._settle("listens")  # so that the order of arrival stays
+        self._tables["listens"].append(_fitted(columns, BATCH, rows))
+        if sum(map(len, self._tables["listens"])) >= BATCH_ROWS:
+            self._flush("listens")
 
     def count(
-        self,
-        place: tuple[Member, int],
-        *,
-        user_id: str,
-        plays: float,
-        artist_id: str | None = None,
-        track_id: str | None = None,
+        self, place: Place, *, user_id: str, plays: float, kind: str, item_id: str, parent_id: str | None = None
     ) -> None:
         """See `contract.Sink`."""
-        member, line = place
-        file = self._file if member is self._member else self._turn_to(member)
-        file.read += 1
-        self._counts.append((self._number, line, user_id, artist_id, track_id, plays))
-        if len(self._counts) >= BATCH_ROWS:
-            self._judge_counts()
+        self._turn_to(place[0]).read += 1
+        self._add("counts", self._number, place[1], user_id, kind, item_id, parent_id, plays)
 
-    def drop(self, place: tuple[Member, int], reason: str, why: str) -> None:
+    def playlist_item(
+        self,
+        place: Place,
+        playlist_id: str,
+        position: int,
+        item_id: str,
+        parent_id: str | None = None,
+        *,
+        kind: str = DEFAULT_KIND,
+    ) -> None:
+        """See `contract.Sink`."""
+        self._turn_to(place[0]).read += 1
+        self._add("playlist_items", self._number, place[1], playlist_id, position, kind, item_id, parent_id)
+
+    def drop(self, place: Place, reason: str, why: str) -> None:
         """See `contract.Sink`."""
         if reason not in REASONS:
-            raise ValueError(f"{reason!r} is not a reason to drop a row; contract.REASONS has them")
+            raise ValueError(f"{reason!r} is not one of contract.REASONS")
         file = self._turn_to(place[0])
         file.read += 1
         file.drop(reason)
         self._sample(file.name, place[1], reason, why)
 
-    def artist(self, artist_id: str, name: str) -> None:
+    def item(self, kind: str, item_id: str, name: str, **described: Any) -> None:
         """See `contract.Sink`."""
-        self._take("artists", (artist_id, name, 1))
+        table = kind_named(kind).plural
+        self._add(table, item_id, name, *(described.get(column) for column in TABLES[table].names[2:]))
 
-    def track(
-        self,
-        track_id: str,
-        title: str,
-        *,
-        artist_id: str | None = None,
-        album: str | None = None,
-        track_ms: int | None = None,
-        isrc: str | None = None,
-    ) -> None:
+    def tag(self, kind: str, item_id: str, tag: str, count: int = 1) -> None:
         """See `contract.Sink`."""
-        self._take("tracks", (track_id, title, artist_id, album, track_ms, isrc))
+        self._add("tags", kind, item_id, tag, count)
 
-    def tag(self, artist_id: str, tag: str, count: int = 1) -> None:
+    def text(self, kind: str, item_id: str, text: str) -> None:
         """See `contract.Sink`."""
-        self._take("tags", (artist_id, tag, count))
-
-    def text(self, artist_id: str, text: str) -> None:
-        """See `contract.Sink`."""
-        self._take("texts", (artist_id, text))
+        self._add("texts", kind, item_id, text)
 
     def friend(self, user_id: str, friend_id: str) -> None:
         """See `contract.Sink`."""
-        self._take("friends", (user_id, friend_id))
+        self._add("friends", user_id, friend_id)
 
     def playlist(self, playlist_id: str, title: str, *, owner: str | None = None, followers: int | None = None) -> None:
         """See `contract.Sink`."""
-        self._take("playlists", (playlist_id, title, owner, followers))
+        self._add("playlists", playlist_id, title, owner, followers)
 
-    def playlist_item(self, playlist_id: str, position: int, track_id: str, artist_id: str | None = None) -> None:
-        """See `contract.Sink`."""
-        self._take("playlist_items", (playlist_id, position, track_id, artist_id))
-
-    def feedback(self, user_id: str | None, track_id: str, score: int, given_at: float | None = None) -> None:
+    def feedback(
+        self, user_id: str | None, item_id: str, score: int, given_at: float | None = None, *, kind: str = DEFAULT_KIND
+    ) -> None:
         """See `contract.Sink`."""
         given = None if given_at is None else _milliseconds([given_at])[0].as_py()
-        self._take("feedback", (self.default_user if user_id is None else user_id, track_id, score, given))
+        self._add("feedback", self.default_user if user_id is None else user_id, kind, item_id, score, given)
 
     def finish(self) -> None:
-        """Judge and stage what still waits; no rows may come afterwards."""
-        self._judge_listens()
-        self._judge_counts()
+        """Judge and stage the rows that wait; no rows may come afterwards."""
+        for table in self._rows:
+            self._flush(table)
         self._names.flush()
-        for table in list(self._others):
-            self._stage_others(table)
 
-    def sample(self, file: int, line: int, reason: str, why: str) -> None:
-        """Note a row that was dropped after it had been staged."""
-        self._sample(self.ledger.files[file].name, line, reason, why)
+    def accepted(self, rows: pa.Table, mask: Mask, column: str) -> None:
+        """Count the staged rows of ``mask`` as accepted, in a column of `FileLedger`."""
+        for file, number in self._by_file(rows, mask):
+            file.accept(column, number)
+
+    def dropped(self, rows: pa.Table, mask: Mask, reason: str, why: str) -> None:
+        """Count the rows of ``mask`` as dropped, and sample some of them."""
+        for file, number in self._by_file(rows, mask):
+            file.drop(reason, number)
+        files, lines = rows["file"], rows["line"]
+        for row in np.flatnonzero(mask)[: self.settings.samples].tolist():
+            self._sample(self.ledger.files[files[row].as_py()].name, lines[row].as_py(), reason, why)
+
+    def _by_file(self, rows: pa.Table, mask: Mask) -> Iterator[tuple[FileLedger, int]]:
+        files, numbers = np.unique(rows["file"].to_numpy()[mask], return_counts=True)
+        yield from ((self.ledger.files[file], int(number)) for file, number in zip(files, numbers, strict=True))
 
     def _turn_to(self, member: Member) -> FileLedger:
         if member is not self._member:
@@ -244,73 +223,56 @@ class ImportSink:
         return self._file
 
     def _sample(self, file: str, line: int, reason: str, why: str) -> None:
-        # Of a private row not even the place is kept.
+        # Of a private row not even the place is recorded.
         if reason != "private":
             samples = self.ledger.samples.setdefault(reason, [])
             if len(samples) < self.settings.samples:
                 samples.append(Sample(file, line, why))
 
-    def _move_rows(self) -> None:
-        """Put the rows that came one by one among the tables, so that the order of arrival stays."""
-        if self._rows:
-            self._tables.append(_table(self._rows, BATCH))
-            self._table_rows += len(self._rows)
-            self._rows = []
-
-    def _judge_listens(self) -> None:
-        self._move_rows()
-        if not self._table_rows:
-            return
-        batch = pa.concat_tables(self._tables)
-        self._tables, self._table_rows = [], 0
-        kept, drops = self._judge.listens(batch)
-        self._book(batch, drops)
-        self._names.take(kept)
-        schema, _ = STAGED["listens"]
-        self.stage("listens").append(pa.table([_as(kept[f.name], f, len(kept)) for f in schema], schema=schema))
-
-    def _judge_counts(self) -> None:
-        if not self._counts:
-            return
-        batch = _table(self._counts, COUNT_BATCH)
-        self._counts = []
-        kept, drops = self._judge.counts(batch)
-        self._book(batch, drops)
-        schema, _ = STAGED["counts"]
-        self.stage("counts").append(kept.select(schema.names).cast(schema))
-
-    def _book(self, batch: pa.Table, drops: Drops) -> None:
-        files, lines = batch["file"].to_numpy(), batch["line"].to_numpy()
-        for code, (reason, why) in enumerate(drops.given, start=1):
-            rows = np.flatnonzero(drops.codes == code)
-            for file, number in zip(*np.unique(files[rows], return_counts=True), strict=True):
-                self.ledger.files[file].drop(reason, int(number))
-            for row in rows[: self.settings.samples]:
-                self._sample(self.ledger.files[files[row]].name, int(lines[row]), reason, why)
-
-    def _take(self, table: str, row: tuple[Any, ...]) -> None:
-        rows = self._others.setdefault(table, [])
+    def _add(self, table: str, *row: Any) -> None:
+        rows = self._rows[table]
         rows.append(row)
-        # Texts are long; everything else is short.
-        if len(rows) >= (1000 if table == "texts" else BATCH_ROWS):
-            self._stage_others(table)
+        if len(rows) >= (BATCH_TEXTS if table == "texts" else BATCH_ROWS):
+            self._flush(table)
 
-    def _stage_others(self, table: str) -> None:
-        schema, _ = STAGED[table]
-        rows = _table(self._others.pop(table), schema)
-        usable = np.ones(len(rows), dtype=bool)
-        for column in schema:
-            texts = rows[column.name]
-            if column.type == pa.string() and column.name != "text":
-                too_long = pc.greater(pc.utf8_length(texts), MAX_TEXT).fill_null(False).to_numpy()
-                usable &= ~(too_long | pc.match_substring(texts, "\0").fill_null(False).to_numpy())
-            if not column.nullable:
-                usable &= texts.is_valid().to_numpy()
-        self.stage(table).append(rows if usable.all() else rows.filter(pa.array(usable)))
+    def _settle(self, table: str) -> None:
+        """Move single rows to the tables that wait."""
+        if rows := self._rows[table]:
+            self._tables[table].append(_table(rows, _WAITING[table]))
+            self._rows[table] = []
+
+    def _flush(self, table: str) -> None:
+        """Judge the rows of a table that wait, and stage those to keep."""
+        self._settle(table)
+        if not (waiting := self._tables[table]):
+            return
+        self._tables[table] = []
+        batch = pa.concat_tables(waiting)
+        if table not in ITEMS and table != "listens":
+            # The judge has to know by name which items to leave out before it judges rows with ids alone.
+            for items in ITEMS:
+                self._flush(items)
+        if table in PLACED:
+            kept, drops = getattr(self._judge, table)(batch)
+            for code, (reason, why) in enumerate(drops.reasons, start=1):
+                self.dropped(batch, drops.codes == code, reason, why)
+        else:
+            kept = self._judge.others(batch)
+        if table == "listens":
+            self._names.take(kept)
+        if table in ITEMS:
+            self._names.add(table, kept)
+        else:
+            columns = {name: kept[name] for name in kept.schema.names}
+            self.stage(table).append(_fitted(columns, STAGED[table], len(kept)))
+
+
+def _fitted(columns: dict[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
+    """Return a table of ``schema`` from ``columns`` (rows,); nulls where a column is missing."""
+    return pa.table([_as(columns.get(field.name), field, rows) for field in schema], schema=schema)
 
 
 def _as(column: Any, field: pa.Field, rows: int) -> Any:
-    """``column`` in the field's type; nulls where there is none."""
     if column is None:
         return pa.nulls(rows, field.type)
     if column.type == field.type:
@@ -323,7 +285,7 @@ def _as(column: Any, field: pa.Field, rows: int) -> Any:
 
 
 def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
-    """The rows as a table; a value that its column cannot hold becomes null."""
+    """Return the rows as a table; a value that does not fit its column becomes null."""
     columns = zip(*rows, strict=True)
     return pa.table([_array(values, field) for values, field in zip(columns, schema, strict=True)], schema=schema)
 
@@ -348,7 +310,7 @@ def _fitting(value: Any, kind: pa.DataType) -> Any:
 
 
 def _milliseconds(seconds: Sequence[float]) -> pa.Array:
-    """Times in milliseconds; null for what is not a number. Absurd ones stay absurd, and are dropped as such."""
+    """Return times in milliseconds; null where it is not a number. Extreme times stay so, and are dropped later."""
     try:
         times = np.array(seconds, dtype=np.float64)
     except (OverflowError, TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""What a person asked to import, as a list of members, which are streamed from where they lie.
+"""An input as a list of members, which are streamed from their files and archives.
 
-`crossfade.importing.opening` finds the members; here they are taken in, read, and counted for progress.
+`crossfade.importing.opening` finds the members; this module reads them, and reports progress.
 """
 
 import io
@@ -15,9 +15,9 @@ from crossfade.formats import parquet_files, streams
 from crossfade.formats.contract import Member
 
 HEAD_BYTES = 64 << 10  # enough for a format to see its first rows
-SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, so that heads never fill the memory
+SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, to bound the memory that heads take
 MANY = 256
-MAX_MEMBERS = 100_000  # a library's worth of playlists; more is a mistake, or an attack on memory
+MAX_MEMBERS = 100_000  # as many as a library's playlists; more is a mistake, or an attack on memory
 MAX_FOOTER_BYTES = 4 << 20  # of a Parquet file; some 100 row groups of 50 columns
 
 Part = TypeVar("Part")
@@ -25,9 +25,9 @@ Opener = Callable[[], io.BufferedReader]
 
 
 class Input:
-    """One thing that a person asked to import; implements `contract.Source` over all of its members.
+    """One file, folder or archive to import, with all of its members.
 
-    skipped  (name, why) of what was found but cannot be read
+    skipped  (name, why) of the files that cannot be read
     """
 
     def __init__(self, name: str) -> None:
@@ -39,34 +39,22 @@ class Input:
 
     @property
     def members(self) -> Sequence[Member]:
-        """By path; those of a tar in the order in which they stand there."""
+        """All members by path; those of a tar in archive order."""
         return self._members
 
     def open(self, member: Member) -> IO[bytes]:
         """The member's decompressed bytes, buffered. Reading past damage raises InputError."""
         return self._openers[member.name]()
 
-    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        """See `streams.lines`."""
-        return streams.lines(self.open(member))
-
-    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        """See `streams.blocks`."""
-        return streams.blocks(self.open(member))
-
-    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
-        """See `streams.text_lines`."""
-        return streams.text_lines(self.open(member))
-
     def report(self, progress: Progress, total: int) -> None:
-        """Tell ``progress`` from now on how many of ``total`` bytes of the files have been read."""
+        """Report to ``progress`` from now on how many of ``total`` bytes of the files have been read."""
         self._meter = _Meter(progress, total)
 
     def add(self, name: str, relative: PurePosixPath, opener: Opener) -> None:
-        """Take in one readable member; one whose beginning is damaged, or that is an archive, is skipped."""
+        """Add one readable member; one with a damaged beginning, or that is an archive, is skipped."""
         name, relative = shown(name), PurePosixPath(shown(relative))
         if len(self._members) >= MAX_MEMBERS:
-            raise InputError(f"holds more than {MAX_MEMBERS} files", path=self.name)
+            raise InputError(f"contains more than {MAX_MEMBERS} files", path=self.name)
         while relative.suffix.lower() in streams.COMPRESSION_SUFFIXES:
             relative = relative.with_suffix("")
         try:
@@ -78,27 +66,31 @@ class Input:
             self.skip(name, str(error))
             return
         if _is_archive(head):
-            self.skip(name, "an archive inside an archive; take it out and import it by itself")
+            self.skip(name, "an archive inside an archive; unpack it and import it by itself")
             return
         self._openers[name] = opener
         self._members.append(Member(name, relative, head, footer))
 
     def skip(self, name: str, why: str) -> None:
-        """Note what was found but cannot be read."""
+        """List a file that cannot be read."""
         self.skipped.append((shown(name), why))
 
     def raw(self, path: Path) -> "_Metered":
-        """The bytes of a file on the disk, counted for progress."""
+        """Open a file on the disk whose reading is reported to progress."""
         return _Metered(path, self)
 
     def advance(self, path: Path, position: int) -> None:
-        """Called by `raw` files: ``path`` was read up to ``position``."""
+        """Report that ``path`` was read up to ``position``; `raw` files call this."""
         if self._meter is not None:
             self._meter.advance(path, position)
 
 
 class Selection:
-    """Some of the members of an `Input`: what one format gets to see."""
+    """The members of an `Input` that one format reads; implements `contract.Source`.
+
+    opened   called with each member that is opened
+    damaged  called with a member that ends early, and the error
+    """
 
     def __init__(
         self,
@@ -120,18 +112,18 @@ class Selection:
 
     def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
         """See `streams.lines`."""
-        return self._sound(member, streams.lines)
+        return self._until_damage(member, streams.lines)
 
     def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
         """See `streams.blocks`."""
-        return self._sound(member, streams.blocks)
+        return self._until_damage(member, streams.blocks)
 
     def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
         """See `streams.text_lines`."""
-        return self._sound(member, streams.text_lines)
+        return self._until_damage(member, streams.text_lines)
 
-    def _sound(self, member: Member, read: Callable[[IO[bytes]], Iterator[Part]]) -> Iterator[Part]:
-        """What comes before damage; damage is reported, and ends it."""
+    def _until_damage(self, member: Member, read: Callable[[IO[bytes]], Iterator[Part]]) -> Iterator[Part]:
+        """Yield the parts before damage, and report the damage."""
         try:
             yield from read(self.open(member))
         except InputError as error:
@@ -139,7 +131,7 @@ class Selection:
 
 
 def first_bytes(stream: io.BufferedReader, size: int) -> bytes:
-    """Up to ``size`` first bytes; those before damage, if it begins within them."""
+    """Return up to ``size`` first bytes, those before any damage."""
     read = bytearray()
     while len(read) < size:
         try:
@@ -155,7 +147,7 @@ def first_bytes(stream: io.BufferedReader, size: int) -> bytes:
 
 
 def _parquet_footer(stream: io.BufferedReader, head: bytes) -> bytes:
-    """The beginning of the footer of a Parquet file of which ``head`` has been read from ``stream``."""
+    """Return the beginning of a Parquet file's footer; ``head`` has been read from ``stream`` already."""
     tail = head
     try:
         if stream.seekable():
@@ -166,13 +158,13 @@ def _parquet_footer(stream: io.BufferedReader, head: bytes) -> bytes:
                 tail = (tail + piece)[-MAX_FOOTER_BYTES:]
     except InputError:
         return b""
-    # The footer is followed by its length and the mark.
+    # The footer's length and the mark follow it.
     length = int.from_bytes(tail[-8:-4], "little") if tail.endswith(parquet_files.MARK) else 0
     return tail[-8 - length :][:HEAD_BYTES] if 0 < length <= len(tail) - 8 else b""
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether a file that begins with ``head``, at least 262 bytes of it, is a tar."""
+    """Return whether a file that begins with ``head`` (at least 262 bytes) is a tar."""
     return head[257:262] == b"ustar"
 
 
@@ -181,7 +173,7 @@ def _is_archive(head: bytes) -> bool:
 
 
 class _Meter:
-    """Turns positions in several files into one number that never falls."""
+    """Sums the positions in several files to one progress that never decreases."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress = progress
@@ -198,19 +190,19 @@ class _Meter:
 
 
 class _Metered(io.FileIO):
-    """A file that tells how far it was read."""
+    """A file that reports its position to an `Input`."""
 
-    def __init__(self, path: Path, found: Input) -> None:
+    def __init__(self, path: Path, reporting: Input) -> None:
         super().__init__(path)
         self._path = path
-        self._found = found
+        self._reporting = reporting
 
     def read(self, size: int | None = -1) -> bytes:
         """As `io.FileIO.read`."""
         piece: Any = super().read(-1 if size is None else size)
-        self._found.advance(self._path, self.tell())
+        self._reporting.advance(self._path, self.tell())
         return piece or b""
 
     def __del__(self) -> None:
-        """Closed with the last stream over it."""
+        """Close with the last stream over it."""
         self.close()

@@ -1,10 +1,10 @@
 """Rows of any number, grouped by a hash of one column, in bounded memory.
 
-Rows are appended in batches. Whenever RUN_BYTES are held, they are ordered by bucket (a hash of the key's
+Rows are appended in batches. Whenever RUN_BYTES are in memory, they are ordered by bucket (a hash of the key's
 text, so that it is the same on every machine) and written as one Parquet file, a *run*. Afterwards the
-buckets come back in groups of about GROUP_BYTES: all rows whose key falls in a group, in the order in which
+buckets are read back in groups of about GROUP_BYTES: all rows whose key falls in a group, in the order in which
 they were appended. Memory follows the largest of a run, a group and a single key, never the data. The disk
-holds the data once, compressed.
+stores the data once, compressed.
 """
 
 import zlib
@@ -18,20 +18,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 BUCKETS = 4096  # so that a thousand million rows still fall into groups of a quarter million
-RUN_BYTES = 96 << 20  # held before a run is written: half a million listens
-GROUP_BYTES = 160 << 20  # a million listens, which take about four times this while they are put in order
-ROW_GROUP = 1 << 15  # rows; small enough that reading one bucket back reads little else
+RUN_BYTES = 96 << 20  # in memory before a run is written: half a million listens
+GROUP_BYTES = 160 << 20  # a million listens, which take about four times this while they are sorted
+ROW_GROUP = 1 << 15  # rows; small enough that reading one bucket reads little else
 
 Bucket = npt.NDArray[np.uint16]
 
 
 def bucket_of(key: str) -> int:
-    """The bucket, 0 to BUCKETS - 1, of a key."""
+    """Return the bucket, 0 to BUCKETS - 1, of a key."""
     return zlib.crc32(key.encode()) % BUCKETS
 
 
 def buckets_of(keys: pa.ChunkedArray | pa.Array) -> Bucket:
-    """(n,) the buckets of n keys; null counts as the empty text."""
+    """Return the buckets (n,) of n keys; null counts as the empty text."""
     encoded = keys.combine_chunks().dictionary_encode() if isinstance(keys, pa.ChunkedArray) else keys
     if isinstance(encoded, pa.Array) and not isinstance(encoded, pa.DictionaryArray):
         encoded = encoded.dictionary_encode()
@@ -43,7 +43,7 @@ def buckets_of(keys: pa.ChunkedArray | pa.Array) -> Bucket:
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of the buckets ``first`` to ``last``, both included."""
+    """The rows of the buckets ``first`` to ``last``, inclusive."""
 
     first: int
     last: int
@@ -51,51 +51,51 @@ class Group:
 
 
 class Stage:
-    """Rows of one schema, to be had back grouped by ``key``."""
+    """Rows of one schema, which can be read back grouped by ``key``."""
 
     def __init__(self, directory: Path, schema: pa.Schema, key: str) -> None:
         self.rows = 0
         self._directory = directory
         self._schema = schema
         self._key = key
-        self._held: list[pa.Table] = []
-        self._held_bytes = 0
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
         self._bytes = 0
         self._runs: list[Path] = []
         self._in_bucket = np.zeros(BUCKETS, dtype=np.int64)
 
     def append(self, rows: pa.Table) -> None:
-        """Take ``rows`` of the schema; OSError if the disk is full."""
+        """Add ``rows`` of the schema; OSError if the disk is full."""
         if not len(rows):
             return
         bucket = buckets_of(rows[self._key])
         self._in_bucket += np.bincount(bucket, minlength=BUCKETS)
         rows = rows.append_column("bucket", pa.array(bucket))
         self.rows += len(rows)
-        self._held.append(rows)
-        self._held_bytes += rows.nbytes
+        self._waiting.append(rows)
+        self._waiting_bytes += rows.nbytes
         self._bytes += rows.nbytes
-        if self._held_bytes >= RUN_BYTES:
+        if self._waiting_bytes >= RUN_BYTES:
             self._write_run()
 
     def groups(self) -> Iterator[Group]:
-        """Every row, once, in groups of consecutive buckets; empty groups are left out."""
+        """Yield every row once, in groups of consecutive buckets that are not empty."""
         if not self.rows:
             return
         most = max(1, GROUP_BYTES * self.rows // max(self._bytes, 1))
-        first, held = 0, 0
+        first, rows = 0, 0
         for bucket in range(BUCKETS):
             size = int(self._in_bucket[bucket])
-            if held and held + size > most:
+            if rows and rows + size > most:
                 yield self._group(first, bucket - 1)
-                first, held = bucket, 0
-            held += size
-        if held:
+                first, rows = bucket, 0
+            rows += size
+        if rows:
             yield self._group(first, BUCKETS - 1)
 
     def _group(self, first: int, last: int) -> Group:
         parts = [part for run in self._runs for part in self._from_run(run, first, last)]
-        parts += [_between(held, first, last) for held in self._held]
+        parts += [_between(rows, first, last) for rows in self._waiting]
         return Group(first, last, pa.concat_tables(parts).select(self._schema.names).combine_chunks())
 
     def _from_run(self, run: Path, first: int, last: int) -> Iterator[pa.Table]:
@@ -103,16 +103,16 @@ class Stage:
             column = file.schema_arrow.get_field_index("bucket")
             wanted = []
             for number in range(file.metadata.num_row_groups):
-                said = file.metadata.row_group(number).column(column).statistics
-                if said.max >= first and said.min <= last:
+                bounds = file.metadata.row_group(number).column(column).statistics
+                if bounds.max >= first and bounds.min <= last:
                     wanted.append(number)
             if wanted:
                 yield _between(file.read_row_groups(wanted), first, last)
 
     def _write_run(self) -> None:
-        table = pa.concat_tables(self._held)
+        table = pa.concat_tables(self._waiting)
         order = np.argsort(table["bucket"].to_numpy(), kind="stable")
-        self._held, self._held_bytes = [], 0
+        self._waiting, self._waiting_bytes = [], 0
         self._directory.mkdir(exist_ok=True)
         run = self._directory / f"{len(self._runs):06d}.parquet"
         pq.write_table(table.take(order), run, row_group_size=ROW_GROUP, compression="lz4", write_statistics=["bucket"])

@@ -48,6 +48,8 @@ def each(work: Callable[[Piece], None], pieces: Iterable[Piece], threads: int) -
 
     The first error ends the work and is raised.
     """
+    pieces = list(pieces)
+    threads = min(threads, len(pieces))
     if threads <= 1:
         for piece in pieces:
             work(piece)

@@ -38,7 +38,7 @@ from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import processors
 from crossfade.kernels.transposing import transposed
 from crossfade.models.als_objective import Loss, Objective, resolved, scaled_weights
-from crossfade.models.contract import Configured, InputKind, require_interactions, require_weights
+from crossfade.models.contract import Configured, InputKind, require_interactions
 from crossfade.models.factors import SimilarByCosine
 
 TURNED = 33
@@ -144,7 +144,8 @@ class FittedALS(SimilarByCosine):
         rows, weights = self._users().rows(user_ids), np.asarray(plays, dtype=np.float32)
         if weights.shape != rows.shape:
             raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
-        require_weights(weights)
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise InputError("plays must be finite numbers, 0 or more")
         distinct, places = np.unique(rows, return_inverse=True)
         summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
         vector: Vectors = self._solved(CSR(starts_of([len(distinct)]), distinct, summed), 1, 1)[0]

@@ -3,12 +3,12 @@
 A model is one file in this room and one line in `crossfade.models.registry`. Fitting it gives a `Fitted`, which answers
 for any listening history through four methods, the same for every model:
 
-    profiles          what the model makes of histories: a new user is a history
-    trained_profiles  the same of users that it was fitted on
+    profiles          the profiles of histories: a new user is a history
+    trained_profiles  the profiles of users that it was fitted on
     best              the k best items for profiles
-    scores            exact scores of given (profile, item) pairs
+    scores            exact scores of (profile, item) pairs
 
-A model that also knows how alike two items are has the methods of `ComparesItems`; the type shows it.
+A model that also compares items has the methods of `ComparesItems`; the type shows it.
 """
 
 import importlib.util
@@ -31,14 +31,14 @@ from crossfade.core.spaces import Metric, Neighbours, VectorSpace
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
-"""What a model learns from: who played what how often, what followed what, what was written about what."""
+"""What a model is fitted on: who played what how often, what followed what, what was written about what."""
 
 Floats = npt.NDArray[np.float32]
 
 Learned = TypeVar("Learned", contravariant=True)
 Chosen = TypeVar("Chosen")
 Profiles = TypeVar("Profiles")
-"""What a model makes of n histories: vectors (n, factors), damped histories as CSR rows, …; opaque to callers."""
+"""The profiles of n users: vectors (n, factors), damped histories as CSR rows, …; opaque to callers."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -46,8 +46,8 @@ class Fitted(ABC, Generic[Profiles]):
     """A fitted model. Scores are exact, and answers do not depend on the number of threads.
 
     space    its items (and users) as points: plain data for indexes, diversity and maps. Of a model of similarities the
-             points only approximate what it knows
-    support  (items,) int64: what each item was learned from (listeners, texts, occurrences); 0 means not at all
+             points only approximate its similarities
+    support  (items,) int64: how much each item was fitted on (listeners, texts, occurrences); 0 means not at all
 
     A subclass is a dataclass with ``repr=False``; fields of its own are saved by `_save_more` and `_load_more`.
     """
@@ -81,12 +81,12 @@ class Fitted(ABC, Generic[Profiles]):
 
     @property
     def user_ids(self) -> Ids | None:
-        """The users that it was fitted on; None for a model that learns nothing of users."""
+        """The users that it was fitted on; None for a model of items alone."""
         return self.space.user_ids
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What it was fitted with; nothing is left unset."""
+        """The settings that it was fitted with, none of them unset."""
         return self.space.settings
 
     @abstractmethod
@@ -119,9 +119,9 @@ class Fitted(ABC, Generic[Profiles]):
 
     @abstractmethod
     def scores(self, profiles: Profiles, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of given pairs: profile p with items[indptr[p]:indptr[p + 1]].
+        """(n,) exact scores of pairs: profile p with items[indptr[p]:indptr[p + 1]].
 
-        The score of a pair equals, to the bit, the score that `best` gives it without an index.
+        The score of a pair equals, to the bit, its score in `best` without an index.
         """
 
     def save(self, directory: Path) -> None:
@@ -195,8 +195,8 @@ class Fitted(ABC, Generic[Profiles]):
         if interactions.item_ids == self.item_ids:
             return histories
         rows = self.item_ids.rows(list(interactions.item_ids), missing="mark")[histories.indices]
-        known = rows != MISSING
-        return CSR(starts_of(known)[histories.indptr], rows[known], histories.values[known])
+        kept = rows != MISSING
+        return CSR(starts_of(kept)[histories.indptr], rows[kept], histories.values[kept])
 
     def _users(self) -> Ids:
         if self.user_ids is None:
@@ -207,8 +207,8 @@ class Fitted(ABC, Generic[Profiles]):
 
     def _restriction(self, exclude_items: Sequence[str], allowed_items: Sequence[str] | None) -> Restriction:
         def rows(names: Sequence[str]) -> Rows:
-            found = self.item_ids.rows(names, missing="mark")
-            return np.unique(found[found != MISSING])
+            some = self.item_ids.rows(names, missing="mark")
+            return np.unique(some[some != MISSING])
 
         return Restriction(barred=rows(exclude_items), allowed=None if allowed_items is None else rows(allowed_items))
 
@@ -219,12 +219,14 @@ class Fitted(ABC, Generic[Profiles]):
             raise InputError(f"this search is by {metric}, the index by {index.metric}")
         return index
 
-    def _require_pairs(self, profiles: int, indptr: Starts, items: Rows) -> None:
-        """Raise InputError unless ``indptr`` and ``items`` are pairs of so many profiles with items of this model."""
-        if len(indptr) != profiles + 1:
-            raise InputError(f"indptr of {len(indptr)} does not fit {profiles} profiles")
-        check_indptr(indptr, len(items))
-        check_indices(items, len(self.item_ids))
+    def _pairs(self, profiles: int, indptr: npt.ArrayLike, items: npt.ArrayLike) -> tuple[Starts, Rows]:
+        """Return the pairs of so many profiles with items of this model; InputError if they are not."""
+        starts, rows = np.asarray(indptr, dtype=np.int64), np.asarray(items, dtype=np.int32)
+        if len(starts) != profiles + 1:
+            raise InputError(f"indptr of {len(starts)} does not fit {profiles} profiles")
+        check_indptr(starts, len(rows))
+        check_indices(rows, len(self.item_ids))
+        return starts, rows
 
 
 class ItemIndex(Protocol):
@@ -233,7 +235,9 @@ class ItemIndex(Protocol):
     recall  share of the true neighbours that it finds; 1 for exact search
     """
 
-    recall: float
+    @property
+    def recall(self) -> float:
+        """The share, as above."""
 
     def nearest(self, rows: Rows, k: int, *, threads: int | None = None) -> Neighbours:
         """The ``k`` best others of each of ``rows`` (n,) with a score above zero, best first, never the item itself."""
@@ -244,7 +248,7 @@ class ItemIndex(Protocol):
 
 @runtime_checkable
 class ComparesItems(Protocol):
-    """The capability of a fitted model that knows how alike two items are."""
+    """The capability of a fitted model that compares items."""
 
     def similar(
         self,
@@ -283,7 +287,7 @@ class Model(Protocol[Learned]):
     """The frozen dataclass of its settings, the seed among them."""
 
     fitted_class: ClassVar[type[Fitted[Any]]]
-    """What `fit` gives, so that a saved one can be loaded."""
+    """The class that `fit` returns, so that a saved one can be loaded."""
 
     def __init__(self, settings: Any = None, /, **fields: Any) -> None:
         """Made from an object of its settings class (None: the defaults), or from that class's fields by name."""
@@ -304,6 +308,9 @@ class Model(Protocol[Learned]):
         Whoever has saved the result removes it.
         """
 
+    def memory_bytes(self, items: int) -> int:
+        """Estimate the most bytes that fitting on so many items takes besides the input, for who plans fits."""
+
 
 class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
@@ -323,6 +330,10 @@ class Configured(Generic[Chosen]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings!r})"
+
+    def memory_bytes(self, items: int) -> int:
+        """Three times the item vectors; see `Model.memory_bytes`."""
+        return 3 * 4 * items * int(getattr(self.settings, "factors", 0))
 
 
 def require_interactions(interactions: Interactions, model: str) -> None:

@@ -1,6 +1,6 @@
 """Item to item by co-occurrence: items are similar if the same users have them.
 
-With r what a user's plays of an item count as, similarities of items i and j are sums over the users that have both:
+With r, what a user's plays of an item count as, similarities of items i and j are sums over the users that have both:
 
     cosine   Σ_u r_ui r_uj / (‖r_i‖ ‖r_j‖)
     jaccard  users that have both / users that have either
@@ -8,12 +8,12 @@ With r what a user's plays of an item count as, similarities of items i and j ar
              for a user with d_u of the I items, and an item of L_i = Σ_u r_ui, L on average
 
 each shrunk by the evidence, n_ij / (n_ij + k) for n_ij users in common. The largest of each item are kept. The first
-two say how alike two items are, whatever their popularity; by BM25 popular items score more, as they do with users.
+two do not depend on popularity; by BM25 popular items score more, as they do with users.
 
-Exact, it costs Σ_u d_u² additions (`crossfade.kernels.cooccurrence`). Of a long history only a part is drawn, whose
-pairs stand for all of its pairs. By DIMSUM most pairs of popular items are never looked at: a pair of cosine s among
-items of many listeners is met s · γ times on average, so that with γ = 1 / (s₀ ρ²) the standard error is at most ρ s
-for all s from s₀ on.
+Computed exactly, it costs Σ_u d_u² additions (`crossfade.kernels.cooccurrence`). A long history is sampled, and the
+pairs of the sample represent all of its pairs. DIMSUM skips most pairs of popular items: a pair of cosine s among
+items of many listeners is counted s · γ times on average, so that with γ = 1 / (s₀ ρ²) the standard error is at most
+ρ s for all s from s₀ on.
 
 Deshpande & Karypis, "Item-based top-N recommendation algorithms", TOIS 2004; Robertson & Zaragoza, "The probabilistic
 relevance framework: BM25 and beyond", 2009; Zadeh & Carlsson, "Dimension independent matrix square using MapReduce",
@@ -48,16 +48,16 @@ from crossfade.models.similarity import (
 )
 
 SATURATION, LENGTH_SHARE = 1.2, 0.75
-"""BM25's k₁ and b, at the values that are customary."""
+"""BM25's k₁ and b, at their customary values."""
 
 STRETCHES, ADDITIONS = 64, 1 << 28
-"""At most so many parts of the work, between which progress is told, and additions that make a part worth while."""
+"""The most parts of the work, after each of which progress is reported, and the additions that justify a part."""
 
 ENTRIES = 1 << 22
-"""Entries of lists that are searched at a time, some 32 MB."""
+"""Entries of lists in memory at a time, some 32 MB."""
 
 HISTORIES, PIVOTS = 0, 1
-"""What streams of random numbers are for."""
+"""The purposes of streams of random numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +77,8 @@ class CooccurrenceSettings(SimilaritySettings):
     relative_error: Annotated[float, Range(above=0, high=1)] = 0.2
 
 
-class Found(NamedTuple):
-    """The nearest of each item, best first, and what was counted on the way.
+class Similar(NamedTuple):
+    """The most similar items of each item, best first, and counts of the work.
 
     emitted  pairs of a user's items that were added up, each once
     pairs    all such pairs
@@ -111,9 +111,9 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
         Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from.
         """
         threads = processors() if threads is None else threads
-        found = nearest_items(interactions, self.settings, threads=threads, progress=progress)
+        similar = nearest_items(interactions, self.settings, threads=threads, progress=progress)
         histories = damped_histories(interactions, self.settings.damping)
-        return fitted(self.name, interactions, self.settings, histories, found.lists, threads)
+        return fitted(self.name, interactions, self.settings, histories, similar.lists, threads)
 
 
 def nearest_items(
@@ -122,8 +122,8 @@ def nearest_items(
     *,
     threads: int,
     progress: Progress = silent,
-) -> Found:
-    """The nearest items of each item; the errors are those of `Cooccurrence.fit`."""
+) -> Similar:
+    """Return the most similar items of each item; the errors are those of `Cooccurrence.fit`."""
     require_interactions(interactions, Cooccurrence.name)
     order = np.argsort(-interactions.listeners(), kind="stable").astype(np.int32)
     matrix, measure = _prepared(interactions, settings, order)
@@ -154,11 +154,11 @@ def nearest_items(
     ranked = CSR(starts_of(np.concatenate(lengths)), np.concatenate(rows), np.concatenate(scores))
     indptr, places = gathered(ranked.indptr, np.argsort(order))
     lists_by_row = CSR(indptr, ranked.indices[places], ranked.values[places])
-    return Found(lists_by_row, pairs if pivots is None else int(emitted.sum()), pairs)
+    return Similar(lists_by_row, pairs if pivots is None else int(emitted.sum()), pairs)
 
 
 def _stretches(work: Starts, width: int) -> list[tuple[int, int]]:
-    """Ranges of items that are searched together: a part of the work each, and of few enough lists to hold."""
+    """Ranges of items, each with a part of the work and few enough lists for memory."""
     items = len(work) - 1
     stretches = min(STRETCHES, 1 + int(work[-1]) // ADDITIONS)
     bounds = np.searchsorted(work, work[-1] * np.arange(1, stretches) / stretches)
@@ -169,7 +169,7 @@ def _stretches(work: Starts, width: int) -> list[tuple[int, int]]:
 def _prepared(
     interactions: Interactions, settings: CooccurrenceSettings, order: Rows
 ) -> tuple[kernels.Matrix, kernels.Measure]:
-    """The weights that are multiplied, items by popularity, and what makes similarities of their sums."""
+    """The weights that are multiplied, items by popularity, and the measure that makes similarities of their sums."""
     users, items = interactions.shape
     listeners, lengths = interactions.listeners(), np.diff(interactions.indptr)
     weights = damped(interactions.weights, "binary" if settings.measure == "jaccard" else settings.damping)
@@ -184,12 +184,12 @@ def _prepared(
     stands = np.ones(users)
     longest = settings.longest_history
     if longest:
-        held = np.diff(indptr)
+        lengths = np.diff(indptr)
         drawn = np.ones(len(indices), dtype=np.bool_)
         draw_entries(indptr, indices, longest, streams(settings.seed, HISTORIES, users), drawn)
-        shortened = held > longest
+        shortened = lengths > longest
         # Of the pairs of n items, this share are among the items that were drawn.
-        stands[shortened] = held[shortened] * (held[shortened] - 1.0) / (longest * (longest - 1.0))
+        stands[shortened] = lengths[shortened] * (lengths[shortened] - 1.0) / (longest * (longest - 1.0))
         indptr, indices, weights = starts_of(drawn)[indptr], indices[drawn], weights[drawn]
         weights = weights * np.repeat(np.sqrt(stands), np.diff(indptr)).astype(np.float32)
     by_item = transposed(CSR(indptr, np.argsort(order).astype(np.int32)[indices], weights), items)
@@ -208,18 +208,18 @@ def _prepared(
 
 
 def _bm25(weights: Floats, indices: Rows, lengths: Starts, items: int) -> Floats:
-    """What BM25 makes of the ``weights`` of users with ``lengths`` items."""
+    """BM25's values for the ``weights`` of users with ``lengths`` items."""
     totals = np.bincount(indices, weights=weights, minlength=items)
     share = (1 - LENGTH_SHARE) + LENGTH_SHARE * totals / np.mean(totals)
     rarity = np.log1p((items - lengths + 0.5) / (lengths + 0.5)).astype(np.float32)
     saturated = weights * np.float32(SATURATION + 1)
     saturated /= weights + (SATURATION * share).astype(np.float32)[indices]
-    found: Floats = saturated * np.repeat(rarity, lengths)
-    return found
+    values: Floats = saturated * np.repeat(rarity, lengths)
+    return values
 
 
 def _pivots(matrix: kernels.Matrix, settings: CooccurrenceSettings, order: Rows) -> kernels.Pivots:
-    """What DIMSUM draws, with p = min(1, √γ / ‖c‖) for the columns c of who has what, of ones."""
+    """The sample of DIMSUM, with p = min(1, √γ / ‖c‖) for the columns c of who has what, of ones."""
     gamma = 1 / (settings.threshold * settings.relative_error**2)
     chances = np.sqrt(gamma / np.maximum(np.diff(matrix.item_indptr), gamma)).astype(np.float32)
     users = streams(settings.seed, PIVOTS, len(matrix.stands))

@@ -2,10 +2,10 @@
 
     minimise ‖X - XB‖² + λ‖B‖²  with  diag B = 0        B = I - P · diag(1 / diag P),   P = (XᵀX + λI)⁻¹
 
-X (users, items) has 1 where a user has an item, or what their plays count as. A user's score for i is the row of X
-times column i of B. O(items³) once, and memory for a matrix of all pairs of items: for catalogues of some ten thousand.
+X (users, items) is 1 where a user has an item, or the damped plays. A user's score for i is the row of X times column i
+of B. O(items³), and memory for a matrix of all pairs of items: for catalogues of some ten thousand.
 
-What λ must be grows with the data: the eigenvalues of XᵀX that chance alone would bring about reach up to about
+The λ needed grows with the data: by chance alone the eigenvalues of XᵀX would reach up to about
 
     rms(x)² · (√(N / users) + √(N / items))²        for N pairs
 
@@ -40,7 +40,7 @@ SINGLE = 1e4
 """Up to this condition of XᵀX + λI single precision leaves an error below a thousandth."""
 
 ROWS = 512
-"""Rows of the solution that are made at a time."""
+"""Rows of the solution that are scaled at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +86,10 @@ class EASE(Configured[EASESettings]):
         similarities = _solved(histories, items, settings, threads, progress)
         return fitted(self.name, interactions, settings, histories, similarities, threads)
 
+    def memory_bytes(self, items: int) -> int:
+        """The matrix of all pairs of items, and the vectors; see `Model.memory_bytes`."""
+        return super().memory_bytes(items) + (4 if self.settings.precision == "single" else 12) * items**2
+
 
 def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, int]) -> float:
     """λ for ``weights`` (n,) of (users, items)."""
@@ -112,8 +116,8 @@ def _solved(histories: CSR, items: int, settings: EASESettings, threads: int, pr
     inverse = products(np.float32 if precision == "single" else np.float64)
     if not invert(inverse, threads, progress=progress):
         raise InputError(
-            f"with a regularization of {regularization:g} the products of the items cannot be inverted in {precision} "
-            "precision; raise it, or leave it unset"
+            f"With a regularization of {regularization:g} the matrix of EASE cannot be inverted in {precision} "
+            "precision. Raise it, or leave it unset."
         )
     scales = -1 / np.diag(inverse)
     solved: Vectors = inverse if precision == "single" else np.empty((items, items), dtype=np.float32)
@@ -127,7 +131,7 @@ def _solved(histories: CSR, items: int, settings: EASESettings, threads: int, pr
 
 
 def _largest(histories: CSR, items: int) -> float:
-    """A bound of the largest eigenvalue of XᵀX: the largest sum of one of its rows, which has no negative entry."""
+    """A bound of the largest eigenvalue of XᵀX: the largest sum of a row, since no entry is negative."""
     sums = np.add.reduceat(np.append(histories.values, np.float32(0)), histories.indptr[:-1], dtype=np.float64)
     sums[np.diff(histories.indptr) == 0] = 0
     spread = histories.values * np.repeat(sums, np.diff(histories.indptr))
@@ -137,7 +141,7 @@ def _largest(histories: CSR, items: int) -> float:
 def _too_many(items: int, most: int) -> str:
     single, double = (4 * items**2 / 1e9, 12 * items**2 / 1e9)
     return (
-        f"EASE holds a number for every pair of items: {items} items would take {single:.1f} to {double:.1f} GB, and "
-        f"hours where there are many. Its limit is most_items = {most}. Raise it if the memory is there, leave out "
+        f"EASE stores a number for every pair of items: {items} items would take {single:.1f} to {double:.1f} GB, and "
+        f"hours if there are many. Its limit is most_items = {most}. Raise it if there is enough memory, leave out "
         "rare items (min_listeners in [interactions]), or use cooccurrence or als, which have no such limit."
     )

@@ -56,10 +56,10 @@ class FittedFactors(Fitted[Vectors]):
         return self._searched(self.space.metric, index).search(profiles, k, restriction, threads=threads)
 
     def scores(self, profiles: Vectors, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of given pairs; see `Fitted.scores`."""
+        """(n,) exact scores of pairs; see `Fitted.scores`."""
         queries = checked_queries(profiles, self.space.factors, self.space.metric)
-        self._require_pairs(len(queries), indptr, items)
-        return pair_scores(self.space.item_vectors, self.space.metric, queries, indptr, items, threads)
+        pairs = self._pairs(len(queries), indptr, items)
+        return pair_scores(self.space.item_vectors, self.space.metric, queries, *pairs, threads)
 
     def _searched(self, metric: Metric, index: Index | None) -> Index:
         """The index to search by ``metric``: the one handed in, if it fits, else exact search."""

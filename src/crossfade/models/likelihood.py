@@ -1,14 +1,14 @@
 """What factor models by maximum likelihood share: settings, alternating passes, their scale, and profiles.
 
 A pass improves every user against the items, then every item against the users, each row by a step of Newton's
-(`crossfade.kernels.likelihood.newton`). What a row has no entry in is known by a sample of the other side, drawn
-anew for each half-pass with chances that follow (total count + 1)^`PROPOSAL`; a side that is no larger than the
-sample is seen whole. Rows are held by λ(their total count)^ν.
+(`crossfade.kernels.likelihood.newton`). The pairs without an entry are represented by a sample of the other side, drawn
+anew for each half-pass with chances that follow (total count + 1)^`PROPOSAL`; a side no larger than the sample is used
+whole. Rows are penalised by λ(their total count)^ν.
 
 *Regularization.* While all vectors are small, a factor raises the penalised likelihood if and only if its singular
 value in the matrix of counts less expected counts, rows and columns divided by the roots of their penalties, is
-above 1, as in `crossfade.models.als_scale`; so λ is set to `NOISE` times what the noise in the counts comes to. At 1
-nothing at all would be learned. `NOISE` was chosen on validation cuts of HetRec Last.fm and MovieLens-1M.
+above 1, as in `crossfade.models.als_scale`; so λ is set to `NOISE` times the largest singular value of noise. At 1
+nothing at all would be learned. `NOISE` was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
 
 Cost of a pass: O((pairs + (users + items) · samples) · f · passes over them), some five to eight.
 """
@@ -39,10 +39,10 @@ NOISE = 0.5
 PROPOSAL = 0.75
 
 AVERAGING = 0.7
-"""How fast steps shorten: strides that sum to infinity while their squares do not."""
+"""How fast steps shorten: the strides sum to infinity, their squares do not."""
 
 FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 2, 2, 8
-"""The last pass over the users sees so many times the sample, in so many steps of so many conjugate gradients."""
+"""The last pass over the users uses so many times the sample, in so many steps of so many conjugate gradients."""
 
 FOLDING_STEPS, FOLDING_GRADIENTS = 20, 16
 """Steps that lead a history from nothing to its best vector."""
@@ -85,11 +85,11 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Likelihood:
-    """How rows are fitted: the numbers that training and folding in have to agree on.
+    """How rows are fitted: the numbers that training and profiles have to agree on.
 
     link            what a score means
     regularization  λ
-    exponent        ν: a row is held by λ(its total count)^ν
+    exponent        ν: a row is penalised by λ(its total count)^ν
     item_biases     whether items have an intercept
     """
 
@@ -99,9 +99,9 @@ class Likelihood:
     item_biases: bool = True
 
     def penalties(self, totals: Totals) -> Totals:
-        """(rows,) of rows with those total counts; 1 for a row without any, which no vector is sought for."""
-        held: Totals = self.regularization * np.where(totals > 0, totals, 1.0) ** self.exponent
-        return held
+        """(rows,) of rows with those total counts; λ for a row without any, whose vector stays zero."""
+        penalties: Totals = self.regularization * np.where(totals > 0, totals, 1.0) ** self.exponent
+        return penalties
 
     def learn(
         self,
@@ -117,9 +117,9 @@ class Likelihood:
         polished: bool = True,
         after_pass: Callable[[npt.NDArray[np.float64]], None] = lambda gains: None,
     ) -> None:
-        """Fit ``state`` from where it stands; ``after_pass`` gets the (users,) Σ n z of each pass.
+        """Improve ``state``; ``after_pass`` gets the (users,) Σ n z of each pass.
 
-        ``polished``: whether the users are improved once more, more carefully, against the final items.
+        ``polished``: whether the users are improved once more, more precisely, against the final items.
         """
         users, items, user_biases, item_biases = state
         by_item = transposed(by_user, len(items))
@@ -152,7 +152,7 @@ class Likelihood:
                 stride=stride,
             )
             if self.item_biases:
-                # What nobody played is no likelier than what was played least.
+                # An item that nobody played is no likelier than the least played one.
                 item_biases[item_totals <= 0] = item_biases[item_totals > 0].min()
             after_pass(gains)
         progress(2 * passes, rounds, "half-passes")
@@ -193,7 +193,7 @@ class Likelihood:
 class FittedLikelihood(SimilarByCosine):
     """Users and items in one space, by inner product. A profile is the most likely vector of a history given all items.
 
-    Training knows a catalogue beyond some thousand items by a sample, and comes close to it. An empty history is at the
+    Training uses a sample of catalogues beyond some thousand items, and comes close to it. An empty history is at the
     origin, where popularity decides.
     """
 
@@ -228,7 +228,7 @@ def fit_space(
     """Fit ``model`` on ``interactions``.
 
     start       sets the intercepts of the first state, from the total counts of users and items
-    after_pass  is told the state, the total counts of users and items, and (users,) Σ n z
+    after_pass  gets the state, the total counts of users and items, and (users,) Σ n z
     """
     counts = settings.counted(interactions.weights)
     by_user = CSR(interactions.indptr, interactions.indices, counts)
@@ -311,7 +311,7 @@ def resolved(value: float | None) -> float:
 
 
 def _stride(turn: int, passes: int) -> float:
-    """What part of its step a row goes: from half of the passes on less and less, so that samples average out."""
+    """The part of its step that a row goes: ever less after half of the passes, so that samples average out."""
     later = turn - passes // 2
     return 1.0 if later < 0 else (later + 2) ** -AVERAGING
 

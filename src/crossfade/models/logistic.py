@@ -6,10 +6,10 @@ learned by maximising, with r the damped plays of a pair, 0 where there are none
 
     Σ_all pairs [ α r z - (1 + α r) ln(1 + eᶻ) ] - ½ Σ λᵤ‖xᵤ‖² - ½ Σ λᵢ‖yᵢ‖²,    λ of a row = λ (its total of α r)^ν
 
-A pair counts α r times as played, and every pair counts once as not played: those a row has no entry in are all there,
-either in full or through a sample in which each weighs one over its chance to be drawn. With one side held fixed, every
-row of the other is a logistic regression with an intercept of its own; it takes a step of Newton's, and the sides
-change places (`crossfade.models.likelihood`). Training begins at x = 0 and the log-odds of items and users alone.
+A pair counts α r times as played, and every pair counts once as not played: those without an entry are all included, in
+full or through a sample in which each weighs one over its chance to be drawn. With one side fixed, every row of the
+other is a logistic regression with an intercept of its own; it takes a step of Newton's, and the sides change places
+(`crossfade.models.likelihood`). Training begins at x = 0 and the log-odds of items and users alone.
 
 Johnson, "Logistic matrix factorization for implicit feedback data", NIPS workshop on distributed machine learning
 and matrix computations, 2014; there with gradient ascent by Adagrad in place of Newton's steps.

@@ -8,7 +8,7 @@ from typing import Any
 from crossfade.core.errors import ArtifactError, SettingsError
 from crossfade.models.contract import Fitted, Model
 
-# name → "module:class"; imported only when the model is asked for.
+# name → "module:class"; imported only when the model is used.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
     "cooccurrence": "crossfade.models.cooccurrence:Cooccurrence",
@@ -22,16 +22,16 @@ MODELS: dict[str, str] = {
 
 
 def model_class(name: str) -> type[Model[Any]]:
-    """The class registered as ``name``, to be made from its settings; SettingsError if there is none."""
+    """Return the class registered as ``name``; SettingsError if there is none."""
     if name not in MODELS:
         raise SettingsError(f"there is no model {name!r}; there are: {', '.join(sorted(MODELS))}")
     module, _, attribute = MODELS[name].partition(":")
-    found: type[Model[Any]] = getattr(importlib.import_module(module), attribute)
-    return found
+    model: type[Model[Any]] = getattr(importlib.import_module(module), attribute)
+    return model
 
 
 def load_fitted(directory: Path) -> Fitted[Any]:
-    """Memory-map a saved model; ArtifactError if there is none, or one that this version does not know."""
+    """Memory-map a saved model of any class; ArtifactError if there is none, or one that this version does not know."""
     try:
         name = json.loads((directory / "space.json").read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:

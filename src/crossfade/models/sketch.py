@@ -1,12 +1,12 @@
-"""Vectors whose inner products come near to the similarities of items, for whatever needs items as points.
+"""Vectors whose inner products approximate the similarities of items, for whatever needs items as points.
 
 The eigenvectors of the symmetric similarities (S + Sᵀ) / 2 with the largest eigenvalues, each times the root of its
-eigenvalue: no other vectors of that width have inner products nearer to them, if no eigenvalue is negative. They are
-found by subspace iteration from random vectors,
+eigenvalue: no other vectors of that width have inner products closer to them, if no eigenvalue is negative. They are
+computed by subspace iteration from random vectors,
 
     V ← orthonormal basis of (S + Sᵀ) V / 2
 
-and a last turn of the basis towards the eigenvectors. O(rounds · entries · width), in a fixed order.
+and a final rotation of the basis to the eigenvectors. O(rounds · entries · width), in a fixed order.
 
 Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011.
 """
@@ -23,14 +23,14 @@ Product = Callable[[Vectors], Vectors]
 
 ROUNDS = 6
 SPARE = 16
-"""Vectors beyond the width that is wanted, so that the last of these are found well."""
+"""Vectors beyond the width that is wanted, so that the last of these are accurate."""
 
 SLIGHT = 1e-10
-"""A direction whose share of the squared length is below this is rounding, and has no place in a basis."""
+"""A direction whose share of the squared length is below this is rounding, and is left out of a basis."""
 
 
 def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
-    """The vectors (items, factors) float32; ``product`` multiplies (S + Sᵀ) / 2 by float32 (items, any).
+    """Return the vectors (items, factors) float32; ``product`` multiplies (S + Sᵀ) / 2 by float32 (items, any).
 
     Where there are fewer directions, the last columns are zero.
     """
@@ -38,7 +38,7 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
     rng = np.random.default_rng(seed)
     width = min(items, factors + SPARE)
     basis = rng.standard_normal((items, width), dtype=np.float32)
-    # With threads of its own a BLAS adds up in an order that depends on how many there are.
+    # With more threads BLAS would add in another order.
     with threadpool_limits(1, user_api="blas"):
         for _ in range(ROUNDS):
             basis = _orthonormal(product(basis))
@@ -55,7 +55,7 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
 
 def _orthonormal(vectors: Vectors) -> Vectors:
     """A basis of what the columns of ``vectors`` span, by the eigenvectors of their inner products."""
-    for _ in range(2):  # the second time mends what the first lost to rounding
+    for _ in range(2):  # the second time corrects the rounding of the first
         values, directions = np.linalg.eigh(_gram(vectors, vectors))
         kept = (values > 0) & (values > SLIGHT * values.max(initial=0.0))
         vectors = vectors @ (directions[:, kept] / np.sqrt(values[kept])).astype(np.float32)

@@ -7,10 +7,10 @@ learned by maximising, with the damped counts nᵤᵢ,
     Σ nᵤᵢ ln P(i | u) - ½ Σ λᵤ‖xᵤ‖² - ½ Σ λᵢ‖yᵢ‖²,    λ of a row = λ (its total count)^ν
 
 The sum over all items is taken over a user's own items and a sample of the others, each weighing one over its chance
-to be drawn (the correction by log q; without it what is learned stays wrong however large the sample). Whoever holds
-the items fixed has one multinomial regression for each user. With ln Zᵤ then held fixed, the counts are Poisson with
-rates exp(xᵤ·yᵢ + βᵢ + ln nᵤ - ln Zᵤ), and every item is a regression of the same kind, whose intercept is βᵢ; so users
-and items change places as in alternating least squares, and each row takes a step of Newton's
+to be drawn (the correction by log q; without it the estimate is biased, however large the sample). With the items
+fixed, each user is a multinomial regression. With ln Zᵤ then fixed, the counts are Poisson with rates
+exp(xᵤ·yᵢ + βᵢ + ln nᵤ - ln Zᵤ), and every item is a regression of the same kind, whose intercept is βᵢ; so users and
+items change places as in alternating least squares, and each row takes a step of Newton's
 (`crossfade.models.likelihood`). Training begins at x = 0, β = ln(total count), which is the unigram model.
 
 Bernhardsson, "More recommender algorithms", 2013 (the model); Bengio & Senécal, "Quick training of probabilistic

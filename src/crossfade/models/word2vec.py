@@ -1,4 +1,4 @@
-"""word2vec on sequences: items that stand beside the same items come to lie side by side.
+"""word2vec on sequences: items that occur beside the same items get similar vectors.
 
 Skip-gram with negative sampling. For every item c of a sequence and every item o within the window around it, with k
 items n drawn from q(n) ∝ (how often n occurs)^η, maximise
@@ -6,7 +6,7 @@ items n drawn from q(n) ∝ (how often n occurs)^η, maximise
     log σ(v_c · w_o) + Σ_n log σ(-v_c · w_n)
 
 by stochastic gradient ascent; the v are the vectors of the items; the w are dropped. An item that makes up more
-than a share t of all tokens is passed over at random, so that what is everywhere does not glue everything together.
+than a share t of all tokens is skipped at random, so that what is everywhere does not make everything similar.
 
 The training itself is gensim's. Cost: O(tokens · window · negative · factors) an epoch.
 

@@ -73,8 +73,10 @@ class Layout:
     def save(self, directory: Path) -> None:
         """Write LAYOUT_FILES into an existing ``directory``."""
         with translated_storage_errors(directory):
-            for name, array in zip(LAYOUT_FILES, (self.panels, self.starts, self.listed, self.means), strict=True):
-                np.save(directory / name, array, allow_pickle=False)
+            np.save(directory / PANELS, self.panels, allow_pickle=False)
+            np.save(directory / STARTS, self.starts, allow_pickle=False)
+            np.save(directory / LISTED, self.listed, allow_pickle=False)
+            np.save(directory / MEANS, self.means, allow_pickle=False)
 
     @classmethod
     def load(cls, directory: Path) -> Self:

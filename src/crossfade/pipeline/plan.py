@@ -1,235 +1,194 @@
-"""The steps of a run, from a home's imports to its surfaces, and what each is made from.
+"""The steps of a run, from a home's imports to its surfaces, and which of them a release is made of.
 
-    imports ─► catalog ─► interactions of artists ─► a space of each model ─► its neighbours ─┐
-                  │  └──► interactions of tracks  ─► a space of each model ─► its neighbours ─┼─► surfaces ─► release
-                  └─────► names of all that was played ───────────────────────────────────────┘
+    imports ─► catalog ─► interactions of each kind ─► a fit of each model ─► its neighbours ─┐
+                  └─────► catalogue of all items ─────────────────────────────────────────────┴─► surfaces ─► release
 
-A library that knows only artists has no steps for tracks, and the other way round; a model whose input the library
-lacks has none either. Surfaces are built from the first model.
+Every kind of item that was played has steps of its own, and so has one that is only in playlists: models learn from
+those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps.
+Surfaces are built from the first model of ``[run] models`` that compares items.
 """
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
+import pyarrow.parquet as pq
 
-from crossfade.core.artifacts import Draft
-from crossfade.core.catalogue import Catalogue
+from crossfade.core.artifacts import MANIFEST, file_digest
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.core.ids import MISSING, ItemKind
-from crossfade.core.interactions import Interactions
-from crossfade.core.progress import Progress
-from crossfade.core.settings import as_table
-from crossfade.core.tables import SurfaceTable
-from crossfade.models.contract import ResumableModel, missing_extra
-from crossfade.models.registry import load_space, model_class
-from crossfade.nearest.contract import IndexSettings
+from crossfade.core.kinds import KINDS, kind_named
+from crossfade.importing.library import imports, tables_of
+from crossfade.models.contract import ComparesItems, InputKind, missing_extra
+from crossfade.models.registry import model_class
+from crossfade.pipeline.gathering import (
+    BuildCatalog,
+    CountInteractions,
+    CountPlaylists,
+    GatherTexts,
+    NameItems,
+    OrderSequences,
+)
+from crossfade.pipeline.learning import INDEX, BuildSurface, ComputeNeighbours, FitModel
 from crossfade.pipeline.settings import Settings
-from crossfade.pipeline.sources import NAMES, Learnable, learnable, load_learned
-from crossfade.pipeline.steps import Step, Work, in_order, make_step
-from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
-from crossfade.surfaces.contract import Surface, SurfaceInputs
-from crossfade.surfaces.registry import available
+from crossfade.pipeline.steps import Step, needing, plain
+from crossfade.surfaces.contract import Library, Listing
+from crossfade.surfaces.registry import SURFACES, Registered
+
+AnyStep = TypeVar("AnyStep", bound=Step)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All steps of a run in order, and which of them a release is made of.
+    """What a run does.
 
-    spaces      the step of each vector space, by its name in the release ("als-artist")
-    neighbours  the step of what is near to what in each space, by the same names
-    surfaces    the step of each surface, by its name
-    skipped     why a model has no space of a kind, by the name that it would have
+    steps    every step by its name, each after those it needs
+    skipped  why a model is not fitted on a kind, by the name that its step would have
     """
 
-    names: Step
-    spaces: Mapping[str, Step]
-    neighbours: Mapping[str, Step]
-    surfaces: Mapping[str, Step]
+    steps: Mapping[str, Step]
     skipped: Mapping[str, str]
 
-    @property
-    def steps(self) -> list[Step]:
-        """Every step, each after those it needs."""
-        return in_order(*self.spaces.values(), self.names, *self.surfaces.values(), *self.neighbours.values())
-
-    @property
-    def released(self) -> Mapping[str, str]:
-        """The fingerprint of each step, so that a release can be asked what it was made from."""
-        return {step.name: step.identity.fingerprint for step in self.steps}
+    def of(self, *actions: str) -> list[Step]:
+        """Return the steps of these actions."""
+        return [step for step in self.steps.values() if step.action in actions]
 
 
 def make_plan(home: Home, settings: Settings) -> Plan:
-    """The plan for what ``home`` holds today; NotReadyError if nothing has been imported."""
-    given = learnable(home, settings)
-    spaces: dict[str, Step] = {}
-    neighbours: dict[str, Step] = {}
-    skipped: dict[str, str] = {}
-    for model in settings.run.models:
-        chosen = model_class(model)
-        source, missing = chosen.learns_from, missing_extra(chosen)
-        for kind, interactions in given.interactions.items():
-            name = space_name(model, kind)
-            if missing:
-                skipped[name] = f"it needs a part that is not installed: pip install 'crossfade[{missing}]'"
-            elif kind not in given.learned.get(source, {}):
-                skipped[name] = f"it learns from {source}, and this library has none of {kind}s"
-            else:
-                spaces[name] = _space_step(home, settings, model, kind, given.learned[source][kind], interactions)
-                if chosen.space_class.compares_items:
-                    neighbours[name] = _neighbours_step(settings, spaces[name], kind, interactions)
-    return Plan(
-        names=given.names,
-        spaces=spaces,
-        neighbours=neighbours,
-        surfaces=_surface_steps(settings, given, spaces, neighbours),
-        skipped=skipped,
-    )
+    """Return the plan for what ``home`` has today; NotReadyError if nothing has been imported."""
+    return _Planning(home, settings).plan()
 
 
-def space_name(model: str, kind: ItemKind) -> str:
-    """The name of the space of items of ``kind`` that ``model`` learned, in a plan and in a release."""
-    return f"{model}-{kind}"
+def kinds_in(paths: Sequence[Path]) -> list[str]:
+    """Return the kinds of the rows of Parquet files, and of the parents that they name; mostly from statistics."""
+    found: set[str] = set()
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                found.update(_kinds_of_group(file, group))
+    return [kind for kind in KINDS if kind in found]
 
 
-def neighbours_name(space: str) -> str:
-    """The name of the step that finds what is near to what in the space named so."""
-    return f"neighbours-{space}"
+class _Planning:
+    def __init__(self, home: Home, settings: Settings) -> None:
+        tables = tables_of(home)
+        self._settings = settings
+        self._steps: dict[str, Step] = {}
+        # What an import has depends on what was there before it, so its content names it, not its origin.
+        self._imports = {one.name: file_digest(one.path / MANIFEST) for one in imports(home)}
+        self._played = kinds_in([*tables["listens"], *tables["counts"]])
+        listed = kinds_in(tables["playlist_items"])
+        self._ordered = {*kinds_in(tables["listens"]), *listed}
+        self._described = {*kinds_in([*tables["tags"], *tables["texts"]]), *listed}
+        if not self._played and not listed:
+            raise NotReadyError(
+                f"There is no listening history in {home.path}. Import some with `crossfade import PATH`, or try "
+                "`crossfade demo`."
+            )
+        self._catalog = self._add(BuildCatalog(imports=self._imports, settings=self._section("catalog")))
+        self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
+
+    def plan(self) -> Plan:
+        played = {kind: step for kind, step in self._counted.items() if kind in self._played}
+        names = {kind: step.name for kind, step in played.items()}
+        catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=names))
+        fits, neighbours, skipped = self._fits()
+        leading: dict[str, Step] = {}
+        for fit in sorted(fits, key=lambda one: one.name not in neighbours):
+            leading.setdefault(fit.kind, fit)
+        inputs: dict[str, dict[str, Step]] = {
+            "interactions": played,
+            "models": leading,
+            "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
+        }
+        library = Library(kinds=[*played], compared=[*inputs["neighbours"]])
+        for surface in SURFACES.values():
+            for listing in surface.load().listings(library):
+                self._add(self._surface(surface, listing, catalogue, inputs))
+        return Plan(steps=self._steps, skipped=skipped)
+
+    def _add(self, step: AnyStep) -> AnyStep:
+        self._steps.setdefault(step.name, step)
+        return step
+
+    def _section(self, name: str, prefix: str = "") -> dict[str, Any]:
+        return {f"{prefix}{key}": value for key, value in plain(self._settings.section(name)).items()}
+
+    def _count(self, kind: str) -> Step:
+        """The step of the users' interactions with items of ``kind``, or if nobody played any, of the playlists'."""
+        needs, settings = needing(self._catalog), self._section("interactions")
+        if kind in self._played:
+            return self._add(CountInteractions(kind=kind, needs=needs, imports=self._imports, settings=settings))
+        return self._add(CountPlaylists(kind=kind, needs=needs, settings=settings))
+
+    def _fits(self) -> tuple[list[Step], dict[str, Step], dict[str, str]]:
+        """The steps that fit models, those of their neighbours by the name of the fit, and why a fit is left out."""
+        fits: list[Step] = []
+        neighbours: dict[str, Step] = {}
+        skipped: dict[str, str] = {}
+        comparing = {**self._section("neighbours"), **self._section("index", INDEX)}
+        for name in self._settings.run.models:
+            model, settings = model_class(name), self._section(f"models.{name}")
+            extra = missing_extra(model)
+            for kind in self._counted:
+                source = None if extra else self._source(model.learns_from, kind)
+                if source is None:
+                    reason = f"no {model.learns_from} of {kind_named(kind).plural} in this library"
+                    skipped[f"{name}-{kind}"] = f"pip install 'crossfade[{extra}]'" if extra else reason
+                    continue
+                about: dict[str, Any] = {"model": name, "kind": kind}
+                fit = self._add(FitModel(**about, source=source.name, needs=needing(source), settings=settings))
+                fits.append(fit)
+                if issubclass(model.fitted_class, ComparesItems):
+                    compare = ComputeNeighbours(**about, needs=needing(fit), settings=comparing)
+                    neighbours[fit.name] = self._add(compare)
+        return fits, neighbours, skipped
+
+    def _source(self, learns_from: InputKind, kind: str) -> Step | None:
+        """The step that makes what a model learns from; None if the library has nothing of it."""
+        counted = self._counted[kind]
+        needs = needing(self._catalog, counted)
+        if learns_from == "sequences" and kind in self._ordered:
+            settings, listens = self._section("sequences"), self._imports
+            return self._add(
+                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=listens, settings=settings)
+            )
+        if learns_from == "texts" and kind in self._described:
+            return self._add(GatherTexts(kind=kind, counted=counted.name, needs=needs))
+        return counted if learns_from == "interactions" else None
+
+    def _surface(
+        self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
+    ) -> Step:
+        """The step of one table, from what the library has about the family of the items that it lists."""
+        counts_alone = listing.kind in self._played and not surface.learned
+        read = {
+            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == KINDS[listing.kind].root}
+            if name == "interactions" or not counts_alone
+            else {}
+            for name, steps in inputs.items()
+        }
+        names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
+        needs = needing(catalogue, *(step for steps in read.values() for step in steps.values()))
+        settings = self._section(f"surfaces.{surface.name}")
+        return BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
 
 
-def _space_step(home: Home, settings: Settings, model: str, kind: ItemKind, learned: Step, interactions: Step) -> Step:
-    section = settings.section(f"models.{model}")
-    processors = settings.run.processors
-    chosen = model_class(model)
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        played = Interactions.load(inputs[interactions.name], kind=kind)
-        given = load_learned(chosen.learns_from, inputs[learned.name], kind)
-        learner = chosen(section)
-        if isinstance(learner, ResumableModel):
-            workspace = home.unfinished / space_name(model, kind)
-            space = learner.fit(given, threads=processors, progress=progress, workspace=workspace)
-        else:
-            space = learner.fit(given, threads=processors, progress=progress)
-        if space.user_ids is None:
-            space = space.with_users(played)
-        space.save(draft.path)
-        draft.rows.update(users=len(space.user_ids or ()), items=len(space.item_ids))
-
-    return make_step(
-        space_name(model, kind),
-        f"Learn taste: {model} on {kind}s",
-        work,
-        kind="space",
-        needs=(learned,) if learned is interactions else (learned, interactions),
-        settings=as_table(section),
-        seed=getattr(section, "seed", 0),
-    )
-
-
-def _neighbours_step(settings: Settings, space: Step, kind: ItemKind, interactions: Step) -> Step:
-    chosen: NeighbourSettings = settings.section("neighbours")
-    index: IndexSettings = settings.section("index")
-    processors = settings.run.processors
-
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        listeners = Interactions.load(inputs[interactions.name], kind=kind).listeners()
-        near = Neighbourhood.build(
-            load_space(inputs[space.name]),
-            listeners,
-            chosen,
-            index,
-            directory=draft.path,
-            threads=processors,
-            progress=progress,
-        )
-        near.save(draft.path)
-        draft.rows.update(items=len(near.table), neighbours=int(np.count_nonzero(near.table.rows != MISSING)))
-
-    return make_step(
-        neighbours_name(space.name),
-        f"Find what is near to what: {space.name.replace('-', ' on ')}s",
-        work,
-        kind="neighbours",
-        needs=(space, interactions),
-        settings={**as_table(chosen), **{f"index.{name}": value for name, value in as_table(index).items()}},
-    )
-
-
-def _surface_steps(
-    settings: Settings, given: Learnable, spaces: Mapping[str, Step], neighbours: Mapping[str, Step]
-) -> dict[str, Step]:
-    """One step a surface. Surfaces are built from the spaces of the first model that has one of their kind."""
-    index: IndexSettings = settings.section("index")
-    chosen = {kind: leading_space(kind, settings.run.models, neighbours) for kind in given.interactions}
-    learned = [step for name in chosen.values() for step in (spaces[name], neighbours[name])]
-    steps: dict[str, Step] = {}
-    for line in available(given.library):
-        surface = line.load()
-        section = settings.section(f"surfaces.{line.name}")
-        before = tuple(steps[name] for name in surface.needs(given.library))
-        steps[line.name] = make_step(
-            f"surface-{line.name}",
-            f"Build {line.title}",
-            _surface_work(surface, section, chosen, before, settings),
-            kind="surface",
-            needs=(given.names, *given.interactions.values(), *learned, *before),
-            settings={**as_table(section), **{f"index.{name}": value for name, value in as_table(index).items()}},
-        )
-    return steps
-
-
-def leading_space(kind: ItemKind, models: Sequence[str], spaces: Container[str]) -> str:
-    """The name of the first of ``spaces`` of ``kind``, in the order of ``models``; NotReadyError if there is none."""
-    for model in models:
-        if space_name(model, kind) in spaces:
-            return space_name(model, kind)
-    raise NotReadyError(
-        f"None of the models {', '.join(models)} can tell from this library which {kind}s are near to which. Name "
-        "another in [run] models, such as als."
-    )
-
-
-def _surface_work(
-    surface: Surface, section: Any, spaces: Mapping[ItemKind, str], before: Sequence[Step], settings: Settings
-) -> Work:
-    def work(draft: Draft, inputs: Mapping[str, Path], progress: Progress) -> None:
-        built = {step.name.removeprefix("surface-"): SurfaceTable.load(inputs[step.name]) for step in before}
-        table = surface.build(surface_inputs(inputs, spaces, settings, built), section, progress)
-        table.save(draft.path)
-        draft.rows.update(keys=len(table.keys), entries=len(table.items))
-
-    return work
-
-
-def surface_inputs(
-    places: Mapping[str, Path],
-    spaces: Mapping[ItemKind, str],
-    settings: Settings,
-    built: Mapping[str, SurfaceTable] | None = None,
-) -> SurfaceInputs:
-    """What surfaces are built from, out of the finished artifacts of steps, by their names.
-
-    spaces  which space to use for each kind of items that was played, by name
-    built   the tables of the surfaces that were built before
-    """
-    shrinkage = settings.section("neighbours").shrinkage
-    played = {kind: Interactions.load(places[f"interactions-{kind}"], kind=kind) for kind in spaces}
-    learned = {kind: load_space(places[name]) for kind, name in spaces.items()}
-    return SurfaceInputs(
-        catalogue=Catalogue.load(places[NAMES]),
-        artist_interactions=played.get("artist"),
-        artist_space=learned.get("artist"),
-        track_interactions=played.get("track"),
-        track_space=learned.get("track"),
-        neighbourhoods={
-            kind: Neighbourhood.load(places[neighbours_name(name)], learned[kind], played[kind].listeners(), shrinkage)
-            for kind, name in spaces.items()
-        },
-        built=built or {},
-        index=settings.section("index"),
-        threads=settings.run.processors,
-    )
+def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:
+    columns = [name for name in ("kind", "parent_id") if name in file.schema_arrow.names]
+    metadata = file.metadata.row_group(group)
+    statistics = [metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns]
+    # Compared by identity, since pyarrow's own comparison with None crashes.
+    known = not any(one is None for one in statistics) and statistics[0].has_min_max
+    if known and statistics[0].min == statistics[0].max:
+        has_parents = any(column.null_count < metadata.num_rows for column in statistics[1:])
+        found = {statistics[0].min: has_parents}
+    else:
+        table = file.read_row_group(group, columns).group_by("kind").aggregate([(columns[-1], "count")])
+        found = {row["kind"]: row.get("parent_id_count", 0) > 0 for row in table.to_pylist()}
+    for kind, has_parents in found.items():
+        yield kind
+        parent = kind_named(kind).parent
+        if has_parents and parent:
+            yield parent

@@ -1,22 +1,23 @@
 """A run: do what is left of the plan, publish the release, and let go of what is no longer needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossfade.core.artifacts import discard
 from crossfade.core.catalogue import Catalogue
-from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.core.progress import Progress
 from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
+from crossfade.pipeline.runner import Report, StepResult, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
-from crossfade.pipeline.workflow import StepResult, carry_out
-from crossfade.stores.contract import ReleaseStore, Version
-from crossfade.stores.registry import open_store
+from crossfade.stores.contract import Version
+from crossfade.stores.registry import open_releases
+
+PARTS = ("catalogue", "interactions", "fit", "neighbours")
+"""The actions whose artifacts a release includes, so that it can be asked as models are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +25,21 @@ class RunResult:
     """What a run did.
 
     steps      each step
-    skipped    why a model has no space of a kind, by the name that it would have
-    version    the release that is active now
+    skipped    why a model is not fitted on a kind, by the name that its step would have
+    release    the one that this run's results are in
     published  whether that is a new one
+    active     whether it is served; not if another one is pinned
     """
 
     steps: list[StepResult]
     skipped: Mapping[str, str]
-    version: Version
+    release: Version
     published: bool
+    active: bool
 
 
-def run(home: Home, report: Callable[[Step], Progress]) -> RunResult:
-    """Bring the release of ``home`` up to date; ``report`` gives a listener for each step that runs.
+def run(home: Home, report: Report) -> RunResult:
+    """Bring the release of ``home`` up to date; ``report`` is as for `Runner.run`.
 
     Raises BusyError while another process writes in this home, and the error of a step that fails; what was
     finished stays, and the next run goes on from there.
@@ -44,38 +47,40 @@ def run(home: Home, report: Callable[[Step], Progress]) -> RunResult:
     with home.locked("run"):
         settings = Settings.of(home)
         plan = make_plan(home, settings)
-        results = carry_out(plan.steps, home, report)
-        store = open_store(home)
-        before = _current(store)
-        version = store.publish(
-            [SurfaceTable.load(step.place(home)) for step in plan.surfaces.values()],
-            Catalogue.load(plan.names.place(home)),
-            spaces=[(name, step.place(home)) for name, step in plan.spaces.items()],
-            inputs=plan.released,
+        limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
+        runner = open_runner(settings.run.runner, **limits)
+        results = runner.run(list(plan.steps.values()), home, report)
+        releases = open_releases(home, settings.section("store"))
+        before = releases.versions()
+        release = releases.publish(
+            [SurfaceTable.load(step.place(home)) for step in plan.of("surface")],
+            Catalogue.load(plan.steps["catalogue"].place(home)),
+            parts={step.name: step.place(home) for step in plan.of(*PARTS)},
+            inputs={name: step.fingerprint for name, step in plan.steps.items()},
+            settings=settings.recorded(),
         )
-        store.prune(settings.run.keep_releases)
+        releases.prune(settings.run.keep_releases)
         _prune_artifacts(home, plan, settings.run.keep_artifacts)
         journal.prune(home)
         remove(home.unfinished)
-    return RunResult(steps=results, skipped=plan.skipped, version=version, published=version != before)
+    return RunResult(
+        steps=results,
+        skipped=plan.skipped,
+        release=release.version,
+        published=release.version not in before,
+        active=release.active,
+    )
 
 
 def preview(home: Home) -> list[tuple[Step, str | None]]:
     """What `run` would do now: each step with the reason why it would run, or None if it would not."""
-    plan = make_plan(home, Settings.of(home))
-    return [(step, None if step.is_done(home) else step.why(home)) for step in plan.steps]
-
-
-def _current(store: ReleaseStore) -> Version | None:
-    try:
-        return store.current()
-    except NotReadyError:
-        return None
+    steps = make_plan(home, Settings.of(home)).steps.values()
+    return [(step, None if step.is_done(home) else step.why(home)) for step in steps]
 
 
 def _prune_artifacts(home: Home, plan: Plan, keep: int) -> None:
     """Keep today's artifact of each step and the newest others, ``keep`` in all."""
-    today = {step.place(home) for step in plan.steps}
+    today = {step.place(home) for step in plan.steps.values()}
     for directory in (path for path in home.runs.iterdir() if path.is_dir()):
         newest = sorted(directory.iterdir(), key=lambda place: (place in today, place.stat().st_mtime_ns), reverse=True)
         for place in newest[keep:]:

@@ -14,21 +14,22 @@ import difflib
 import importlib
 import tomllib
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
-from crossfade.core.settings import from_table
+from crossfade.core.settings import Checked, Range, as_table, from_table
 from crossfade.kernels.threads import processors
 from crossfade.models.registry import MODELS, model_class
+from crossfade.pipeline.runner import RUNNERS
 from crossfade.surfaces.registry import SURFACES, registered
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings:
+class RunSettings(Checked):
     """What concerns a run as a whole."""
 
-    # the models to fit, by name, those that the library has the input of; surfaces are published from the first
+    # the models to fit where their input is available; surfaces are built from the first that compares items
     models: tuple[str, ...] = (
         "als",
         "cooccurrence",
@@ -38,21 +39,23 @@ class RunSettings:
         "vector_exp",
         "word2vec",
     )
-    threads: int = 0  # processors to use, 1 or more; 0 for all. Results do not depend on it
-    memory_mb: int = 4096  # what the aggregation of listens may hold in memory, in MB, 256 or more
-    keep_artifacts: int = 2  # how many results of each step to keep, the newest first, 1 or more
-    keep_releases: int = 3  # how many releases to keep, the active one always among them, 2 or more
+    # processors to use: how many steps run side by side at most, and how many each may use; 0 for all of them.
+    # Results do not depend on it
+    threads: Annotated[int, Range(0)] = 0
+    # memory that the steps that run side by side may use, by their estimates, and above which listens spill to disk
+    memory_mb: Annotated[int, Range(256, unit="MB")] = 4096
+    runner: str = "local"  # what runs the steps: "local" is this machine
+    keep_artifacts: Annotated[int, Range(1)] = 2  # how many results of each step to keep, the newest first
+    keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
-        for model in self.models:
-            if model not in MODELS:
-                raise SettingsError(f"there is no model {model!r}; there are: {', '.join(MODELS)}")
+        """Refuse models and runners that do not exist."""
+        super().__post_init__()
+        for names, known, what in ((self.models, MODELS, "model"), ((self.runner,), RUNNERS, "runner")):
+            if unknown := next((name for name in names if name not in known), None):
+                raise SettingsError(f"there is no {what} {unknown!r}; there are: {', '.join(known)}")
         if not self.models:
             raise SettingsError("models must name at least one model")
-        for name, least in (("threads", 0), ("memory_mb", 256), ("keep_artifacts", 1), ("keep_releases", 2)):
-            if getattr(self, name) < least:
-                raise SettingsError(f"{name} must be {least} or more, not {getattr(self, name)}")
 
     @property
     def memory_bytes(self) -> int:
@@ -74,6 +77,7 @@ _ROOMS = {
     "index": "crossfade.nearest.contract:IndexSettings",
     "neighbours": "crossfade.ranking.neighbourhood:NeighbourSettings",
     "station": "crossfade.surfaces.station:StationSettings",
+    "store": "crossfade.stores.registry:StoreSettings",
     "serve": "crossfade.serve.settings:ServeSettings",
 }
 
@@ -117,6 +121,11 @@ class Settings:
         """The settings object of one table."""
         return from_table(settings_class(name), self._tables.get(name, {}), f"{self._where}: [{name}]")
 
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What a release records: the settings of which a list that is asked for later is made, by table."""
+        tables = {name: as_table(self.section(name)) for name in sections() if name.startswith("surfaces.")}
+        return {"run": {"models": list(self.run.models)}, **tables}
+
     @property
     def run(self) -> RunSettings:
         """The table [run]."""
@@ -125,16 +134,14 @@ class Settings:
 
 
 def _flattened(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
-    known = sections()
-    flat: dict[str, dict[str, Any]] = {}
+    names = sections()
+    flat: dict[str, Any] = {}
     for name, table in tables.items():
-        nested = isinstance(table, dict) and name not in known
-        for section, content in (
-            {f"{name}.{key}": value for key, value in table.items()}.items() if nested else [(name, table)]
-        ):
-            if section not in known or not isinstance(content, dict):
-                near = difflib.get_close_matches(section, known, n=1)
-                hint = f"Did you mean [{near[0]}]?" if near else f"There are: {', '.join(known)}."
-                raise SettingsError(f"{where}: there is no table [{section}]. {hint}")
-            flat[section] = content
+        nested = isinstance(table, dict) and name not in names
+        flat |= {f"{name}.{key}": value for key, value in table.items()} if nested else {name: table}
+    for section, content in flat.items():
+        if section not in names or not isinstance(content, dict):
+            close = difflib.get_close_matches(section, names, n=1)
+            hint = f"Did you mean [{close[0]}]?" if close else f"There are: {', '.join(names)}."
+            raise SettingsError(f"{where}: there is no table [{section}]. {hint}")
     return flat

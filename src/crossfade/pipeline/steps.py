@@ -1,48 +1,128 @@
-"""What a step is, and how its completeness is told.
+"""What a step is: one artifact to make, described by plain values, and how its completeness is told.
 
-A step is a plain function that fills one artifact from others. Because an artifact's fingerprint is a digest
-of what it is made from, the fingerprint of every step of a run is known before anything runs: that is how a
-changed setting rebuilds what depends on it and nothing else, and how a dry run can say what would happen.
+A step is a frozen dataclass whose fields are texts, numbers and tables of them, so that it can be written as JSON and
+carried out by any process that sees the home. It names the steps that it needs by their fingerprints. A fingerprint is
+a digest of what an artifact is made from, so those of a whole run are known before anything runs: a changed setting
+rebuilds what depends on it and nothing else, and a dry run can say what would happen.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+import dataclasses
+import importlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from crossfade.core.artifacts import Draft, Identity, is_whole, read_manifest
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
-from crossfade.core.progress import Progress
+from crossfade.core.kinds import kind_named
+from crossfade.core.progress import Progress, silent
 
-Work = Callable[[Draft, Mapping[str, Path], Progress], None]
-"""Fills the draft from the finished artifacts of the steps it needs, by their names."""
+STEPS: Mapping[str, str] = {
+    "catalog": "gathering:BuildCatalog",
+    "interactions": "gathering:CountInteractions",
+    "playlists": "gathering:CountPlaylists",
+    "sequences": "gathering:OrderSequences",
+    "texts": "gathering:GatherTexts",
+    "catalogue": "gathering:NameItems",
+    "fit": "learning:FitModel",
+    "neighbours": "learning:ComputeNeighbours",
+    "surface": "learning:BuildSurface",
+}
+"""The class of each action, as "module:class" in this room; imported only when it is needed."""
+
+FLOOR = 256_000_000
+"""Bytes of memory that any step is estimated to take: buffers, and what it works in."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Step:
-    """One artifact to make.
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a runner gives to a step that it runs.
 
-    name      also its directory below ``runs/``
-    title     what it does, for people, as "Learn taste: ALS on artists"
-    needs     the steps whose artifacts it reads
-    identity  what it is made from; names the fingerprints of its needs
-    work      makes it
+    threads       processors that the step may use
+    memory_bytes  what the step estimated, at most the runner's whole budget
     """
 
-    name: str
-    title: str
-    needs: tuple["Step", ...]
-    identity: Identity
-    work: Work
+    home: Home
+    threads: int
+    memory_bytes: int
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(ABC):
+    """One artifact to make. Each action is a subclass, registered in `STEPS`.
+
+    kind      the kind of the items that it is about; "" for all kinds
+    needs     the fingerprint of each step whose artifact it reads, by that step's name
+    imports   the checksum of each import that it reads, by name
+    settings  those that its artifact depends on, by name
+    """
+
+    action: ClassVar[str]
+    label: ClassVar[str]  # its title; names in braces stand for the words of `words`
+    copies: ClassVar[int]  # memory that it takes, in sizes of its inputs
+    version: ClassVar[int] = 1  # of the layout of its artifact
+
+    kind: str = ""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    imports: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Unique in a run, such as "interactions-track"; also its directory below ``runs/``."""
+        return f"{self.action}-{self.kind}" if self.kind else self.action
+
+    @property
+    def title(self) -> str:
+        """What it does, for people: "Fit ALS on artists"."""
+        return self.label.format(**self.words)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What its title is about."""
+        return {"plural": kind_named(self.kind).plural} if self.kind else {}
+
+    def memory(self, home: Home) -> int:
+        """Estimate the most bytes of memory that running it takes; its inputs must be complete."""
+        places = [*(home.listens / name for name in self.imports), *self.inputs(home).values()]
+        return FLOOR + self.copies * sum(map(size_of, places))
+
+    @abstractmethod
+    def run(self, draft: Draft, context: Context) -> None:
+        """Fill the draft from the artifacts of the steps that it needs."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its artifact is made from."""
+        return Identity(
+            kind=self.name,
+            version=self.version,
+            inputs={**self.imports, **self.needs},
+            settings=self.settings,
+            seed=self.settings.get("seed", 0),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of its identity."""
+        return self.identity.fingerprint
 
     def place(self, home: Home) -> Path:
         """Where its artifact lies."""
-        return place_of(home, self.name, self.identity.fingerprint)
+        return place_of(home, self.name, self.fingerprint)
+
+    def inputs(self, home: Home) -> dict[str, Path]:
+        """Where the artifacts lie that it reads, by the names of their steps."""
+        return {name: place_of(home, name, fingerprint) for name, fingerprint in self.needs.items()}
 
     def is_done(self, home: Home) -> bool:
         """Whether its artifact is there, whole, and made from today's inputs and settings."""
-        return is_whole(self.place(home), self.identity.fingerprint)
+        return is_whole(self.place(home), self.fingerprint)
 
     def why(self, home: Home) -> str:
         """In a few words, what has changed since the step last ran; for a step that is not done."""
@@ -51,7 +131,24 @@ class Step:
         earlier = _latest(home.runs / self.name)
         if earlier is None:
             return "it has not run yet"
-        return "; ".join(_differences(earlier, self.identity)) or "Crossfade is another version"
+        return "; ".join(_differences(earlier, self.identity)) or "this is another version of Crossfade"
+
+    def to_json(self) -> str:
+        """The step as one line of JSON, for `from_json`."""
+        return json.dumps({"action": self.action, **asdict(self)}, sort_keys=True)
+
+
+def from_json(text: str) -> Step:
+    """The step that `Step.to_json` wrote."""
+    fields = json.loads(text)
+    return step_class(fields.pop("action"))(**fields)
+
+
+def step_class(action: str) -> type[Step]:
+    """Import and return the class registered as ``action``."""
+    module, _, name = STEPS[action].partition(":")
+    found: type[Step] = getattr(importlib.import_module(f"crossfade.pipeline.{module}"), name)
+    return found
 
 
 def place_of(home: Home, step: str, fingerprint: str) -> Path:
@@ -59,42 +156,20 @@ def place_of(home: Home, step: str, fingerprint: str) -> Path:
     return home.runs / step / fingerprint[:16]
 
 
-def make_step(
-    name: str,
-    title: str,
-    work: Work,
-    *,
-    kind: str,
-    version: int = 1,
-    needs: tuple[Step, ...] = (),
-    inputs: Mapping[str, str] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    seed: int = 0,
-) -> Step:
-    """A step whose identity names its needs, and what else it reads, by fingerprint."""
-    identity = Identity(
-        kind=kind,
-        version=version,
-        inputs={**(inputs or {}), **{need.name: need.identity.fingerprint for need in needs}},
-        settings=settings or {},
-        seed=seed,
-    )
-    return Step(name=name, title=title, needs=needs, identity=identity, work=work)
+def needing(*steps: Step) -> dict[str, str]:
+    """``needs`` of a step that reads the artifacts of these ``steps``."""
+    return {step.name: step.fingerprint for step in steps}
 
 
-def in_order(*wanted: Step) -> list[Step]:
-    """The steps that are ``wanted`` and all that they need, each after its own needs, each once."""
-    ordered: list[Step] = []
+def plain(settings: Any) -> dict[str, Any]:
+    """``settings`` of a step from an object of a settings class: plain values, as JSON has them, without None."""
+    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(settings)))
+    return {name: value for name, value in table.items() if value is not None}
 
-    def visit(step: Step) -> None:
-        for need in step.needs:
-            visit(need)
-        if step not in ordered:
-            ordered.append(step)
 
-    for step in wanted:
-        visit(step)
-    return ordered
+def size_of(place: Path) -> int:
+    """The bytes of an artifact's files."""
+    return sum(size for size, _ in read_manifest(place).files.values())
 
 
 def _latest(directory: Path) -> Identity | None:
@@ -110,20 +185,16 @@ def _latest(directory: Path) -> Identity | None:
 
 
 def _differences(earlier: Identity, today: Identity) -> Iterator[str]:
-    before, now = asdict(earlier), asdict(today)
-    for name in sorted(before["settings"].keys() | now["settings"].keys()):
-        was, is_ = before["settings"].get(name), now["settings"].get(name)
+    for name in sorted(earlier.settings.keys() | today.settings.keys()):
+        was, is_ = earlier.settings.get(name), today.settings.get(name)
         if was != is_:
             yield f"{name} changed from {was} to {is_}"
-    for name in sorted(before["inputs"].keys() | now["inputs"].keys()):
-        was, is_ = before["inputs"].get(name), now["inputs"].get(name)
-        if was is None:
+    for name in sorted(earlier.inputs.keys() | today.inputs.keys()):
+        if name not in earlier.inputs:
             yield f"{name} is new"
-        elif is_ is None:
+        elif name not in today.inputs:
             yield f"{name} is gone"
-        elif was != is_:
+        elif earlier.inputs[name] != today.inputs[name]:
             yield f"{name} changed"
-    if before["seed"] != now["seed"]:
-        yield f"the seed changed from {before['seed']} to {now['seed']}"
-    if before["version"] != now["version"]:
+    if earlier.version != today.version:
         yield "its layout changed with this version of Crossfade"

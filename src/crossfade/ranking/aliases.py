@@ -1,58 +1,52 @@
-"""Which items are the same thing to a listener, though they stand under two ids.
+"""Which items are the same thing to a listener, though they have two ids.
 
-Histories spell one artist in several ways (Beyoncé and Beyonce, The Beatles and Beatles, "Eminem feat.
-Rihanna"), and one song comes on albums, remasters and compilations. Nobody takes the one for a discovery who
-plays the other, so lists treat them as one. This compares names only; it makes no claim that ids be merged.
+Histories spell one artist in several ways (Beyoncé and Beyonce, The Beatles and Beatles, "Eminem feat. Rihanna"), and
+one song comes on albums, remasters and compilations. Nobody who plays the one discovers the other, so lists treat them
+as one. This compares names only: it doesn't claim that the ids should be merged.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 import numpy as np
+import numpy.typing as npt
 
+from crossfade.core.catalogue import Items
 from crossfade.core.ids import MISSING, Rows
+from crossfade.core.names import folded
 
-_GUEST = re.compile(r"\s[(\[]?(?:feat|ft|featuring)\b.*$")
+Groups = npt.NDArray[np.int64]
+"""Equal numbers for items of one group; a negative number for an item that is in no group with any other."""
+
+_GUEST = re.compile(r"\s[(\[]?(?:feat|ft|featuring)\b.*$", re.IGNORECASE)
+_ARTICLE = re.compile(r"^\s*the\s+|,\s*the\s*$", re.IGNORECASE)
 _VERSION = re.compile(
-    r"\s*[(\[][^)\]]*[)\]]|\s+-\s+(?:.*\b(?:remaster(?:ed)?|live|mono|stereo|version|edit|mix|single|demo|acoustic)\b.*)$"
+    r"\s*[(\[][^)\]]*[)\]]|\s+-\s+(?:.*\b(?:remaster(?:ed)?|live|mono|stereo|version|edit|mix|single|demo|acoustic)\b.*)$",
+    re.IGNORECASE,
 )
 
 
-def artist_groups(names: Sequence[str]) -> Rows:
-    """(artists,) int32: the same number for names that mean one artist; MISSING for a name without a letter."""
-    return _numbered(_bare_artist(name) for name in names)
+def variants(items: Items, rows: Rows) -> Groups:
+    """Return the same number (n,) for those of ``rows`` that are variants of one item.
+
+    Roots are variants of each other by their names, without article and guests; children of one parent by their names,
+    without what tells versions apart. An item without a letter in its name, or a child of an unknown parent, is in no
+    group.
+    """
+    keys = [_key(items, row) for row in rows.tolist()]
+    hashes = (int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1 for key in keys)
+    numbers = np.fromiter(hashes, dtype=np.int64, count=len(rows))
+    return np.where([not key for key in keys], -1 - rows.astype(np.int64), numbers)
 
 
-def track_groups(titles: Sequence[str], artist_rows: Rows) -> Rows:
-    """(tracks,) int32: the same number for versions of one title by one artist; MISSING where either is unknown."""
-    return _numbered(
-        f"{artist} {bare}" if artist != MISSING and (bare := _bare_title(title)) else ""
-        for title, artist in zip(titles, artist_rows.tolist(), strict=True)
-    )
-
-
-def _bare_artist(name: str) -> str:
-    plain = _GUEST.sub("", _plain(name)).replace("&", " and ")
-    return _bare(plain.removeprefix("the ").removesuffix(", the")) or _bare(plain)
-
-
-def _bare_title(title: str) -> str:
-    plain = _plain(title)
-    return _bare(_VERSION.sub("", plain)) or _bare(plain)
-
-
-def _plain(name: str) -> str:
-    """Without case and accents."""
-    return "".join(
-        letter for letter in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(letter)
-    )
+def _key(items: Items, row: int) -> str:
+    name = items.names[row]
+    if items.parents is None:
+        name = _GUEST.sub("", name)
+        return _bare(_ARTICLE.sub("", name)) or _bare(name)
+    bare = _bare(_VERSION.sub("", name)) or _bare(name)
+    return f"{items.parents[row]} {bare}" if bare and items.parents[row] != MISSING else ""
 
 
 def _bare(name: str) -> str:
-    return "".join(letter for letter in name if letter.isalnum())
-
-
-def _numbered(keys: Iterable[str]) -> Rows:
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(key, len(numbers)) if key else MISSING for key in keys], dtype=np.int32)
+    return "".join(letter for letter in folded(name) if letter.isalnum())

@@ -1,184 +1,249 @@
-"""What is near to what: for each item the nearest others by rel, as a table, and the index behind it.
+"""What is close to what: for each item of a model the nearest others, as a table, and the index behind it.
 
-rel is the cosine in a space, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). The table is
-what surfaces draw their lists from; the index answers where a list needs more than the table has.
+Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists
+come from the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the
+size of the table, two items also count as close if they are closer than nearly all pairs: above
+`Neighbourhood.threshold`.
 
 Cost: a search for each item, O(items² · factors) with an exact index; see `crossfade.nearest.backends` for the others.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.errors import ArtifactError, SettingsError
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.arrays import load_array
+from crossfade.core.artifacts import translated_storage_errors
+from crossfade.core.csr import CSR, starts_of
+from crossfade.core.errors import ArtifactError, InputError
+from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import Neighbours, VectorSpace
-from crossfade.nearest.backends import DEFAULT_SETTINGS, load_index
-from crossfade.nearest.contract import Index, IndexSettings, Restriction
-from crossfade.ranking.popularity import evidence, evident_space
+from crossfade.core.settings import Checked, Range
+from crossfade.core.spaces import Neighbours
+from crossfade.models.contract import ComparesItems, Fitted, ItemIndex
+from crossfade.nearest.backends import DEFAULT_SETTINGS
+from crossfade.nearest.contract import IndexSettings
+from crossfade.ranking.computed import row_map
+from crossfade.ranking.lists import Grouping, allowed
+from crossfade.ranking.popularity import evidence
 
-if TYPE_CHECKING:
-    from crossfade.models.similarity import SimilaritySpace
+ENTRIES = 4_000_000
+"""Entries of lists that are searched or looked at together, some 32 MB."""
 
-BLOCK = 8192
-"""Items whose lists are looked through at a time."""
+PAIRS = 1_000_000
+"""Pairs that the percentile is estimated from; its error is then below 0.01 percentage points."""
 
-_SAID, _INDEX = "neighbourhood.json", "index"
+_DESCRIPTION, _INDEX, _ROWS, _SCORES = "neighbourhood.json", "index", "rows.npy", "scores.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourSettings:
-    """What is kept of the items near to an item."""
+class NeighbourSettings(Checked):
+    """What is kept of the nearest neighbours of an item."""
 
-    size: int = 400  # neighbours kept for each item, 1 to 2000; Radio needs more than it plays, as it leaves many out
-    shrinkage: float = 2.0  # listeners at which an item's vector is believed half, 0 to 10000
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.size <= 2000:
-            raise SettingsError(f"neighbours.size must be 1 to 2000, not {self.size}")
-        if not 0 <= self.shrinkage <= 10000:
-            raise SettingsError(f"neighbours.shrinkage must be 0 to 10000 listeners, not {self.shrinkage}")
+    size: Annotated[int, Range(1, 2000)] = 400  # neighbours kept for each item; Radio leaves many of them out
+    shrinkage: Annotated[float, Range(0, 10_000)] = 2.0  # listeners (or texts) at which an item counts half
+    close: Annotated[float, Range(50, 100)] = 99.5  # percentile of all pairs above which two items count as close
 
 
-DEFAULTS = NeighbourSettings()
-
-
+@dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """The table of one space.
+    """The nearest others of each item of one fitted model, by the model's rows.
 
-    points  the items as vectors whose inner products are rel; of a model of similarities they only come near
-    table   rows and scores (items, size): the others with the largest rel above zero, padded with MISSING
-    recall  share of the true neighbours that the table has, on average of a sample
+    model       that compares the items; the closeness of any two is estimated from the points of its space
+    shrinkage   support at which an item counts half
+    table       rows and scores (items, size): the closest others, padded with MISSING
+    threshold   the closeness above which two items are close, even if neither is in the other's list
+    recall      share of the true neighbours that the table has, on average of a sample
+    open_index  opens the index behind the table
     """
 
-    def __init__(
-        self, points: VectorSpace, table: Neighbours, recall: float, open_index: Callable[[], Index] | None
-    ) -> None:
-        self.points = points
-        self.table = table
-        self.recall = recall
-        self._open_index = open_index
-        self._index: Index | None = None
+    model: Fitted[Any]
+    shrinkage: float
+    table: Neighbours
+    threshold: float
+    recall: float
+    open_index: Callable[[], ItemIndex]
 
-    @property
-    def size(self) -> int:
-        """How many neighbours an item can have in the table."""
-        return int(self.table.rows.shape[1])
+    @cached_property
+    def scales(self) -> npt.NDArray[np.float32]:
+        """(items,) the evidence of each item."""
+        return evidence(self.model.support, self.shrinkage)
+
+    @cached_property
+    def index(self) -> ItemIndex:
+        """The index behind the table."""
+        return self.open_index()
 
     @classmethod
     def build(
         cls,
-        space: VectorSpace,
-        listeners: npt.NDArray[np.int64],
-        settings: NeighbourSettings = DEFAULTS,
+        model: Fitted[Any],
+        settings: NeighbourSettings = NeighbourSettings(),
         index: IndexSettings = DEFAULT_SETTINGS,
         *,
         directory: Path | None = None,
         threads: int | None = None,
         progress: Progress = silent,
     ) -> Self:
-        """Search ``space``, whose items have ``listeners`` (items,) each; the same bytes for any number of threads.
+        """Search the neighbours of all items of ``model``; InputError unless it compares items.
 
-        With a ``directory`` a table that is searched for is written there while it is made; `save` writes the rest.
+        The table has the same bytes for any number of ``threads``.
+
+        With a ``directory`` the table is written there while it is made; `save` writes the rest.
         """
-        # Imported here, because those who only name surfaces need no kernels.
-        from crossfade.models.similarity import SimilaritySpace
-        from crossfade.nearest.tables import neighbour_table
+        scales = evidence(model.support, settings.shrinkage)
+        searched = comparing(model).item_index(scales, index)
+        items = len(model.item_ids)
+        size = min(settings.size, max(items - 1, 1))
+        with translated_storage_errors(directory or Path()):
+            table = Neighbours(
+                _room(directory, _ROWS, (items, size), np.int32), _room(directory, _SCORES, (items, size), np.float32)
+            )
+            for keys in _chunks(np.arange(items, dtype=np.int32), size):
+                found = searched.nearest(keys, size, threads=threads)
+                table.rows[keys], table.scores[keys] = found.rows, found.scores
+                progress(int(keys[-1]) + 1, items, "items")
+        threshold = percentile_of_pairs(model.space.points, scales, settings.close)
+        return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
 
-        points = evident_space(space, listeners, settings.shrinkage)
-        size = min(settings.size, max(len(points.item_ids) - 1, 1))
-        if isinstance(space, SimilaritySpace):
-            held = evidence(listeners, settings.shrinkage)
-            return cls(points, _by_similarity(space, held, size, threads, progress), 1.0, None)
-        made = neighbour_table(
-            points, size, index, metric="dot", directory=directory, threads=threads, progress=progress
-        )
-        rows, scores = made.neighbours.rows, made.neighbours.scores
-        for first in range(0, len(rows), BLOCK):
-            part = slice(first, first + BLOCK)
-            none = ~(scores[part] > 0)
-            rows[part][none], scores[part][none] = MISSING, -np.inf
-        return cls(points, made.neighbours, made.recall, lambda: made.index)
-
-    def deeper(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
-        """The ``depth`` others of each of ``keys`` (n,) with the largest rel, whatever the table has.
-
-        A model of similarities knows no more than the table.
-        """
-        if self._open_index is None:
-            known = min(depth, self.size)
-            rows = np.full((len(keys), depth), MISSING, dtype=np.int32)
-            scores = np.full((len(keys), depth), -np.inf, dtype=np.float32)
-            rows[:, :known], scores[:, :known] = self.table.rows[keys, :known], self.table.scores[keys, :known]
-            return Neighbours(rows, scores)
-        if self._index is None:
-            self._index = self._open_index()
-        itself = Restriction(indptr=np.arange(len(keys) + 1, dtype=np.int64), indices=keys)
-        depth = min(depth, len(self.points.item_ids))
-        return self._index.search(self.points.item_vectors[keys], depth, itself, threads=threads)
+    def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
+        """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""
+        if depth <= self.table.rows.shape[1]:
+            return Neighbours(self.table.rows[keys, :depth], self.table.scores[keys, :depth])
+        return self.index.nearest(keys, depth, threads=threads)
 
     def save(self, directory: Path) -> None:
-        """Write the table, unless it is there, and the index; the vectors stay in the space."""
-        from crossfade.nearest.tables import ROWS, SCORES
-
-        for name, array in ((ROWS, self.table.rows), (SCORES, self.table.scores)):
+        """Write the table, unless it is there, and the index; the vectors stay with the model."""
+        for name, array in ((_ROWS, self.table.rows), (_SCORES, self.table.scores)):
             if isinstance(array, np.memmap):
                 array.flush()
             else:
                 np.save(directory / name, array, allow_pickle=False)
-        if self._open_index is not None:
-            place = directory / _INDEX
-            place.mkdir()
-            self._open_index().save(place)
-        said = {"points": self.points.space_id, "recall": self.recall, "index": self._open_index is not None}
-        (directory / _SAID).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (directory / _INDEX).mkdir()
+        self.index.save(directory / _INDEX)
+        described = {
+            "space_id": self.model.space.space_id,
+            "shrinkage": self.shrinkage,
+            "threshold": self.threshold,
+            "recall": self.recall,
+        }
+        text = json.dumps(described, indent=2, sort_keys=True) + "\n"
+        (directory / _DESCRIPTION).write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path, space: VectorSpace, listeners: npt.NDArray[np.int64], shrinkage: float) -> Self:
-        """Memory-map what `save` wrote of ``space``; the index is opened once it is needed.
+    def load(cls, directory: Path, model: Fitted[Any]) -> Self:
+        """Memory-map what `save` wrote for ``model``; the index is opened when it is needed.
 
-        Raises SpaceMismatchError if it is of another space, other listeners or another shrinkage, ArtifactError if a
-        part is missing or does not fit.
+        Raises SpaceMismatchError for another model, ArtifactError if a part is missing or does not fit.
         """
-        from crossfade.nearest.tables import load_table
-
-        points = evident_space(space, listeners, shrinkage)
+        rows = load_array(directory / _ROWS, dtype=np.int32, ndim=2)
+        scores = load_array(directory / _SCORES, dtype=np.float32, ndim=2)
         try:
-            said = json.loads((directory / _SAID).read_text(encoding="utf-8"))
-            made_from, recall, indexed = str(said["points"]), float(said["recall"]), bool(said["index"])
+            described = json.loads((directory / _DESCRIPTION).read_text(encoding="utf-8"))
+            space_id = str(described["space_id"])
+            shrinkage, threshold, recall = (float(described[name]) for name in ("shrinkage", "threshold", "recall"))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{directory} holds no readable table of neighbours: {error}") from error
-        points.require_same(made_from, f"The table of neighbours in {directory}")
-        table = load_table(directory, len(points.item_ids))
-        return cls(points, table, recall, (lambda: load_index(directory / _INDEX, points)) if indexed else None)
+            raise ArtifactError(f"{directory} has no readable neighbour table: {error}. Build it again.") from error
+        model.space.require_same(space_id, f"The neighbour table in {directory}")
+        if not (len(rows) == len(model.item_ids) and rows.shape == scores.shape):
+            raise ArtifactError(f"The neighbour table in {directory} does not fit {len(model.item_ids)} items.")
+        scales = evidence(model.support, shrinkage)
+        compared, place = comparing(model), directory / _INDEX
+        table = Neighbours(rows, scores)
+        return cls(model, shrinkage, table, threshold, recall, lambda: compared.load_item_index(place, scales))
 
 
-def _by_similarity(
-    space: "SimilaritySpace",
-    held: npt.NDArray[np.float32],
+def nearest_lists(
+    neighbourhood: Neighbourhood,
+    ids: Ids,
     size: int,
-    threads: int | None,
-    progress: Progress,
-) -> Neighbours:
-    """The table of a model that lists what is similar: its similarities, shrunk by the evidence and put in order."""
-    items = len(space.item_ids)
-    table = Neighbours(
-        np.full((items, size), MISSING, dtype=np.int32), np.full((items, size), -np.inf, dtype=np.float32)
-    )
-    for first in range(0, items, BLOCK):
-        keys = np.arange(first, min(first + BLOCK, items), dtype=np.int32)
-        found = space.similar(space.item_ids.select(keys), size, threads=threads)
-        scores = np.where(found.rows == MISSING, -np.inf, found.scores * held[keys][:, None] * held[found.rows])
-        scores[~(scores > 0)] = -np.inf
-        rows = np.where(scores > 0, found.rows, MISSING)
-        order = np.lexsort((rows, -scores), axis=1)
-        table.rows[keys] = np.take_along_axis(rows, order, axis=1)
-        table.scores[keys] = np.take_along_axis(scores, order, axis=1)
-        progress(int(keys[-1]) + 1, items, "items")
-    return table
+    groupings: Sequence[Grouping] = (),
+    threads: int | None = None,
+) -> Callable[[Rows], CSR]:
+    """Return what gives the lists of the closest others of catalogue items, whose rows are those of ``ids``.
+
+    Each is as long as the ``groupings`` allow, up to ``size``; that of an item that the model does not know is empty.
+    What the groupings leave out is not known beforehand, so a list that comes out short is searched again, four times
+    as deep.
+    """
+    model_ids, table = neighbourhood.model.item_ids, neighbourhood.table.rows.shape[1]
+    to_model, to_catalogue = row_map(ids, model_ids), row_map(model_ids, ids)
+
+    def lists_of(keys: Rows) -> CSR:
+        rows = np.full((len(keys), size), MISSING, dtype=np.int32)
+        scores = np.zeros((len(keys), size), dtype=np.float32)
+        model_rows = to_model(keys)
+        places = np.flatnonzero(model_rows != MISSING)
+        depth = min(2 * size, table)
+        while places.size:
+            short = []
+            for some in _chunks(places, depth):
+                best = neighbourhood.nearest(model_rows[some], depth, threads)
+                others = to_catalogue(best.rows)
+                kept = allowed(others, keys[some], groupings)
+                order = np.cumsum(kept, axis=1) - 1
+                kept &= order < size
+                lists, at = np.nonzero(kept)
+                # What an approximate index finds in a deeper search need not include all that it found before.
+                rows[some] = MISSING
+                rows[some[lists], order[kept]] = others[lists, at]
+                scores[some[lists], order[kept]] = best.scores[lists, at]
+                short.append(some[(kept.sum(axis=1) < size) & (best.rows[:, -1] != MISSING)])
+            places = np.concatenate(short)
+            # At most one more than there are others, so that the last search finds the end of a list.
+            depth = min(4 * depth, table if depth < table else len(model_ids))
+        listed = rows != MISSING
+        return CSR(starts_of(listed.sum(axis=1)), rows[listed], scores[listed])
+
+    return lists_of
+
+
+def comparing(model: Fitted[Any]) -> ComparesItems:
+    """Return ``model`` as one that compares items; InputError if it does not."""
+    if not isinstance(model, ComparesItems):
+        raise InputError(f"{model.name} doesn't compare items, so it has no neighbours")
+    return model
+
+
+def percentile_of_pairs(points: npt.NDArray[np.float32], scales: npt.NDArray[np.float32], percentile: float) -> float:
+    """Return the closeness that ``percentile`` percent of all pairs of items do not exceed.
+
+    That of a pair is the cosine of its ``points`` (items, width) times its ``scales`` (items,). Infinite for one item.
+    """
+    count = len(points)
+    if count < 2:
+        return float("inf")
+    if count * (count - 1) // 2 <= PAIRS:
+        first, second = np.triu_indices(count, k=1)
+    else:
+        # A fixed stream: the threshold is a property of the points alone.
+        rng = np.random.default_rng(0)
+        first = rng.integers(0, count, PAIRS)
+        second = (first + rng.integers(1, count, PAIRS)) % count
+    lengths = np.sqrt(np.einsum("if,if->i", points, points, dtype=np.float64))
+    factors = scales / np.where(lengths > 0, lengths, 1.0)
+    closeness = np.empty(len(first), dtype=np.float32)
+    for start in range(0, len(first), 65536):
+        span = slice(start, start + 65536)
+        one, other = first[span], second[span]
+        closeness[span] = np.einsum("pf,pf->p", points[one], points[other]) * factors[one] * factors[other]
+    return float(np.percentile(closeness, percentile))
+
+
+def _chunks(rows: npt.NDArray[Any], width: int) -> list[npt.NDArray[Any]]:
+    """``rows`` in parts whose lists of ``width`` entries have `ENTRIES` in all."""
+    return np.array_split(rows, max(1, -(-rows.size * width // ENTRIES))) if rows.size else []
+
+
+def _room(directory: Path | None, name: str, shape: tuple[int, int], dtype: Any) -> npt.NDArray[Any]:
+    """Room for a table, in memory or in a file."""
+    # A file without any numbers cannot be mapped.
+    if directory is None or 0 in shape:
+        return np.empty(shape, dtype=dtype)
+    return np.lib.format.open_memmap(directory / name, mode="w+", dtype=dtype, shape=shape)

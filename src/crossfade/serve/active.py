@@ -1,4 +1,4 @@
-"""The release that is being served: opened once, shared by all requests, exchanged when another becomes active."""
+"""The release that is being served: opened once, shared by all requests, replaced when another becomes active."""
 
 import contextlib
 import logging
@@ -8,57 +8,63 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crossfade.core.errors import ArtifactError, NotReadyError, StorageError
-from crossfade.stores.contract import ReleaseReader, ReleaseStore
+from crossfade.stores.releases import Release, Releases
+from crossfade.surfaces.asking import OpenRelease
 
 CHECK_SECONDS = 1.0
-"""How often, at most, the store is asked which release is active."""
+"""How often, at most, the registry is asked which release is active."""
 
 _log = logging.getLogger("crossfade.serve")
 
 
+class NoReleaseError(NotReadyError):
+    """There is nothing to serve yet."""
+
+
 @dataclass(eq=False)
 class _Shared:
-    reader: ReleaseReader
-    users: int = 0
+    release: Release
+    opened: OpenRelease
+    readers: int = 0
     replaced: bool = False
 
 
 class ActiveRelease:
-    """Gives each request the reader of one whole release, whatever is published meanwhile.
+    """Lends each request one whole release, whatever is published meanwhile.
 
-    Where a new release cannot be opened, the one before goes on being served, and the log says why.
+    If a new release cannot be opened, the one before is still served, and the log says why.
     """
 
-    def __init__(self, store: ReleaseStore, *, check_seconds: float = CHECK_SECONDS) -> None:
-        self._store = store
+    def __init__(self, releases: Releases, *, check_seconds: float = CHECK_SECONDS) -> None:
+        self.pinned = False
+        self._releases = releases
         self._check_seconds = check_seconds
         self._lock = threading.Lock()
         self._shared: _Shared | None = None
         self._checked_at = float("-inf")
-        self._said = ""
+        self._warned = ""
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[ReleaseReader]:
-        """The reader of the active release, open until the block ends.
+    def reading(self) -> Iterator[OpenRelease]:
+        """Lend the active release until the block ends.
 
-        Raises NotReadyError before the first release, ArtifactError if it is damaged and none was open before.
+        Raises NoReleaseError before the first release, ArtifactError if it is damaged and none was open before.
         """
         with self._lock:
             self._refresh()
             if self._shared is None:
-                raise NotReadyError("There is no release to serve yet.")
+                raise NoReleaseError("There is no release to serve yet.")
             shared = self._shared
-            shared.users += 1
+            shared.readers += 1
         try:
-            yield shared.reader
+            yield shared.opened
         finally:
             with self._lock:
-                shared.users -= 1
-                if shared.replaced and not shared.users:
-                    shared.reader.close()
+                shared.readers -= 1
+                self._close_unread(shared)
 
     def close(self) -> None:
-        """Let go of the release; those who are reading may finish."""
+        """Let go of the release once its last reader is done."""
         with self._lock:
             self._replace(None)
             self._checked_at = float("-inf")
@@ -68,18 +74,21 @@ class ActiveRelease:
         if now - self._checked_at < self._check_seconds:
             return
         try:
-            version = self._store.current()
-            if self._shared is None or self._shared.reader.version != version:
-                self._replace(_Shared(self._store.open(version)))
-                _log.info("Serving release %s.", version)
-            self._said = ""
+            active = self._releases.active()
+            if self._shared is None or self._shared.release.version != active.version:
+                release = self._releases.open()
+                self._replace(_Shared(release, OpenRelease(release)))
+                _log.info("Serving release %s.", release.version)
+            self.pinned = active.pinned
+            self._warned = ""
         except NotReadyError:
             if self._shared is None:
                 return
         except (ArtifactError, StorageError) as error:
             if self._shared is None:
                 raise
-            self._warn(f"Release {self._shared.reader.version} is served on, since the active one cannot be: {error}")
+            version = self._shared.release.version
+            self._warn(f"Still serving release {version}: the active one could not be opened ({error})")
         # A failure is not asked for again by every request either, once there is something to serve.
         self._checked_at = now
 
@@ -87,11 +96,14 @@ class ActiveRelease:
         before, self._shared = self._shared, shared
         if before is not None:
             before.replaced = True
-            if not before.users:
-                before.reader.close()
+            self._close_unread(before)
+
+    def _close_unread(self, shared: _Shared) -> None:
+        if shared.replaced and not shared.readers:
+            shared.release.close()
 
     def _warn(self, message: str) -> None:
-        """Say ``message`` once, however often it is found."""
-        if message != self._said:
+        """Log ``message``, once as long as it stays the same."""
+        if message != self._warned:
             _log.warning(message)
-            self._said = message
+            self._warned = message

@@ -1,4 +1,4 @@
-"""The application: routes over the active release of one home. It only reads."""
+"""The application: routes over the active release. It only reads."""
 
 import contextlib
 import html
@@ -10,14 +10,12 @@ from fastapi.responses import HTMLResponse
 
 from crossfade import __version__
 from crossfade.core.errors import CrossfadeError
-from crossfade.core.home import Home
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.envelope import Envelope
+from crossfade.serve.lists import list_routes
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
-from crossfade.serve.surface_routes import surface_routes
-from crossfade.stores.registry import open_store
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """
@@ -27,18 +25,8 @@ are `application/problem+json` (RFC 9457).
 """
 
 
-def create_app(
-    home: Home,
-    settings: ServeSettings,
-    *,
-    station: StationSettings = DEFAULTS,
-    active: ActiveRelease | None = None,
-) -> FastAPI:
-    """The ASGI application that serves the releases of ``home``, and draws stations as ``station`` says.
-
-    It holds the release open until its lifespan ends; ``active`` gives another source of the release.
-    """
-    active = active or ActiveRelease(open_store(home))
+def create_app(active: ActiveRelease, settings: ServeSettings, *, station: StationSettings = DEFAULTS) -> FastAPI:
+    """Return the ASGI application that serves ``active``, and closes it at the end; ``station`` is for its stations."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,7 +34,7 @@ def create_app(
             with active.reading():
                 pass
         except CrossfadeError as error:
-            # Not an end: a release may come while the server runs.
+            # Go on: a release may come while the server runs.
             logging.getLogger("crossfade.serve").warning("%s", error)
         yield
         active.close()
@@ -62,14 +50,14 @@ def create_app(
         redirect_slashes=False,
     )
     app.include_router(service_routes(active, settings))
-    app.include_router(surface_routes(active, settings, station))
+    app.include_router(list_routes(active, settings, station))
     app.include_router(catalogue_routes(active, settings))
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings)
 
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
     def index() -> Response:
-        """What can be asked here, for a person with a browser."""
+        """List the routes, for a person with a browser."""
         return HTMLResponse(page)
 
     page = _page(app)
@@ -77,7 +65,7 @@ def create_app(
 
 
 def _page(app: FastAPI) -> str:
-    """A page that lists the routes."""
+    """Return a page that lists the routes."""
     rows = [
         f"<dt><code>{html.escape(path)}</code></dt><dd>{html.escape(methods['get']['summary'])}</dd>"
         for path, methods in app.openapi()["paths"].items()

@@ -1,8 +1,8 @@
-"""What every request goes through: who may call, headers that protect, a line in the log, and a last resort.
+"""Around every request: a check of the host name, protective headers, a line in the log, and a last resort for errors.
 
-The line in the log names the route and not the path, since the ids of users are in the path:
+The line in the log names the route instead of the path, which contains the ids of users:
 
-    GET /v1/users/{user_id}/discover 200 1834 bytes 2.1 ms
+    GET /v1/users/{id}/discover 200 1834 bytes 2.1 ms
 """
 
 import logging
@@ -15,7 +15,7 @@ from crossfade.serve.replies import failure, problem
 from crossfade.serve.settings import ServeSettings
 
 ENCODED_SLASH = "\x00"
-"""Stands for a %2F while a path is matched, so that a slash inside an id is never taken for one between parts."""
+"""Replaces a %2F while a path is matched, so that a slash inside an id is not taken for one between parts."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -43,11 +43,11 @@ class Envelope:
         inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"], "path": _path(scope)}
         started = time.perf_counter()
         try:
-            if self._settings.answers_to(_called(scope)):
+            if self._settings.answers_to(_host(scope)):
                 await self._app(inner, receive, reply.send)
             else:
-                await problem(421, "This server does not go by that name.")(inner, receive, reply.send)
-        except Exception as error:  # noqa: BLE001 (the last resort: nothing of it may reach the client)
+                await problem(421, "This server does not answer to that host name.")(inner, receive, reply.send)
+        except Exception as error:  # noqa: BLE001 (no detail of it may reach the client)
             response = failure(error)
             if not reply.status:
                 await response(inner, receive, reply.send)
@@ -57,7 +57,7 @@ class Envelope:
 
 
 class _Reply:
-    """Passes a response on, with the headers that protect, and notes what the log is to say of it."""
+    """Passes a response on, with the protective headers, and notes its status and size for the log."""
 
     def __init__(self, send: Send, *, without_body: bool) -> None:
         self._send = send
@@ -68,9 +68,9 @@ class _Reply:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = {name.lower() for name, _ in message["headers"]}
+            present = {name.lower() for name, _ in message["headers"]}
             added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-            headers = [*message["headers"], *(header for header in added if header[0] not in given)]
+            headers = [*message["headers"], *(header for header in added if header[0] not in present)]
             message = {**message, "headers": headers}
         elif message["type"] == "http.response.body":
             if self._without_body:
@@ -80,7 +80,7 @@ class _Reply:
 
 
 def _path(scope: Scope) -> str:
-    """The decoded path, in which a slash that was encoded is `ENCODED_SLASH`."""
+    """Return the decoded path, in which an encoded slash is `ENCODED_SLASH`."""
     raw = scope.get("raw_path")
     if raw is None:
         return str(scope["path"])
@@ -88,8 +88,8 @@ def _path(scope: Scope) -> str:
     return unquote_to_bytes(plain).decode(errors="replace")
 
 
-def _called(scope: Scope) -> str:
-    """The name that the request calls this server by, without the port."""
+def _host(scope: Scope) -> str:
+    """Return the host name of the request, without the port."""
     for name, value in scope["headers"]:
         if name == b"host":
             host: str = value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""How answers and problems become HTTP responses."""
+"""Turning answers and errors into HTTP responses."""
 
 import logging
 import traceback
@@ -12,31 +12,32 @@ from starlette.exceptions import HTTPException
 
 from crossfade import __version__
 from crossfade.core.errors import CrossfadeError, NotReadyError, UnknownIdError
+from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
 
 PROBLEM = "application/problem+json"
-RETRY_SECONDS = 5  # after which a client may ask again for a release that is being made
+RETRY_SECONDS = 5  # until a client may ask again for a release that is being made
 
 _log = logging.getLogger("crossfade.serve")
 
 
 def json_reply(answer: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """``answer`` as JSON, without what is not known."""
+    """Return ``answer`` as JSON, without unknown values."""
     media_type = PROBLEM if isinstance(answer, Problem) else "application/json"
     content = answer.model_dump_json(exclude_none=True)
     return Response(content, status_code=status, headers=dict(headers or {}), media_type=media_type)
 
 
 def kept_reply(request: Request, answer: BaseModel, version: str, *, personal: bool, max_age: int) -> Response:
-    """``answer`` with what lets a client keep it, or 304 if the client has it already.
+    """Return ``answer`` with the headers for caching it, or 304 if the client has it already.
 
-    What is read from a release only changes with the release (and with the code that words it). A ``personal``
-    answer is for its user's own client alone, not for caches on the way.
+    What is read from a release changes only with the release and with the code that words it. A ``personal`` answer is
+    for its user's own client alone, not for shared caches.
     """
     tag = f'"{version}-{__version__}"'
     headers = {"ETag": tag, "Cache-Control": f"{'private' if personal else 'public'}, max-age={max_age}"}
-    known = [known.strip().removeprefix("W/") for known in request.headers.get("If-None-Match", "").split(",")]
-    if tag in known or "*" in known:
+    cached = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
+    if tag in cached or "*" in cached:
         return Response(status_code=304, headers=headers)
     return json_reply(answer, headers=headers)
 
@@ -49,49 +50,49 @@ def problem(
     errors: Sequence[InvalidParameter] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem as RFC 9457 has it; never kept by clients."""
-    said = Problem(
+    """Return a problem as defined by RFC 9457; it is never cached."""
+    answer = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         suggestions=list(suggestions) or None,
         errors=list(errors) or None,
     )
-    return json_reply(said, status=status, headers={**(headers or {}), "Cache-Control": "no-store"})
+    return json_reply(answer, status=status, headers={**(headers or {}), "Cache-Control": "no-store"})
 
 
 def failure(error: BaseException) -> Response:
-    """The problem that stands for an error of ours; what it was goes to the log alone.
+    """Return the problem for an internal error, and log where it happened.
 
-    The log gets the error's place and kind but not its message, which may repeat somebody's id.
+    The log gets the error's place and class but not its message, which may contain somebody's id.
     """
     place = "".join(traceback.format_tb(error.__traceback__)).rstrip()
     _log.error("A request failed with %s:\n%s", type(error).__name__, place)
-    return problem(500, "The server could not answer. Its log says more.")
+    return problem(500, "The server could not answer. See its log.")
 
 
 def add_problem_replies(app: FastAPI) -> None:
-    """Make every error that ends a request a problem."""
+    """Turn every error that ends a request into a problem."""
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
-        # Starlette's details are the names of the statuses, which the title says already.
+        # Starlette's details repeat the name of the status, which is the title.
         standard = HTTPStatus(error.status_code).phrase
         return problem(error.status_code, None if error.detail == standard else error.detail, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
         wrong = [
-            InvalidParameter(where=" ".join(str(part) for part in one["loc"]), says=str(one["msg"]))
+            InvalidParameter(where=" ".join(str(part) for part in one["loc"]), message=str(one["msg"]))
             for one in error.errors()
         ]
         return problem(422, "A parameter cannot be used.", errors=wrong)
 
     @app.exception_handler(CrossfadeError)
     def failed(request: Request, error: CrossfadeError) -> Response:
-        if isinstance(error, UnknownIdError):
-            return problem(404, str(error), suggestions=error.suggestions)
-        if isinstance(error, NotReadyError):
+        if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        if isinstance(error, UnknownIdError | NotReadyError):
+            return problem(404, str(error), suggestions=getattr(error, "suggestions", ()))
         _log.error("%s", error)
         return failure(error)

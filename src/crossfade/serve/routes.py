@@ -1,41 +1,39 @@
-"""The routes about the catalogue, the release and the server itself."""
+"""The routes about the server, the release and the items of the catalogue."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import (
-    ActiveReleaseAnswer,
-    Artist,
-    Found,
-    Health,
-    Problem,
-    Ready,
-    ServedSurface,
-    Track,
-    artist_answer,
-    track_answer,
-)
+from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms
 from crossfade.serve.envelope import ENCODED_SLASH
 from crossfade.serve.replies import PROBLEM, json_reply, kept_reply
 from crossfade.serve.settings import ServeSettings
-from crossfade.surfaces.registry import SURFACES
 
-LONGEST_TEXT = 200  # letters of a name that is searched for or an id; longer ones are nobody's
+LONGEST_TEXT = 200  # letters of a name or an id; nothing has a longer one
 MOST_FOUND = 100  # of each kind; a search that needs more wants a better question
+MOST_TERMS = 100  # words of an item; the weights of later ones are close to nothing
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 Id = Annotated[
-    str, Path(description="An id, or a name. A slash in it is written %2F.", max_length=LONGEST_TEXT, min_length=1)
+    str,
+    Path(alias="id", description="An id, or a name. A slash is written %2F.", max_length=LONGEST_TEXT, min_length=1),
+]
+KindName = Annotated[
+    str | None,
+    Query(
+        description="A kind of item. By default a search covers all kinds, and a list has the release's main kind.",
+        pattern=f"^({'|'.join(KINDS)})$",
+    ),
 ]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documentation of what can go wrong on a route."""
+    """Return the documentation of what can go wrong on a route."""
     shown = {"content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
     meanings = {
-        404: "There is no such thing in the release.",
+        404: "The release has nothing of that name.",
         422: "A parameter cannot be used.",
         503: "There is no release yet.",
     }
@@ -43,12 +41,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def plain(part: str) -> str:
-    """A part of a path as it was meant."""
+    """Return a part of a path with its encoded slashes."""
     return part.replace(ENCODED_SLASH, "/")
 
 
 def service_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
-    """Whether the server lives, whether it is ready, and which release it serves."""
+    """Return the routes that say whether the server lives, whether it is ready, and which release it serves."""
     routes = APIRouter(tags=["server"])
 
     @routes.get("/health", summary="Whether the server lives", response_model=Health)
@@ -59,8 +57,8 @@ def service_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
     @routes.get("/ready", summary="Whether there is a release to serve", response_model=Ready, responses=problems(503))
     def ready() -> Response:
         """200 once a release can be read, 503 before."""
-        with active.reading() as reader:
-            return json_reply(Ready(status="ready", release=reader.version), headers=NEVER_KEPT)
+        with active.reading() as opened:
+            return json_reply(Ready(status="ready", release=opened.release.version), headers=NEVER_KEPT)
 
     @routes.get(
         "/v1/release",
@@ -69,69 +67,81 @@ def service_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
         responses=problems(503),
     )
     def release(request: Request) -> Response:
-        """What it was made from, the surfaces it has, and how much is in it."""
-        with active.reading() as reader:
-            surfaces = [
-                ServedSurface(
-                    name=name,
-                    title=SURFACES[name].title if name in SURFACES else name,
-                    key=surface.key,
-                    kind=surface.kind,
-                    columns=list(surface.columns),
-                    keys=surface.keys,
-                )
-                for name, surface in reader.surfaces.items()
-            ]
+        """What it was made from, the tables and parts it has, and how much is in it."""
+        with active.reading() as opened:
+            version, manifest = opened.release.version, opened.release.manifest
             answer = ActiveReleaseAnswer(
-                release=reader.version,
-                fingerprint=reader.manifest.fingerprint,
-                code=reader.manifest.code,
-                rows=reader.manifest.rows,
-                surfaces=surfaces,
-                spaces=list(reader.spaces),
+                release=version,
+                pinned=active.pinned,
+                fingerprint=manifest.fingerprint,
+                code=manifest.code,
+                rows=manifest.rows,
+                tables=list(opened.release.tables.tables.values()),
+                parts=opened.release.parts,
             )
-            return kept_reply(request, answer, reader.version, personal=False, max_age=settings.max_age)
+        tag = f"{version}-pinned" if answer.pinned else version
+        return kept_reply(request, answer, tag, personal=False, max_age=settings.max_age)
 
     return routes
 
 
 def catalogue_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
-    """Artists and tracks, by id and by name. Its paths end in an id, so they are added after the longer ones."""
+    """Return the routes to items by id and by name. Their paths end in an id, so they are added after longer ones."""
     routes = APIRouter(tags=["catalogue"])
 
-    @routes.get("/v1/search", summary="Artists and tracks by name", response_model=Found, responses=problems(422, 503))
+    @routes.get("/v1/search", summary="Items by name", response_model=Found, responses=problems(422, 503))
     def search(
         request: Request,
         q: Annotated[
             str,
             Query(description="A name or a part of it.", min_length=1, max_length=LONGEST_TEXT, examples=["sigur ros"]),
         ],
+        kind: KindName = None,
         limit: Annotated[int, Query(description="How many of each kind at most.", ge=1, le=MOST_FOUND)] = 10,
     ) -> Response:
-        """Whatever the case and the diacritics; names that look alike where nothing matches."""
-        with active.reading() as reader:
-            answer = Found.of(reader.version, reader.search(q, limit=limit))
-            return kept_reply(request, answer, reader.version, personal=False, max_age=settings.max_age)
+        """Ignores case and diacritics; suggests similar names where nothing matches."""
+        with active.reading() as opened:
+            found = opened.release.tables.search(q, limit=limit, kinds=None if kind is None else [kind])
+            answer = Found(release=opened.release.version, items=found.items, suggestions=found.suggestions)
+        return kept_reply(request, answer, answer.release, personal=False, max_age=settings.max_age)
+
+    for kind in KINDS.values():
+        _add_item_routes(routes, kind, active, settings)
+    return routes
+
+
+def _add_item_routes(routes: APIRouter, kind: Kind, active: ActiveRelease, settings: ServeSettings) -> None:
+    path = f"/v1/{kind.plural}/{{id:path}}"
 
     @routes.get(
-        "/v1/artists/{artist_id:path}",
-        summary="An artist",
-        response_model=Artist,
+        f"{path}/terms",
+        operation_id=f"terms_of_{kind.name}",
+        summary=f"The words that say most about one of the {kind.plural}",
+        response_model=Terms,
         responses=problems(404, 422, 503),
     )
-    def artist(request: Request, artist_id: Id) -> Response:
-        """By its id, or the most played one of that name."""
-        with active.reading() as reader:
-            answer = artist_answer(reader.version, reader.artist(plain(artist_id)))
-            return kept_reply(request, answer, reader.version, personal=False, max_age=settings.max_age)
+    def words(
+        request: Request,
+        text: Id,
+        limit: Annotated[int, Query(description="How many words at most.", ge=1, le=MOST_TERMS)] = 20,
+    ) -> Response:
+        """From the texts and tags that the model "cultural" was fitted on."""
+        with active.reading() as opened:
+            item = opened.release.tables.item(kind.name, plain(text))
+            terms = opened.top_terms(kind.name, item.id, limit)
+            answer = Terms(release=opened.release.version, item=item, terms=terms)
+        return kept_reply(request, answer, answer.release, personal=False, max_age=settings.max_age)
 
     @routes.get(
-        "/v1/tracks/{track_id:path}", summary="A track", response_model=Track, responses=problems(404, 422, 503)
+        path,
+        operation_id=kind.name,
+        summary=f"One of the {kind.plural}",
+        response_model=ItemAnswer,
+        responses=problems(404, 422, 503),
     )
-    def track(request: Request, track_id: Id) -> Response:
-        """By its id, or the most played one of that title, with or without its artist."""
-        with active.reading() as reader:
-            answer = track_answer(reader.version, reader.track(plain(track_id)))
-            return kept_reply(request, answer, reader.version, personal=False, max_age=settings.max_age)
-
-    return routes
+    def item(request: Request, text: Id) -> Response:
+        """By its id, or by its name with or without its parent's: of several, the one with the most listeners."""
+        with active.reading() as opened:
+            found = opened.release.tables.item(kind.name, plain(text))
+            answer = ItemAnswer(release=opened.release.version, item=found)
+        return kept_reply(request, answer, answer.release, personal=False, max_age=settings.max_age)

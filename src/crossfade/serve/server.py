@@ -1,4 +1,4 @@
-"""Listening: a socket, the application behind it, and a log that people can read."""
+"""The server: a socket, the application behind it, and a readable log."""
 
 import errno
 import logging
@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
-from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
+from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _BACKLOG = 128  # connections that wait while all threads are busy
@@ -16,7 +16,7 @@ _log = logging.getLogger("crossfade.serve")
 
 
 def serve(
-    home: Home,
+    releases: Releases,
     settings: ServeSettings,
     *,
     station: StationSettings = DEFAULTS,
@@ -24,13 +24,13 @@ def serve(
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
-    ``station`` says how stations are drawn.
-    Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the
-    address cannot be listened at.
+    ``station`` is how stations are drawn. Raises MissingExtraError without the extra ``serve``, BusyError if the port
+    is taken, SettingsError if the address cannot be listened at.
     """
     try:
         import uvicorn
 
+        from crossfade.serve.active import ActiveRelease
         from crossfade.serve.app import create_app
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"fastapi", "pydantic", "starlette", "uvicorn"}:
@@ -39,9 +39,9 @@ def serve(
 
     _log_readably()
     with listening(settings) as listener:
-        # uvicorn's own access log would write down who asked for what; the application logs routes instead.
+        # uvicorn's own access log would record who asked for what; the application logs routes instead.
         config = uvicorn.Config(
-            create_app(home, settings, station=station),
+            create_app(ActiveRelease(releases), settings, station=station),
             access_log=False,
             log_config=None,
             server_header=False,
@@ -50,7 +50,7 @@ def serve(
         address = _address(listener, settings.host)
         _log.info("Listening at %s, until interrupted.", address)
         if not settings.is_local:
-            _log.warning("Whoever can reach %s can read this library: there is no login.", address)
+            _log.warning("There is no login: whoever can reach %s can read this library.", address)
         if ready is not None:
             ready(address)
         try:
@@ -60,13 +60,13 @@ def serve(
 
 
 def listening(settings: ServeSettings) -> socket.socket:
-    """A socket that accepts connections at the address of ``settings``; errors as for `serve`."""
+    """Return a socket that accepts connections at the address of ``settings``; errors as for `serve`."""
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"{settings.host} is not an address that can be listened at: {error}") from error
+        raise SettingsError(f"Cannot listen at {settings.host}: {error}. Choose another with --host.") from error
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -75,10 +75,8 @@ def listening(settings: ServeSettings) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise BusyError(
-                f"Port {settings.port} is in use by another program. Choose another with --port."
-            ) from error
-        raise SettingsError(f"{settings.host} port {settings.port} cannot be listened at: {error.strerror}") from error
+            raise BusyError(f"Port {settings.port} is used by another program. Choose another with --port.") from error
+        raise SettingsError(f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.") from error
     return listener
 
 
@@ -88,7 +86,7 @@ def _address(listener: socket.socket, host: str) -> str:
 
 
 def _log_readably() -> None:
-    """A line an event on standard error, with the hour; warnings alone of what is not ours."""
+    """Log one line an event to standard error, with the time; from other libraries only warnings."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     for name, level in (("crossfade.serve", logging.INFO), ("uvicorn", logging.WARNING)):

@@ -2,29 +2,27 @@
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Annotated
 
 from crossfade.core.errors import SettingsError
+from crossfade.core.settings import Checked, Range
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings:
+class ServeSettings(Checked):
     """Where to listen, whom to answer, and how long answers may be kept."""
 
     host: str = "127.0.0.1"  # address to listen at; there is no login, so whoever reaches it can read everything
-    port: int = 8000  # 0 to 65535; 0 picks a free one
+    port: Annotated[int, Range(0, 65535)] = 8000  # 0 picks a free one
     # names by which requests may call the server, besides localhost; none means any name, unless host is of this
     # machine alone: then a web page elsewhere cannot read the library by giving this machine a name of its own
     hosts: tuple[str, ...] = ()
-    max_age: int = 60  # seconds for which clients may keep an answer without asking again, 0 to 86400
+    max_age: Annotated[int, Range(0, 86400, unit="seconds")] = 60  # clients may keep an answer this long without asking
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be listened at."""
+        super().__post_init__()
         if not self.host or any(letter.isspace() for letter in self.host):
             raise SettingsError(f"host must be an address such as 127.0.0.1, not {self.host!r}")
-        if not 0 <= self.port <= 65535:
-            raise SettingsError(f"port must be 0 to 65535, not {self.port}")
-        if not 0 <= self.max_age <= 86400:
-            raise SettingsError(f"max_age must be 0 to 86400 seconds, not {self.max_age}")
 
     @property
     def is_local(self) -> bool:

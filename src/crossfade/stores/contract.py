@@ -1,239 +1,216 @@
-"""What a store of releases is, and what it answers.
+"""What a store of releases consists of, and what it answers.
 
-A store keeps releases: immutable, complete, checksummed sets of surface tables, the catalogue behind them,
-and the vector spaces behind those. Exactly one is active. Writing methods are for the holder of the home's
-lock; reading needs no lock, from any thread and any process.
+A release is an immutable, complete, checksummed set of surface tables, the catalogue behind them, and the artifacts
+that both were made from. A `Registry` knows which releases exist and which of them is active; a `TableStore` keeps the
+tables of each release by key. `crossfade.stores.releases.Releases` composes the two. Methods that write are for the
+holder of the home's lock; reading needs no lock, from any thread and any process.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NewType, Protocol, Self
+from dataclasses import dataclass, field
+from typing import NamedTuple, NewType, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from crossfade.core.artifacts import Manifest
 from crossfade.core.catalogue import Catalogue
-from crossfade.core.ids import ItemKind, Rows
-from crossfade.core.spaces import VectorSpace
-from crossfade.core.tables import KeyKind, SurfaceTable
+from crossfade.core.errors import ArtifactError
+from crossfade.core.tables import SurfaceTable
 
 Version = NewType("Version", str)
 """The name of a release: its number, and the beginning of its fingerprint ("000012-1f0c9a2b77de")."""
 
+_VERSION = re.compile(r"(\d{6,12})-[0-9a-f]{12}")
+
 
 @dataclass(frozen=True, kw_only=True)
-class Surface:
-    """A surface table that a release holds: what it is asked for by, what it lists, and how many keys it has."""
+class TableInfo:
+    """A surface table of a release.
+
+    name         "radio-track", the surface and what it lists
+    key          what a list is asked for by: "user", or a kind of item
+    kind         what the lists consist of
+    reason_kind  what the reasons are; None in a table without reasons
+    columns      what an entry has besides its item, sorted
+    keys         how many lists there are
+    """
 
     name: str
-    key: KeyKind
-    kind: ItemKind
-    columns: tuple[str, ...]
+    surface: str
+    key: str
+    kind: str
+    reason_kind: str | None = None
+    columns: tuple[str, ...] = ()
     keys: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Artist:
-    """An artist of the catalogue; ``listeners`` users played it ``plays`` times."""
+class Named:
+    """An item by kind, id and name."""
 
+    kind: str
     id: str
     name: str
-    listeners: int
-    plays: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Track:
-    """A track of the catalogue; what the source did not tell is None."""
+class Reason(Named):
+    """The item in the user's own history that makes an entry believable.
 
-    id: str
-    title: str
-    artist_id: str | None
-    artist_name: str | None
-    album: str | None
-    track_ms: int | None
-    listeners: int
-    plays: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reason:
-    """What in the user's own history makes an item believable, and how often the user played it.
-
-    kind    "artist"; "track" in a library that knows no artists
-    plays   None where the surface does not say
+    plays  how often the user played it; None where the surface does not record that
     """
 
-    kind: ItemKind
-    id: str
-    name: str
-    plays: int | None
+    plays: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One item of a ranked list, with the names that people know it by.
+    """One item of a ranked list.
 
-    artist_id, artist_name  of a track, None where not known; None for an artist
-    score                   higher is better, comparable within one list only; None where the surface has none
-    reason                  None where the surface gives none, or the item is there for being popular
+    parent  what the item belongs to, such as a track's artist; None for a root, and where it is unknown
+    score   higher is better, comparable within one list only; None where the surface has none
+    reason  None where the surface gives none, or the item is there for being popular
     """
 
     id: str
     name: str
-    artist_id: str | None = None
-    artist_name: str | None = None
+    parent: Named | None = None
     score: float | None = None
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class RankedRows:
-    """A list as a surface made it: ``items`` (n,) int32 rows, best first, and columns of the same length."""
+@dataclass(frozen=True, kw_only=True)
+class Item(Named):
+    """An item of the catalogue, played or not.
 
-    items: Rows
-    columns: Mapping[str, npt.NDArray[Any]]
+    parent     as in `Entry`
+    fields     the fields of its kind by name; those that are unknown are left out
+    listeners  users that played it
+    plays      how often they did
+    """
 
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def part(self, span: slice) -> "RankedRows":
-        """Some of the entries."""
-        return RankedRows(self.items[span], {name: values[span] for name, values in self.columns.items()})
+    parent: Named | None = None
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+    listeners: int
+    plays: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What a search gives back, best match first; ``suggestions`` are names only where nothing matched."""
+    """The result of a search.
 
-    artists: tuple[Artist, ...] = ()
-    tracks: tuple[Track, ...] = ()
+    items        by kind, best match first; one entry for each kind that was searched
+    suggestions  similar names, only where nothing matched
+    """
+
+    items: Mapping[str, tuple[Item, ...]]
     suggestions: tuple[str, ...] = ()
 
 
-class ReleaseReader(Protocol):
-    """One whole release, open for reading; safe to use from any number of threads.
-
-    A release that is open is not pruned, so a reader goes on working however many newer ones are published.
-    """
+class Tables(Protocol):
+    """The tables of one release, open for reading; safe to use from any number of threads."""
 
     @property
-    def version(self) -> Version:
-        """The release's name."""
+    def tables(self) -> Mapping[str, TableInfo]:
+        """The surface tables by name."""
 
     @property
-    def manifest(self) -> Manifest:
-        """What the release was made from, and how many rows each of its tables has."""
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that have items in this release, in the order of `KINDS`."""
 
-    @property
-    def surfaces(self) -> Mapping[str, Surface]:
-        """The surface tables it holds, by name."""
+    def entries(self, table: str, key: str, *, limit: int | None = None, offset: int = 0) -> list[Entry]:
+        """Return the list of ``key`` (a full id), best first, from position ``offset`` on.
 
-    @property
-    def spaces(self) -> tuple[str, ...]:
-        """The names of the vector spaces it holds, sorted: "als-artist"."""
-
-    def entries(self, surface: str, key: str, *, limit: int | None = None, offset: int = 0) -> list[Entry]:
-        """The list of ``key`` (a full id), best first, from position ``offset`` on.
-
-        Raises NotReadyError for a surface that this release lacks, UnknownIdError for a key without a list.
+        Raises NotReadyError for a table that this release lacks, UnknownIdError for a key without a list.
         """
 
-    def ranked(self, surface: str, key: str) -> RankedRows:
-        """The list of ``key`` as rows and columns; errors as for `entries`."""
+    def count(self, table: str, key: str) -> int:
+        """Return the length of the list of ``key``; errors as for `entries`."""
 
-    def named(self, kind: ItemKind, ranked: RankedRows) -> list[Entry]:
-        """The entries of a list of items of ``kind`` by the rows of this release, whoever made it."""
+    def item(self, kind: str, text: str) -> Item:
+        """Return the item with the id ``text``, else the one of that name that most users play.
 
-    def artist(self, text: str) -> Artist:
-        """The artist with the id ``text``, else the most played one of that name.
-
-        Raises UnknownIdError, with the nearest names as suggestions.
-        """
-
-    def track(self, text: str) -> Track:
-        """The track with the id ``text``, else the most played one of that title, with or without its artist.
-
-        Raises UnknownIdError, with the nearest titles as suggestions.
+        A child is also found by its name and its parent's, in either order. Raises UnknownIdError, with similar
+        names as suggestions.
         """
 
     def user(self, text: str) -> str:
-        """The full id of a user: ``text`` itself, else the one id that is ``text`` behind a source's name.
+        """Return the full id of a user: ``text`` itself, else the one id that is ``text`` after a source's name.
 
         Raises UnknownIdError; its suggestions are the ids that ``text`` could stand for, if there are several.
         """
 
     def users(self, *, limit: int, offset: int = 0) -> list[str]:
-        """The ids of users that have a list of their own on some surface, ascending."""
+        """Return the ids of users that have a list of their own in some table, ascending."""
 
-    def search(self, text: str, *, limit: int) -> Found:
-        """Up to ``limit`` artists and ``limit`` tracks by name, whatever the case and the diacritics.
+    def search(self, text: str, *, limit: int, kinds: Sequence[str] | None = None) -> Found:
+        """Return up to ``limit`` items of each of ``kinds`` (all by default) by name, ignoring case and diacritics.
 
-        Better matches first (the whole name, its beginning, its words' beginnings, a part of it), equally
-        good ones by listeners. Where nothing matches, the nearest names are suggested.
+        Better matches come first (the whole name, its beginning, the beginnings of its words, a part of it), then
+        those with more listeners. Where nothing matches, similar names are suggested.
         """
-
-    def space(self, name: str) -> VectorSpace:
-        """A vector space of the release, memory-mapped; NotReadyError if it holds none of that name."""
 
     def close(self) -> None:
-        """Let go of the release. Nothing can be asked of the reader afterwards."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+        """Release the resources. Nothing can be asked afterwards; closing twice is no error."""
 
 
-class ReleaseStore(Protocol):
-    """A place that keeps releases, of which one is active."""
-
-    def publish(
-        self,
-        tables: Sequence[SurfaceTable],
-        catalogue: Catalogue,
-        *,
-        spaces: Sequence[tuple[str, Path]] = (),
-        inputs: Mapping[str, str],
-        settings: Mapping[str, Any] | None = None,
-    ) -> Version:
-        """Write a release and make it the active one, in one atomic step.
-
-        ``spaces`` are names and directories that `VectorSpace.save` filled; ``inputs`` the fingerprint of all
-        that goes in. What the active release was made from already is not published again. Raises
-        ArtifactError where the parts do not fit each other, StorageError where the disk fails; the release
-        that was active before stays so then.
-        """
+class TableStore(Protocol):
+    """Keeps the tables of each version. A version that was not written to the end does not exist."""
 
     def versions(self) -> list[Version]:
-        """Every release there is, oldest first."""
+        """Return every version that was written, registered or not."""
 
-    def current(self) -> Version:
-        """The active release; NotReadyError before the first one."""
+    def write(self, version: Version, catalogue: Catalogue, tables: Sequence[SurfaceTable]) -> Mapping[str, int]:
+        """Write the tables of a new version and return the number of rows of each.
 
-    def verify(self, version: Version | None = None) -> Manifest:
-        """Read every byte of a release (the active one by default); ArtifactError says what is damaged."""
-
-    def activate(self, version: Version) -> None:
-        """Make ``version`` the active release; ArtifactError unless it is whole."""
-
-    def roll_back(self) -> Version:
-        """Make the newest whole release before the active one active; NotReadyError if there is none."""
-
-    def prune(self, keep: int) -> list[Version]:
-        """Remove all but the ``keep`` newest releases; those removed, oldest first.
-
-        The active one, and those that a reader has open, stay in any case.
+        Raises ArtifactError where tables and catalogue do not fit each other, StorageError where the disk fails;
+        nothing is left of the version then.
         """
 
-    def open(self, version: Version | None = None) -> ReleaseReader:
-        """Read a release (the active one by default); NotReadyError before the first one."""
+    def open(self, version: Version) -> Tables:
+        """Open the tables of ``version``; ArtifactError if they are missing or damaged."""
+
+    def verify(self, version: Version) -> None:
+        """Read every byte of ``version``; ArtifactError names what is damaged."""
+
+    def drop(self, version: Version) -> None:
+        """Remove the tables of ``version``, if there are any."""
+
+
+class Active(NamedTuple):
+    """The active release. Under a pin, newer releases are added beside it without being served."""
+
+    version: Version
+    pinned: bool
+
+
+class Registry(Protocol):
+    """Records which releases exist and which one is active. Each method that writes is one atomic step."""
+
+    def versions(self) -> list[Version]:
+        """Return every release that was added and not removed, oldest first."""
+
+    def active(self) -> Active:
+        """Return the active release; NotReadyError before the first, ArtifactError if the record is damaged."""
+
+    def add(self, version: Version) -> bool:
+        """Record a complete release, which becomes the active one unless there is a pin; return whether it did."""
+
+    def activate(self, version: Version, *, pinned: bool) -> None:
+        """Make ``version`` active, with a pin or without; ArtifactError for a release that does not exist."""
+
+    def remove(self, version: Version) -> None:
+        """Forget ``version``, if it is recorded; ArtifactError for the active release."""
+
+
+def number_of(version: Version) -> int:
+    """Return the number of a release; ArtifactError if ``version`` is not the name of one."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        raise ArtifactError(f"{version!r} is not the name of a release, such as 000012-1f0c9a2b77de.")
+    return int(match[1])
 
 
 def shortest(score: np.float32) -> float:
-    """The float whose shortest form is that of the float32 ``score``: 0.1, not 0.10000000149011612."""
+    """Return the float whose shortest form is that of the float32 ``score``: 0.1, not 0.10000000149011612."""
     return float(str(score))

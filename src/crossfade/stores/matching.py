@@ -1,8 +1,8 @@
-"""How names that people type meet names that a catalogue has.
+"""Matching the names that people type with the names of a catalogue.
 
-Text is folded (`crossfade.core.names.folded`). Names are found through their *grams*, the three-letter
-pieces of each word with two spaces before it and one behind (so that "rad" begins a word by "  r", " ra",
-"rad"), as in PostgreSQL's pg_trgm. A folded name is then judged by how it meets the folded question.
+Text is folded (`crossfade.core.names.folded`). Names are found through their *grams*: the three-letter pieces of each
+word with two spaces before it and one after it (the word "radio" begins with "  r", " ra", "rad"), as in PostgreSQL's
+pg_trgm. A folded name is then judged by how well it matches the folded question.
 """
 
 import difflib
@@ -10,28 +10,33 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 NOTHING, PART, WORDS, BEGINNING, SQUEEZED, WHOLE = range(6)
-"""How well a name meets a question, from not at all to letter by letter."""
+"""How well a name matches a question, from not at all to letter by letter."""
 
-ENOUGH_ALIKE = 0.6
-"""The least similarity, 0 to 1, of a name that is suggested; below it suggestions look random."""
+LEAST_SIMILARITY = 0.6
+"""Of a suggested name, 0 to 1; below it suggestions look random."""
 
 
 def squeezed(folded_text: str) -> str:
-    """Folded text without its spaces: "ac dc" and "acdc" are one."""
+    """Return folded text without its spaces: "ac dc" and "acdc" are one."""
     return folded_text.replace(" ", "")
 
 
 def name_digest(folded_text: str) -> int:
-    """A number of 64 bits, with a sign, that stands for folded text however it is spaced.
+    """Return a signed number of 64 bits that stands for folded text however it is spaced.
 
-    Two names share one by accident once in 10¹⁹ pairs, and it takes a fraction of a name's room.
+    One of 10¹⁹ pairs of names shares it by accident, and it takes a fraction of the space of a name.
     """
-    said = hashlib.blake2b(squeezed(folded_text).encode(errors="surrogatepass"), digest_size=8)
-    return int.from_bytes(said.digest(), "big", signed=True)
+    digest = hashlib.blake2b(squeezed(folded_text).encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def spoken(name: str, parent: str | None) -> tuple[str, ...]:
+    """Return the names that people use for an item: its own, and where it has a parent also both, in either order."""
+    return (name,) if parent is None else (name, f"{name} {parent}", f"{parent} {name}")
 
 
 def grams(folded_text: str, *, closed: bool = True) -> list[str]:
-    """The distinct grams of folded text, sorted; unless ``closed``, without those that end a word."""
+    """Return the distinct grams of folded text, sorted; unless ``closed``, without those that end a word."""
     pieces: set[str] = set()
     for word in _words(folded_text):
         padded = f"  {word} " if closed else f"  {word}"
@@ -40,7 +45,7 @@ def grams(folded_text: str, *, closed: bool = True) -> list[str]:
 
 
 def how_well(question: str, *names: str) -> int:
-    """The best of `NOTHING` … `WHOLE` that folded ``question`` reaches among a thing's folded ``names``."""
+    """Return the best match, `NOTHING` to `WHOLE`, of folded ``question`` with one of an item's folded ``names``."""
     best = NOTHING
     for name in names:
         if name == question:
@@ -57,21 +62,21 @@ def how_well(question: str, *names: str) -> int:
 
 
 def nearest_names(question: str, names: Iterable[tuple[str, str]], *, limit: int) -> tuple[str, ...]:
-    """Up to ``limit`` names that look like ``question``; ``names`` are (folded, name), the more played first."""
+    """Return up to ``limit`` names similar to ``question``; ``names`` are (folded, name), the more played first."""
     matcher = difflib.SequenceMatcher(autojunk=False)
     matcher.set_seq2(squeezed(question))
-    alike: dict[str, float] = {}
+    similar: dict[str, float] = {}
     for folded_name, name in names:
         matcher.set_seq1(squeezed(folded_name))
-        if name not in alike and matcher.quick_ratio() >= ENOUGH_ALIKE:
-            alike[name] = matcher.ratio()
+        if name not in similar and matcher.quick_ratio() >= LEAST_SIMILARITY:
+            similar[name] = matcher.ratio()
     # The sort is stable: among equally similar names the more played one stays first.
-    best = sorted(alike.items(), key=lambda pair: -pair[1])[:limit]
-    return tuple(name for name, similarity in best if similarity >= ENOUGH_ALIKE)
+    best = sorted(similar.items(), key=lambda pair: -pair[1])[:limit]
+    return tuple(name for name, similarity in best if similarity >= LEAST_SIMILARITY)
 
 
 def _words(folded_text: str) -> list[str]:
-    """Words; where a script writes none (Han, kana), each of its letters is one."""
+    """Return the words; each letter of a script that has none (Han, kana) is one."""
     spaced = "".join(f" {letter} " if _stands_alone(letter) else letter for letter in folded_text)
     return spaced.split()
 
@@ -80,5 +85,5 @@ def _stands_alone(letter: str) -> bool:
     return "\u3040" <= letter <= "\u30ff" or "\u3400" <= letter <= "\u9fff" or "\U00020000" <= letter <= "\U0003ffff"
 
 
-def _words_begin(asked: Sequence[str], words: Sequence[str]) -> bool:
-    return all(any(word.startswith(wanted) for word in words) for wanted in asked)
+def _words_begin(beginnings: Sequence[str], words: Sequence[str]) -> bool:
+    return all(any(word.startswith(beginning) for word in words) for beginning in beginnings)

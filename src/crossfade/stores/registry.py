@@ -2,23 +2,39 @@
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
-from crossfade.stores.contract import ReleaseStore
-
-DEFAULT = "sqlite"
+from crossfade.core.settings import Checked
+from crossfade.stores.contract import Registry, TableStore
+from crossfade.stores.releases import Releases
 
 STORES: Mapping[str, str] = {
-    "sqlite": "crossfade.stores.sqlite:SQLiteStore",
+    "sqlite": "crossfade.stores.sqlite:open_store",
 }
-"""The class of each store, as "module:class"; it is made from the home's directory of releases."""
+"""A function of each store, as "module:function", that makes its registry and its tables from a home."""
 
 
-def open_store(home: Home, name: str = DEFAULT) -> ReleaseStore:
-    """The store of that ``name``, of the releases of ``home``; SettingsError for a name that does not exist."""
-    if name not in STORES:
-        raise SettingsError(f"There is no store {name!r}. There are: {', '.join(STORES)}.")
-    module, _, cls = STORES[name].partition(":")
-    store: ReleaseStore = getattr(importlib.import_module(module), cls)(home.releases)
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings(Checked):
+    """Where releases are kept."""
+
+    kind: str = "sqlite"  # the store: "sqlite" keeps releases in files of this machine
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind not in STORES:
+            raise SettingsError(f"kind must be one of {', '.join(STORES)}, not {self.kind!r}")
+
+
+def open_store(home: Home, settings: StoreSettings | None = None) -> tuple[Registry, TableStore]:
+    """Return the registry and the tables of the store that ``settings`` name."""
+    module, _, function = STORES[(settings or StoreSettings()).kind].partition(":")
+    store: tuple[Registry, TableStore] = getattr(importlib.import_module(module), function)(home)
     return store
+
+
+def open_releases(home: Home, settings: StoreSettings | None = None) -> Releases:
+    """Return the releases of ``home``, in the store that ``settings`` name."""
+    return Releases(home.releases, *open_store(home, settings))

@@ -1,12 +1,12 @@
-"""Directories of releases: their names, which one is active, and their coming and going.
+"""Releases: a registry, the tables of each version, and the artifacts that they were made from.
 
     releases/
-      000011-5a0d4c1be90f/   an artifact: the store's own file, and spaces/<name>/
+      000011-5a0d4c1be90f/   an artifact: parts/<name>/…, and the manifest of the release
       000012-1f0c9a2b77de/
-      CURRENT                the name of the active one
 
-A release is never changed. Publishing writes a new directory and then replaces ``CURRENT`` by a rename;
-power loss between the two leaves a whole release that is not active. Numbers only grow.
+A release is never changed. Publishing writes its tables, then its directory, and then adds it to the registry: the one
+atomic step by which it exists and, unless there is a pin, is active. What a killed process wrote but did not add is
+removed by the next `publish` or `prune`. Numbers only grow.
 """
 
 import contextlib
@@ -14,195 +14,276 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
 
-from crossfade.core.artifacts import (
-    MANIFEST,
-    Draft,
-    Identity,
-    Manifest,
-    discard,
-    verify,
-    write_file,
-    writing,
-)
+from crossfade.core.artifacts import MANIFEST, Identity, Manifest, discard, read_manifest, verify, writing
+from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
-from crossfade.stores.contract import Version
+from crossfade.core.tables import SurfaceTable
+from crossfade.stores.contract import Active, Registry, Tables, TableStore, Version, number_of
+from crossfade.stores.files import versions_among
 
-CURRENT = "CURRENT"
-_NAME = re.compile(r"(\d{6,12})-([0-9a-f]{12})")
+LAYOUT = 1
+"""The version of the layout of a release's directory."""
 
-
-class Releases:
-    """The releases below one ``directory``. Every method that writes is for the holder of the home's lock."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    def place(self, version: Version) -> Path:
-        """The directory of ``version``; ArtifactError if that is not the name of a release."""
-        if not _NAME.fullmatch(version):
-            raise ArtifactError(f"{version!r} is not the name of a release, such as 000012-1f0c9a2b77de.")
-        return self.directory / version
-
-    def versions(self) -> list[Version]:
-        """The names of all releases, oldest first."""
-        if not self.directory.is_dir():
-            return []
-        names = (path.name for path in self.directory.iterdir() if path.is_dir())
-        return sorted((Version(name) for name in names if _NAME.fullmatch(name)), key=_number)
-
-    def current(self) -> Version:
-        """The active release; NotReadyError before the first, ArtifactError if ``CURRENT`` is damaged."""
-        version = self._pointed_to()
-        while not self.place(version).is_dir():
-            # Perhaps another one was made active, and this one pruned, since the pointer was read.
-            before, version = version, self._pointed_to()
-            if version == before:
-                raise ArtifactError(f"{self.directory / CURRENT} names {version}, which is not there. {_REMEDY}")
-        return version
-
-    def add(self, identity: Identity, fill: Callable[[Draft], None]) -> Version:
-        """Publish what ``fill`` writes, and make it active; nothing, if the active release is of ``identity``."""
-        active = self._whole_current()
-        if active is not None and active[1].fingerprint == identity.fingerprint:
-            return active[0]
-        number = max((_number(version) for version in self.versions()), default=0) + 1
-        version = Version(f"{number:06d}-{identity.fingerprint[:12]}")
-        with writing(self.place(version), identity) as draft:
-            fill(draft)
-        self._point_to(version)
-        return version
-
-    def verify(self, version: Version | None = None) -> Manifest:
-        """Read every byte of a release, the active one by default, against its manifest."""
-        return verify(self._found(version))
-
-    def activate(self, version: Version) -> None:
-        """Make ``version`` the active release, once all of it has been verified."""
-        self.verify(version)
-        self._point_to(version)
-
-    def roll_back(self) -> Version:
-        """Activate the newest whole release that is older than the active one, and give its name.
-
-        Where ``CURRENT`` is damaged, that is the newest whole release of all. NotReadyError if there is none.
-        """
-        try:
-            before = _number(self.current())
-        except ArtifactError:
-            before = None
-        for version in reversed(self.versions()):
-            if before is not None and _number(version) >= before:
-                continue
-            with contextlib.suppress(ArtifactError):
-                self.activate(version)
-                return version
-        raise NotReadyError(f"{self.directory} holds no whole release to go back to.")
-
-    def prune(self, keep: int) -> list[Version]:
-        """Remove all but the ``keep`` newest, the active one and those that are open; the names removed."""
-        try:
-            active = self.current()
-        except (NotReadyError, ArtifactError):
-            # Which one is active cannot be told, so any could be the one that a person goes back to.
-            return []
-        older = self.versions()[: -max(keep, 1)]
-        return [version for version in older if version != active and self._remove(version)]
-
-    @contextlib.contextmanager
-    def held(self, version: Version) -> Iterator[Path]:
-        """Keep a release from being pruned while the block runs, in whatever process; its directory."""
-        place = self._found(version)
-        try:
-            descriptor = os.open(place / MANIFEST, os.O_RDONLY)
-        except OSError as error:
-            raise ArtifactError(f"{place} cannot be opened: {error.strerror}. {_REMEDY}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if not place.is_dir():
-                raise ArtifactError(f"{place} was removed while it was being opened. Open the active release instead.")
-            yield place
-        finally:
-            os.close(descriptor)
-
-    def _found(self, version: Version | None) -> Path:
-        version = self.current() if version is None else version
-        place = self.place(version)
-        if not place.is_dir():
-            known = ", ".join(self.versions()) or "none"
-            raise ArtifactError(f"There is no release {version}. There are: {known}.")
-        return place
-
-    def _whole_current(self) -> tuple[Version, Manifest] | None:
-        try:
-            version = self.current()
-            return version, self.verify(version)
-        except (NotReadyError, ArtifactError):
-            return None
-
-    def _pointed_to(self) -> Version:
-        pointer = self.directory / CURRENT
-        try:
-            name = pointer.read_bytes().decode("ascii").removesuffix("\n")
-        except FileNotFoundError as error:
-            raise NotReadyError(f"{self.directory} holds no release yet. Run `crossfade run` to make one.") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(f"{pointer} cannot be read: {error}. {_REMEDY}") from error
-        if not _NAME.fullmatch(name):
-            raise ArtifactError(f"{pointer} does not name a release. {_REMEDY}")
-        return Version(name)
-
-    def _point_to(self, version: Version) -> None:
-        write_file(self.directory / CURRENT, f"{version}\n".encode("ascii"))
-
-    def _remove(self, version: Version) -> bool:
-        """Remove a release unless a reader holds it; whether it went."""
-        place = self.place(version)
-        try:
-            descriptor = os.open(place / MANIFEST, os.O_RDONLY)
-        except FileNotFoundError:
-            discard(place)
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            discard(place)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
-
-
+_PART = re.compile(r"[a-z][a-z0-9_-]*")
 _REMEDY = "Run `crossfade rollback` to serve the newest whole release, or `crossfade run` to make a new one."
 
 
-def fill_with_spaces(directory: Path, spaces: dict[str, Path]) -> None:
-    """Put the files of each vector space at ``directory/<name>``, so that the release stands on its own.
+class Published(NamedTuple):
+    """A release that was published; not ``active`` under a pin."""
 
-    They are linked where the file system can, since artifacts never change once they are written, and copied
-    elsewhere. A space that is itself an artifact is verified first: a release must not inherit damage.
+    version: Version
+    active: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """One whole release, open for reading; safe to use from any number of threads.
+
+    A release that is open is not pruned, so a reader goes on working however many newer ones are published.
+
+    manifest  what it was made from: ``identity.inputs``, ``identity.settings``, and the rows of each table
+    tables    its lists, its catalogue and its search
+    parts     the names of the artifacts that it includes, sorted: "als-artist", "catalogue", …
     """
-    for name, source in spaces.items():
-        if (source / MANIFEST).exists():
-            verify(source)
-        place = directory / name
-        place.mkdir(parents=True)
-        for path in sorted(source.iterdir()):
-            if path.name != MANIFEST:
-                _link_or_copy(path, place / path.name)
+
+    version: Version
+    manifest: Manifest
+    tables: Tables
+    parts: tuple[str, ...]
+    _place: Path = field(repr=False)
+    _resources: contextlib.ExitStack = field(repr=False)
+
+    def part(self, name: str) -> Path:
+        """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part."""
+        if name not in self.parts:
+            available = ", ".join(self.parts) or "none"
+            raise NotReadyError(f"Release {self.version} has no part {name!r}. It has: {available}.")
+        return self._place / "parts" / name
+
+    def close(self) -> None:
+        """Let the release be pruned. Nothing can be asked of it afterwards; closing twice is no error."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
-    if source.is_symlink() or not source.is_file():
-        raise ArtifactError(f"{source} is not a plain file, and a vector space has nothing else.")
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        # Another file system, or one without links; a full disk shows itself in the copy.
-        shutil.copyfile(source, target)
+class Releases:
+    """The releases of a home. Every method that writes is for the holder of the home's lock."""
+
+    def __init__(self, directory: Path, registry: Registry, tables: TableStore) -> None:
+        self._directory = directory
+        self._registry = registry
+        self._tables = tables
+
+    def publish(
+        self,
+        tables: Sequence[SurfaceTable],
+        catalogue: Catalogue,
+        *,
+        parts: Mapping[str, Path],
+        inputs: Mapping[str, str],
+        settings: Mapping[str, Any] | None = None,
+    ) -> Published:
+        """Write a release and make it the active one, or add it beside the active one under a pin.
+
+        ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. If the active
+        release (the newest one under a pin) was made from the same, nothing is published. Raises ArtifactError where
+        the input does not fit together or is damaged, StorageError where the disk fails; no other release is touched.
+        """
+        identity = Identity(kind="release", version=LAYOUT, inputs=dict(inputs), settings=dict(settings or {}))
+        active = self._readable_active()
+        if active is not None:
+            same = self.versions()[-1] if active.pinned else active.version
+            if self._is_whole(same, identity.fingerprint):
+                return Published(same, same == active.version)
+        self._remove_unregistered()
+        number = max((number_of(version) for version in {*self.versions(), *self._written()}), default=0) + 1
+        version = Version(f"{number:06d}-{identity.fingerprint[:12]}")
+        try:
+            rows = self._tables.write(version, catalogue, tables)
+            with writing(self._place(version), identity) as draft:
+                draft.rows.update(rows)
+                for name, source in parts.items():
+                    _include(name, source, draft.path / "parts")
+            return Published(version, self._registry.add(version))
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self._remove_unregistered()
+            raise
+
+    def versions(self) -> list[Version]:
+        """Return every release, oldest first."""
+        return self._registry.versions()
+
+    def active(self) -> Active:
+        """Return the active release and whether it is pinned; NotReadyError before the first one."""
+        active = self._registry.active()
+        while not self._place(active.version).is_dir():
+            # Perhaps another one was made active, and this one pruned, since the registry was read.
+            before, active = active, self._registry.active()
+            if active == before:
+                raise ArtifactError(f"The active release, {active.version}, is missing. {_REMEDY}")
+        return active
+
+    def verify(self, version: Version | None = None) -> Manifest:
+        """Read every byte of a release (the active one by default); ArtifactError names what is damaged."""
+        version = self.active().version if version is None else version
+        manifest = verify(self._existing(version))
+        self._tables.verify(version)
+        return manifest
+
+    def activate(self, version: Version) -> None:
+        """Verify ``version``, make it active and pin it: newer releases are not served until `unpin`."""
+        self.verify(version)
+        self._registry.activate(version, pinned=True)
+
+    def roll_back(self) -> Version:
+        """Activate the newest whole release that is older than the active one, pin it, and return it.
+
+        Where the record of the active release is damaged, that is the newest whole release of all. Raises NotReadyError
+        if there is none.
+        """
+        older = self.versions()
+        with contextlib.suppress(ArtifactError):
+            active = number_of(self.active().version)
+            older = [version for version in older if number_of(version) < active]
+        return self._activate_newest(older, pinned=True)
+
+    def unpin(self) -> Version:
+        """Activate the newest whole release, without a pin, and return it; NotReadyError if there is none."""
+        return self._activate_newest(self.versions(), pinned=False)
+
+    def prune(self, keep: int) -> list[Version]:
+        """Remove all but the ``keep`` newest releases and return those removed, oldest first.
+
+        The active one, and those that a reader has open, stay in any case.
+        """
+        active = self._readable_active()
+        if active is None:
+            # Any release could be the one that is active, or that a person wants to go back to.
+            return []
+        self._remove_unregistered()
+        older = self.versions()[: -max(keep, 1)]
+        return [version for version in older if version != active.version and self._remove(version)]
+
+    def open(self, version: Version | None = None) -> Release:
+        """Open a release (the active one by default); NotReadyError before the first one."""
+        while version is None:
+            active = self.active().version
+            try:
+                return self._opened(active)
+            except ArtifactError:
+                # Perhaps another one was made active, and this one pruned, before it could be opened.
+                if self.active().version == active:
+                    raise
+        return self._opened(version)
+
+    def _opened(self, version: Version) -> Release:
+        place = self._existing(version)
+        with contextlib.ExitStack() as resources:
+            try:
+                descriptor = os.open(place / MANIFEST, os.O_RDONLY)
+            except OSError as error:
+                raise ArtifactError(f"{place} cannot be opened: {error.strerror}. {_REMEDY}") from error
+            resources.callback(os.close, descriptor)
+            # A release is not pruned while its manifest is locked.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if not place.is_dir():
+                raise ArtifactError(f"{place} was removed while it was being opened. Open the active release instead.")
+            manifest = read_manifest(place)
+            tables = self._tables.open(version)
+            resources.callback(tables.close)
+            parts = sorted({name.split("/")[1] for name in manifest.files})
+            return Release(version, manifest, tables, tuple(parts), place, resources.pop_all())
+
+    def _place(self, version: Version) -> Path:
+        """Return the directory of ``version``; ArtifactError if that is not the name of a release."""
+        number_of(version)
+        return self._directory / version
+
+    def _existing(self, version: Version) -> Path:
+        place = self._place(version)
+        if version not in self.versions():
+            available = ", ".join(self.versions()) or "none"
+            raise ArtifactError(f"There is no release {version}. There are: {available}.")
+        return place
+
+    def _readable_active(self) -> Active | None:
+        try:
+            return self.active()
+        except (NotReadyError, ArtifactError):
+            return None
+
+    def _is_whole(self, version: Version, fingerprint: str) -> bool:
+        try:
+            return version.endswith(fingerprint[:12]) and self.verify(version).fingerprint == fingerprint
+        except ArtifactError:
+            return False
+
+    def _activate_newest(self, versions: Sequence[Version], *, pinned: bool) -> Version:
+        """Activate the last whole release among ``versions``."""
+        for version in reversed(versions):
+            with contextlib.suppress(ArtifactError):
+                self.verify(version)
+                self._registry.activate(version, pinned=pinned)
+                return version
+        raise NotReadyError("There is no whole release to activate. Run `crossfade run` to make one.")
+
+    def _written(self) -> set[Version]:
+        """Return every version of which there is anything, registered or not."""
+        return {*self._tables.versions(), *versions_among(self._directory)}
+
+    def _remove_unregistered(self) -> None:
+        """Remove what killed processes wrote of releases that they did not add, or no longer had removed."""
+        for version in self._written() - set(self.versions()):
+            self._remove(version)
+
+    def _remove(self, version: Version) -> bool:
+        """Remove a release unless a reader has it open; return whether it is gone."""
+        place = self._place(version)
+        with contextlib.ExitStack() as resources:
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(place / MANIFEST, os.O_RDONLY)
+                resources.callback(os.close, descriptor)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+            # First it stops to exist; what remains of it after a kill is then unregistered.
+            self._registry.remove(version)
+            self._tables.drop(version)
+            if place.is_dir():
+                discard(place)
+        return True
 
 
-def _number(version: Version) -> int:
-    return int(version.partition("-")[0])
+def _include(name: str, source: Path, directory: Path) -> None:
+    """Put all files of the artifact ``source`` at ``directory/<name>``, so that the release stands on its own.
+
+    They are linked where the file system can, since artifacts never change once they are written, and copied elsewhere.
+    """
+    if not _PART.fullmatch(name):
+        raise ArtifactError(f"{name!r} cannot be the name of a part: small letters, digits, - and _ only.")
+    manifest = verify(source)  # a release must not inherit damage
+    for empty in manifest.empty_directories:
+        (directory / name / empty).mkdir(parents=True, exist_ok=True)
+    for path in (MANIFEST, *manifest.files):
+        target = directory / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(source / path)
+        except OSError:
+            # Another file system, or one without links; a full disk shows itself in the copy.
+            shutil.copyfile(source / path, target)

@@ -1,70 +1,59 @@
-"""Releases in files: one SQLite file a release, and the vector spaces beside it. The store of one machine."""
+"""The store of one machine: releases registered in files, and one SQLite file with the tables of each.
+
+releases/tables/000012-1f0c9a2b77de/    an artifact: release.sqlite
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from crossfade.core.artifacts import Draft, Identity, Manifest
+from crossfade.core.artifacts import Identity, discard, verify, writing
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
+from crossfade.core.home import Home
 from crossfade.core.tables import SurfaceTable
-from crossfade.stores.contract import Version
-from crossfade.stores.releases import Releases, fill_with_spaces
-from crossfade.stores.sqlite_reading import SQLiteReader
+from crossfade.stores.contract import Version, number_of
+from crossfade.stores.files import FileRegistry, versions_among
+from crossfade.stores.sqlite_reading import SQLiteTables
 from crossfade.stores.sqlite_schema import FILE, LAYOUT
 from crossfade.stores.sqlite_writing import require_fit, write_release
 
 
-class SQLiteStore:
-    """A `crossfade.stores.contract.ReleaseStore` below one directory, ``HOME/releases``."""
+class SQLiteTableStore:
+    """A `crossfade.stores.contract.TableStore` below one ``directory``."""
 
     def __init__(self, directory: Path) -> None:
-        self._releases = Releases(directory)
-
-    def publish(
-        self,
-        tables: Sequence[SurfaceTable],
-        catalogue: Catalogue,
-        *,
-        spaces: Sequence[tuple[str, Path]] = (),
-        inputs: Mapping[str, str],
-        settings: Mapping[str, Any] | None = None,
-    ) -> Version:
-        require_fit(tables, catalogue)
-        identity = Identity(kind="release", version=LAYOUT, inputs=dict(inputs), settings=dict(settings or {}))
-
-        def fill(draft: Draft) -> None:
-            names = [name for name, _ in spaces]
-            draft.rows.update(write_release(draft.path / FILE, identity.fingerprint, tables, catalogue, names))
-            fill_with_spaces(draft.path / "spaces", dict(spaces))
-
-        return self._releases.add(identity, fill)
+        self._directory = directory
 
     def versions(self) -> list[Version]:
-        return self._releases.versions()
+        return sorted(versions_among(self._directory), key=number_of)
 
-    def current(self) -> Version:
-        return self._releases.current()
+    def write(self, version: Version, catalogue: Catalogue, tables: Sequence[SurfaceTable]) -> Mapping[str, int]:
+        require_fit(tables, catalogue)
+        with writing(self._place(version), _identity(version)) as draft:
+            draft.rows.update(write_release(draft.path / FILE, version, tables, catalogue))
+        return draft.rows
 
-    def verify(self, version: Version | None = None) -> Manifest:
-        return self._releases.verify(version)
+    def open(self, version: Version) -> SQLiteTables:
+        return SQLiteTables(self._place(version) / FILE, version)
 
-    def activate(self, version: Version) -> None:
-        self._releases.activate(version)
+    def verify(self, version: Version) -> None:
+        place = self._place(version)
+        if verify(place).identity != _identity(version):
+            raise ArtifactError(f"{place} is not a release that this version of Crossfade reads. Run `crossfade run`.")
 
-    def roll_back(self) -> Version:
-        return self._releases.roll_back()
+    def drop(self, version: Version) -> None:
+        if self._place(version).is_dir():
+            discard(self._place(version))
 
-    def prune(self, keep: int) -> list[Version]:
-        return self._releases.prune(keep)
+    def _place(self, version: Version) -> Path:
+        number_of(version)
+        return self._directory / version
 
-    def open(self, version: Version | None = None) -> SQLiteReader:
-        while version is None:
-            active = self.current()
-            try:
-                return SQLiteReader(self._releases, active)
-            except ArtifactError:
-                # Perhaps another one was made active, and this one pruned, before it could be held.
-                if self.current() == active:
-                    raise
-        return SQLiteReader(self._releases, version)
+
+def _identity(version: Version) -> Identity:
+    return Identity(kind="tables", version=LAYOUT, inputs={"release": version})
+
+
+def open_store(home: Home) -> tuple[FileRegistry, SQLiteTableStore]:
+    """Return the registry and the tables of ``home``."""
+    return FileRegistry(home.releases), SQLiteTableStore(home.releases / "tables")

@@ -1,152 +1,162 @@
-"""What a surface is: one table that people see, built from what a library knows.
+"""What a surface is: ranked lists that people see, of one kind of item, for each user or each item.
 
-A surface is one file in this room and one line in `crossfade.surfaces.registry`. Everything else (the step of
-the pipeline, the command, the HTTP route, the rows in a store) follows from that line.
+A surface is one file in this room and one line in `crossfade.surfaces.registry`. Everything else (the steps of the
+pipeline, the command, the HTTP route, the rows in a store) follows from that line. The code that builds a whole table
+and the code that answers one request are the same: both ask a `Prepared` surface for lists.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any, ClassVar, Protocol
 
-from crossfade.core.catalogue import Artists, Catalogue, Tracks
+import numpy as np
+
+from crossfade.core.catalogue import Catalogue
+from crossfade.core.csr import starts_of
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import ItemKind
+from crossfade.core.ids import Ids, Rows
 from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import VectorSpace
-from crossfade.core.tables import KeyKind, SurfaceTable
-from crossfade.nearest.contract import IndexSettings
+from crossfade.core.tables import SurfaceTable
+from crossfade.models.contract import Fitted
+from crossfade.nearest.contract import Index
+from crossfade.ranking.aliases import variants
+from crossfade.ranking.computed import Computed
+from crossfade.ranking.lists import Grouping, RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 
-LEAST_SHARE = 0.5
-"""Of the listeners whose artists are known, the tracks of as many must be known for tracks to count."""
+CHUNK = 1024
+"""Keys whose lists are computed together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Library:
-    """What a library knows, as far as surfaces must know it before anything is built."""
+    """What surfaces must know of a library before anything is built.
 
-    artists: bool  # it knows which artists its listeners played
-    tracks: bool  # it knows which tracks they played
+    kinds     the kinds of item that have listeners
+    compared  the kinds that have a neighbourhood
+    """
+
+    kinds: Collection[str]
+    compared: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One table of a surface: what it is asked for by (see `SurfaceTable`), what it lists, and what its reasons are."""
+
+    surface: str
+    key: str
+    kind: str
+    reason_kind: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The table's name in a release, such as "radio-track"."""
+        return f"{self.surface}-{self.kind}"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SurfaceInputs:
-    """What surfaces are built from; the parts of one kind, artist or track, share their rows.
+    """What surfaces are made from, by kind of item.
 
-    catalogue   what there is, by row
-    artist_*    interactions with artists and the space learned from them; None in a library of tracks alone
-    track_*     the same of tracks; None in a library that knows only artists
-    neighbourhoods  what is near to what in those spaces, by kind; built here where it is not given
-    built       the tables that were built before, by the names of their surfaces
-    index       how the spaces are searched
-    threads     processors to use, None for all; tables do not depend on it
-
-    Raises ArtifactError if the rows of two parts do not mean the same.
+    catalogue       all items: rows in lists are its rows
+    interactions    who played what
+    models          fitted models, the leading one first
+    neighbourhoods  what is close to what, of the leading model that compares items
+    indexes         for the search of the leading model's best items; where there is none, all items are looked at
+    threads         processors to use, None for all; lists do not depend on it
     """
 
     catalogue: Catalogue
-    artist_interactions: Interactions | None = None
-    artist_space: VectorSpace | None = None
-    track_interactions: Interactions | None = None
-    track_space: VectorSpace | None = None
-    neighbourhoods: Mapping[ItemKind, Neighbourhood] = field(default_factory=dict)
-    built: Mapping[str, SurfaceTable] = field(default_factory=dict)
-    index: IndexSettings = field(default_factory=IndexSettings)
+    interactions: Mapping[str, Interactions] = field(default_factory=dict)
+    models: Mapping[str, Sequence[Fitted[Any]]] = field(default_factory=dict)
+    neighbourhoods: Mapping[str, Neighbourhood] = field(default_factory=dict)
+    indexes: Mapping[str, Index] = field(default_factory=dict)
     threads: int | None = None
-
-    def __post_init__(self) -> None:
-        if not (self.library.artists or self.library.tracks):
-            raise ArtifactError("There is nothing to build surfaces from: neither artists nor tracks were played.")
-        for kind in _KINDS:
-            interactions, space = self._parts(kind)
-            if interactions is None and space is None:
-                continue
-            if interactions is None or space is None:
-                raise ArtifactError(f"Interactions and space of {kind}s come together; one of them is missing.")
-            known: Artists | Tracks | None = self.catalogue.artists if kind == "artist" else self.catalogue.tracks
-            if known is None or known.ids != interactions.item_ids or interactions.item_ids != space.item_ids:
-                raise ArtifactError(f"Catalogue, interactions and space of {kind}s do not have the same rows.")
-            if space.user_ids is not None and space.user_ids != interactions.user_ids:
-                raise ArtifactError(f"Interactions and space of {kind}s do not have the same users.")
 
     @property
     def library(self) -> Library:
-        """What this library knows of its listeners.
+        """What the library of these inputs has."""
+        kinds = [kind for kind in self.catalogue if kind in self.interactions]
+        return Library(kinds=kinds, compared=[kind for kind in self.catalogue if kind in self.neighbourhoods])
 
-        One person's tracks beside a data set of artists do not make a library of tracks: nearly all its listeners
-        would have nothing.
+    @cached_property
+    def variants(self) -> Mapping[str, Computed]:
+        """The groups of items that are the same thing to a listener (`crossfade.ranking.aliases`)."""
+        return {
+            kind: Computed(len(items), partial(variants, items), np.int64) for kind, items in self.catalogue.items()
+        }
+
+    def neighbourhood(self, kind: str) -> Neighbourhood:
+        """The neighbourhood of ``kind``; ArtifactError if there is none."""
+        if kind not in self.neighbourhoods:
+            raise ArtifactError(f"No model compares the {kind_named(kind).plural} of this library.")
+        return self.neighbourhoods[kind]
+
+    def groupings(self, kind: str, own_variants: int, per_parent: int) -> list[Grouping]:
+        """One variant of each item in a list, ``own_variants`` of its key, and ``per_parent`` items of one parent."""
+        groupings = [Grouping(self.variants[kind], 1, own_variants)]
+        parents = self.catalogue[kind].parents
+        if parents is not None:
+            groupings.append(Grouping(lambda rows: parents[rows].astype(np.int64), per_parent, per_parent))
+        return groupings
+
+
+class Prepared(Protocol):
+    """One listing, ready to be asked.
+
+    keys  the ids that can have a list
+    """
+
+    @property
+    def keys(self) -> Ids: ...
+
+    def lists(self, keys: Rows) -> RankedLists:
+        """Return the lists of these rows (n,) of ``keys``, ascending; computes only what these need.
+
+        The list of a key does not depend on what it is asked with, nor on the number of threads. It may be empty.
         """
-        artists, tracks = self.artist_interactions, self.track_interactions
-        known = tracks is not None and (artists is None or len(tracks.user_ids) >= LEAST_SHARE * len(artists.user_ids))
-        return Library(artists=artists is not None, tracks=known)
-
-    def only(self, user_id: str) -> "SurfaceInputs":
-        """The same for one listener, so that what is built for users is built for them alone."""
-        parts: dict[str, Any] = {}
-        for kind in _KINDS:
-            interactions, space = self._parts(kind)
-            wanted = kind == "artist" or self.library.tracks
-            parts[f"{kind}_interactions"] = interactions.only(user_id) if interactions and wanted else None
-            parts[f"{kind}_space"] = space.only(user_id) if space and wanted else None
-        return replace(self, **parts)
-
-    def interactions(self, kind: ItemKind) -> Interactions:
-        """The interactions with items of ``kind``; ArtifactError if there are none."""
-        interactions, _ = self._parts(kind)
-        if interactions is None:
-            raise ArtifactError(f"This library has no {kind}s.")
-        return interactions
-
-    def space(self, kind: ItemKind) -> VectorSpace:
-        """The space of items of ``kind``; ArtifactError if there is none."""
-        _, space = self._parts(kind)
-        if space is None:
-            raise ArtifactError(f"This library has no {kind}s.")
-        return space
-
-    def neighbourhood(self, kind: ItemKind) -> Neighbourhood:
-        """What is near to what in the space of items of ``kind``; ArtifactError if there is none."""
-        if kind in self.neighbourhoods:
-            return self.neighbourhoods[kind]
-        known = self.catalogue.artists if kind == "artist" else self.catalogue.tracks
-        if known is None:
-            raise ArtifactError(f"This library has no {kind}s.")
-        return Neighbourhood.build(self.space(kind), known.listeners, index=self.index, threads=self.threads)
-
-    def table(self, name: str) -> SurfaceTable:
-        """The table of a surface that was built before; ArtifactError if it was not."""
-        if name not in self.built:
-            raise ArtifactError(f"The surface {name!r} has to be built first.")
-        return self.built[name]
-
-    def _parts(self, kind: ItemKind) -> tuple[Interactions | None, VectorSpace | None]:
-        if kind == "artist":
-            return self.artist_interactions, self.artist_space
-        return self.track_interactions, self.track_space
 
 
 class Surface(Protocol):
-    """One kind of list that people see.
+    """One way to list items.
 
-    name            also the table's name, the command and the route: lower-case letters
+    name            of the surface, its command and its route: lower-case letters
     settings_class  ``settings_class()`` are the defaults
     """
 
     name: ClassVar[str]
     settings_class: ClassVar[type[Any]]
 
-    def available(self, library: Library) -> bool:
-        """Whether a library that knows this much can have it."""
+    def listings(self, library: Library) -> list[Listing]:
+        """Return the tables that such a library can have, one for each kind of item that the surface can list."""
 
-    def key(self, library: Library) -> KeyKind:
-        """What the table is asked for by, in such a library."""
-
-    def needs(self, library: Library) -> tuple[str, ...]:
-        """The surfaces whose tables `build` reads from ``inputs.built``."""
-
-    def build(self, inputs: SurfaceInputs, settings: Any, progress: Progress = silent) -> SurfaceTable:
-        """The whole table. Same inputs and settings: same bytes, whatever the number of threads."""
+    def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: Any) -> Prepared:
+        """Make one of these tables ready to be asked; ArtifactError if ``inputs`` lack a part."""
 
 
-_KINDS: tuple[ItemKind, ...] = ("artist", "track")
+def build_table(prepared: Prepared, listing: Listing, progress: Progress = silent) -> SurfaceTable:
+    """Return the table of the lists of all keys; a key whose list is empty is left out."""
+    count = len(prepared.keys)
+    parts = []
+    for first in range(0, count, CHUNK):
+        keys = np.arange(first, min(first + CHUNK, count), dtype=np.int32)
+        parts.append(prepared.lists(keys))
+        progress(int(keys[-1]) + 1, count, "lists")
+    if not parts:
+        raise ArtifactError(f"{listing.name} has nobody to make lists for.")
+    lengths = np.concatenate([np.diff(part.indptr) for part in parts])
+    listed = lengths > 0
+    return SurfaceTable(
+        surface=listing.surface,
+        key=listing.key,
+        kind=listing.kind,
+        reason_kind=listing.reason_kind,
+        keys=prepared.keys if listed.all() else Ids.of(prepared.keys.select(np.flatnonzero(listed))),
+        indptr=starts_of(lengths[listed]),
+        items=np.concatenate([part.items for part in parts]),
+        columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+    )

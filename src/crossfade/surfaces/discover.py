@@ -1,37 +1,58 @@
-"""Discover: for each listener new music, each item with a reason from the listener's own history.
+"""Discover: for each user items that are new to them, each with a reason from the user's own history.
 
-What the items and the reasons are depends on what the library knows:
+Children (tracks, episodes) are listed with roots (artists, shows) as reasons, and roots with roots; in a library that
+knows children alone, these are reasons for each other. The four steps, each in a module of `crossfade.ranking`:
 
-    artists and tracks   items are tracks    reasons are artists
-    only artists         items are artists   reasons are artists
-    only tracks          items are tracks    reasons are tracks
+    candidates ─► features: a column a model, closeness, popularity ─► a score column ─► assembly: a page with reasons
 
-Candidates are found among artists (tracks, where there are no artists), as `crossfade.ranking.candidates`
-says, and assembled into pages by `crossfade.ranking.pages`. A listener for whom there is nothing believable
-is left out of the table, and gets what new listeners get.
+A user for whom there is nothing believable has an empty page, and gets what new users get.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
-from crossfade.core.csr import gathered, starts_of
+from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import MISSING, ItemKind, Rows
+from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
-from crossfade.core.progress import Progress, silent
-from crossfade.core.spaces import Vectors, VectorSpace
-from crossfade.core.tables import KeyKind, SurfaceTable
-from crossfade.nearest.backends import build_index
-from crossfade.nearest.contract import Index, Restriction
-from crossfade.ranking.aliases import artist_groups, track_groups
-from crossfade.ranking.lists import Lists
-from crossfade.ranking.pages import CHUNK, DiscoverSettings, Listeners, Offer, pages
-from crossfade.ranking.popularity import popularity_cost, units
-from crossfade.ranking.reasons import near_threshold
-from crossfade.surfaces.contract import Library, SurfaceInputs
-from crossfade.surfaces.tables import listed_table, lists_of_table
+from crossfade.core.kinds import KINDS
+from crossfade.core.settings import Checked, Range
+from crossfade.core.tables import USER
+from crossfade.ranking.assembly import Assembler, Placed
+from crossfade.ranking.candidates import Candidates, Sources, popular_children, related_lists
+from crossfade.ranking.computed import Computed, row_map
+from crossfade.ranking.features import POPULARITY, ModelByCatalogue, histories_of
+from crossfade.ranking.lists import RankedLists
+from crossfade.ranking.popularity import popularity
+from crossfade.ranking.reasons import History, recognised_seeds
+from crossfade.ranking.scoring import Formula, Scorer
+from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
+from crossfade.surfaces.related import nearest_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoverSettings(Checked):
+    """What a page of new items is made of."""
+
+    size: Annotated[int, Range(1, 500)] = 50  # items on a user's page
+    taste_candidates: Annotated[int, Range(0, 5000)] = 200  # roots (artists, shows) that the model proposes to a user
+    # items of a history, most played first, whose related items are candidates
+    seeds: Annotated[int, Range(1, 1000)] = 100
+    recognised: Annotated[int, Range(1, 1000)] = 5  # plays from which on a user recognises an item as a reason
+    most_played: Annotated[int, Range(1, 100)] = 3  # items that a user recognises however seldom they were played
+    familiar: Annotated[int, Range(1, 1000)] = 2  # plays from which on a root is no discovery for a user
+    related: Annotated[int, Range(1, 200)] = 20  # related roots of each seed
+    children: Annotated[int, Range(1, 100)] = 5  # tracks, episodes, … proposed of each root, the most popular ones
+    taste: Annotated[float, Range(0, 1)] = 0.7  # what the model's score counts, against closeness to the seeds
+    popularity_cost: Annotated[float, Range(0, 1)] = 0.1  # what the most popular item loses of its score, of about 1
+    # weight of being unlike the rest of the page, 0 (none) to 1 (nothing else)
+    diversity: Annotated[float, Range(0, 1)] = 0.2
+    pool: Annotated[int, Range(1, 5000)] = 300  # best candidates that compete for each place
+    per_parent: Annotated[int, Range(1, 500)] = 2  # items of one root on a page
+    per_reason: Annotated[int, Range(1, 500)] = 3  # items of a page that one seed can be the reason for
 
 
 class Discover:
@@ -40,163 +61,117 @@ class Discover:
     name: ClassVar[str] = "discover"
     settings_class: ClassVar[type[DiscoverSettings]] = DiscoverSettings
 
-    def available(self, library: Library) -> bool:
-        """Everywhere."""
-        return library.tracks or library.artists
+    def listings(self, library: Library) -> list[Listing]:
+        """Pages for users, of every kind that they play; reasons are roots where users and a model know these."""
+        kinds = [kind for kind in library.kinds if kind in library.compared]
+        roots = {kind: KINDS[kind].root for kind in kinds}
+        return [Listing(self.name, USER, kind, root if root in kinds else kind) for kind, root in roots.items()]
 
-    def key(self, library: Library) -> KeyKind:
-        """A user."""
-        return "user"
-
-    def needs(self, library: Library) -> tuple[str, ...]:
-        """Related Artists; in a library of tracks alone Radio, which says there what is near to what."""
-        return ("related",) if library.artists else ("radio",)
-
-    def build(self, inputs: SurfaceInputs, settings: DiscoverSettings, progress: Progress = silent) -> SurfaceTable:
-        """Lists of items for users, with the columns ``score``, ``reason`` and ``reason_plays``."""
-        maker_kind: ItemKind = "artist" if inputs.library.artists else "track"
-        item_kind = _item_kind(inputs)
-        offer = _offer(inputs, maker_kind, item_kind, settings)
-        played, heard = inputs.interactions(maker_kind), inputs.interactions(item_kind)
-        liking, taste = inputs.space(maker_kind), inputs.space(item_kind)
-        searched = settings.liked and liking.user_vectors is not None
-        index = build_index(liking, liking.metric, inputs.index) if searched else None
-        # Listeners of tracks are found by their ids among the listeners of artists.
-        heard_rows = heard.user_ids.rows(list(played.user_ids), missing="mark") if heard is not played else None
-        count = len(played.user_ids)
-        lengths = np.zeros(count, dtype=np.int64)
-        parts: list[tuple[npt.NDArray[np.generic], ...]] = []
-        for first in range(0, count, CHUNK):
-            users = np.arange(first, min(first + CHUNK, count))
-            in_items = users if heard_rows is None else heard_rows[users]
-            filled = pages(
-                Listeners(
-                    vectors=_vectors(taste, in_items),
-                    played=_histories(played, users),
-                    items=_histories(heard, in_items)[:2],
-                    liked=_liked(index, liking, played, users, settings.liked, inputs.threads),
-                ),
-                offer,
-                settings,
-                threads=inputs.threads,
-            )
-            lengths[users] = filled.counts
-            kept = np.arange(settings.size) < filled.counts[:, None]
-            parts.append(tuple(column[kept] for column in (filled.items, filled.scores, filled.reasons, filled.plays)))
-            progress(int(users[-1]) + 1, count, "listeners")
-        items, scores, reasons, plays = (np.concatenate(column) for column in zip(*parts, strict=True))
-        lists = Lists(indptr=starts_of(lengths), rows=items, scores=scores)
-        columns = {"reason": reasons, "reason_plays": plays}
-        return listed_table(self.name, "user", item_kind, played.user_ids, lists, columns)
+    def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: DiscoverSettings) -> "Pages":
+        """Pages by the formula, with the models that lead."""
+        return Pages(inputs, listing, settings)
 
 
-def _item_kind(inputs: SurfaceInputs) -> ItemKind:
-    """Tracks, unless the library has none, or knows the artists of none of them."""
-    tracks = inputs.catalogue.tracks
-    if not inputs.library.tracks or tracks is None:
-        return "artist"
-    return "track" if not inputs.library.artists or np.any(tracks.artist_rows != MISSING) else "artist"
+class Pages:
+    """The pages of users, by any ``scorer``; see `crossfade.surfaces.contract.Prepared`."""
+
+    def __init__(
+        self, inputs: SurfaceInputs, listing: Listing, settings: DiscoverSettings, scorer: Scorer | None = None
+    ) -> None:
+        from crossfade.ranking.jitted import Rules
+
+        kind, root_kind = listing.kind, listing.reason_kind or listing.kind
+        items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
+        self._kind, self._root_kind, self._settings, self._threads = kind, root_kind, settings, inputs.threads
+        self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
+        self._leading = ModelByCatalogue(
+            inputs.models[root_kind][0], roots.ids, inputs.threads, inputs.indexes.get(root_kind)
+        )
+        self._models = {model.name: ModelByCatalogue(model, items.ids, inputs.threads) for model in models}
+        self._popularity = popularity(items.listeners)
+        self._scorer = scorer or Formula(models[0].name, settings.taste, settings.popularity_cost)
+        variants, neighbourhood = inputs.variants[root_kind], inputs.neighbourhood(root_kind)
+        nearest = nearest_of(inputs, root_kind, settings.related, settings.related).nearest
+        if kind == root_kind:
+            children = Computed(len(roots), lambda rows: rows[:, None], np.int32, (1,))
+        else:
+            root_of = roots_of(inputs.catalogue, kind)
+            children = popular_children(root_of, len(roots), items, inputs.variants[kind], settings.children)
+        self._sources = Sources(related_lists(len(roots), settings.related, nearest), children, variants, len(items))
+        self._assembler = Assembler(
+            self._sources,
+            Placed.of(models[0].space, items.ids),
+            Placed.of(neighbourhood.model.space, roots.ids, neighbourhood.scales),
+            Rules(
+                size=settings.size,
+                pool=settings.pool,
+                diversity=settings.diversity,
+                per_root=1 if kind == root_kind else settings.per_parent,
+                per_reason=settings.per_reason,
+                threshold=neighbourhood.threshold,
+            ),
+            inputs.threads,
+        )
+        self._ids = {name: inputs.catalogue[name].ids for name in self._interactions}
+        self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self._interactions.items()}
+
+    @property
+    def keys(self) -> Ids:
+        """The users who played what reasons are."""
+        return self._interactions[self._root_kind].user_ids
+
+    def lists(self, keys: Rows) -> RankedLists:
+        """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
+        users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
+        histories = {kind: histories_of(played, users) for kind, played in self._interactions.items()}
+        return self.pages(histories, trained=True)
+
+    def pages(self, histories: Mapping[str, Interactions], *, trained: bool = False) -> RankedLists:
+        """Return the pages of any n users from their ``histories`` by kind, with the same users in each.
+
+        With ``trained``, users that a model was fitted on have the profile from then, not that of their history.
+        """
+        settings = self._settings
+        history, played = (self._history(histories[kind]) for kind in (self._root_kind, self._kind))
+        seeds = recognised_seeds(
+            history, most=settings.seeds, recognised=settings.recognised, most_played=settings.most_played
+        )
+        best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
+        if settings.taste_candidates:
+            asked = self._leading.asked(histories[self._root_kind], trained=trained)
+            best = self._leading.best(asked, settings.taste_candidates, history)
+        familiar = history.where(history.plays >= settings.familiar)
+        candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
+        candidates = self._with_features(candidates, histories[self._kind], trained)
+        return self._assembler.pages(candidates, self._scorer.score(candidates), seeds)
+
+    def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
+        """The candidates with the columns that the scorer needs."""
+        columns = {}
+        for name in self._scorer.needs:
+            if name == POPULARITY:
+                columns[name] = self._popularity[candidates.items]
+            elif name in self._models:
+                model = self._models[name]
+                columns[name] = model.scores(
+                    model.asked(histories, trained=trained), candidates.indptr, candidates.items
+                )
+            elif name not in candidates.columns:
+                raise ArtifactError(f"Discover needs scores of {name} on {self._kind}s, and there is no such model.")
+        return candidates.with_columns(columns)
+
+    def _history(self, histories: Interactions) -> History:
+        """The ``histories`` by catalogue rows; items that the catalogue lacks are left out."""
+        kind, item_ids = histories.kind, histories.item_ids
+        same = item_ids is self._interactions[kind].item_ids
+        rows = (self._rows[kind] if same else row_map(item_ids, self._ids[kind]))(histories.indices)
+        return History(histories.indptr, rows, histories.plays).where(rows != MISSING)
 
 
-def _offer(inputs: SurfaceInputs, maker_kind: ItemKind, item_kind: ItemKind, settings: DiscoverSettings) -> Offer:
-    catalogue = inputs.catalogue
-    makers = catalogue.artists if maker_kind == "artist" else catalogue.tracks
-    items = catalogue.artists if item_kind == "artist" else catalogue.tracks
-    if makers is None or items is None:
-        raise ArtifactError("The catalogue lacks the tracks that its interactions have.")
-    made_by = np.arange(len(items.ids), dtype=np.int32)
-    things = made_by
-    versions = np.full(len(items.ids), MISSING, dtype=np.int32)
-    if maker_kind == "artist":
-        versions = artist_groups(catalogue.artists.names)
-        things = _things(versions)
-    if item_kind != maker_kind and catalogue.tracks is not None:
-        made_by = catalogue.tracks.artist_rows
-        versions = track_groups(catalogue.tracks.titles, made_by)
-    space = inputs.space(item_kind)
-    points = inputs.neighbourhood(maker_kind).points.item_vectors
-    table = inputs.table("related" if maker_kind == "artist" else "radio")
-    return Offer(
-        vectors=_by_metric(space, space.item_vectors),
-        units=units(space.points),
-        makers=made_by,
-        costs=popularity_cost(items.listeners, settings.popularity_cost),
-        offered=_offered(made_by, len(makers.ids), items.listeners, items.plays, versions, settings.offered),
-        things=things,
-        related=lists_of_table(table, makers.ids).first(settings.related),
-        points=points,
-        near=near_threshold(points, settings.near),
-    )
-
-
-def _offered(
-    makers: Rows,
-    count: int,
-    listeners: npt.NDArray[np.int64],
-    plays: npt.NDArray[np.int64],
-    versions: Rows,
-    most: int,
-) -> tuple[npt.NDArray[np.int64], Rows]:
-    """For each of ``count`` makers its ``most`` most popular items, in compressed rows.
-
-    Of several ``versions`` (items,) of one thing only the most popular is offered.
-    """
-    ranked = np.lexsort((-plays, -listeners)).astype(np.int32)
-    first = np.unique(_things(versions)[ranked], return_index=True)[1]
-    ranked = ranked[np.sort(first)]
-    ranked = ranked[makers[ranked] != MISSING]
-    ranked = ranked[np.argsort(makers[ranked], kind="stable")]
-    totals = np.bincount(makers[ranked], minlength=count)
-    place = np.arange(len(ranked)) - np.repeat(np.cumsum(totals) - totals, totals)
-    return starts_of(np.minimum(totals, most)), ranked[place < most]
-
-
-def _things(groups: Rows) -> Rows:
-    """``groups`` numbered by their first member, so that an item without a group has a number of its own."""
-    numbers = np.arange(len(groups), dtype=np.int32)
-    grouped = groups != MISSING
-    _, first, inverse = np.unique(groups[grouped], return_index=True, return_inverse=True)
-    numbers[grouped] = numbers[grouped][first][inverse]
-    return numbers
-
-
-def _histories(
-    interactions: Interactions, users: npt.NDArray[np.integer]
-) -> tuple[npt.NDArray[np.int64], Rows, npt.NDArray[np.int32]]:
-    """(indptr, items, plays) of the rows ``users`` (n,); a MISSING user has played nothing."""
-    indptr, places = gathered(interactions.indptr, users)
-    return indptr, interactions.indices[places], interactions.plays[places]
-
-
-def _vectors(space: VectorSpace, users: npt.NDArray[np.integer]) -> Vectors | None:
-    """The vectors of the rows ``users`` (n,), ready for an inner product; zeros for a MISSING user."""
-    if space.user_vectors is None:
-        return None
-    vectors = np.where((users == MISSING)[:, None], np.float32(0), space.user_vectors[users])
-    return _by_metric(space, vectors)
-
-
-def _by_metric(space: VectorSpace, vectors: Vectors) -> Vectors:
-    return units(vectors) if space.metric == "cosine" else vectors
-
-
-def _liked(
-    index: Index | None,
-    space: VectorSpace,
-    played: Interactions,
-    users: npt.NDArray[np.integer],
-    most: int,
-    threads: int | None,
-) -> Rows:
-    """(n, any) the best makers for the vectors of the rows ``users`` (n,), without those that they played."""
-    if index is None or space.user_vectors is None:
-        return np.zeros((len(users), 0), dtype=np.int32)
-    indptr, rows, _ = _histories(played, users)
-    found = index.search(
-        space.user_vectors[users],
-        min(most, len(space.item_ids)),
-        Restriction(indptr=indptr, indices=rows),
-        threads=threads,
-    )
-    # A score that is not above zero is no liking.
-    return np.where(found.scores > 0, found.rows, MISSING).astype(np.int32)
+def roots_of(catalogue: Catalogue, kind: str) -> Rows:
+    """Return the row of the root of each item of ``kind``; MISSING where it is unknown."""
+    rows = np.arange(len(catalogue[kind]), dtype=np.int32)
+    while (parent := KINDS[kind].parent) is not None:
+        parents = catalogue[kind].parents
+        rows, kind = np.where(rows == MISSING, MISSING, np.asarray(parents)[rows]), parent
+    return rows

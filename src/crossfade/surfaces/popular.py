@@ -1,36 +1,69 @@
-"""Popular: what most listeners play, for a listener of whom nothing is known yet.
+"""Popular: what most people play, for a user of whom nothing is known yet.
 
-By listeners, not by plays, since one listener's endless repeats say nothing about others; among equals by
-plays, then by row. Tracks where the library knows tracks, with few of one artist, else artists.
+By listeners, not by plays, since one listener's endless repeats say nothing about others; among equals by plays, then
+by row. Items that nobody plays are counted by what the leading model learned from, such as playlists. A list has few
+items of one parent.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from crossfade.core.errors import SettingsError
-from crossfade.core.ids import Ids, ItemKind
-from crossfade.core.progress import Progress, silent
-from crossfade.core.tables import EVERYONE, KeyKind, SurfaceTable
-from crossfade.ranking.aliases import artist_groups, track_groups
-from crossfade.ranking.lists import Grouping, Lists, thinned
-from crossfade.surfaces.contract import Library, SurfaceInputs
-from crossfade.surfaces.tables import listed_table
+from crossfade.core.csr import starts_of
+from crossfade.core.ids import Ids, Rows
+from crossfade.core.settings import Checked, Range
+from crossfade.core.tables import EVERYONE, USER
+from crossfade.ranking.computed import row_map
+from crossfade.ranking.lists import RankedLists, allowed
+from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PopularSettings:
-    """What new listeners are shown."""
+class PopularSettings(Checked):
+    """What new users are shown."""
 
-    size: int = 100  # items in the list, 1 to 1000
-    per_artist: int = 2  # tracks of one artist in the list, 1 to 1000
+    size: Annotated[int, Range(1, 1000)] = 100  # items in the list
+    per_parent: Annotated[int, Range(1, 1000)] = 2  # items of one parent (tracks of one artist) in the list
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.size <= 1000:
-            raise SettingsError(f"popular.size must be 1 to 1000, not {self.size}")
-        if not 1 <= self.per_artist <= 1000:
-            raise SettingsError(f"popular.per_artist must be 1 to 1000 tracks, not {self.per_artist}")
+
+class PopularList(NamedTuple):
+    """The one list of a kind; see `crossfade.surfaces.contract.Prepared`."""
+
+    keys: Ids
+    inputs: SurfaceInputs
+    kind: str
+    settings: PopularSettings
+
+    def lists(self, keys: Rows) -> RankedLists:
+        """Return the list with the column ``score``: the share of all users (or playlists) that have the item."""
+        ids, counts, plays, users = self._counted()
+        size, groupings = self.settings.size, self.inputs.groupings(self.kind, 1, self.settings.per_parent)
+        to_catalogue = row_map(ids, self.inputs.catalogue[self.kind].ids)
+        ranked = np.lexsort((-plays, -counts)).astype(np.int32)
+        ranked = ranked[counts[ranked] > 0]
+        depth = 2 * size
+        while True:
+            best = ranked[:depth]
+            rows = to_catalogue(best)
+            kept = np.flatnonzero(allowed(rows[None, :], rows[:1], groupings)[0])[:size]
+            if len(kept) == size or depth >= len(ranked):
+                break
+            depth *= 4
+        scores = counts[best[kept]] / users
+        return RankedLists(starts_of([len(kept)]), rows[kept], {"score": scores.astype(np.float32)})
+
+    def _counted(self) -> tuple[Ids, Counts, Counts, int]:
+        """The items, the users and the plays of each, and how many users there are."""
+        played = self.inputs.interactions.get(self.kind)
+        if played is not None:
+            return played.item_ids, played.listeners(), played.item_plays(), len(played.user_ids)
+        model = self.inputs.models[self.kind][0]
+        users = len(model.user_ids) if model.user_ids is not None else int(model.support.max(initial=1))
+        return model.item_ids, model.support, model.support, users
 
 
 class Popular:
@@ -39,39 +72,10 @@ class Popular:
     name: ClassVar[str] = "popular"
     settings_class: ClassVar[type[PopularSettings]] = PopularSettings
 
-    def available(self, library: Library) -> bool:
-        """Everywhere."""
-        return library.tracks or library.artists
+    def listings(self, library: Library) -> list[Listing]:
+        """One list for everyone, of every kind that people play or a model compares."""
+        return [Listing(self.name, USER, kind) for kind in dict.fromkeys([*library.kinds, *library.compared])]
 
-    def key(self, library: Library) -> KeyKind:
-        """A user, whoever it is: the only key is `EVERYONE`."""
-        return "user"
-
-    def needs(self, library: Library) -> tuple[str, ...]:
-        """Nothing else."""
-        return ()
-
-    def build(self, inputs: SurfaceInputs, settings: PopularSettings, progress: Progress = silent) -> SurfaceTable:
-        """One list of items, with the column ``score``: the share of all users who play the item."""
-        catalogue = inputs.catalogue
-        kind: ItemKind = "track" if inputs.library.tracks else "artist"
-        if kind == "track" and catalogue.tracks is not None:
-            listeners, plays = catalogue.tracks.listeners, catalogue.tracks.plays
-            groupings = [
-                Grouping(groups=track_groups(catalogue.tracks.titles, catalogue.tracks.artist_rows), cap=1, own_cap=1),
-                Grouping(groups=catalogue.tracks.artist_rows, cap=settings.per_artist, own_cap=settings.per_artist),
-            ]
-        else:
-            listeners, plays = catalogue.artists.listeners, catalogue.artists.plays
-            groupings = [Grouping(groups=artist_groups(catalogue.artists.names), cap=1, own_cap=1)]
-        ranked = np.lexsort((-plays, -listeners)).astype(np.int32)
-        ranked = ranked[listeners[ranked] > 0][None, :]
-        rows = ranked[thinned(ranked, ranked[0, :1], groupings)][: settings.size]
-        users = len(inputs.interactions(kind).user_ids)
-        lists = Lists(
-            indptr=np.array([0, len(rows)], dtype=np.int64),
-            rows=rows,
-            scores=(listeners[rows] / users).astype(np.float32),
-        )
-        progress(1, 1, "lists")
-        return listed_table(self.name, "user", kind, Ids.of([EVERYONE]), lists)
+    def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: PopularSettings) -> PopularList:
+        """Count the listeners of the kind."""
+        return PopularList(Ids.of([EVERYONE]), inputs, listing.kind, settings)

@@ -1,16 +1,13 @@
-"""Every surface, in the order in which they are built: one line each.
-
-A line says what commands and routes need to know, and where the surface is; its code is loaded only when the
-surface is built.
-"""
+"""Every surface: one line each, with what commands and routes need. Its code is imported only when it is used."""
 
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from crossfade.core.errors import UnknownIdError
-from crossfade.surfaces.contract import Library, Surface
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.core.kinds import KINDS
+from crossfade.surfaces.contract import Surface
 
 FALLBACK = "popular"
 """The surface that is shown to users of whom nothing is known."""
@@ -18,18 +15,21 @@ FALLBACK = "popular"
 POOL = "radio"
 """The surface that stations draw from."""
 
-AskedBy = Literal["artist", "item", "user", "everyone"]
-"""What a person names to see the list; an "item" is a track, or an artist where the library has no tracks."""
+LEAST_SHARE = 0.5
+"""Children are listed by default if at least this share of those who have a list of roots have one of children."""
+
+AskedBy = Literal["item", "user", "everyone"]
+"""What a person names to see a list: an item, a user, or nothing, as it is the same list for everyone."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """name     of the surface, its table, its command and its route
+    """name     of the surface, its command and its route
     asked_by  what a person names to see a list of it
     title     as people read it
     help      one line for the command's help and the route's documentation
     home      "module:class"
-    learned   whether it comes out otherwise by another model
+    learned   whether it depends on the model
     """
 
     name: str
@@ -40,45 +40,46 @@ class Registered:
     learned: bool = True
 
     def load(self) -> Surface:
-        """The surface itself; this imports its module."""
+        """Import and return the surface."""
         module, _, cls = self.home.partition(":")
-        surface: Surface = getattr(importlib.import_module(module), cls)()
+        surface: Surface = getattr(importlib.import_module(f"crossfade.surfaces.{module}"), cls)()
         return surface
 
 
 SURFACES: Mapping[str, Registered] = {
     line.name: line
     for line in (
-        Registered(
-            "related", "artist", "Related Artists", "Artists like an artist.", "crossfade.surfaces.related:Related"
-        ),
-        Registered("radio", "item", "Radio", "A station that goes on from an item.", "crossfade.surfaces.radio:Radio"),
-        Registered(
-            "popular",
-            "everyone",
-            "Popular",
-            "What most listeners play.",
-            "crossfade.surfaces.popular:Popular",
-            learned=False,
-        ),
-        Registered(
-            "discover",
-            "user",
-            "Discover",
-            "New music for a user, with reasons.",
-            "crossfade.surfaces.discover:Discover",
-        ),
+        Registered("related", "item", "Related", "Artists, shows, … like another one.", "related:Related"),
+        Registered("radio", "item", "Radio", "A station that goes on from an item.", "radio:Radio"),
+        Registered("popular", "everyone", "Popular", "What most people play.", "popular:Popular", learned=False),
+        Registered("discover", "user", "Discover", "New items for a user, with reasons.", "discover:Discover"),
     )
 }
 
 
 def registered(name: str) -> Registered:
-    """The line of one surface; UnknownIdError, with what there is, for another name."""
+    """The line of one surface; UnknownIdError, with the surfaces there are, for another name."""
     if name not in SURFACES:
         raise UnknownIdError(f"There is no surface {name!r}. There are: {', '.join(SURFACES)}.")
     return SURFACES[name]
 
 
-def available(library: Library) -> list[Registered]:
-    """The surfaces that a library can have, each after those that it needs."""
-    return [line for line in SURFACES.values() if line.load().available(library)]
+def kind_listed(surface: str, keys: Mapping[str, int], kind: str | None = None) -> str:
+    """Return which kind of item ``surface`` lists: ``kind``, or where it is None the default of a release.
+
+    ``keys`` gives the number of keys of each table of the surface by the kind that it lists. The default is of the
+    first family in `KINDS` that has a table: its children if at least half as many keys have a list of these, else its
+    roots. Raises NotReadyError if the release has no such table.
+    """
+    title = registered(surface).title
+    if kind is not None:
+        if kind not in keys:
+            kinds = ", ".join(keys) or "none"
+            raise NotReadyError(f"This release has no {title} of the kind {kind!r}. It has {title} of: {kinds}.")
+        return kind
+    for root in KINDS:
+        family = [name for name in KINDS if name in keys and KINDS[name].root == root]
+        for name in reversed(family):
+            if name == family[0] or keys[name] >= LEAST_SHARE * keys[family[0]]:
+                return name
+    raise NotReadyError(f"This release has no {title}. Run `crossfade run`.")

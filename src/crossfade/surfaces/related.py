@@ -1,32 +1,39 @@
-"""Related Artists: for each artist those whose listeners have the same taste.
+"""Related: for each root (an artist, a show) the closest others, as `crossfade.ranking.neighbourhood` says.
 
-By rel of `crossfade.ranking.popularity`: the cosine in the space of artists, shrunk by the evidence behind
-both. The same artist under another spelling is left out, and of several spellings of another only the best
-stands. Artists without any are left out of the table.
+Another spelling of the item that is asked for is left out, and of several spellings of another only the best is
+listed. An item without any related ones is left out of the table.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
-from crossfade.core.errors import SettingsError
-from crossfade.core.progress import Progress, silent
-from crossfade.core.tables import KeyKind, SurfaceTable
-from crossfade.ranking.aliases import artist_groups
-from crossfade.ranking.lists import Grouping
-from crossfade.ranking.nearest_lists import nearest_lists
-from crossfade.surfaces.contract import Library, SurfaceInputs
-from crossfade.surfaces.tables import listed_table
+from crossfade.core.csr import CSR
+from crossfade.core.ids import Ids, Rows
+from crossfade.core.kinds import KINDS
+from crossfade.core.settings import Checked, Range
+from crossfade.ranking.lists import RankedLists
+from crossfade.ranking.neighbourhood import nearest_lists
+from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelatedSettings:
-    """How artists come to be related."""
+class RelatedSettings(Checked):
+    """How many related items there are."""
 
-    size: int = 20  # artists kept for each artist, 1 to 200
+    size: Annotated[int, Range(1, 200)] = 20  # related items kept for each item
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.size <= 200:
-            raise SettingsError(f"related.size must be 1 to 200, not {self.size}")
+
+class Nearest(NamedTuple):
+    """The lists of the closest others of each item; see `crossfade.surfaces.contract.Prepared`."""
+
+    keys: Ids
+    nearest: Callable[[Rows], CSR]
+
+    def lists(self, keys: Rows) -> RankedLists:
+        """Return lists with the column ``score``: the closeness, above 0 and at most 1."""
+        indptr, items, scores = self.nearest(keys)
+        return RankedLists(indptr, items, {"score": scores})
 
 
 class Related:
@@ -35,23 +42,17 @@ class Related:
     name: ClassVar[str] = "related"
     settings_class: ClassVar[type[RelatedSettings]] = RelatedSettings
 
-    def available(self, library: Library) -> bool:
-        """Wherever artists are known."""
-        return library.artists
+    def listings(self, library: Library) -> list[Listing]:
+        """Roots for roots, of every kind that a model compares, whether or not it has listeners."""
+        return [Listing(self.name, kind, kind) for kind in library.compared if KINDS[kind].parent is None]
 
-    def key(self, library: Library) -> KeyKind:
-        """An artist."""
-        return "artist"
+    def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: RelatedSettings) -> Nearest:
+        """Draw on the neighbourhood of the kind."""
+        return nearest_of(inputs, listing.kind, settings.size)
 
-    def needs(self, library: Library) -> tuple[str, ...]:
-        """Nothing else."""
-        return ()
 
-    def build(self, inputs: SurfaceInputs, settings: RelatedSettings, progress: Progress = silent) -> SurfaceTable:
-        """Lists of artists for artists, with the column ``score``: rel, above 0 and at most 1."""
-        artists = inputs.catalogue.artists
-        spellings = Grouping(groups=artist_groups(artists.names), cap=1, own_cap=0)
-        lists = nearest_lists(
-            inputs.neighbourhood("artist"), settings.size, [spellings], threads=inputs.threads, progress=progress
-        )
-        return listed_table(self.name, "artist", "artist", artists.ids, lists)
+def nearest_of(inputs: SurfaceInputs, kind: str, size: int, per_parent: int = 1) -> Nearest:
+    """Return lists of ``size`` items of ``kind``, without variants and with at most ``per_parent`` of one parent."""
+    ids = inputs.catalogue[kind].ids
+    groupings = inputs.groupings(kind, 0, per_parent)
+    return Nearest(ids, nearest_lists(inputs.neighbourhood(kind), ids, size, groupings, inputs.threads))

@@ -1,0 +1,159 @@
+"""Steps that fit models, compare their items, and build surfaces of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from crossfade.core.artifacts import Draft
+from crossfade.core.catalogue import Catalogue
+from crossfade.core.home import Home
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.sequences import Sequences
+from crossfade.core.writings import Writings
+from crossfade.models.contract import InputKind
+from crossfade.models.registry import load_fitted, model_class
+from crossfade.nearest.contract import IndexSettings
+from crossfade.pipeline.steps import Context, Step
+from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
+from crossfade.surfaces.contract import Listing, SurfaceInputs, build_table
+from crossfade.surfaces.registry import registered
+
+CATALOGUE = "catalogue"
+
+INDEX = "index."
+"""Begins the names of those settings of a step that say how vectors are indexed."""
+
+LOADERS: Mapping[InputKind, Callable[..., Any]] = {
+    "interactions": Interactions.load,
+    "sequences": Sequences.load,
+    "texts": Writings.load,
+}
+"""Opens what a model learns from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfModel(Step):
+    """A step about a model of items of one kind."""
+
+    copies: ClassVar[int] = 3
+    model: str
+
+    @property
+    def fitted(self) -> str:
+        """The name of the step that fits the model: "als-track"."""
+        return f"{self.model}-{self.kind}"
+
+    @property
+    def words(self) -> dict[str, str]:
+        return {**super().words, "model": model_class(self.model).__name__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitModel(OfModel):
+    """Fits a model; ``source`` names the step that made what it learns from."""
+
+    action: ClassVar[str] = "fit"
+    label: ClassVar[str] = "Fit {model} on {plural}"
+    source: str
+
+    @property
+    def name(self) -> str:
+        return self.fitted
+
+    def memory(self, home: Home) -> int:
+        items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
+        return super().memory(home) + model_class(self.model)(**self.settings).memory_bytes(items)
+
+    def run(self, draft: Draft, context: Context) -> None:
+        """Fit the model, from the last checkpoint if a fit was stopped."""
+        model = model_class(self.model)
+        fitted = model(**self.settings).fit(
+            LOADERS[model.learns_from](self.inputs(context.home)[self.source], kind=self.kind),
+            threads=context.threads,
+            progress=context.progress,
+            workspace=context.home.unfinished / self.name,
+        )
+        fitted.save(draft.path)
+        draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))
+
+
+class ComputeNeighbours(OfModel):
+    """Computes the nearest neighbours of each item; settings that begin with `INDEX` are those of its index."""
+
+    action = "neighbours"
+    label = "Compute nearest neighbours: {model}, {plural}"
+
+    @property
+    def name(self) -> str:
+        """The action and the model: "neighbours-als-track"."""
+        return f"{self.action}-{self.fitted}"
+
+    def memory(self, home: Home) -> int:
+        items = len(Ids.load(self.inputs(home)[self.fitted] / "item_ids"))
+        return super().memory(home) + 2 * 8 * items * int(self.settings["size"])
+
+    def run(self, draft: Draft, context: Context) -> None:
+        index = {name.removeprefix(INDEX): value for name, value in self.settings.items() if name.startswith(INDEX)}
+        settings = {name: value for name, value in self.settings.items() if not name.startswith(INDEX)}
+        model: Any = load_fitted(self.inputs(context.home)[self.fitted])
+        neighbourhood = Neighbourhood.build(
+            model,
+            NeighbourSettings(**settings),
+            IndexSettings(**index),
+            directory=draft.path,
+            threads=context.threads,
+            progress=context.progress,
+        )
+        neighbourhood.save(draft.path)
+        rows = neighbourhood.table.rows
+        draft.rows.update(items=len(rows), neighbours=int(np.count_nonzero(rows != MISSING)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSurface(Step):
+    """Builds one table of a surface, with the lists of all keys.
+
+    surface, key, kind, reason_kind   the `Listing`
+    interactions, models, neighbours  the names of the steps that it reads, by the kind of their items
+    """
+
+    action: ClassVar[str] = "surface"
+    label: ClassVar[str] = "Build {surface} ({plural})"
+    copies: ClassVar[int] = 2
+    surface: str
+    key: str
+    reason_kind: str | None
+    interactions: Mapping[str, str]
+    models: Mapping[str, str]
+    neighbours: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """The action and the table: "surface-radio-track"."""
+        return f"{self.action}-{self.surface}-{self.kind}"
+
+    @property
+    def words(self) -> dict[str, str]:
+        return {**super().words, "surface": registered(self.surface).title}
+
+    def run(self, draft: Draft, context: Context) -> None:
+        places = self.inputs(context.home)
+        models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
+        inputs = SurfaceInputs(
+            catalogue=Catalogue.load(places[CATALOGUE]),
+            interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in self.interactions.items()},
+            models={kind: [model] for kind, model in models.items()},
+            neighbourhoods={
+                kind: Neighbourhood.load(places[step], models[kind]) for kind, step in self.neighbours.items()
+            },
+            threads=context.threads,
+        )
+        surface = registered(self.surface).load()
+        listing = Listing(self.surface, self.key, self.kind, self.reason_kind)
+        prepared = surface.prepare(inputs, listing, surface.settings_class(**self.settings))
+        table = build_table(prepared, listing, context.progress)
+        table.save(draft.path)
+        draft.rows.update(keys=len(table.keys), entries=len(table.items))

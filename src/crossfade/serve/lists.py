@@ -1,0 +1,169 @@
+"""The routes to ranked lists: each registered surface by all that it can be asked by, and the stations of Radio."""
+
+import contextlib
+import functools
+import inspect
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+
+from crossfade.core.errors import UnknownIdError
+from crossfade.core.kinds import KINDS
+from crossfade.core.tables import EVERYONE, USER
+from crossfade.serve.active import ActiveRelease
+from crossfade.serve.answers import Listing, Station
+from crossfade.serve.replies import json_reply, kept_reply
+from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
+from crossfade.serve.settings import ServeSettings
+from crossfade.stores.contract import Entry, TableInfo
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.registry import FALLBACK, POOL, SURFACES, Registered
+from crossfade.surfaces.station import StationSettings, station_of
+
+LONGEST_PAGE = 1000  # entries; no surface keeps more for one key
+LARGEST_SEED = 2**53 - 1  # what every JSON reader takes for a whole number
+
+Model = Annotated[
+    str | None,
+    Query(description="The model of the release that computes the list; by default its first one.", max_length=64),
+]
+Size = Annotated[int, Query(description="How many entries at most.", ge=1, le=LONGEST_PAGE)]
+
+_PATHS: Mapping[str, Mapping[str, str]] = {
+    "item": {kind.name: f"/v1/{kind.plural}/{{id:path}}" for kind in KINDS.values()},
+    "user": {USER: "/v1/users/{id:path}"},
+    "everyone": {EVERYONE: "/v1"},
+}
+"""The paths that lists are below, by what they are asked by, for each `Registered.asked_by`."""
+
+
+def list_routes(active: ActiveRelease, settings: ServeSettings, station: StationSettings) -> APIRouter:
+    """Return the routes of all surfaces, whether or not the release has their tables."""
+    routes = APIRouter()
+    for line in SURFACES.values():
+        for by, path in _PATHS[line.asked_by].items():
+            if line.name == POOL:
+                _add_station(routes, active, station, by, path)
+            _add_list(routes, active, settings, line, by, path)
+    return routes
+
+
+def _add_list(
+    routes: APIRouter, active: ActiveRelease, settings: ServeSettings, line: Registered, by: str, path: str
+) -> None:
+    def listing(
+        request: Request,
+        text: Id,
+        kind: KindName = None,
+        model: Model = None,
+        limit: Size = 20,
+        offset: Annotated[int, Query(description="How many entries to leave out.", ge=0, le=LONGEST_PAGE)] = 0,
+    ) -> Response:
+        with active.reading() as opened:
+            table, key, name = _asked_for(opened, line.name, by, plain(text), kind)
+            model = None if key == EVERYONE else model
+            total, entries = _part(opened, table, key, model, limit=limit, offset=offset)
+            answer = Listing(
+                release=opened.release.version,
+                surface=table.surface,
+                key=key,
+                name=name,
+                kind=table.kind,
+                model=model,
+                total=total,
+                offset=offset,
+                entries=entries,
+            )
+        return kept_reply(request, answer, answer.release, personal=by == USER, max_age=settings.max_age)
+
+    fixed = {"text": EVERYONE} if by == EVERYONE else {"kind": by} if by in KINDS else {}
+    name = f"{line.name}_for_everyone" if by == EVERYONE else f"{line.name}_by_{by}"
+    routes.get(
+        f"{path}/{line.name}",
+        operation_id=name,
+        summary=line.title,
+        description=f"{line.help} A user without a list gets what most listeners play." if by == USER else line.help,
+        response_model=Listing,
+        responses=problems(404, 422, 503),
+        tags=[line.name],
+    )(_with(listing, fixed if line.learned else {**fixed, "model": None}))
+
+
+def _add_station(routes: APIRouter, active: ActiveRelease, settings: StationSettings, by: str, path: str) -> None:
+    @routes.get(
+        f"{path}/{POOL}/station",
+        operation_id=f"station_by_{by}",
+        summary="A station to play",
+        response_model=Station,
+        responses=problems(404, 422, 503),
+        tags=[POOL],
+    )
+    def station(
+        text: Id,
+        model: Model = None,
+        length: Size = 25,
+        seed: Annotated[
+            int | None, Query(description="Chooses the station; a new one each time by default.", ge=0, le=LARGEST_SEED)
+        ] = None,
+    ) -> Response:
+        """Items of the Radio in the order in which to play them: without repeats, those of one parent apart."""
+        seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
+        with active.reading() as opened:
+            table, key, name = _asked_for(opened, POOL, by, plain(text), by)
+            _, pool = _part(opened, table, key, model)
+            played = station_of(pool, np.random.default_rng(seed), settings)
+            answer = Station(
+                release=opened.release.version,
+                key=key,
+                name=name,
+                kind=table.kind,
+                model=model,
+                seed=seed,
+                entries=played[:length],
+            )
+        return json_reply(answer, headers=NEVER_KEPT)
+
+
+def _with(endpoint: Callable[..., Response], values: Mapping[str, object]) -> Callable[..., Response]:
+    """Return ``endpoint`` with fixed values for parameters that its route lacks."""
+    fixed = functools.partial(endpoint, **values)
+    signature = inspect.signature(endpoint)
+    parameters = [parameter for name, parameter in signature.parameters.items() if name not in values]
+    # FastAPI reads the parameters of a route from the signature.
+    fixed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return fixed
+
+
+def _asked_for(
+    opened: OpenRelease, surface: str, by: str, text: str, kind: str | None
+) -> tuple[TableInfo, str, str | None]:
+    """Return the table, the key, and the name of the key of the list to show."""
+    table, tables = opened.table(surface, kind), opened.release.tables
+    if by in KINDS:
+        item = tables.item(by, text)
+        return table, item.id, item.name
+    if by == USER:
+        with contextlib.suppress(UnknownIdError):
+            user = tables.user(text)
+            if tables.count(table.name, user):
+                return table, user, None
+        # A new user gets what most listeners play. Whether the library knows a user is nobody's business either.
+        table = opened.table(FALLBACK, kind)
+    return table, EVERYONE, None
+
+
+def _part(
+    opened: OpenRelease, table: TableInfo, key: str, model: str | None, *, limit: int | None = None, offset: int = 0
+) -> tuple[int, list[Entry]]:
+    """Return the length of the list of ``key``, and a part of it; an item without a list has an empty one."""
+    tables = opened.release.tables
+    if model is not None:
+        entries = opened.entries(table.surface, key, kind=table.kind, model=model)
+        return len(entries), entries[offset : None if limit is None else offset + limit]
+    try:
+        return tables.count(table.name, key), tables.entries(table.name, key, limit=limit, offset=offset)
+    except UnknownIdError:
+        return 0, []

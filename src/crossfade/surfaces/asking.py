@@ -1,0 +1,184 @@
+"""A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
+
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+from pathlib import Path
+from threading import RLock
+from typing import Any, TypeVar
+
+import numpy as np
+
+from crossfade.core.catalogue import Catalogue
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.core.ids import MISSING
+from crossfade.core.interactions import Interactions
+from crossfade.core.kinds import KINDS, kind_named
+from crossfade.core.settings import from_table
+from crossfade.models.contract import Fitted
+from crossfade.models.registry import load_fitted
+from crossfade.ranking.lists import RankedLists
+from crossfade.ranking.neighbourhood import Neighbourhood
+from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
+from crossfade.stores.releases import Release
+from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
+from crossfade.surfaces.registry import kind_listed, registered
+
+Part = TypeVar("Part")
+
+WORDS = "cultural"
+"""The model that knows the words about items."""
+
+
+class OpenRelease:
+    """An open ``release``; its parts are opened when they are needed, once. Safe to use from any number of threads.
+
+    Whoever opened the release closes it.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self.release = release
+        self._lock = RLock()
+        self._opened: dict[Hashable, Any] = {}
+
+    @property
+    def version(self) -> str:
+        """The release's name."""
+        return self.release.version
+
+    @property
+    def _settings(self) -> Mapping[str, Any]:
+        return self.release.manifest.identity.settings
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the models in the release, the first one leading."""
+        names = self._settings["run"]["models"]
+        return [name for name in names if any(self._has(f"{name}-{kind}") for kind in KINDS)]
+
+    def table(self, surface: str, kind: str | None = None) -> TableInfo:
+        """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
+        tables = {table.kind: table for table in self.release.tables.tables.values() if table.surface == surface}
+        return tables[kind_listed(surface, {name: table.keys for name, table in tables.items()}, kind)]
+
+    def entries(
+        self,
+        surface: str,
+        key: str,
+        *,
+        kind: str | None = None,
+        model: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Entry]:
+        """Return the list of ``key`` (a full id) of `table`, from position ``offset`` on.
+
+        With ``model`` the list is computed with that model leading; where it has no items of a kind that is needed
+        besides what is listed, such as the artists that are reasons for tracks, the release's own leading model stands
+        in. Raises UnknownIdError for a key without a list and for a model that the release lacks, NotReadyError for a
+        model that cannot make such a list.
+        """
+        table = self.table(surface, kind)
+        line = registered(surface)
+        if model is None or not line.learned:
+            return self.release.tables.entries(table.name, key, limit=limit, offset=offset)
+        prepared = self._once((table.name, model), lambda: self._prepared(table, model))
+        row = prepared.keys.find(key)
+        entries = [] if row == MISSING else self._entries(table, prepared.lists(np.array([row], dtype=np.int32)))
+        if not entries:
+            raise UnknownIdError(f"No {line.title} for {key!r} by {model}.")
+        return entries[offset : None if limit is None else offset + limit]
+
+    def top_terms(self, kind: str, item_id: str, n: int) -> list[tuple[str, float]]:
+        """Return the ``n`` words that say most about an item, with their weights.
+
+        Raises NotReadyError if the release knows no words about items of ``kind``, UnknownIdError for an unknown item.
+        """
+        if not self._has(f"{WORDS}-{kind}"):
+            raise NotReadyError(
+                f"Release {self.version} has no words about {kind_named(kind).plural}. Import tags or texts, have "
+                f"{WORDS} in [run] models, and run `crossfade run`."
+            )
+        model: Any = self._model(WORDS, kind)
+        terms: list[tuple[str, float]] = model.top_terms(item_id, n)
+        return terms
+
+    def _prepared(self, table: TableInfo, model: str) -> Prepared:
+        """The surface behind ``table`` with ``model`` leading."""
+        if model not in self.models:
+            raise UnknownIdError(f"{model!r} isn't in release {self.version}. It has: {', '.join(self.models)}.")
+        if not self._has(f"{model}-{table.kind}"):
+            raise NotReadyError(f"{model} wasn't fitted on {kind_named(table.kind).plural}.")
+        if table.key in KINDS and not self._has(f"neighbours-{model}-{table.kind}"):
+            raise NotReadyError(f"{model} doesn't compare items, which {registered(table.surface).title} needs.")
+        inputs = self._once((KINDS[table.kind].root, model), lambda: self._inputs(KINDS[table.kind].root, model))
+        surface = registered(table.surface).load()
+        settings = self._settings.get(f"surfaces.{table.surface}", {})
+        return surface.prepare(
+            inputs,
+            Listing(table.surface, table.key, table.kind, table.reason_kind),
+            from_table(surface.settings_class, settings, f"release {self.version}"),
+        )
+
+    def _inputs(self, root: str, model: str) -> SurfaceInputs:
+        """What surfaces of one family of kinds are made from, with ``model`` leading."""
+        models: dict[str, list[Fitted[Any]]] = {}
+        neighbourhoods: dict[str, Neighbourhood] = {}
+        played: dict[str, Interactions] = {}
+        for kind in (name for name in KINDS if KINDS[name].root == root):
+            # By default the first model leads that compares items.
+            comparing = [name for name in (model, *self.models) if self._has(f"neighbours-{name}-{kind}")]
+            fitted = [name for name in (model, *comparing, *self.models) if self._has(f"{name}-{kind}")]
+            if fitted:
+                models[kind] = [self._model(fitted[0], kind)]
+            if comparing:
+                compared = self._model(comparing[0], kind)
+                load = partial(Neighbourhood.load, model=compared)
+                neighbourhoods[kind] = self._part(f"neighbours-{comparing[0]}-{kind}", load)
+            if self._has(f"interactions-{kind}"):
+                played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+        return SurfaceInputs(
+            catalogue=self._catalogue(), interactions=played, models=models, neighbourhoods=neighbourhoods
+        )
+
+    def _has(self, part: str) -> bool:
+        return part in self.release.parts
+
+    def _once(self, key: Hashable, make: Callable[[], Part]) -> Part:
+        """What ``make`` made for ``key`` the first time."""
+        with self._lock:
+            if key not in self._opened:
+                self._opened[key] = make()
+            opened: Part = self._opened[key]
+            return opened
+
+    def _part(self, name: str, load: Callable[[Path], Part]) -> Part:
+        """What ``load`` makes of a part of the release."""
+        return self._once(name, lambda: load(self.release.part(name)))
+
+    def _catalogue(self) -> Catalogue:
+        return self._part("catalogue", Catalogue.load)
+
+    def _model(self, model: str, kind: str) -> Fitted[Any]:
+        return self._part(f"{model}-{kind}", load_fitted)
+
+    def _entries(self, table: TableInfo, lists: RankedLists) -> list[Entry]:
+        """The entries of one list."""
+        parent_kind, parents = KINDS[table.kind].parent, self._catalogue()[table.kind].parents
+        entries = []
+        for place, row in enumerate(lists.items.tolist()):
+            column = {name: values[place] for name, values in lists.columns.items()}
+            parent = reason = None
+            if parent_kind is not None and parents is not None and parents[row] != MISSING:
+                parent = Named(**self._described(parent_kind, parents[row]))
+            if table.reason_kind is not None:
+                described = self._described(table.reason_kind, column["reason"])
+                reason = Reason(**described, plays=int(column["reason_plays"]))
+            item = Named(**self._described(table.kind, row))
+            entries.append(
+                Entry(id=item.id, name=item.name, parent=parent, score=shortest(column["score"]), reason=reason)
+            )
+        return entries
+
+    def _described(self, kind: str, row: int) -> dict[str, str]:
+        items = self._catalogue()[kind]
+        return {"kind": kind, "id": items.ids[row], "name": items.names[row]}
