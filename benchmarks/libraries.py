@@ -14,8 +14,8 @@ from crossfade.models.contract import InputKind
 from crossfade.models.factors import FittedItems
 from crossfade.pipeline.gathering import CATALOG
 from crossfade.pipeline.learning import LOADERS
+from crossfade.pipeline.local import LocalRunner
 from crossfade.pipeline.plan import make_plan
-from crossfade.pipeline.runner import LocalRunner
 from crossfade.pipeline.settings import Settings
 
 MEMORY = 2_000_000_000

@@ -33,14 +33,13 @@ from benchmarks.libraries import catalog, learned
 from benchmarks.record import Comparison, Side, Value
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.home import Home
-from crossfade.core.ids import MISSING
+from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
 from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DEFAULT, DemoSettings
 from crossfade.demo.truth import Truth
 from crossfade.evaluate.intervals import mean_estimate
-from crossfade.evaluate.splits import histories_of
 from crossfade.importing.library import tables_of
 from crossfade.models.contract import ComparesItems, Fitted, missing_extra
 from crossfade.models.registry import MODELS, model_class
@@ -140,7 +139,7 @@ class Recommended:
         users = np.sort(rng.permutation(len(interactions.user_ids))[:sample]).astype(np.int32)
         self.users, self.ids = users, interactions.user_ids.select(users)
         people = truth.user_ids.rows(self.ids)
-        self.interactions, self.histories = interactions, histories_of(interactions, users)
+        self.interactions, self.histories = interactions, interactions.histories(Ids.of(self.ids))
         self.taste = np.array([truth.affinity(int(person), artists) for person in people])
         self.open = np.ones(self.taste.shape, dtype=np.bool_)
         for place, user in enumerate(users):

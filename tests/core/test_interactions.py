@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from crossfade.core import interactions as module
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.texts import Texts
 
@@ -117,6 +118,9 @@ def test_one_user_alone_keeps_the_rows_of_items():
     assert (alone.plays.tolist(), alone.weights.tolist()) == ([2, 3], [2, 3])
     assert alone.item_ids == played.item_ids
     assert played.only("nobody").indptr.tolist() == [0, 0]
+    several = played.histories(Ids.of(["bob", "eve", "ann"]))
+    assert (several.indptr.tolist(), several.indices.tolist()) == ([0, 1, 3, 3], [0, 0, 1])
+    assert (several.plays.tolist(), several.last_played.tolist()) == ([1, 2, 3], [0, 0, 0])
 
 
 def test_they_are_shown_in_a_line(small):

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.splits import histories_of, random_holdout, strong_generalisation, temporal
+from crossfade.evaluate.splits import random_holdout, strong_generalisation, temporal
 
 
 @pytest.fixture
@@ -73,19 +73,6 @@ def test_whole_users_are_hidden(interactions, rng):
     assert len(asked) == 10
     assert not np.diff(split.train.indptr)[asked].any()
     assert np.all(np.diff(split.train.indptr) + np.diff(split.shown.indptr) > 0)
-
-
-def test_histories_of_some_users(interactions):
-    rows = np.array([3, 11, 39], dtype=np.int32)
-    some = histories_of(interactions, rows)
-    assert list(some.user_ids) == ["u03", "u11", "u39"]
-    for row, user in enumerate(rows):
-        for name in ("indices", "weights", "plays", "last_played"):
-            kept, whole = (
-                getattr(some, name)[some.of_user(row)],
-                getattr(interactions, name)[interactions.of_user(user)],
-            )
-            np.testing.assert_array_equal(kept, whole)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.5, float("nan")])

@@ -224,6 +224,9 @@ def test_a_kind_or_a_field_that_does_not_exist_is_refused(importing) -> None:
         listen(found, colour="red")
     with pytest.raises(TypeError, match="parent"):
         found.sink.listens(FILE, 1, pa.table({"parent": ["Low"]}))
+    found.sink.tag("song", "s", "rock")
+    with pytest.raises(UnknownIdError, match="no kind of item 'song'"):
+        found.finish()
     listen(found, kind="song")
     with pytest.raises(UnknownIdError, match="no kind of item 'song'"):
         found.finish()

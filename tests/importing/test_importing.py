@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import pytest
 from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
 from crossfade.core.home import Home
+from crossfade.core.schemas import TABLES
 from crossfade.formats.contract import Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.imports import import_paths, import_rows
@@ -143,13 +145,13 @@ def test_an_import_of_another_version_has_to_be_made_again(
     with pytest.raises(ArtifactError, match=r"import 'a' \(a.json\) is from another version .* crossfade forget a"):
         tables_of(home)
     assert [one.ledger.plays for one in imports(home)] == [20, 10]
-    (first,) = import_paths(home, paths[:1], now=NOW)
-    # What it is compared with is not the other one, which cannot be read.
-    assert (first.name, first.plays, first.dropped) == ("a", 20, {})
-    with pytest.raises(ArtifactError, match="import 'b'"):
-        tables_of(home)
     (second,) = import_paths(home, paths[1:], now=NOW)
-    assert (second.name, second.plays, second.dropped) == ("b", 10, {"duplicate": 10})
+    # It is not compared with the first, which cannot be read.
+    assert (second.name, second.plays, second.dropped) == ("b", 20, {})
+    with pytest.raises(ArtifactError, match="import 'a'"):
+        tables_of(home)
+    (first,) = import_paths(home, paths[:1], now=NOW)
+    assert (first.name, first.plays, first.dropped) == ("a", 10, {"duplicate": 10})
     assert len(heard(home)) == 30
 
 
@@ -264,6 +266,24 @@ def test_counts_imported_again_add_only_what_is_new(home: Home, tmp_path: Path) 
         key = (row["user_id"].removeprefix("taste-profile:"), row["item_id"][-1])
         totals[key] = totals.get(key, 0) + row["plays"]
     assert totals == {(user, "A"): 5, (user, "B"): 9, (user, "C"): 1, (other, "A"): 2}
+
+
+def test_counts_of_an_artist_that_is_ignored_by_name_are_left_out(home: Home, tmp_path: Path) -> None:
+    folder, user = tmp_path / "taste", "b80344d063b5ccb3212f76538f3d9e43d87dca9e"
+    folder.mkdir()
+    songs = [f"SO{letter * 16}" for letter in "AB"]
+    (folder / "triplets.txt").write_text("".join(f"{user}\t{song}\t5\n" for song in songs))
+    names = [
+        f"TR{'A' * 16}<SEP>{song}<SEP>{artist}<SEP>A title\n"
+        for song, artist in zip(songs, ("Rain", "Low"), strict=False)
+    ]
+    (folder / "unique_tracks.txt").write_text("".join(names))
+    (ledger,) = import_paths(home, [folder], now=NOW, settings=CleaningSettings(ignored=("rain",)))
+    assert (ledger.counts, ledger.dropped, ledger.tables) == (
+        1,
+        {"ignored": 1},
+        {"artists": 1, "counts": 1, "tracks": 1},
+    )
 
 
 def test_names_of_files_that_are_no_text_are_escaped(home: Home, tmp_path: Path) -> None:
@@ -579,3 +599,15 @@ def test_the_ledger_as_plain_text_and_values(home: Home, tmp_path: Path) -> None
     ledger.files[0].read += 1
     with pytest.raises(ArtifactError, match="fault in Crossfade"):
         ledger.check()
+
+
+def test_the_tables_of_the_docs_are_those_of_the_schemas() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "importing.md").read_text()
+    described: set[str] = set()
+    for row in page.splitlines():
+        cells = [re.findall(r"`(\w+)`", cell) for cell in row.split("|")[1:3]]
+        if len(cells) == 2 and cells[0] and TABLES.keys() >= set(cells[0]):
+            tables, columns = cells
+            described |= set(tables)
+            assert set(columns) == {column for table in tables for column in TABLES[table].names}, tables
+    assert described == TABLES.keys()

@@ -116,9 +116,9 @@ def test_an_item_index_orders_by_the_scaled_similarities(model, rng):
     scales = rng.random(5000).astype(np.float32)
     scales[::7] = 0
     rows = np.array([30, 5], dtype=np.int32)
-    found = model.item_index(scales, IndexSettings()).nearest(rows, 6)
+    found = model.item_index(scales, IndexSettings()).nearest(rows, 4000)
     expected = similarities(model)[rows].astype(np.float32) * scales[rows][:, None] * scales
-    order, best = expected_lists(np.where(expected > 0, expected, -np.inf), 6)
+    order, best = expected_lists(np.where(expected > 0, expected, -np.inf), 4000)
     np.testing.assert_array_equal(found.rows, np.where(best > 0, order, MISSING))
     np.testing.assert_array_equal(found.scores, best)
 

@@ -11,8 +11,8 @@ import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.progress import silent
-from crossfade.pipeline import journal, runner
-from crossfade.pipeline.runner import LocalRunner
+from crossfade.pipeline import journal, local
+from crossfade.pipeline.local import LocalRunner
 
 WAIT = 20.0  # seconds until a test that waits for another thread gives up
 
@@ -187,7 +187,7 @@ def test_an_interruption_stops_a_step_at_its_next_report(kitchen, home):
 
 
 def test_an_interruption_does_not_wait_long_for_a_step_that_reports_nothing(kitchen, home, monkeypatch):
-    monkeypatch.setattr(runner, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(local, "GRACE_SECONDS", 0.05)
     release = threading.Event()
 
     def deaf(context):
@@ -221,7 +221,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         from pathlib import Path
         from crossfade.core.home import Home
         from crossfade.core.progress import silent
-        from crossfade.pipeline.runner import LocalRunner
+        from crossfade.pipeline.local import LocalRunner
         from crossfade.pipeline.steps import Step, needing
 
         @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
-from crossfade.pipeline.runner import LocalRunner
+from crossfade.pipeline.local import LocalRunner
 from crossfade.pipeline.steps import STEPS, from_json, step_class
 
 

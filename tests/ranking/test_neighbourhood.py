@@ -14,7 +14,7 @@ from crossfade.models.factors import FittedItems
 from crossfade.models.popularity import Popularity
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.lists import Grouping
-from crossfade.ranking.neighbourhood import NearestLists, Neighbourhood, NeighbourSettings, percentile_of_pairs
+from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings, nearest_lists, percentile_of_pairs
 
 LISTENERS = np.array([100, 3, 100, 50, 0])
 VECTORS = [[1, 0], [2, 0], [0.8, 0.6], [-1, 0.1], [1, 1]]
@@ -145,7 +145,7 @@ def test_the_threshold_is_estimated_where_pairs_are_many(rng):
 def test_lists_are_by_catalogue_rows_and_empty_for_what_the_model_lacks(model):
     near = Neighbourhood.build(model)
     catalogue = Ids.of(["0000", "0000a", "0001", "0002", "0003", "0004"])
-    lists = NearestLists(near, catalogue, 2)(np.array([0, 1, 2], dtype=np.int32))
+    lists = nearest_lists(near, catalogue, 2)(np.array([0, 1, 2], dtype=np.int32))
     assert lists.indptr.tolist() == [0, 2, 2, 4]
     assert lists.indices.tolist() == [3, 2, 0, 3]
 
@@ -174,7 +174,7 @@ def test_a_deeper_search_that_finds_less_leaves_nothing_of_the_first():
     index, model = FickleIndex(), fitted([[1, 0]] * 60, [5] * 60)
     near = Neighbourhood(model, 2.0, index.nearest(np.arange(60), 3), 1.0, 1.0, lambda: index)
     alone = Grouping(lambda rows: np.full(len(rows), -1), 1, 0)
-    lists = NearestLists(near, model.item_ids, 5, [alone])(np.arange(60, dtype=np.int32))
+    lists = nearest_lists(near, model.item_ids, 5, [alone])(np.arange(60, dtype=np.int32))
     assert index.depths == [3, 12]
     assert lists.indices.tolist() == [3] * 60
     assert lists.values.tolist() == pytest.approx([0.7] * 60)

@@ -148,7 +148,7 @@ def test_the_leading_model_computes_what_was_published(opened):
 
 @pytest.mark.parametrize("model", ["cooccurrence", "cultural", "popularity"])
 def test_any_model_can_lead(opened, library, model):
-    """On what it lists; where it knows nothing of the artists behind tracks, the first that compares items stands in."""
+    """On what it lists; for the artists behind tracks, the first that compares items stands in."""
     names = [
         name
         for name, table in opened.release.tables.tables.items()
@@ -208,7 +208,9 @@ def test_what_cannot_be_answered_is_said(opened, question, error, message):
 def test_every_part_is_opened_once_by_however_many_threads(opened, monkeypatch):
     loaded = []
     load = Neighbourhood.load
-    monkeypatch.setattr(asking.Neighbourhood, "load", lambda *parts: loaded.append(parts[0].name) or load(*parts))
+    monkeypatch.setattr(
+        asking.Neighbourhood, "load", lambda place, model: loaded.append(place.name) or load(place, model)
+    )
     answers = []
     ask = lambda: answers.append(opened.entries("discover", "u05", model="als"))  # noqa: E731
     threads = [threading.Thread(target=ask) for _ in range(6)]

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
@@ -163,54 +164,46 @@ def test_the_kernels_do_what_their_readable_forms_do(inputs, settings, monkeypat
     monkeypatch.setattr("crossfade.kernels.threads.PIECES", 2)
     pages_of(inputs, settings)
     proposed = listed = 0
-    for first, last, asked, tables, room, found, scratch in calls["propose"]:
+    for first, last, *asked, room, (counts, items, roots, closeness), scratch in calls["propose"]:
         assert not any(part.any() for part in scratch)
         for user in range(first, last):
-            expected = oracle.candidates(user, asked, tables)
-            span = slice(room[user], room[user] + found.counts[user])
-            assert found.items[span].tolist() == [item for item, _, _ in expected]
-            assert found.roots[span].tolist() == [root for _, root, _ in expected]
-            np.testing.assert_allclose(found.closeness[span], [close for _, _, close in expected], rtol=1e-5)
+            expected = oracle.candidates(user, *asked)
+            span = slice(room[user], room[user] + counts[user])
+            assert items[span].tolist() == [item for item, _, _ in expected]
+            assert roots[span].tolist() == [root for _, root, _ in expected]
+            np.testing.assert_allclose(closeness[span], [close for _, _, close in expected], rtol=1e-5)
             proposed += len(expected)
-    for first, last, *inputs_of_pages, pages in calls["assemble"]:
+    for first, last, *asked, (counts, pairs, reasons, values) in calls["assemble"]:
         for user in range(first, last):
-            expected = oracle.page(user, *inputs_of_pages)
-            count = pages.counts[user]
-            assert pages.items[user, :count].tolist() == [item for item, _, _, _ in expected]
-            assert pages.reasons[user, :count].tolist() == [reason for _, _, reason, _ in expected]
-            assert pages.plays[user, :count].tolist() == [plays for _, _, _, plays in expected]
-            np.testing.assert_allclose(pages.scores[user, :count], [value for _, value, _, _ in expected], atol=2e-6)
+            expected, count = oracle.page(user, *asked), counts[user]
+            assert pairs[user, :count].tolist() == [pair for pair, _, _ in expected]
+            assert reasons[user, :count].tolist() == [reason for _, reason, _ in expected]
+            np.testing.assert_allclose(values[user, :count], [value for _, _, value in expected], atol=2e-6)
             listed += count
     assert proposed > listed > 60
 
 
-def page_of(scores, vectors, *, groups=None, close=1.0, **rules):
+def page_of(scores, vectors, *, variants=None, close=1.0, **rules):
     """The page of one user who recognises one root, close to all candidates; kernel and readable form agree."""
     count = len(scores)
     rows = np.arange(count, dtype=np.int32)
-    groups = np.arange(count) if groups is None else np.array(groups)
+    variants = np.array(rows if variants is None else variants, np.int64)
     vectors = np.array(vectors, dtype=np.float32)
-    pairs = jitted.Pairs(
-        np.array([0, count]), rows, np.array(scores, np.float32), rows + 1, groups.astype(np.int64), rows, rows * 0
-    )
-    seed = np.zeros(1, np.int32)
-    seeds = jitted.Seeds(np.array([0, 1]), seed, seed + 9, np.ones(1, np.float32), seed)
-    tables = jitted.Tables(
-        np.full((count + 1, 1), MISSING, np.int32), np.zeros((count + 1, 1), np.float32), rows, groups
-    )
+    pairs = jitted.Pairs(np.array([0, count]), np.array(scores, np.float32), rows + 1, variants, rows, rows * 0)
+    seeds = CSR(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
+    nothing = np.full((count + 1, 1), MISSING, np.int32)
+    tables = jitted.Tables(nothing, nothing.astype(np.float32), nothing, variants)
     items = jitted.Points(vectors, vectors.shape[1], np.ones(count, np.float32))
     roots = jitted.Points(np.ones((1, 1), np.float32), 1, np.full(1, close, np.float32))
-    rules = jitted.Rules(
-        **{"size": 9, "pool": 9, "diversity": 0.0, "per_root": 9, "per_reason": 9, "threshold": 0.5} | rules
-    )
-    shape = 1, rules.size
-    pages = jitted.Pages(np.zeros(1, np.int64), *(np.zeros(shape, dtype) for dtype in ("i4", "f4", "i4", "i4")))
-    jitted.assemble(0, 1, pairs, seeds, tables, items, roots, rules, pages)
-    page = list(zip(pages.items[0, : pages.counts[0]].tolist(), pages.scores[0].tolist(), strict=False))
-    assert page == [
-        (item, pytest.approx(value)) for item, value, _, _ in oracle.page(0, pairs, seeds, tables, items, roots, rules)
+    defaults = {"size": 9, "pool": 9, "diversity": 0.0, "per_root": 9, "per_reason": 9, "threshold": 0.5}
+    asked = pairs, seeds, np.zeros(1, np.int32), tables, items, roots, jitted.Rules(**(defaults | rules))
+    pages = np.zeros(1, np.int64), *np.zeros((2, 1, 9), np.int64), np.zeros((1, 9), np.float32)
+    jitted.assemble(0, 1, *asked, pages)
+    chosen, values = pages[1][0, : pages[0][0]].tolist(), pages[3][0, : pages[0][0]].tolist()
+    assert list(zip(chosen, values, strict=True)) == [
+        (pair, pytest.approx(value)) for pair, _, value in oracle.page(0, *asked)
     ]
-    return [item for item, _ in page], [value for _, value in page]
+    return chosen, values
 
 
 def test_a_page_is_spread_by_marginal_relevance():
@@ -228,7 +221,7 @@ def test_any_scores_are_ranked_best_first_and_earlier_ones_among_equals():
 
 def test_what_is_full_is_passed_over():
     vectors = np.ones((4, 1))
-    assert page_of([4, 3, 2, 1], vectors, groups=[7, 7, 7, 8], per_root=2, pool=1)[0] == [0, 1, 3]
+    assert page_of([4, 3, 2, 1], vectors, variants=[7, 7, 7, 8], per_root=2, pool=1)[0] == [0, 1, 3]
     assert page_of([4, 3, 2, 1], vectors, per_reason=3)[0] == [0, 1, 2]
     # The closeness is 0.8 squared.
     assert page_of([4, 3, 2, 1], vectors, close=0.8, threshold=0.63)[0] == [0, 1, 2, 3]

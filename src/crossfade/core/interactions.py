@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.columns import columns_of, ids_and_rows, read_matrix_or_table
-from crossfade.core.csr import check_indices, check_indptr
+from crossfade.core.csr import check_indices, check_indptr, gathered
 from crossfade.core.errors import InputError
-from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.ids import Ids, Rows
 from crossfade.core.kinds import FIRST_KIND, kind_named
 from crossfade.core.training import TrainingData
 
@@ -203,14 +203,13 @@ class Interactions(TrainingData):
 
     def only(self, user_id: str) -> "Interactions":
         """The pairs of one user, none if the user is unknown; items keep their rows."""
-        row = self.user_ids.find(user_id)
-        span = slice(0, 0) if row == MISSING else self.of_user(row)
-        return replace(
-            self,
-            user_ids=Ids.of([user_id]),
-            indptr=np.array([0, span.stop - span.start], dtype=np.int64),
-            **{name: getattr(self, name)[span] for name in _COLUMNS},
-        )
+        return self.histories(Ids.of([user_id]))
+
+    def histories(self, user_ids: Ids) -> "Interactions":
+        """The pairs of ``user_ids``, none for an unknown user; items keep their rows."""
+        indptr, places = gathered(self.indptr, self.user_ids.rows(list(user_ids), missing="mark"))
+        columns = {name: getattr(self, name)[places] for name in _COLUMNS}
+        return replace(self, user_ids=user_ids, indptr=indptr, **columns)
 
     def listeners(self) -> npt.NDArray[np.int64]:
         """(items,) how many users have played each item."""

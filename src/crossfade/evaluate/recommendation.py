@@ -23,6 +23,7 @@ Hu, Koren & Volinsky, ICDM 2008 (percentile rank); Liang et al., "Variational au
 filtering", WWW 2018 (capped recall, NDCG).
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,6 @@ from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.intervals import Estimate, mean_estimate
-from crossfade.evaluate.splits import histories_of
 from crossfade.models.contract import Fitted
 from crossfade.nearest.contract import Restriction
 
@@ -147,21 +147,18 @@ def validate(
     if not shown.kind == test.kind == model.kind:
         raise InputError(f"a model of {model.kind}s cannot be evaluated on {shown.kind}s and {test.kind}s")
     trained = None if fold_in else model.user_ids
-    asked = np.flatnonzero(np.diff(test.indptr))
-    users = _translated(test.user_ids, shown.user_ids if trained is None else trained)[asked]
-    present = users != MISSING
+    names = test.user_ids.select(np.flatnonzero(np.diff(test.indptr)))
+    present = (shown.user_ids if trained is None else trained).rows(names, missing="mark") != MISSING
     if not present.any():
         raise InputError("The model knows no user of the test set, so there is nobody to recommend to.")
-    users, asked = users[present], asked[present]
-    if trained is None:
-        rows, profiles = users, model.profiles(histories_of(shown, users), threads=threads)
-    else:
-        rows, profiles = _translated(trained, shown.user_ids)[users], model.trained_profiles(users)
-    hidden = CSR(test.indptr, test.indices, test.weights).take(asked)
+    users = Ids.of(itertools.compress(names, present))
+    histories, hidden = shown.histories(users), test.histories(users)
     return Task(
-        profiles=profiles,
-        excluded=model.histories_of(shown, rows),
-        hidden=hidden._replace(indices=_translated(test.item_ids, model.item_ids)[hidden.indices]),
+        profiles=model.profiles(histories, threads=threads)
+        if trained is None
+        else model.trained_profiles(trained.rows(list(users))),
+        excluded=model.histories_of(histories),
+        hidden=CSR(hidden.indptr, _translated(test.item_ids, model.item_ids)[hidden.indices], hidden.weights),
         skipped=int(np.count_nonzero(~present)),
     )
 
@@ -191,7 +188,8 @@ def ranks_of_hidden(model: Fitted[Any], task: Task, *, threads: int | None = Non
     chunk = max(1, CELLS // items)
     for first in range(0, users, chunk):
         last = min(first + chunk, users)
-        pairs = np.where((np.arange(users) >= first) & (np.arange(users) < last), items, 0)
+        pairs = np.zeros(users, dtype=np.int64)
+        pairs[first:last] = items
         scores = model.scores(task.profiles, starts_of(pairs), np.tile(everything, last - first), threads=threads)
         for user, row in enumerate(scores.reshape(-1, items), start=first):
             row[task.excluded.indices[task.excluded.of(user)]] = np.nan

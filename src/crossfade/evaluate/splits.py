@@ -8,14 +8,13 @@ All parts share the ids of the whole, so that rows mean the same in each. What i
 alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import Starts, gathered, starts_of
+from crossfade.core.csr import starts_of
 from crossfade.core.errors import InputError
-from crossfade.core.ids import Ids, Rows
 from crossfade.core.interactions import Interactions
 
 
@@ -80,25 +79,13 @@ def strong_generalisation(
 
 def part_of(interactions: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
     """Return the pairs that ``kept`` (pairs,) marks, with all ids."""
-    return _pairs(interactions, interactions.user_ids, starts_of(kept)[interactions.indptr], np.flatnonzero(kept))
-
-
-def histories_of(interactions: Interactions, users: Rows) -> Interactions:
-    """Return the histories of ``users``, ascending rows, with the ids of these users alone."""
-    indptr, places = gathered(interactions.indptr, users)
-    return _pairs(interactions, Ids.of(interactions.user_ids.select(users)), indptr, places)
-
-
-def _pairs(interactions: Interactions, user_ids: Ids, indptr: Starts, places: npt.NDArray[np.int64]) -> Interactions:
-    return Interactions(
-        kind=interactions.kind,
-        user_ids=user_ids,
-        item_ids=interactions.item_ids,
-        indptr=indptr,
-        indices=interactions.indices[places],
-        weights=interactions.weights[places],
-        plays=interactions.plays[places],
-        last_played=interactions.last_played[places],
+    return replace(
+        interactions,
+        indptr=starts_of(kept)[interactions.indptr],
+        indices=interactions.indices[kept],
+        weights=interactions.weights[kept],
+        plays=interactions.plays[kept],
+        last_played=interactions.last_played[kept],
     )
 
 

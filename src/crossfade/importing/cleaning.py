@@ -63,7 +63,7 @@ class CleaningSettings(Checked):
     earliest_year: Annotated[int, Range(1970, 2100)] = 2000  # earlier listens come from clocks that were not set
     # how far in the future a listen may be dated, for wrong clocks and time zones
     future_hours: Annotated[float, Range(0, 8760, unit="hours")] = 24.0
-    largest_count: Annotated[int, Range(1, 10**15)] = 10_000_000  # a larger number of plays is implausible
+    largest_count: Annotated[int, Range(1, 10**9)] = 10_000_000  # a larger number of plays is implausible
     ignored: tuple[str, ...] = ()  # items to leave out with their children: by name, id, or "artist / title"
     samples: Annotated[int, Range(0, 1000)] = 5  # dropped rows that the ledger lists for each reason
 
@@ -201,6 +201,8 @@ def _checked_texts(batch: pa.Table, *required: str) -> tuple[Columns, Drops]:
             columns[name] = column = column if name == "title" else _trimmed(column)
             if column.null_count < len(column):
                 _refuse_odd_texts(name, column, drops)
+    if "kind" in columns:
+        by_kind(columns["kind"])  # refuses a kind that does not exist
     for name in required:
         drops.add(_missing(columns[name]), "incomplete", f"there is no {name.removesuffix('_id')}")
     return columns, drops

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +51,6 @@ class SimilaritySettings(Checked):
 
     factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors that approximate the similarities
     seed: Annotated[int, Range(0)] = 0  # of all that is drawn
-
-
-Chosen = TypeVar("Chosen", bound=SimilaritySettings)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -117,7 +114,8 @@ class FittedSimilarity(Fitted[CSR]):
 
     def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
         """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
-        starts, rows = map(constant, self._pairs(profiles.rows, indptr, items))
+        indptr, items = self._pairs(profiles.rows, indptr, items)
+        starts, rows = constant(indptr), constant(items)
         asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
         scores = np.empty(len(rows), dtype=np.float32)
         each(

@@ -1,4 +1,4 @@
-"""The backends by name, and which of them a catalogue gets. A new one is a file in this room and a line here."""
+"""Building and opening indexes, and which backend a catalogue gets."""
 
 import importlib
 from pathlib import Path
@@ -8,14 +8,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, VectorSpace
 from crossfade.nearest.contract import DEFAULT_SETTINGS as DEFAULT_SETTINGS
 from crossfade.nearest.contract import Index, IndexSettings
-
-# name → "module:class"; imported only when the backend is used.
-BACKENDS: dict[str, str] = {
-    "exact": "crossfade.nearest.exact:ExactIndex",
-    "clusters": "crossfade.nearest.clusters:ClusterIndex",
-    "forest": "crossfade.nearest.forest:ForestIndex",
-    "graph": "crossfade.nearest.graph:GraphIndex",
-}
+from crossfade.nearest.registry import BACKENDS
 
 LARGE = 100_000
 """Items from which on "auto" means clusters: exact search of all neighbours of all items takes a quarter of a minute

@@ -12,17 +12,18 @@ Backends differ in which items they find: the exact one the true best, the other
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Protocol, Self
+from typing import Annotated, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import Starts
-from crossfade.core.errors import InputError
+from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
+from crossfade.nearest.registry import BACKENDS
 
 NO_ROWS: Rows = np.zeros(0, dtype=np.int32)
 
@@ -31,8 +32,8 @@ NO_ROWS: Rows = np.zeros(0, dtype=np.int32)
 class IndexSettings(Checked):
     """How vectors are indexed. Only `backend` matters to exact search."""
 
-    # "auto" is clusters once the catalogue is too large for exact search
-    backend: Literal["auto", "exact", "clusters", "graph", "forest"] = "auto"
+    # exact, clusters, graph, forest, or auto: clusters once the catalogue is too large for exact search
+    backend: str = "auto"
     # share of the true neighbours that clusters find, measured on a sample; more: slower
     recall: Annotated[float, Range(0.5, 1)] = 0.98
     links: Annotated[int, Range(4, 64)] = (
@@ -44,6 +45,11 @@ class IndexSettings(Checked):
     trees: Annotated[int, Range(1, 1000)] = 50  # trees of the forest; more: better recall, larger file
     # nodes of the forest visited for each query; more: better recall, slower
     search_nodes: Annotated[int, Range(100, 10_000_000)] = 10_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backend != "auto" and self.backend not in BACKENDS:
+            raise SettingsError(f"backend must be one of auto, {', '.join(BACKENDS)}, not {self.backend!r}")
 
 
 DEFAULT_SETTINGS = IndexSettings()

@@ -10,7 +10,7 @@ from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
-from crossfade.pipeline.runner import LocalRunner, Report, StepResult
+from crossfade.pipeline.runner import Report, StepResult, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
@@ -47,7 +47,8 @@ def run(home: Home, report: Report) -> RunResult:
     with home.locked("run"):
         settings = Settings.of(home)
         plan = make_plan(home, settings)
-        runner = LocalRunner(threads=settings.run.processors, memory_bytes=settings.run.memory_bytes)
+        limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
+        runner = open_runner(settings.run.runner, **limits)
         results = runner.run(list(plan.steps.values()), home, report)
         releases = open_releases(home, settings.section("store"))
         before = releases.versions()

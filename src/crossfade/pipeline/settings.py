@@ -21,6 +21,7 @@ from crossfade.core.home import Home
 from crossfade.core.settings import Checked, Range, as_table, from_table
 from crossfade.kernels.threads import processors
 from crossfade.models.registry import MODELS, model_class
+from crossfade.pipeline.runner import RUNNERS
 from crossfade.surfaces.registry import SURFACES, registered
 
 
@@ -36,15 +37,18 @@ class RunSettings(Checked):
     # what the steps that run side by side may take by their estimates, in MB; a step that takes more runs alone, and
     # aggregations spill to disk
     memory_mb: Annotated[int, Range(256)] = 4096
+    runner: str = "local"  # what runs the steps: "local" is this machine
     keep_artifacts: Annotated[int, Range(1)] = 2  # how many results of each step to keep, the newest first
     keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them
 
     def __post_init__(self) -> None:
-        """Refuse models that do not exist."""
+        """Refuse models and runners that do not exist."""
         super().__post_init__()
-        if not self.models or (unknown := [model for model in self.models if model not in MODELS]):
-            wrong = f"not {unknown[0]!r}" if self.models else "at least one"
-            raise SettingsError(f"models must be some of {', '.join(MODELS)}: {wrong}")
+        for names, known, what in ((self.models, MODELS, "model"), ((self.runner,), RUNNERS, "runner")):
+            if unknown := next((name for name in names if name not in known), None):
+                raise SettingsError(f"there is no {what} {unknown!r}; there are: {', '.join(known)}")
+        if not self.models:
+            raise SettingsError("models must name at least one model")
 
     @property
     def memory_bytes(self) -> int:

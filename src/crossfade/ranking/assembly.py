@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crossfade.core.csr import starts_of
-from crossfade.core.ids import MISSING, Ids
+from crossfade.core.csr import CSR, starts_of
+from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
 from crossfade.ranking.candidates import ROW_COST, Candidates, Sources
 from crossfade.ranking.computed import RowMap, row_map
@@ -70,32 +70,28 @@ class Assembler(NamedTuple):
         from crossfade.ranking import jitted
 
         shape = len(candidates.indptr) - 1, self.rules.size
-        filled = jitted.Pages(
-            counts=np.zeros(shape[0], dtype=np.int64),
-            items=np.full(shape, MISSING, dtype=np.int32),
-            scores=np.zeros(shape, dtype=np.float32),
-            reasons=np.full(shape, MISSING, dtype=np.int32),
-            plays=np.zeros(shape, dtype=np.int32),
-        )
+        counts, places, reasons = np.zeros(shape[0], np.int64), *np.zeros((2, *shape), np.int64)
+        pages = counts, places, reasons, np.zeros(shape, np.float32)
         pairs = jitted.Pairs(
             candidates.indptr,
-            candidates.items,
             scores,
             candidates.roots,
             self.sources.variants(candidates.roots),
             self.items.row_of(candidates.items),
             self.roots.row_of(candidates.roots),
         )
-        recognised = jitted.Seeds(seeds.indptr, seeds.rows, seeds.plays, seeds.weights, self.roots.row_of(seeds.rows))
-        pairs, recognised, tables = jitted.frozen(pairs), jitted.frozen(recognised), jitted.frozen(self.sources.tables)
-        items, roots = jitted.frozen(self.items.points), jitted.frozen(self.roots.points)
+        recognised, points = CSR(seeds.indptr, seeds.rows, seeds.weights), self.roots.row_of(seeds.rows)
+        tables = self.sources.tables
+        inputs = jitted.frozen((pairs, recognised, points, tables, self.items.points, self.roots.points))
 
         def fill(piece: Range) -> None:
-            jitted.assemble(*piece, pairs, recognised, tables, items, roots, self.rules, filled)
+            jitted.assemble(piece[0], piece[1], *inputs, self.rules, pages)
 
         each(fill, balanced(candidates.indptr, ROW_COST), self.threads or processors())
-        listed = np.arange(shape[1]) < filled.counts[:, None]
-        columns = {"score": filled.scores, "reason": filled.reasons, "reason_plays": filled.plays}
-        return RankedLists(
-            starts_of(filled.counts), filled.items[listed], {name: column[listed] for name, column in columns.items()}
-        )
+        listed = np.arange(shape[1]) < counts[:, None]
+        columns = {
+            "score": pages[3][listed],
+            "reason": seeds.rows[reasons[listed]],
+            "reason_plays": seeds.plays[reasons[listed]],
+        }
+        return RankedLists(starts_of(counts), candidates.items[places[listed]], columns)

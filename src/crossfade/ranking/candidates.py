@@ -11,7 +11,7 @@ ranking: features add columns to it, a scorer makes one score of them, and assem
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +56,7 @@ class Candidates:
         return replace(self, columns={**self.columns, **columns})
 
 
+@dataclass(frozen=True, eq=False)
 class Sources:
     """Where candidates come from; computes only the lists and names that it is asked for, and remembers them.
 
@@ -63,14 +64,14 @@ class Sources:
     children  (roots, count) int32: the items that are proposed of each root, padded with MISSING
     variants  (roots,) int64: the same number for roots that are variants of each other
     items     how many items there are
+    scratch   space of threads that are not working
     """
 
-    def __init__(self, related: Computed, children: Computed, variants: Computed, items: int) -> None:
-        self.related = related
-        self.children = children
-        self.variants = variants
-        self._items = items
-        self._scratch: list[Scratch] = []
+    related: Computed
+    children: Computed
+    variants: Computed
+    items: int
+    scratch: list["Scratch"] = field(default_factory=list)
 
     @property
     def tables(self) -> "Tables":
@@ -100,25 +101,24 @@ class Sources:
         self.variants.fill(proposed)
         most = np.diff(seeds.indptr) * listed.shape[1] + best.shape[1]
         room = starts_of(most * self.children.values.shape[1])
-        counts, roots, items = np.zeros(len(best), np.int64), np.empty(room[-1], np.int32), np.empty(room[-1], np.int32)
-        found = jitted.Proposed(counts, items, roots, np.empty(room[-1], np.float32))
-        asked = jitted.Asked(
-            seeds.indptr, seeds.rows, seeds.weights, best, *self._variants_of(familiar), played.indptr, played.rows
-        )
-        asked, tables = jitted.frozen(asked), jitted.frozen(self.tables)
+        counts, items, roots = np.zeros(len(best), np.int64), *np.empty((2, room[-1]), np.int32)
+        found = counts, items, roots, np.empty(room[-1], np.float32)
+        recognised = CSR(seeds.indptr, seeds.rows, seeds.weights)
+        asked = jitted.frozen((recognised, best, self._variants_of(familiar), played[:2], self.tables))
 
         def fill(piece: Range) -> None:
             try:
-                scratch = self._scratch.pop()
+                scratch = self.scratch.pop()
             except IndexError:
-                scratch = jitted.scratch(len(self.variants.values), self._items)
-            jitted.propose(*piece, asked, tables, room, found, scratch)
-            self._scratch.append(scratch)
+                rows = len(self.variants.values)
+                scratch = np.zeros(rows, np.float32), np.zeros(rows, np.bool_), np.zeros(self.items, np.bool_)
+            jitted.propose(piece[0], piece[1], *asked, room, found, scratch)
+            self.scratch.append(scratch)
 
         each(fill, balanced(room, ROW_COST), threads or processors())
         indptr = starts_of(counts)
         places = np.arange(indptr[-1]) + np.repeat(room[:-1] - indptr[:-1], counts)
-        return Candidates(indptr, items[places], roots[places], {CLOSENESS: found.closeness[places]})
+        return Candidates(indptr, items[places], roots[places], {CLOSENESS: found[3][places]})
 
     def _variants_of(self, history: History) -> tuple[Starts, npt.NDArray[np.int64]]:
         """The variants of these roots, ascending for each user."""

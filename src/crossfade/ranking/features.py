@@ -17,6 +17,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.models.contract import Fitted
 from crossfade.nearest.contract import Index, Restriction
 from crossfade.ranking.computed import row_map
+from crossfade.ranking.reasons import History
 
 POPULARITY = "popularity"
 """The column of `crossfade.ranking.popularity.popularity`."""
@@ -61,19 +62,18 @@ class ModelByCatalogue:
             parts.append((new, self.model.profiles(histories_of(histories, unseen), threads=self._threads)))
         return parts
 
-    def best(self, asked: Asked, count: int, indptr: Starts, excluded: Rows) -> Rows:
+    def best(self, asked: Asked, count: int, history: History) -> Rows:
         """Return the catalogue rows (n, count) of the best items with a score above zero, padded with MISSING.
 
-        ``excluded[indptr[u]:indptr[u + 1]]`` are catalogue rows that are not for user u.
+        Items of the ``history`` of a user are not among them.
         """
-        rows = np.full((len(indptr) - 1, min(count, len(self.model.item_ids))), MISSING, dtype=np.int32)
-        barred = self._to_model(excluded)
-        known = barred != MISSING
-        indptr, barred = starts_of(known)[indptr], barred[known]
+        rows = np.full((len(history.indptr) - 1, min(count, len(self.model.item_ids))), MISSING, dtype=np.int32)
+        model_rows = self._to_model(history.rows)
+        played = history._replace(rows=model_rows).where(model_rows != MISSING)
         for users, profiles in asked if rows.size else ():
-            starts, places = gathered(indptr, users)
-            restriction = Restriction(indptr=starts, indices=barred[places])
-            best = self.model.best(profiles, rows.shape[1], restriction, index=self._index, threads=self._threads)
+            starts, places = gathered(played.indptr, users)
+            excluded = Restriction(indptr=starts, indices=played.rows[places])
+            best = self.model.best(profiles, rows.shape[1], excluded, index=self._index, threads=self._threads)
             rows[users] = np.where(best.scores > 0, best.rows, MISSING)
         return self._to_catalogue(rows)
 
@@ -89,7 +89,3 @@ class ModelByCatalogue:
         scores = np.full(len(items), np.nan, dtype=np.float32)
         scores[known] = exact
         return scores
-
-    def points(self, items: Rows) -> Rows:
-        """Return the rows of catalogue items in the model's space, MISSING for those that it lacks."""
-        return self._to_model(items)

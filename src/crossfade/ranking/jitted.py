@@ -1,6 +1,7 @@
 """Ranking, compiled: one user at a time, in one thread. The readable forms are in `crossfade.ranking.oracle`.
 
-Rows that do not exist are -1. Arrays come in through `frozen`.
+Lists in compressed rows are tuples of their indptr and their entries. Rows that do not exist are -1. Arrays come in
+through `frozen`.
 """
 
 from typing import Any, NamedTuple, TypeVar
@@ -8,34 +9,27 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import CSR
 from crossfade.kernels.compile import jit
 from crossfade.kernels.transposing import constant
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-Arrays = TypeVar("Arrays", bound=tuple[Any, ...])
+Flags = npt.NDArray[np.bool_]
+Scratch = tuple[Floats, Flags, Flags]
+Value = TypeVar("Value")
 
 
-def frozen(arrays: Arrays) -> Arrays:
-    """The same named tuple with read-only arrays, so that kernels compile once for memory-mapped arrays and others."""
-    return type(arrays)(*(constant(array) if isinstance(array, np.ndarray) else array for array in arrays))
-
-
-class Asked(NamedTuple):
-    """What n users' candidates follow from, in compressed rows: the seeds that each recognises and their weights; best
-    (n, any), the roots that the model proposes; familiar, the ascending variants of roots that the user is familiar
-    with; and the items that each played.
-    """
-
-    seed_indptr: Longs
-    seeds: Ints
-    weights: Floats
-    best: Ints
-    familiar_indptr: Longs
-    familiar: Longs
-    played_indptr: Longs
-    played: Ints
+def frozen(value: Value) -> Value:
+    """The same with read-only arrays, in tuples too: kernels compile once for memory-mapped arrays and others."""
+    changed: Any = value
+    if isinstance(value, np.ndarray):
+        changed = constant(value)
+    elif isinstance(value, tuple):
+        parts = [frozen(part) for part in value]
+        changed = type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return changed  # type: ignore[no-any-return]
 
 
 class Tables(NamedTuple):
@@ -47,50 +41,15 @@ class Tables(NamedTuple):
     variants: Longs
 
 
-class Proposed(NamedTuple):
-    """Room for candidates: those of a user begin at room[user], and are counts[user] many."""
-
-    counts: Longs
-    items: Ints
-    roots: Ints
-    closeness: Floats
-
-
-class Scratch(NamedTuple):
-    """Zeros that a user's candidates are marked in, and that are zeros again afterwards: (roots,) twice, (items,)."""
-
-    closeness: Floats
-    proposed: npt.NDArray[np.bool_]
-    played: npt.NDArray[np.bool_]
-
-
-def scratch(roots: int, items: int) -> Scratch:
-    """New scratch space for so many roots and items."""
-    return Scratch(np.zeros(roots, np.float32), np.zeros(roots, np.bool_), np.zeros(items, np.bool_))
-
-
 class Pairs(NamedTuple):
-    """Candidates in compressed rows: their scores; roots; groups, equal for variants of one root; and their rows among
-    the points of items and among those of roots.
-    """
+    """Candidates in compressed rows: scores, roots, the variants of these, and the points of items and of roots."""
 
     indptr: Longs
-    items: Ints
     scores: Floats
     roots: Ints
-    groups: Longs
+    variants: Longs
     points: Ints
     root_points: Ints
-
-
-class Seeds(NamedTuple):
-    """The seeds that users recognise in compressed rows: roots, plays, weights, and rows among the points of roots."""
-
-    indptr: Longs
-    rows: Ints
-    plays: Ints
-    weights: Floats
-    points: Ints
 
 
 class Points(NamedTuple):
@@ -118,16 +77,6 @@ class Rules(NamedTuple):
     per_root: int
     per_reason: int
     threshold: float
-
-
-class Pages(NamedTuple):
-    """What comes out, (users, size) each, of which the first counts[user] entries are filled."""
-
-    counts: Longs
-    items: Ints
-    scores: Floats
-    reasons: Ints
-    plays: Ints
 
 
 @jit
@@ -160,50 +109,67 @@ def cap_groups(groups: Longs, own: Longs, cap: int, own_cap: int, kept: npt.NDAr
 
 @jit
 def propose(
-    first: int, last: int, asked: Asked, tables: Tables, room: Longs, proposed: Proposed, scratch: Scratch
+    first: int,
+    last: int,
+    seeds: CSR,
+    best: Ints,
+    familiar: tuple[Longs, Longs],
+    played: tuple[Longs, Ints],
+    tables: Tables,
+    room: Longs,
+    found: tuple[Longs, Ints, Ints, Floats],
+    scratch: Scratch,
 ) -> None:
-    """Fill in the candidates of the users from ``first`` to before ``last``."""
+    """Find the candidates of the users from ``first`` to before ``last``.
+
+    seeds     what each recognises, with their weights
+    best      (users, any) the roots that the model proposes
+    familiar  the variants of roots that the user is familiar with, ascending
+    played    the items that the user played
+    room      (users + 1,) where the candidates of each user begin in ``found``: counts (users,), items, roots,
+    closeness
+    scratch   zeros (roots,), (roots,) and (items,), which are zeros again afterwards
+    """
+    counts, items, item_roots, item_closeness = found
+    closeness, proposed, heard = scratch
     length, count = tables.related.shape[1], tables.children.shape[1]
     for user in range(first, last):
-        played = asked.played[asked.played_indptr[user] : asked.played_indptr[user + 1]]
-        familiar = asked.familiar[asked.familiar_indptr[user] : asked.familiar_indptr[user + 1]]
-        for item in played:
-            scratch.played[item] = True
+        history = played[1][played[0][user] : played[0][user + 1]]
+        known = familiar[1][familiar[0][user] : familiar[0][user + 1]]
+        for item in history:
+            heard[item] = True
         roots = np.empty((room[user + 1] - room[user]) // count, dtype=np.int32)
         number = 0
-        for seed in range(asked.seed_indptr[user], asked.seed_indptr[user + 1]):
-            row, weight = asked.seeds[seed], asked.weights[seed]
+        for seed in range(seeds.indptr[user], seeds.indptr[user + 1]):
+            row, weight = seeds.indices[seed], seeds.values[seed]
             for place in range(length):
                 root = tables.related[row, place]
                 if root < 0:
                     break
-                scratch.closeness[root] += weight * tables.related_scores[row, place]
-                if not scratch.proposed[root]:
-                    scratch.proposed[root] = True
+                closeness[root] += weight * tables.related_scores[row, place]
+                if not proposed[root]:
+                    proposed[root] = True
                     roots[number] = root
                     number += 1
-        for place in range(asked.best.shape[1]):
-            root = asked.best[user, place]
-            if root >= 0 and not scratch.proposed[root]:
+        for place in range(best.shape[1]):
+            root = best[user, place]
+            if root >= 0 and not proposed[root]:
                 roots[number] = root
                 number += 1
         free = room[user]
         for root in roots[:number]:
-            variant = tables.variants[root]
-            place = np.searchsorted(familiar, variant)
-            if place == len(familiar) or familiar[place] != variant:
+            place = np.searchsorted(known, tables.variants[root])
+            if place == len(known) or known[place] != tables.variants[root]:
                 for child in range(count):
                     item = tables.children[root, child]
-                    if item >= 0 and not scratch.played[item]:
-                        proposed.items[free] = item
-                        proposed.roots[free] = root
-                        proposed.closeness[free] = scratch.closeness[root]
+                    if item >= 0 and not heard[item]:
+                        items[free], item_roots[free], item_closeness[free] = item, root, closeness[root]
                         free += 1
-            scratch.closeness[root] = 0
-            scratch.proposed[root] = False
-        proposed.counts[user] = free - room[user]
-        for item in played:
-            scratch.played[item] = False
+            closeness[root] = 0
+            proposed[root] = False
+        counts[user] = free - room[user]
+        for item in history:
+            heard[item] = False
 
 
 @jit(inline=True, fastmath=True)
@@ -243,14 +209,21 @@ def assemble(
     first: int,
     last: int,
     pairs: Pairs,
-    seeds: Seeds,
+    seeds: CSR,
+    seed_points: Ints,
     tables: Tables,
     items: Points,
     roots: Points,
     rules: Rules,
-    pages: Pages,
+    pages: tuple[Longs, Longs, Longs, Floats],
 ) -> None:
-    """The pages of the users from ``first`` to before ``last``."""
+    """Fill the pages of the users from ``first`` to before ``last``.
+
+    seeds        what each user recognises, with their weights, and their points
+    pages        counts (users,), and of each page of (users, size) that many places: in ``pairs``, in ``seeds``, and
+    values
+    """
+    counts, page_pairs, page_seeds, page_values = pages
     length = tables.related.shape[1]
     keep, avoid = np.float32(1 - rules.diversity), np.float32(rules.diversity)
     # The pool in any order: the rank of each candidate among all, its score, its likeness to the page, its unit vector.
@@ -258,24 +231,20 @@ def assemble(
     scores, likeness = np.empty((2, rules.pool), dtype=np.float32)
     units = np.empty((rules.pool, items.width), dtype=np.float32)
     page_units = np.empty((rules.size, items.width), dtype=np.float32)
-    groups = np.empty(rules.size, dtype=np.int64)
     root_unit = np.empty((1, roots.width), dtype=np.float32)
     for user in range(first, last):
-        begin, end = pairs.indptr[user], pairs.indptr[user + 1]
-        seeds_begin, seeds_end = seeds.indptr[user], seeds.indptr[user + 1]
-        ranked = ranked_places(pairs.scores[begin:end]) + begin
-        uses = np.zeros(seeds_end - seeds_begin, dtype=np.int64)
+        ranked = ranked_places(pairs.scores[pairs.indptr[user] : pairs.indptr[user + 1]]) + pairs.indptr[user]
+        first_seed, last_seed = seeds.indptr[user], seeds.indptr[user + 1]
+        uses = np.zeros(last_seed - first_seed, dtype=np.int64)
         seed_units = np.empty((len(uses), roots.width), dtype=np.float32)
-        for seed in range(seeds_begin, seeds_end):
-            lay_out(seeds.points[seed], roots, seed_units, seed - seeds_begin)
+        for seed in range(first_seed, last_seed):
+            lay_out(seed_points[seed], roots, seed_units, seed - first_seed)
         pooled, upcoming, chosen = 0, 0, 0
         lowest = np.float32(np.inf)
         while chosen < rules.size:
             while pooled < rules.pool and upcoming < len(ranked):
-                ranks[pooled] = upcoming
-                scores[pooled] = pairs.scores[ranked[upcoming]]
+                ranks[pooled], scores[pooled], likeness[pooled] = upcoming, pairs.scores[ranked[upcoming]], 0
                 lay_out(pairs.points[ranked[upcoming]], items, units, pooled)
-                likeness[pooled] = 0
                 for place in range(chosen):
                     likeness[pooled] = max(likeness[pooled], inner(units, pooled, page_units, place))
                 pooled += 1
@@ -294,35 +263,31 @@ def assemble(
             units[best] = units[pooled]
             same = 0
             for place in range(chosen):
-                same += groups[place] == pairs.groups[pair]
+                same += pairs.variants[page_pairs[user, place]] == pairs.variants[pair]
             if same >= rules.per_root:
                 continue
             lay_out(pairs.root_points[pair], roots, root_unit, 0)
             reason, strongest = -1, np.float32(0)
-            for seed in range(len(uses)):
-                if uses[seed] >= rules.per_reason:
+            for seed in range(first_seed, last_seed):
+                if uses[seed - first_seed] >= rules.per_reason:
                     continue
-                row, place = seeds.rows[seeds_begin + seed], 0
-                while place < length and tables.related[row, place] != pairs.roots[pair]:
+                place = 0
+                while place < length and tables.related[seeds.indices[seed], place] != pairs.roots[pair]:
                     place += 1
                 if place < length:
-                    closeness = tables.related_scores[row, place]
+                    closeness = tables.related_scores[seeds.indices[seed], place]
                 else:
-                    closeness = inner(seed_units, seed, root_unit, 0)
+                    closeness = inner(seed_units, seed - first_seed, root_unit, 0)
                     if not closeness > rules.threshold:
                         continue
-                if seeds.weights[seeds_begin + seed] * closeness > strongest:
-                    reason, strongest = seed, seeds.weights[seeds_begin + seed] * closeness
+                if seeds.values[seed] * closeness > strongest:
+                    reason, strongest = seed, seeds.values[seed] * closeness
             if reason < 0:
                 continue
-            uses[reason] += 1
+            uses[reason - first_seed] += 1
             lowest = min(lowest, best_value)
-            groups[chosen] = pairs.groups[pair]
-            pages.items[user, chosen] = pairs.items[pair]
-            pages.scores[user, chosen] = lowest
-            pages.reasons[user, chosen] = seeds.rows[seeds_begin + reason]
-            pages.plays[user, chosen] = seeds.plays[seeds_begin + reason]
+            page_pairs[user, chosen], page_seeds[user, chosen], page_values[user, chosen] = pair, reason, lowest
             for place in range(pooled):
                 likeness[place] = max(likeness[place], inner(units, place, page_units, chosen))
             chosen += 1
-        pages.counts[user] = chosen
+        counts[user] = chosen

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts
+from crossfade.core.csr import Starts
 from crossfade.core.ids import MISSING, Rows
 from crossfade.ranking.aliases import Groups
 
@@ -19,11 +19,6 @@ class RankedLists:
     indptr: Starts
     items: Rows
     columns: Mapping[str, npt.NDArray[Any]]
-
-    @classmethod
-    def of(cls, lists: CSR) -> "RankedLists":
-        """The lists with their values as scores."""
-        return cls(lists.indptr, lists.indices, {"score": lists.values})
 
 
 class Grouping(NamedTuple):

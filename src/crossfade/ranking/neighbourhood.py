@@ -11,6 +11,7 @@ Cost: a search for each item, O(items² · factors) with an exact index; see `cr
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -50,33 +51,34 @@ class NeighbourSettings(Checked):
     close: Annotated[float, Range(50, 100)] = 99.5  # percentile of all pairs above which two items count as close
 
 
+@dataclass(frozen=True, eq=False)
 class Neighbourhood:
     """The nearest others of each item of one fitted model, by the model's rows.
 
-    model      that compares the items; the closeness of any two is estimated from the points of its space
-    scales     (items,) float32 the evidence of each item
-    table      rows and scores (items, size): the closest others, padded with MISSING
-    threshold  the closeness above which two items are close, even if neither is in the other's list
-    recall     share of the true neighbours that the table has, on average of a sample
+    model       that compares the items; the closeness of any two is estimated from the points of its space
+    shrinkage   support at which an item counts half
+    table       rows and scores (items, size): the closest others, padded with MISSING
+    threshold   the closeness above which two items are close, even if neither is in the other's list
+    recall      share of the true neighbours that the table has, on average of a sample
+    open_index  opens the index behind the table
     """
 
-    def __init__(
-        self,
-        model: Fitted[Any],
-        shrinkage: float,
-        table: Neighbours,
-        threshold: float,
-        recall: float,
-        open_index: Callable[[], ItemIndex],
-    ) -> None:
-        self.model = model
-        self.shrinkage = shrinkage
-        self.scales = evidence(model.support, shrinkage)
-        self.table = table
-        self.threshold = threshold
-        self.recall = recall
-        self._open_index = open_index
-        self._index: ItemIndex | None = None
+    model: Fitted[Any]
+    shrinkage: float
+    table: Neighbours
+    threshold: float
+    recall: float
+    open_index: Callable[[], ItemIndex]
+
+    @cached_property
+    def scales(self) -> npt.NDArray[np.float32]:
+        """(items,) the evidence of each item."""
+        return evidence(self.model.support, self.shrinkage)
+
+    @cached_property
+    def index(self) -> ItemIndex:
+        """The index behind the table."""
+        return self.open_index()
 
     @classmethod
     def build(
@@ -109,13 +111,6 @@ class Neighbourhood:
                 progress(int(keys[-1]) + 1, items, "items")
         threshold = percentile_of_pairs(model.space.points, scales, settings.close)
         return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
-
-    @property
-    def index(self) -> ItemIndex:
-        """The index behind the table, opened when it is first asked for."""
-        if self._index is None:
-            self._index = self._open_index()
-        return self._index
 
     def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
         """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""
@@ -164,56 +159,49 @@ class Neighbourhood:
         return cls(model, shrinkage, table, threshold, recall, lambda: compared.load_item_index(place, scales))
 
 
-class NearestLists:
-    """The lists of the closest others of catalogue items, as far as ``groupings`` allow, each up to ``size`` long."""
+def nearest_lists(
+    neighbourhood: Neighbourhood,
+    ids: Ids,
+    size: int,
+    groupings: Sequence[Grouping] = (),
+    threads: int | None = None,
+) -> Callable[[Rows], CSR]:
+    """Return what gives the lists of the closest others of catalogue items, whose rows are those of ``ids``.
 
-    def __init__(
-        self,
-        neighbourhood: Neighbourhood,
-        ids: Ids,
-        size: int,
-        groupings: Sequence[Grouping] = (),
-        threads: int | None = None,
-    ) -> None:
-        self._neighbourhood = neighbourhood
-        self._size = size
-        self._groupings = groupings
-        self._threads = threads
-        self._items = len(neighbourhood.model.item_ids)
-        self._to_model = row_map(ids, neighbourhood.model.item_ids)
-        self._to_catalogue = row_map(neighbourhood.model.item_ids, ids)
+    Each is as long as the ``groupings`` allow, up to ``size``; that of an item that the model does not know is empty.
+    What the groupings leave out is not known beforehand, so a list that comes out short is searched again, four times
+    as deep.
+    """
+    model_ids, table = neighbourhood.model.item_ids, neighbourhood.table.rows.shape[1]
+    to_model, to_catalogue = row_map(ids, model_ids), row_map(model_ids, ids)
 
-    def __call__(self, keys: Rows) -> CSR:
-        """Return the lists of the catalogue rows ``keys`` (n,), empty for those that the model does not know.
-
-        What the groupings leave out is not known beforehand, so a list that comes out short is searched again, four
-        times as deep.
-        """
-        rows = np.full((len(keys), self._size), MISSING, dtype=np.int32)
-        scores = np.zeros((len(keys), self._size), dtype=np.float32)
-        model_rows = self._to_model(keys)
+    def lists_of(keys: Rows) -> CSR:
+        rows = np.full((len(keys), size), MISSING, dtype=np.int32)
+        scores = np.zeros((len(keys), size), dtype=np.float32)
+        model_rows = to_model(keys)
         places = np.flatnonzero(model_rows != MISSING)
-        table = self._neighbourhood.table.rows.shape[1]
-        depth = min(2 * self._size, table)
+        depth = min(2 * size, table)
         while places.size:
             short = []
             for some in _chunks(places, depth):
-                found = self._neighbourhood.nearest(model_rows[some], depth, self._threads)
-                others = self._to_catalogue(found.rows)
-                kept = allowed(others, keys[some], self._groupings)
+                best = neighbourhood.nearest(model_rows[some], depth, threads)
+                others = to_catalogue(best.rows)
+                kept = allowed(others, keys[some], groupings)
                 order = np.cumsum(kept, axis=1) - 1
-                kept &= order < self._size
+                kept &= order < size
                 lists, at = np.nonzero(kept)
                 # What an approximate index finds in a deeper search need not include all that it found before.
                 rows[some] = MISSING
                 rows[some[lists], order[kept]] = others[lists, at]
-                scores[some[lists], order[kept]] = found.scores[lists, at]
-                short.append(some[(kept.sum(axis=1) < self._size) & (found.rows[:, -1] != MISSING)])
+                scores[some[lists], order[kept]] = best.scores[lists, at]
+                short.append(some[(kept.sum(axis=1) < size) & (best.rows[:, -1] != MISSING)])
             places = np.concatenate(short)
             # At most one more than there are others, so that the last search finds the end of a list.
-            depth = min(4 * depth, table if depth < table else self._items)
+            depth = min(4 * depth, table if depth < table else len(model_ids))
         listed = rows != MISSING
         return CSR(starts_of(listed.sum(axis=1)), rows[listed], scores[listed])
+
+    return lists_of
 
 
 def comparing(model: Fitted[Any]) -> ComparesItems:

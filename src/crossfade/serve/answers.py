@@ -37,7 +37,6 @@ class _List(Answer):
     name: str | None = Field(None, description="The name of the key.", examples=["Radiohead"])
     kind: str = Field(description="What the entries are.", examples=["track"])
     model: str | None = Field(None, description="The model that computed the list, if the request named one.")
-    entries: list[Entry]
 
 
 class Listing(_List):
@@ -46,12 +45,14 @@ class Listing(_List):
     surface: str = Field(examples=["related"])
     total: int = Field(description="The length of the whole list.", examples=[250])
     offset: int = Field(description="The position of the first of these entries in the list, from 0.", examples=[0])
+    entries: list[Entry]
 
 
 class Station(_List):
     """A radio station: items in the order in which to play them."""
 
     seed: int = Field(description="The same seed plays the same station, as long as the release is active.")
+    entries: list[Entry]
 
 
 class Terms(Answer):

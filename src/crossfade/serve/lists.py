@@ -18,9 +18,9 @@ from crossfade.serve.answers import Listing, Station
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.contract import Entry, TableInfo, Tables
+from crossfade.stores.contract import Entry, TableInfo
 from crossfade.surfaces.asking import OpenRelease
-from crossfade.surfaces.registry import FALLBACK, POOL, SURFACES, Registered, kind_listed
+from crossfade.surfaces.registry import FALLBACK, POOL, SURFACES, Registered
 from crossfade.surfaces.station import StationSettings, station_of
 
 LONGEST_PAGE = 1000  # entries; no surface keeps more for one key
@@ -63,7 +63,7 @@ def _add_list(
         offset: Annotated[int, Query(description="How many entries to leave out.", ge=0, le=LONGEST_PAGE)] = 0,
     ) -> Response:
         with active.reading() as opened:
-            table, key, name = _asked_for(opened.release.tables, line.name, by, plain(text), kind)
+            table, key, name = _asked_for(opened, line.name, by, plain(text), kind)
             model = None if key == EVERYONE else model
             total, entries = _part(opened, table, key, model, limit=limit, offset=offset)
             answer = Listing(
@@ -112,7 +112,7 @@ def _add_station(routes: APIRouter, active: ActiveRelease, settings: StationSett
         """Items of the Radio in the order in which to play them: without repeats, those of one parent apart."""
         seed = secrets.randbelow(LARGEST_SEED) if seed is None else seed
         with active.reading() as opened:
-            table, key, name = _asked_for(opened.release.tables, POOL, by, plain(text), by)
+            table, key, name = _asked_for(opened, POOL, by, plain(text), by)
             _, pool = _part(opened, table, key, model)
             played = station_of(pool, np.random.default_rng(seed), settings)
             answer = Station(
@@ -137,9 +137,11 @@ def _with(endpoint: Callable[..., Response], values: Mapping[str, object]) -> Ca
     return fixed
 
 
-def _asked_for(tables: Tables, surface: str, by: str, text: str, kind: str | None) -> tuple[TableInfo, str, str | None]:
+def _asked_for(
+    opened: OpenRelease, surface: str, by: str, text: str, kind: str | None
+) -> tuple[TableInfo, str, str | None]:
     """Return the table, the key, and the name of the key of the list to show."""
-    table = _table(tables, surface, kind)
+    table, tables = opened.table(surface, kind), opened.release.tables
     if by in KINDS:
         item = tables.item(by, text)
         return table, item.id, item.name
@@ -149,13 +151,8 @@ def _asked_for(tables: Tables, surface: str, by: str, text: str, kind: str | Non
             if tables.count(table.name, user):
                 return table, user, None
         # A new user gets what most listeners play. Whether the library knows a user is nobody's business either.
-        table = _table(tables, FALLBACK, kind)
+        table = opened.table(FALLBACK, kind)
     return table, EVERYONE, None
-
-
-def _table(tables: Tables, surface: str, kind: str | None) -> TableInfo:
-    by_kind = {table.kind: table for table in tables.tables.values() if table.surface == surface}
-    return by_kind[kind_listed(surface, {kind: table.keys for kind, table in by_kind.items()}, kind)]
 
 
 def _part(

@@ -24,8 +24,8 @@ def serve(
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
-    ``station`` is how stations are drawn. Raises MissingExtraError without the extra ``serve``, BusyError if the port is
-    taken, SettingsError if the address cannot be listened at.
+    ``station`` is how stations are drawn. Raises MissingExtraError without the extra ``serve``, BusyError if the port
+    is taken, SettingsError if the address cannot be listened at.
     """
     try:
         import uvicorn

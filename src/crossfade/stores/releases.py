@@ -247,12 +247,6 @@ class Releases:
 
     def _remove_unregistered(self) -> None:
         """Remove what killed processes wrote of releases that they did not add, or no longer had removed."""
-        try:
-            self._registry.active()
-        except NotReadyError:
-            pass
-        except ArtifactError:
-            return  # a damaged registry cannot tell which releases exist
         for version in self._written() - set(self.versions()):
             self._remove(version)
 

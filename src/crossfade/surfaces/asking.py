@@ -1,6 +1,8 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
+from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.settings import from_table
 from crossfade.models.contract import Fitted
+from crossfade.models.registry import load_fitted
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
@@ -120,20 +123,21 @@ class OpenRelease:
         """What surfaces of one family of kinds are made from, with ``model`` leading."""
         models: dict[str, list[Fitted[Any]]] = {}
         neighbourhoods: dict[str, Neighbourhood] = {}
-        family = [kind for kind in KINDS if KINDS[kind].root == root]
-        for kind in family:
+        played: dict[str, Interactions] = {}
+        for kind in (name for name in KINDS if KINDS[name].root == root):
             # By default the first model leads that compares items.
             comparing = [name for name in (model, *self.models) if self._has(f"neighbours-{name}-{kind}")]
             fitted = [name for name in (model, *comparing, *self.models) if self._has(f"{name}-{kind}")]
             if fitted:
                 models[kind] = [self._model(fitted[0], kind)]
             if comparing:
-                neighbourhoods[kind] = self._neighbourhood(comparing[0], kind)
+                compared = self._model(comparing[0], kind)
+                load = partial(Neighbourhood.load, model=compared)
+                neighbourhoods[kind] = self._part(f"neighbours-{comparing[0]}-{kind}", load)
+            if self._has(f"interactions-{kind}"):
+                played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
         return SurfaceInputs(
-            catalogue=self._catalogue(),
-            interactions={kind: self._interactions(kind) for kind in family if self._has(f"interactions-{kind}")},
-            models=models,
-            neighbourhoods=neighbourhoods,
+            catalogue=self._catalogue(), interactions=played, models=models, neighbourhoods=neighbourhoods
         )
 
     def _has(self, part: str) -> bool:
@@ -147,36 +151,32 @@ class OpenRelease:
             opened: Part = self._opened[key]
             return opened
 
-    def _catalogue(self) -> Catalogue:
-        return self._once("catalogue", lambda: Catalogue.load(self.release.part("catalogue")))
+    def _part(self, name: str, load: Callable[[Path], Part]) -> Part:
+        """What ``load`` makes of a part of the release."""
+        return self._once(name, lambda: load(self.release.part(name)))
 
-    def _interactions(self, kind: str) -> Interactions:
-        name = f"interactions-{kind}"
-        return self._once(name, lambda: Interactions.load(self.release.part(name), kind=kind))
+    def _catalogue(self) -> Catalogue:
+        return self._part("catalogue", Catalogue.load)
 
     def _model(self, model: str, kind: str) -> Fitted[Any]:
-        from crossfade.models.registry import load_fitted
-
-        name = f"{model}-{kind}"
-        return self._once(name, lambda: load_fitted(self.release.part(name)))
-
-    def _neighbourhood(self, model: str, kind: str) -> Neighbourhood:
-        name = f"neighbours-{model}-{kind}"
-        return self._once(name, lambda: Neighbourhood.load(self.release.part(name), self._model(model, kind)))
+        return self._part(f"{model}-{kind}", load_fitted)
 
     def _entries(self, table: TableInfo, lists: RankedLists) -> list[Entry]:
         """The entries of one list."""
         parent_kind, parents = KINDS[table.kind].parent, self._catalogue()[table.kind].parents
         entries = []
         for place, row in enumerate(lists.items.tolist()):
+            column = {name: values[place] for name, values in lists.columns.items()}
             parent = reason = None
-            if parents is not None and parent_kind is not None and parents[row] != MISSING:
+            if parent_kind is not None and parents is not None and parents[row] != MISSING:
                 parent = Named(**self._described(parent_kind, parents[row]))
             if table.reason_kind is not None:
-                described = self._described(table.reason_kind, lists.columns["reason"][place])
-                reason = Reason(**described, plays=int(lists.columns["reason_plays"][place]))
-            item, score = Named(**self._described(table.kind, row)), shortest(lists.columns["score"][place])
-            entries.append(Entry(id=item.id, name=item.name, parent=parent, score=score, reason=reason))
+                described = self._described(table.reason_kind, column["reason"])
+                reason = Reason(**described, plays=int(column["reason_plays"]))
+            item = Named(**self._described(table.kind, row))
+            entries.append(
+                Entry(id=item.id, name=item.name, parent=parent, score=shortest(column["score"]), reason=reason)
+            )
         return entries
 
     def _described(self, kind: str, row: int) -> dict[str, str]:

@@ -139,7 +139,7 @@ class Pages:
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         if settings.taste_candidates:
             asked = self._leading.asked(histories[self._root_kind], trained=trained)
-            best = self._leading.best(asked, settings.taste_candidates, history.indptr, history.rows)
+            best = self._leading.best(asked, settings.taste_candidates, history)
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
         candidates = self._with_features(candidates, histories[self._kind], trained)

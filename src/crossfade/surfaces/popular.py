@@ -6,7 +6,7 @@ items of one parent.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,21 +30,19 @@ class PopularSettings(Checked):
     per_parent: Annotated[int, Range(1, 1000)] = 2  # items of one parent (tracks of one artist) in the list
 
 
-class PopularList:
+class PopularList(NamedTuple):
     """The one list of a kind; see `crossfade.surfaces.contract.Prepared`."""
 
-    keys = Ids.of([EVERYONE])
-
-    def __init__(self, inputs: SurfaceInputs, kind: str, settings: PopularSettings) -> None:
-        self._inputs = inputs
-        self._kind = kind
-        self._settings = settings
+    keys: Ids
+    inputs: SurfaceInputs
+    kind: str
+    settings: PopularSettings
 
     def lists(self, keys: Rows) -> RankedLists:
         """Return the list with the column ``score``: the share of all users (or playlists) that have the item."""
         ids, counts, plays, users = self._counted()
-        size, groupings = self._settings.size, self._inputs.groupings(self._kind, 1, self._settings.per_parent)
-        to_catalogue = row_map(ids, self._inputs.catalogue[self._kind].ids)
+        size, groupings = self.settings.size, self.inputs.groupings(self.kind, 1, self.settings.per_parent)
+        to_catalogue = row_map(ids, self.inputs.catalogue[self.kind].ids)
         ranked = np.lexsort((-plays, -counts)).astype(np.int32)
         ranked = ranked[counts[ranked] > 0]
         depth = 2 * size
@@ -60,10 +58,10 @@ class PopularList:
 
     def _counted(self) -> tuple[Ids, Counts, Counts, int]:
         """The items, the users and the plays of each, and how many users there are."""
-        played = self._inputs.interactions.get(self._kind)
+        played = self.inputs.interactions.get(self.kind)
         if played is not None:
             return played.item_ids, played.listeners(), played.item_plays(), len(played.user_ids)
-        model = self._inputs.models[self._kind][0]
+        model = self.inputs.models[self.kind][0]
         users = len(model.user_ids) if model.user_ids is not None else int(model.support.max(initial=1))
         return model.item_ids, model.support, model.support, users
 
@@ -80,4 +78,4 @@ class Popular:
 
     def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: PopularSettings) -> PopularList:
         """Count the listeners of the kind."""
-        return PopularList(inputs, listing.kind, settings)
+        return PopularList(Ids.of([EVERYONE]), inputs, listing.kind, settings)

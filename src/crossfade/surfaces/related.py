@@ -4,14 +4,16 @@ Another spelling of the item that is asked for is left out, and of several spell
 listed. An item without any related ones is left out of the table.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
+from crossfade.core.csr import CSR
 from crossfade.core.ids import Ids, Rows
 from crossfade.core.kinds import KINDS
 from crossfade.core.settings import Checked, Range
 from crossfade.ranking.lists import RankedLists
-from crossfade.ranking.neighbourhood import NearestLists
+from crossfade.ranking.neighbourhood import nearest_lists
 from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
 
 
@@ -26,11 +28,12 @@ class Nearest(NamedTuple):
     """The lists of the closest others of each item; see `crossfade.surfaces.contract.Prepared`."""
 
     keys: Ids
-    nearest: NearestLists
+    nearest: Callable[[Rows], CSR]
 
     def lists(self, keys: Rows) -> RankedLists:
         """Return lists with the column ``score``: the closeness, above 0 and at most 1."""
-        return RankedLists.of(self.nearest(keys))
+        indptr, items, scores = self.nearest(keys)
+        return RankedLists(indptr, items, {"score": scores})
 
 
 class Related:
@@ -52,4 +55,4 @@ def nearest_of(inputs: SurfaceInputs, kind: str, size: int, per_parent: int = 1)
     """Return lists of ``size`` items of ``kind``, without variants and with at most ``per_parent`` of one parent."""
     ids = inputs.catalogue[kind].ids
     groupings = inputs.groupings(kind, 0, per_parent)
-    return Nearest(ids, NearestLists(inputs.neighbourhood(kind), ids, size, groupings, inputs.threads))
+    return Nearest(ids, nearest_lists(inputs.neighbourhood(kind), ids, size, groupings, inputs.threads))
