@@ -253,7 +253,7 @@ ACTS = {
         RollingBack,
         Unpinning,
         Pruning,
-    )  # fmt: skip
+    )
 }
 
 
