@@ -83,16 +83,16 @@ class _Planning:
         played = {kind: step for kind, step in self._counted.items() if kind in self._played}
         names = {kind: step.name for kind, step in played.items()}
         catalogue = self._add(gathering.NameItems(needs=needing(self._catalog, *played.values()), counted=names))
-        fits, neighbours, skipped = self._fits()
-        leading: dict[str, Step] = {}
-        for fit in sorted(fits, key=lambda one: one.name not in neighbours):
-            leading.setdefault(fit.kind, fit)
-        inputs: dict[str, dict[str, Step]] = {
-            "interactions": played,
-            "models": leading,
-            "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
-        }
-        library = Library(kinds=[*played], compared=[*inputs["neighbours"]])
+        skipped = self._fit()
+        models: dict[str, Step] = {}
+        neighbours: dict[str, Step] = {}
+        for fit in [step for step in self._steps.values() if step.action == "fit"]:
+            models.setdefault(fit.kind, fit)
+            comparing = self._steps.get(f"neighbours-{fit.name}")
+            if comparing is not None and fit.kind not in neighbours:
+                models[fit.kind], neighbours[fit.kind] = fit, comparing
+        inputs = {"interactions": played, "models": models, "neighbours": neighbours}
+        library = Library(kinds=[*played], compared=[*neighbours])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
                 self._add(self._surface(surface, listing, catalogue, inputs))
@@ -106,17 +106,17 @@ class _Planning:
 
     def _count(self, kind: str) -> Step:
         """The step of the users' interactions with items of ``kind``, or if nobody played any, of the playlists'."""
-        needs, settings = needing(self._catalog), self._section("interactions")
+        about: dict[str, Any] = {
+            "kind": kind,
+            "needs": needing(self._catalog),
+            "settings": self._section("interactions"),
+        }
         if kind in self._played:
-            return self._add(
-                gathering.CountInteractions(kind=kind, needs=needs, imports=self._imports, settings=settings)
-            )
-        return self._add(gathering.CountPlaylists(kind=kind, needs=needs, settings=settings))
+            return self._add(gathering.CountInteractions(**about, imports=self._imports))
+        return self._add(gathering.CountPlaylists(**about))
 
-    def _fits(self) -> tuple[list[Step], dict[str, Step], dict[str, str]]:
-        """The steps that fit models, those of their neighbours by the name of the fit, and why a fit is left out."""
-        fits: list[Step] = []
-        neighbours: dict[str, Step] = {}
+    def _fit(self) -> dict[str, str]:
+        """Add the steps that fit models and compare their items; why others are left out, by name."""
         skipped: dict[str, str] = {}
         comparing = {**self._section("neighbours"), **self._section("index", learning.INDEX)}
         for name in self._settings.run.models:
@@ -129,28 +129,21 @@ class _Planning:
                     skipped[f"{name}-{kind}"] = f"pip install 'crossfade[{extra}]'" if extra else reason
                     continue
                 about: dict[str, Any] = {"model": name, "kind": kind}
-                fit = self._add(
-                    learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
-                )
-                fits.append(fit)
+                fit = learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
+                self._add(fit)
                 if issubclass(model.fitted_class, ComparesItems):
-                    compare = learning.ComputeNeighbours(**about, needs=needing(fit), settings=comparing)
-                    neighbours[fit.name] = self._add(compare)
-        return fits, neighbours, skipped
+                    self._add(learning.ComputeNeighbours(**about, needs=needing(fit), settings=comparing))
+        return skipped
 
     def _source(self, learns_from: InputKind, kind: str) -> Step | None:
         """The step that makes what a model learns from; None if the library has nothing of it."""
         counted = self._counted[kind]
-        needs = needing(self._catalog, counted)
+        about: dict[str, Any] = {"kind": kind, "counted": counted.name, "needs": needing(self._catalog, counted)}
         if learns_from == "sequences" and kind in self._ordered:
-            settings, listens = self._section("sequences"), self._imports
-            return self._add(
-                gathering.OrderSequences(
-                    kind=kind, counted=counted.name, needs=needs, imports=listens, settings=settings
-                )
-            )
+            settings = self._section("sequences")
+            return self._add(gathering.OrderSequences(**about, imports=self._imports, settings=settings))
         if learns_from == "texts" and kind in self._described:
-            return self._add(gathering.GatherTexts(kind=kind, counted=counted.name, needs=needs))
+            return self._add(gathering.GatherTexts(**about))
         return counted if learns_from == "interactions" else None
 
     def _surface(
