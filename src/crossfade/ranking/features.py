@@ -5,7 +5,6 @@ that the model was fitted with, or that of the history for a user whom the model
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,15 +23,6 @@ POPULARITY = "popularity"
 
 Asked = Sequence[tuple[npt.NDArray[np.int64], Any]]
 """Profiles of n users, which a model may give in several parts: the users of each, and their profiles."""
-
-
-def histories_of(interactions: Interactions, user_ids: Ids) -> Interactions:
-    """Return the histories of ``user_ids`` alone, an empty one for a user without any."""
-    if user_ids == interactions.user_ids:
-        return interactions
-    indptr, places = gathered(interactions.indptr, interactions.user_ids.rows(list(user_ids), missing="mark"))
-    columns = {name: getattr(interactions, name)[places] for name in ("indices", "weights", "plays", "last_played")}
-    return replace(interactions, user_ids=user_ids, indptr=indptr, **columns)
 
 
 class ModelByCatalogue:
@@ -59,7 +49,7 @@ class ModelByCatalogue:
             parts.append((seen, self.model.trained_profiles(users[seen])))
         if new.size:
             unseen = Ids.of(histories.user_ids.select(new))
-            parts.append((new, self.model.profiles(histories_of(histories, unseen), threads=self._threads)))
+            parts.append((new, self.model.profiles(histories.histories(unseen), threads=self._threads)))
         return parts
 
     def best(self, asked: Asked, count: int, history: History) -> Rows:

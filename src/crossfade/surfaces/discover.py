@@ -24,7 +24,7 @@ from crossfade.core.tables import USER
 from crossfade.ranking.assembly import Assembler, Placed
 from crossfade.ranking.candidates import Candidates, Sources, popular_children, related_lists
 from crossfade.ranking.computed import Computed, row_map
-from crossfade.ranking.features import POPULARITY, ModelByCatalogue, histories_of
+from crossfade.ranking.features import POPULARITY, ModelByCatalogue
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.popularity import popularity
 from crossfade.ranking.reasons import History, recognised_seeds
@@ -123,7 +123,7 @@ class Pages:
     def lists(self, keys: Rows) -> RankedLists:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
-        histories = {kind: histories_of(played, users) for kind, played in self._interactions.items()}
+        histories = {kind: played.histories(users) for kind, played in self._interactions.items()}
         return self.pages(histories, trained=True)
 
     def pages(self, histories: Mapping[str, Interactions], *, trained: bool = False) -> RankedLists:
