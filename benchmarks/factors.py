@@ -29,7 +29,7 @@ from crossfade.core.progress import silent
 from crossfade.evaluate.recommendation import compute, ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.kernels.lanes import aligned
-from crossfade.kernels.likelihood import Link, sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import Link, sample_of, solve_rows
 from crossfade.models import likelihood
 from crossfade.models.contract import FittedSpace
 from crossfade.models.likelihood import Likelihood

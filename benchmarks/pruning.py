@@ -22,8 +22,8 @@ from benchmarks.searchers import BlockedNumPy, Catalogue
 from benchmarks.turns import pinned, take_turns
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.topk_pruned import scan_pruned
-from crossfade.kernels.topk_sketch import sketched
+from crossfade.kernels.search.pruned import scan_pruned
+from crossfade.kernels.search.sketch import sketched
 from crossfade.models.als import ALS
 from crossfade.models.als_settings import ALSSettings
 from crossfade.nearest.exact import ExactIndex

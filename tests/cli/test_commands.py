@@ -274,7 +274,7 @@ def test_a_run_under_a_pin_publishes_without_serving_and_says_so(call, asked, ow
     (own_home / "crossfade.toml").write_text("[surfaces.related]\nsize = 6\n")
     told = call("run", home=own_home)
     assert told.exit_code == 0
-    assert "without serving it" in told.stderr
+    assert "It is not served" in told.stderr
     assert served(asked, own_home) == (first, True)
     third = asked("releases", home=own_home)[-1]["version"]
     assert third in told.stderr

@@ -8,7 +8,7 @@ import pytest
 from crossfade.core.errors import ArtifactError, InputError, SpaceMismatchError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.topk_oracle import all_scores, top_k, units
+from crossfade.kernels.search.oracle import all_scores, top_k, units
 from crossfade.nearest.backends import BACKENDS, backend_class, load_index
 from crossfade.nearest.contract import IndexSettings, Restriction
 

@@ -20,7 +20,7 @@ def double(x):
 
 SOURCE = """
 from crossfade.kernels.compile import jit
-from crossfade.kernels.doubling import double
+from crossfade.kernels.group.doubling import double
 
 @jit(fastmath=True)
 def quadruple(x):
@@ -34,11 +34,11 @@ print(quadruple(3), sum(quadruple.stats.cache_hits.values()) if hasattr(quadrupl
 def installed(tmp_path):
     """A copy of the package's kernels with one more, so that its cache can be watched; gives back a way to run it."""
     package = tmp_path / "site" / "crossfade"
-    (package / "kernels").mkdir(parents=True)
+    (package / "kernels" / "group").mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "kernels" / "__init__.py").touch()
     shutil.copy(Path(crossfade.kernels.compile.__file__), package / "kernels" / "compile.py")
-    (package / "kernels" / "doubling.py").write_text(DOUBLE)
+    (package / "kernels" / "group" / "doubling.py").write_text(DOUBLE)
     (package / "kernels" / "made.py").write_text(SOURCE)
 
     def run(**environment):
@@ -62,7 +62,7 @@ def test_machine_code_is_kept_until_a_kernel_that_it_calls_changes(installed):
     (installed.package / "other.py").write_text("changed = True\n")
     assert installed() == ["12", "1"]
     # The code of the kernel that it calls is inside its own.
-    (installed.package / "doubling.py").write_text(DOUBLE.replace("2 * x", "3 * x"))
+    (installed.package / "group" / "doubling.py").write_text(DOUBLE.replace("2 * x", "3 * x"))
     assert installed() == ["27", "0"]
     assert installed() == ["27", "1"]
 

@@ -8,9 +8,9 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from crossfade.core.csr import CSR
-from crossfade.kernels import likelihood, likelihood_oracle
 from crossfade.kernels.lanes import aligned, padded
-from crossfade.kernels.likelihood import Sample, sample_of
+from crossfade.kernels.likelihood import half_pass, oracle
+from crossfade.kernels.likelihood.half_pass import Sample, sample_of
 
 LINKS = [("poisson", True), ("poisson", False), ("logistic", True), ("logistic", False)]
 
@@ -48,13 +48,13 @@ def both(rng, half, columns, factors, sample, link, free, **steps):
     penalties = rng.uniform(0.5, 2.0, half.rows)
     solved, biases = aligned(*start.shape), intercepts.copy()
     solved[:] = start
-    gains = likelihood.solve_rows(
+    gains = half_pass.solve_rows(
         half, fixed, offsets, solved, biases, penalties=penalties, sample=sample, link=link, free=free, **steps
     )
     count = len(sample.columns)
     room = padded(count)
-    part = min(count, max(likelihood.LEAST_CURVED, padded(room // likelihood.CURVED)))
-    expected = likelihood_oracle.solve_rows(
+    part = min(count, max(half_pass.LEAST_CURVED, padded(room // half_pass.CURVED)))
+    expected = oracle.solve_rows(
         half,
         fixed,
         offsets,
@@ -115,7 +115,7 @@ def test_steps_lead_to_where_the_gradient_is_zero(rng, link, free):
     fixed, offsets = vectors(rng, columns, 16), rng.normal(-1.0, 1.0, columns).astype(np.float32)
     solved, intercepts = aligned(20, 16), np.zeros(20, dtype=np.float32)
     everything = sample_of(np.ones(columns), columns, rng)
-    likelihood.solve_rows(
+    half_pass.solve_rows(
         half,
         fixed,
         offsets,
@@ -148,7 +148,7 @@ def test_threads_do_not_change_a_byte(rng):
     results = []
     for threads in (1, 2, 3):
         solved, intercepts = aligned(300, 32), np.zeros(300, dtype=np.float32)
-        gains = likelihood.solve_rows(
+        gains = half_pass.solve_rows(
             half,
             fixed,
             np.zeros(500, dtype=np.float32),
@@ -171,7 +171,7 @@ def test_a_step_much_too_long_is_shortened(rng):
     gains = []
     for steps in range(12):
         solved, intercepts = aligned(1, 16), np.zeros(1, dtype=np.float32)
-        gained = likelihood.solve_rows(
+        gained = half_pass.solve_rows(
             half,
             fixed,
             np.zeros(250, dtype=np.float32),
@@ -219,7 +219,7 @@ def test_a_column_in_the_sample_and_in_the_row_counts_once(rng):
     for weights in (1.0, 50.0):
         solved, intercepts = aligned(1, 16), np.zeros(1, dtype=np.float32)
         sample = Sample(np.array([3, 7, 11], dtype=np.int32), np.full(3, weights, dtype=np.float32))
-        likelihood.solve_rows(
+        half_pass.solve_rows(
             half,
             fixed,
             np.zeros(20, dtype=np.float32),

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.kernels.probing import LEAST_ROOM, NOTHING, probe, room, settle, unpack
-from crossfade.kernels.topk_oracle import all_scores, top_k
+from crossfade.kernels.search.oracle import all_scores, top_k
 from crossfade.nearest.contract import Restriction
 from crossfade.nearest.layout import best_of, laid_out
 
@@ -103,27 +102,9 @@ def test_the_answer_does_not_depend_on_what_is_asked_beside_it(rng):
         np.testing.assert_array_equal(together.scores[query], alone.scores[0])
 
 
-def test_a_table_has_nothing_behind_what_it_found(rng):
+def test_a_list_has_nothing_behind_the_items_of_its_clusters(rng):
     items = floats(rng, 5, 3)
-    layout = layout_of(items, np.zeros(5), 2)
-    keys, filled = np.empty((1, room(7)), np.int64), np.empty(1, np.int64)
-    assert keys.shape[1] == 7 + LEAST_ROOM + 16
-    probe(
-        layout.panels,
-        layout.starts,
-        layout.listed,
-        layout.closed,
-        items[:1],
-        np.array([[1, 0]], np.int32),
-        7,
-        keys,
-        filled,
-    )
-    settle(keys, filled, 7)
-    assert filled.tolist() == [5]
-    assert (keys[0, 5:] == NOTHING).all()
-    rows, scores = np.empty((1, 7), np.int32), np.empty((1, 7), np.float32)
-    unpack(np.sort(keys[:, :7], axis=1), np.zeros(2, np.int64), np.zeros(0, np.int32), rows, scores)
-    assert sorted(rows[0, :5].tolist()) == [0, 1, 2, 3, 4]
-    assert rows[0, 5:].tolist() == [-1, -1]
-    assert np.isneginf(scores[0, 5:]).all()
+    found = best_of(layout_of(items, np.zeros(5), 2), items[:1], np.array([[1, 0]], np.int32), 7)
+    assert sorted(found.rows[0, :5].tolist()) == [0, 1, 2, 3, 4]
+    assert found.rows[0, 5:].tolist() == [-1, -1]
+    assert np.isneginf(found.scores[0, 5:]).all()

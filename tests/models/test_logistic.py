@@ -11,7 +11,7 @@ from crossfade.core.csr import CSR
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.kernels.lanes import aligned
-from crossfade.kernels.likelihood import sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import sample_of, solve_rows
 from crossfade.models.logistic import Logistic
 
 

@@ -10,7 +10,7 @@ from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.splits import random_holdout
 from crossfade.kernels.lanes import aligned
-from crossfade.kernels.likelihood import sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import sample_of, solve_rows
 from crossfade.models.vector_exp import VectorExp
 
 

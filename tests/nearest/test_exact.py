@@ -5,7 +5,7 @@ import pytest
 
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.topk_sketch import CHUNK
+from crossfade.kernels.search.sketch import CHUNK
 from crossfade.nearest import exact
 from crossfade.nearest.contract import Restriction
 from crossfade.nearest.exact import ExactIndex

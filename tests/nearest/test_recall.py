@@ -5,7 +5,7 @@ import pytest
 
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.topk_oracle import all_scores, top_k, units
+from crossfade.kernels.search.oracle import all_scores, top_k, units
 from crossfade.nearest import recall
 from crossfade.nearest.backends import build_index
 from crossfade.nearest.contract import IndexSettings, each_but

@@ -23,6 +23,8 @@ from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 _MODEL_HELP = "Compute the list with this model; `crossfade models` lists them."
 _STATION_HELP = "Draw a station, without repeats and with items of one artist apart; the same seed draws the same one."
+_model_option = click.option("--model", metavar="NAME", help=_MODEL_HELP, shell_complete=complete_models)
+_station_option = click.option("--station", type=click.IntRange(0), metavar="SEED", help=_STATION_HELP)
 
 
 def surface_command(surface: Registered) -> click.Command:
@@ -64,15 +66,12 @@ def surface_command(surface: Registered) -> click.Command:
     for option in (kind_option, limit_option, json_option, home_option):
         option(command)
     if surface.learned:
-        command.params.append(
-            click.Option(["--model"], metavar="NAME", help=_MODEL_HELP, shell_complete=complete_models)
-        )
+        _model_option(command)
     if surface.name == POOL:
-        command.params.append(click.Option(["--station"], type=click.IntRange(0), metavar="SEED", help=_STATION_HELP))
+        _station_option(command)
     if surface.asked_by != "everyone":
         complete = complete_names if surface.asked_by == "item" else None
-        argument = click.Argument(["asked"], metavar=surface.asked_by.upper(), shell_complete=complete)
-        command.params.insert(0, argument)
+        click.argument("asked", metavar=surface.asked_by.upper(), shell_complete=complete)(command)
     return command
 
 

@@ -116,13 +116,8 @@ def verify(home: Home, as_json: bool) -> None:
     Names everything that is damaged and then ends with exit code 7.
     """
     found = releases_of(home)
-    artifacts = [
-        manifest.parent
-        for directory in (home.listens, home.runs)
-        for manifest in sorted(directory.rglob(MANIFEST))
-        if not any(part.startswith(".") for part in manifest.relative_to(home.path).parts)
-    ]
-    checks = [partial(verify_artifact, place) for place in artifacts]
+    manifests = sorted([*home.listens.glob(f"[!.]*/{MANIFEST}"), *home.runs.glob(f"*/[!.]*/{MANIFEST}")])
+    checks = [partial(verify_artifact, manifest.parent) for manifest in manifests]
     checks += [partial(found.verify, version) for version in found.versions()]
     damaged = []
     for check in checks:

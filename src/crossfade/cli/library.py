@@ -1,5 +1,6 @@
 """Commands that fill a home: the demo world, imports and runs."""
 
+import contextlib
 import dataclasses
 import sys
 import webbrowser
@@ -9,7 +10,7 @@ import click
 
 from crossfade.cli.options import home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
-from crossfade.core.errors import InputError
+from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
 
@@ -86,10 +87,19 @@ def run(home: Home, dry_run: bool, as_json: bool) -> None:
 
     A run that was stopped goes on from there. The old release is served until the new one is complete.
     """
-    if dry_run:
-        _show_preview(home, as_json=as_json)
-    else:
+    from crossfade.pipeline.run import preview
+
+    if not dry_run:
         _run(home, as_json=as_json)
+        return
+    steps = preview(home)
+    if as_json:
+        print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
+        return
+    print_table(
+        [Column("step"), Column(""), Column("because")],
+        [[step.title, "run" if why else "keep", why or "nothing has changed"] for step, why in steps],
+    )
 
 
 @click.command()
@@ -148,26 +158,9 @@ def _run(home: Home, *, as_json: bool) -> None:
     )
     for name, why in result.skipped.items():
         say(f"Skipped {name}: {why}.")
-    if result.active:
-        say(f"{'Published' if result.published else 'Nothing has changed. Serving'} release {result.release}.")
-    else:
-        say(
-            f"Published release {result.release} without serving it, because another one is pinned. Serve it with "
-            "`crossfade releases unpin`."
-        )
-
-
-def _show_preview(home: Home, *, as_json: bool) -> None:
-    from crossfade.pipeline.run import preview
-
-    steps = preview(home)
-    if as_json:
-        print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
-        return
-    print_table(
-        [Column("step"), Column(""), Column("because")],
-        [[step.title, "keep" if why is None else "run", why or "nothing has changed"] for step, why in steps],
-    )
+    say(f"{'Published' if result.published else 'Nothing has changed since'} release {result.release}.")
+    if not result.active:
+        say("It is not served, because another one is pinned. Run `crossfade releases unpin` to serve it.")
 
 
 def _show_demo(home: Home) -> None:
@@ -175,12 +168,12 @@ def _show_demo(home: Home) -> None:
     from crossfade.cli.ask import print_entries
     from crossfade.surfaces.asking import OpenRelease
 
-    with releases_of(home).open() as release:
+    # The first listener may have nothing that is new to them.
+    with contextlib.suppress(UnknownIdError), releases_of(home).open() as release:
         opened = OpenRelease(release)
         user = release.tables.users(limit=1)[0]
-        page = opened.entries("discover", user)[:10]
+        page = opened.entries("discover", user, limit=10)
         print_entries(page, title=f"\nDiscover for {user}", note=f"release {release.version}")
-        seed = next((entry.reason for entry in page if entry.reason is not None), None)
-        if seed is not None:
-            related = opened.entries("related", seed.id, kind=seed.kind)[:10]
+        for seed in [entry.reason for entry in page if entry.reason][:1]:
+            related = opened.entries("related", seed.id, kind=seed.kind, limit=10)
             print_entries(related, title=f"\nRelated to {seed.name}")

@@ -13,7 +13,8 @@ from crossfade.cli.output import Column, counted, live_progress, print_json, pri
 from crossfade.core.home import Home
 from crossfade.models.registry import MODELS
 
-FORMS = ("auto", "lists", "pairs")
+_FORMS = click.Choice(("auto", "lists", "pairs"))
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -47,12 +48,8 @@ def models(home: Home, as_json: bool) -> None:
 
 
 @click.command()
-@click.option(
-    "--train", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to fit models on."
-)
-@click.option(
-    "--test", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to measure them on."
-)
+@click.option("--train", required=True, type=_FILE, help="The file to fit models on.")
+@click.option("--test", required=True, type=_FILE, help="The file to measure them on.")
 @click.option(
     "--model",
     "names",
@@ -69,7 +66,7 @@ def models(home: Home, as_json: bool) -> None:
     help="A setting of a model, such as als.factors=128; may be repeated.",
 )
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
-@click.option("--form", type=click.Choice(FORMS), default="auto", help="What a line of the files is.")
+@click.option("--form", type=_FORMS, default="auto", help="What a line of the files is.")
 @click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use, by default all.")
 @json_option
 def evaluate(
@@ -149,14 +146,12 @@ def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[st
     """The settings named by ``--set``, by model."""
     settings: dict[str, dict[str, Any]] = {name: {} for name in models}
     for change in changes:
-        place, given, text = change.partition("=")
+        place, equals, text = change.partition("=")
         model, _, setting = place.partition(".")
-        if not (given and setting):
+        if not (equals and setting):
             raise click.BadParameter(f"{change!r} is not of the form NAME.SETTING=VALUE", param_hint="--set")
         if model not in settings:
-            raise click.BadParameter(
-                f"{model!r} is not among the models to fit: {', '.join(models)}", param_hint="--set"
-            )
+            raise click.BadParameter(f"{model!r} is not one of the models: {', '.join(models)}", param_hint="--set")
         settings[model][setting] = _value(text)
     return settings
 

@@ -50,11 +50,7 @@ limit_option = click.option(
 )
 
 
-kind_option = click.option(
-    "--kind",
-    type=click.Choice(list(KINDS)),
-    help="The kind of items to list; by default the one that most keys of the library have a list of.",
-)
+kind_option = click.option("--kind", type=click.Choice(list(KINDS)), help="The kind of items to show.")
 
 
 def releases_of(home: Home) -> "Releases":

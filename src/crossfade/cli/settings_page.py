@@ -1,6 +1,5 @@
 """``docs/settings.md``, written from the settings classes: ``python -m crossfade.cli.settings_page``."""
 
-import dataclasses
 import inspect
 
 from crossfade.core.settings import documented
@@ -41,11 +40,9 @@ def page() -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None or default is dataclasses.MISSING:
-        return ""
     if isinstance(default, tuple):
-        return f"`[{', '.join(repr(part) for part in default)}]`"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        return f"`{list(default)}`"
+    return "" if default is None else f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 if __name__ == "__main__":

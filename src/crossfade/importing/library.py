@@ -75,7 +75,7 @@ def imports_of(home: Home) -> list[Path]:
 
 
 def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, list[Path]]:
-    """Return the Parquet files of each table of `schemas.TABLES` over all imports, or those called ``names``, in order.
+    """Return the Parquet files of every table, of all imports or of those called ``names``, in a fixed order.
 
     Raises ArtifactError if another version of Crossfade made one of the imports.
     """

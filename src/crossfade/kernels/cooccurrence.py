@@ -25,7 +25,7 @@ from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.draws import drawn, fraction
 from crossfade.kernels.lanes import Floats
-from crossfade.kernels.selection import ROOM, Keys, keep_largest, key_of, lay_out
+from crossfade.kernels.search.best import Keys, keep_largest, key_of, lay_out, room
 
 Starts = npt.NDArray[np.int64]
 
@@ -144,7 +144,7 @@ def nearest_items(
     items = len(order)
     totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
-    keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
+    keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
         listing, count = _can_be_listed(item, matrix, items), 0
         for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
@@ -183,7 +183,7 @@ def nearest_by_sample(
     items = len(order)
     totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
-    keys = np.empty(ROOM * lists.shape[1], dtype=np.uint64)
+    keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
         chance, listing, count, hits = pivots.chances[item], _can_be_listed(item, matrix, items), 0, 0
         for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
@@ -371,7 +371,7 @@ def _keep_best(
                 together[other] = 0
     if measure.counted:
         together[item] = 0
-    lay_out(keys, count, best, best_scores)
+    lay_out(keys, count, k, best[:0], best, best_scores)
 
 
 @jit(inline=True)

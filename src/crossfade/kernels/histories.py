@@ -14,8 +14,8 @@ import numpy.typing as npt
 from crossfade.core.csr import CSR, Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.heaps import offer, sort_heap
 from crossfade.kernels.lanes import Floats
+from crossfade.kernels.search.best import keep_largest, key_of, lay_out, room
 from crossfade.kernels.threads import balanced, each
 from crossfade.kernels.transposing import constant
 
@@ -115,7 +115,8 @@ def keep_best(
     indptr, barred = excluded
     for entry in range(indptr[query], indptr[query + 1]):
         scores[barred[entry]] = -np.inf
-    filled, worst = 0, np.float32(-np.inf)
+    k, count, worst = len(rows), 0, np.float32(-np.inf)
+    keys = np.empty(room(k), dtype=np.int64)
     for first in range(0, len(scores), TILE):
         last, above = min(first + TILE, len(scores)), 0
         for item in range(first, last):
@@ -124,16 +125,17 @@ def keep_best(
             for item in range(first, last):
                 # In ascending row order only a strictly better one displaces another, which leaves ties to the lower.
                 if scores[item] > worst and open_items[item]:
-                    filled = offer(rows, best, filled, item, scores[item])
-                    if filled == len(rows):
-                        worst = best[0]
-    sort_heap(rows, best, filled)
+                    keys[count] = key_of(scores[item], item)
+                    count += 1
+                    if count == len(keys):
+                        worst, count = keep_largest(keys, count, k), k
+    lay_out(keys, count, k, barred[:0], rows, best)
 
 
 def multiplied(matrix: CSR, vectors: Floats, threads: int) -> Floats:
     """``matrix`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
     product = np.zeros((matrix.rows, vectors.shape[1]), dtype=np.float32)
-    read, factors = CSR(*map(constant, matrix)), constant(vectors)
+    read, factors = CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values)), constant(vectors)
     each(lambda piece: add_products(*piece, read, factors, product), balanced(matrix.indptr, 10), threads)
     return product
 

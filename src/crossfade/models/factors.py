@@ -22,8 +22,8 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.histories import multiplied
+from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import processors
-from crossfade.kernels.topk import unit_vectors
 from crossfade.models.contract import Fitted, Floats
 from crossfade.nearest.backends import build_index, load_index
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but

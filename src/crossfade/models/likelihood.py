@@ -1,7 +1,7 @@
 """What factor models by maximum likelihood share: settings, alternating passes, their scale, and profiles.
 
 A pass improves every user against the items, then every item against the users, each row by a step of Newton's
-(`crossfade.kernels.likelihood_newton`). The pairs without an entry are represented by a sample of the other side, drawn
+(`crossfade.kernels.likelihood.newton`). The pairs without an entry are represented by a sample of the other side, drawn
 anew for each half-pass with chances that follow (total count + 1)^`PROPOSAL`; a side no larger than the sample is used
 whole. Rows are penalised by λ(their total count)^ν.
 
@@ -29,7 +29,7 @@ from crossfade.core.progress import Progress
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.likelihood import Link, Sample, sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import Link, Sample, sample_of, solve_rows
 from crossfade.kernels.threads import processors
 from crossfade.kernels.transposing import transposed
 from crossfade.models.factors import SimilarByCosine

@@ -30,9 +30,9 @@ from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
-from crossfade.kernels.probing import room
+from crossfade.kernels.search.best import room
+from crossfade.kernels.search.panels import lengths_of, unit_vectors
 from crossfade.kernels.threads import each, processors
-from crossfade.kernels.topk import lengths_of, unit_vectors
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction, each_but
 from crossfade.nearest.exclusions import Exclusions, Places
 from crossfade.nearest.files import read_description, write_description

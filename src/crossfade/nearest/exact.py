@@ -1,8 +1,8 @@
 """Exact search: the true best of all open items for every query.
 
-Where it pays, items are sketched in bytes and most of them never scored (`crossfade.kernels.topk_pruned`); else every
-open item is scored (`crossfade.kernels.topk`). The answers are the same to the bit. Memory is one copy of the item
-vectors, a quarter more for the sketch, and the result.
+Where it pays, items are sketched in bytes and most of them never scored (`crossfade.kernels.search.pruned`); else every
+open item is scored (`crossfade.kernels.search.scan`). The answers are the same to the bit. Memory is one copy of the
+item vectors, a quarter more for the sketch, and the result.
 """
 
 from pathlib import Path
@@ -17,11 +17,12 @@ from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats
+from crossfade.kernels.search.byte_lanes import has_byte_products
+from crossfade.kernels.search.panels import GROUP, lengths_of, packed, unit_vectors
+from crossfade.kernels.search.pruned import scan_pruned
+from crossfade.kernels.search.scan import scan
+from crossfade.kernels.search.sketch import CHUNK, WIDEST, Sketch, sketched
 from crossfade.kernels.threads import each, processors
-from crossfade.kernels.topk import GROUP, lengths_of, packed, scan, unit_vectors
-from crossfade.kernels.topk_lanes import has_byte_products
-from crossfade.kernels.topk_pruned import scan_pruned
-from crossfade.kernels.topk_sketch import CHUNK, WIDEST, Sketch, sketched
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction
 from crossfade.nearest.exclusions import among
 from crossfade.nearest.files import read_description, write_description

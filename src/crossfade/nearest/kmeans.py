@@ -4,7 +4,7 @@
     update:  μ_c = mean of the points of c
 
 The means are learned from a sample; the product with one more coordinate, 1 for a point and -|μ|²/2 for a mean,
-makes the assignment a search for the single best by inner product (`crossfade.kernels.topk`).
+makes the assignment a search for the single best by inner product (`crossfade.kernels.search.scan`).
 
 O(rounds · sample · clusters · factors), and once points · clusters · factors.
 
@@ -16,8 +16,9 @@ import numpy as np
 from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import Rows
 from crossfade.core.spaces import Vectors
+from crossfade.kernels.search.panels import packed
+from crossfade.kernels.search.scan import scan
 from crossfade.kernels.threads import each
-from crossfade.kernels.topk import packed, scan
 
 ROUNDS = 6
 """Updates of the means; later ones gain less than the difference between two samples."""

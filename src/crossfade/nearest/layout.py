@@ -1,7 +1,7 @@
 """Items in the order of their clusters, in memory and in files, and the search among them.
 
-A cluster begins with a new panel of sixteen items (`crossfade.kernels.topk`); the last lanes of its last panel may be
-empty. All of it is in memory-mapped files, so that processes share one copy and a search needs nothing else.
+A cluster begins with a new panel of sixteen items (`crossfade.kernels.search.panels`); the last lanes of its last panel
+may be empty. All of it is in memory-mapped files, so that processes share one copy and a search needs nothing else.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.spaces import Neighbours, Vectors
 from crossfade.kernels.lanes import WIDTH, aligned
-from crossfade.kernels.probing import probe, room, settle, unpack
-from crossfade.kernels.topk import pack_panels
+from crossfade.kernels.search.panels import pack_panels
+from crossfade.kernels.search.probing import probe
 from crossfade.nearest.contract import EVERYTHING, Restriction
 from crossfade.nearest.kmeans import members_of
 
@@ -116,8 +116,7 @@ def best_of(
     Of ``excluded`` only what each query excludes counts; ``closed`` is from `Layout.closed_but`, None: all are open.
     """
     indptr, indices = excluded.of_queries(len(queries))
-    keep = k + int(np.diff(indptr).max(initial=0))
-    keys, filled = np.empty((len(queries), room(keep)), dtype=np.int64), np.empty(len(queries), dtype=np.int64)
+    rows, scores = np.empty((len(queries), k), dtype=np.int32), np.empty((len(queries), k), dtype=np.float32)
     probe(
         layout.panels,
         layout.starts,
@@ -125,11 +124,9 @@ def best_of(
         layout.closed if closed is None else closed,
         queries,
         probes,
-        keep,
-        keys,
-        filled,
+        indptr,
+        indices,
+        rows,
+        scores,
     )
-    settle(keys, filled, keep)
-    rows, scores = np.empty((len(queries), k), dtype=np.int32), np.empty((len(queries), k), dtype=np.float32)
-    unpack(np.sort(keys[:, :keep], axis=1), indptr, indices, rows, scores)
     return Neighbours(rows, scores)

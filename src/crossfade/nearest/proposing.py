@@ -27,8 +27,8 @@ from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
+from crossfade.kernels.search.panels import lengths_of, unit_vectors
 from crossfade.kernels.threads import processors
-from crossfade.kernels.topk import lengths_of, unit_vectors
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.exclusions import Exclusions, Places

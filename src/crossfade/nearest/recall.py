@@ -4,7 +4,7 @@ import numpy as np
 
 from crossfade.core.ids import MISSING
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.topk import lengths_of
+from crossfade.kernels.search.panels import lengths_of
 from crossfade.nearest.contract import Index, each_but
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.vectors import compared

@@ -6,8 +6,8 @@ from crossfade.core.csr import Starts
 from crossfade.core.errors import InputError
 from crossfade.core.ids import Rows
 from crossfade.core.spaces import Metric, Vectors, VectorSpace
+from crossfade.kernels.search.panels import lengths_of, score_pairs, unit_vectors
 from crossfade.kernels.threads import balanced, each, processors
-from crossfade.kernels.topk import lengths_of, score_pairs, unit_vectors
 from crossfade.kernels.transposing import constant
 
 LONGEST = 1e18

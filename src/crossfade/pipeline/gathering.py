@@ -18,8 +18,7 @@ from crossfade.core.artifacts import Draft
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
-from crossfade.core.schemas import TABLES
-from crossfade.importing.library import imports
+from crossfade.importing.library import tables_of
 from crossfade.pipeline.steps import Context, Step
 
 CATALOG = "catalog"
@@ -37,8 +36,7 @@ class Gathering(Step):
 
     def tables(self, context: Context) -> dict[str, list[Path]]:
         """Return the Parquet files of its imports, by table."""
-        read = [one for one in imports(context.home) if one.name in self.imports]
-        return {table: [path for one in read for path in one.files(table)] for table in TABLES}
+        return tables_of(context.home, self.imports)
 
     def catalog(self, context: Context) -> Path:
         """Return where the catalog is."""

@@ -161,12 +161,13 @@ class _Planning:
     def _surface(
         self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
     ) -> Step:
-        """The step of one table, from what the library has about the family of the items that it lists."""
+        """The step of one table, from what the library has of the kinds that it lists and gives as reasons."""
+        kinds = {listing.kind, listing.reason_kind}
         counts_alone = listing.kind in self._played and not surface.learned
         read = {
-            name: {kind: step for kind, step in steps.items() if KINDS[kind].root == KINDS[listing.kind].root}
-            if name == "interactions" or not counts_alone
-            else {}
+            name: {
+                kind: steps[kind] for kind in steps if kind in kinds and (name == "interactions" or not counts_alone)
+            }
             for name, steps in inputs.items()
         }
         names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}

@@ -30,20 +30,13 @@ class RunSettings(Checked):
     """What concerns a run as a whole."""
 
     # the models to fit where their input is available; surfaces are built from the first that compares items
-    models: tuple[str, ...] = (
-        "als",
-        "cooccurrence",
-        "cultural",
-        "logistic",
-        "popularity",
-        "vector_exp",
-        "word2vec",
-    )
-    # processors to use: how many steps run side by side at most, and how many each may use; 0 for all of them.
-    # Results do not depend on it
+    models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
+    # how many steps run side by side at most, and how many processors each may use; 0 for all processors. Results do
+    # not depend on it
     threads: Annotated[int, Range(0)] = 0
-    # memory that the steps that run side by side may use, by their estimates, and above which listens spill to disk
-    memory_mb: Annotated[int, Range(256, unit="MB")] = 4096
+    # what the steps that run side by side may take by their estimates, in MB; a step that takes more runs alone, and
+    # aggregations spill to disk
+    memory_mb: Annotated[int, Range(256)] = 4096
     runner: str = "local"  # what runs the steps: "local" is this machine
     keep_artifacts: Annotated[int, Range(1)] = 2  # how many results of each step to keep, the newest first
     keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them

@@ -84,9 +84,7 @@ class Pages:
         items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
         self._kind, self._root_kind, self._settings, self._threads = kind, root_kind, settings, inputs.threads
         self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
-        self._leading = ModelByCatalogue(
-            inputs.models[root_kind][0], roots.ids, inputs.threads, inputs.indexes.get(root_kind)
-        )
+        self._leading = ModelByCatalogue(inputs.models[root_kind][0], roots.ids, inputs.threads)
         self._models = {model.name: ModelByCatalogue(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
         self._scorer = scorer or Formula(models[0].name, settings.taste, settings.popularity_cost)

@@ -5,14 +5,14 @@ For a row, with the fixed vectors yⱼ of its entries, their confidences cⱼ an
     A = G + λI + Σⱼ aⱼ yⱼyⱼᵀ = UᵀU,    Uᵀz = Σⱼ cⱼ yⱼ,    U x = z
 
 A row costs O(entries · f² / 2 + f³ / 6). Only the upper half of A is ever formed, in tiles of eight rows by
-32 columns that stay in registers while the entries pass; sixteen rows of it at a time are factored by `panels`, and
+32 columns that stay in registers while the entries pass; sixteen rows of it at a time are factored by `pivots`, and
 then taken from those below as if they were entries.
 """
 
 import numpy as np
 
 from crossfade.kernels.als.equations import Equations
-from crossfade.kernels.als.panels import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
+from crossfade.kernels.als.pivots import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import (
     WIDTH,

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.kernels.topk import lengths_of, packed, scan, score_pairs, unit_vectors
-from crossfade.kernels.topk_oracle import all_scores, top_k, units
+from crossfade.kernels.search.oracle import all_scores, top_k, units
+from crossfade.kernels.search.panels import lengths_of, packed, score_pairs, unit_vectors
+from crossfade.kernels.search.scan import scan
 
 
 def found(items, queries, k, *, unit=False, opened=None, excluded=None):

@@ -1,6 +1,6 @@
 """Factor models by maximum likelihood over arrays: one half-pass on several processors, and samples of columns.
 
-Rows are solved one by one against fixed columns, as `crossfade.kernels.likelihood_newton` says. What a row has no
+Rows are solved one by one against fixed columns, as `crossfade.kernels.likelihood.newton` says. What a row has no
 entry in is known by one sample of columns that all rows share. Results are the same bytes on one processor and on
 many: each row is solved alone.
 """
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from crossfade.core.csr import CSR
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.likelihood_newton import Regressions, solve_by_newton
+from crossfade.kernels.likelihood.newton import Regressions, solve_by_newton
 from crossfade.kernels.threads import Range, balanced, each
 from crossfade.kernels.transposing import constant
 

@@ -7,7 +7,7 @@ Cauchy and Schwarz, with q = r q̂ + d in the same way,
 
 so one product of bytes bounds a score from both sides. Items are kept in descending length, in chunks of one scale s.
 Bounds are compared so that rounding, their own and that of the score's chain of multiply-adds
-(`crossfade.kernels.topk`), can only make them wider.
+(`panels`), can only make them wider.
 
 O(items · factors) to make; memory is one copy of the vectors and a quarter more.
 
@@ -23,8 +23,8 @@ import numpy.typing as npt
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, aligned
-from crossfade.kernels.topk import Lengths, lengths_of
-from crossfade.kernels.topk_lanes import FOUR, Bytes, Words
+from crossfade.kernels.search.byte_lanes import FOUR, Bytes, Words
+from crossfade.kernels.search.panels import Lengths, lengths_of
 
 Counts = npt.NDArray[np.int64]
 

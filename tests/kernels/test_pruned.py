@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.kernels import topk_lanes
-from crossfade.kernels.topk import packed, scan
-from crossfade.kernels.topk_lanes import add_products, at_least, load_bytes, lowest, spread_word, store_sums
-from crossfade.kernels.topk_oracle import all_scores, top_k
-from crossfade.kernels.topk_pruned import scan_pruned
-from crossfade.kernels.topk_sketch import CHUNK, FOUR, PAIR, WIDTH, least_sum, sketch_queries, sketched, slack_of
+from crossfade.kernels.search import byte_lanes
+from crossfade.kernels.search.byte_lanes import add_products, at_least, load_bytes, lowest, spread_word, store_sums
+from crossfade.kernels.search.oracle import all_scores, top_k
+from crossfade.kernels.search.panels import packed
+from crossfade.kernels.search.pruned import scan_pruned
+from crossfade.kernels.search.scan import scan
+from crossfade.kernels.search.sketch import CHUNK, FOUR, PAIR, WIDTH, least_sum, sketch_queries, sketched, slack_of
 
 
 def exclusions(excluded):
@@ -164,9 +165,9 @@ def test_what_the_bytes_say_is_as_near_to_the_score_as_promised(rng):
 
 @pytest.mark.parametrize("instruction", [False, True])
 def test_products_of_bytes_with_and_without_the_instruction(rng, monkeypatch, instruction):
-    if instruction and not topk_lanes.has_byte_products():
+    if instruction and not byte_lanes.has_byte_products():
         pytest.skip("this processor has no instruction for products of bytes")
-    monkeypatch.setattr(topk_lanes, "has_byte_products", lambda: instruction)
+    monkeypatch.setattr(byte_lanes, "has_byte_products", lambda: instruction)
 
     @numba.njit
     def products(items, words, sums):
@@ -197,9 +198,9 @@ def test_the_lowest_bit(rng):
     [("generic", None, False), (None, "+avx2,+avx512vnni", True), (None, "+avx2", False), (None, "", False)],
 )
 def test_code_for_other_processors_goes_without_the_instruction(monkeypatch, name, features, expected):
-    monkeypatch.setattr(topk_lanes.config, "CPU_NAME", name)
-    monkeypatch.setattr(topk_lanes.config, "CPU_FEATURES", features)
-    assert topk_lanes.has_byte_products() is expected
+    monkeypatch.setattr(byte_lanes.config, "CPU_NAME", name)
+    monkeypatch.setattr(byte_lanes.config, "CPU_FEATURES", features)
+    assert byte_lanes.has_byte_products() is expected
 
 
 @pytest.mark.parametrize("swapped", [False, True])

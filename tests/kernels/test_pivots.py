@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from crossfade.kernels.als.pivots import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
 from crossfade.kernels.compile import jit
-from crossfade.kernels.panels import PANEL_FLOATS, eliminate_beside, factor_corner, solve_corner
 
 WIDTH = 48
 

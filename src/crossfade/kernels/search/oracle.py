@@ -1,4 +1,4 @@
-"""The readable counterparts of `crossfade.kernels.topk`, in plain NumPy.
+"""The readable counterparts of the kernels of search, in plain NumPy.
 
 They hold all scores at once, so they are for small cases; the kernels must agree with them to the bit.
 """

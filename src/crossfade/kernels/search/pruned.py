@@ -1,6 +1,6 @@
 """The k best items for each of many queries, exactly, with a look at most items in bytes or none at all.
 
-Items pass in descending length, in the chunks of a `crossfade.kernels.topk_sketch.Sketch`:
+Items pass in descending length, in the chunks of a `sketch.Sketch`:
 
 1. In the first chunks all bounds are computed. Their items are dealt out to more than k heaps, and the k-th largest of
    the heaps' best lower bounds is a score that k items reach, so only items whose upper bound reaches it are scored.
@@ -8,8 +8,8 @@ Items pass in descending length, in the chunks of a `crossfade.kernels.topk_sket
 3. A query ends at the first chunk whose longest item y has |q| |y| below that score; those that go on are put
    together in full groups.
 
-An item that is scored is scored from the vectors themselves, by the chain of multiply-adds of `crossfade.kernels.topk`,
-and equal scores pass every bound and give way to the lower row, so rows and scores are those of its `scan` to the bit.
+An item that is scored is scored from the vectors themselves, by the chain of multiply-adds of `panels`,
+and equal scores pass every bound and give way to the lower row, so rows and scores are those of `scan` to the bit.
 
 O(queries · items · factors / 4) byte instructions at worst, and as many scores as items pass.
 
@@ -21,10 +21,9 @@ import numpy.typing as npt
 
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.heaps import is_worse, offer, sort_heap
 from crossfade.kernels.lanes import WIDTH, Floats
-from crossfade.kernels.topk import GROUP, Lengths, contains
-from crossfade.kernels.topk_lanes import (
+from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, room
+from crossfade.kernels.search.byte_lanes import (
     FOUR,
     Bytes,
     Words,
@@ -39,7 +38,8 @@ from crossfade.kernels.topk_lanes import (
     spread_word,
     store_sums,
 )
-from crossfade.kernels.topk_sketch import (
+from crossfade.kernels.search.panels import GROUP, Lengths
+from crossfade.kernels.search.sketch import (
     BEYOND,
     CHUNK,
     PAIR,
@@ -75,7 +75,7 @@ def scan_pruned(
     passed: Counts,
     met: Counts,
 ) -> None:
-    """Fill ``rows`` and ``scores`` (queries, k) with the best items of each query, as `topk.scan` does.
+    """Fill ``rows`` and ``scores`` (queries, k) with the best items of each query, as `scan.scan` does.
 
     sketch      of items with WIDEST factors at most
     all_open    whether all of ``open_items`` are, which spares a look at them
@@ -83,7 +83,7 @@ def scan_pruned(
     passed      (queries,) out: how many items were scored; more than ``patience`` for queries that were given up
     met         (queries,) out: how many items were met in bytes
 
-    The others as in `topk.scan`.
+    The others as in `scan.scan`.
     """
     items, factors = sketch.vectors.shape
     count, k = len(queries), rows.shape[1]
@@ -99,7 +99,8 @@ def scan_pruned(
     head = min(chunks, (heaps * HEAP + CHUNK - 1) // CHUNK)
     bounds = np.empty(heaps, dtype=np.float64)
     stride = head * CHUNK
-    filled = np.zeros(count, dtype=np.int64)
+    keys, filled = np.empty((count, room(k)), dtype=np.int64), np.zeros(count, dtype=np.int64)
+    floors = np.full(count, LOWEST, dtype=np.float32)
     passed[:] = 0
     met[:] = min(items, stride)
     group = np.zeros(steps * GROUP, dtype=np.int32)
@@ -130,10 +131,12 @@ def scan_pruned(
                         found += 1
                         bits &= bits - 1
             passed[query] = found - before
-        _score(sketch, queries, candidates, found, rows, scores, filled)
+        _score(sketch, queries, candidates, found, k, keys, filled, floors)
     remaining = count
     for chunk in range(head, chunks):
-        remaining = _going_on(sketch, chunk, shapes, factors, scores, filled, passed, patience, live, remaining)
+        remaining = _going_on(
+            sketch, chunk, shapes, factors, k, keys, filled, floors, passed, patience, live, remaining
+        )
         if remaining == 0:
             break
         begin, end = chunk * CHUNK, min((chunk + 1) * CHUNK, items)
@@ -144,8 +147,8 @@ def scan_pruned(
             for member in range(members):
                 query = live[first + member]
                 met[query] += end - begin
-                worst = np.float64(scores[query, 0]) if filled[query] == k else -np.inf
-                starts[member] = -least_sum(worst, sketch, chunk, shapes[query], shifts[query], factors)
+                floor = np.float64(floors[query])
+                starts[member] = -least_sum(floor, sketch, chunk, shapes[query], shifts[query], factors)
             found = 0
             for pair in range(begin // PAIR, (end + PAIR - 1) // PAIR):
                 at = pair * steps * PAIR * FOUR
@@ -157,9 +160,9 @@ def scan_pruned(
                             found += 1
                             bits &= bits - 1
             found = _allowed(candidates, found, sketch.order, open_items, indptr, indices, patience, passed)
-            _score(sketch, queries, candidates, found, rows, scores, filled)
+            _score(sketch, queries, candidates, found, k, keys, filled, floors)
     for query in range(count):
-        sort_heap(rows[query], scores[query], filled[query])
+        lay_out(keys[query], filled[query], k, indices[:0], rows[query], scores[query])
 
 
 @jit
@@ -168,8 +171,10 @@ def _going_on(
     chunk: int,
     shapes: Lengths,
     factors: int,
-    scores: Floats,
+    k: int,
+    keys: Keys,
     filled: Counts,
+    floors: Floats,
     passed: Counts,
     patience: int,
     live: Counts,
@@ -179,9 +184,10 @@ def _going_on(
     going = 0
     for place in range(remaining):
         query = live[place]
+        if filled[query] > k or (filled[query] == k and floors[query] == LOWEST):
+            floors[query], filled[query] = keep_largest(keys[query], filled[query], k), k
         reach = shapes[query, 1] * sketch.lengths[chunk]
-        open_ended = filled[query] < scores.shape[1] or reach + rounding(reach, factors) >= scores[query, 0]
-        if open_ended and passed[query] <= patience:
+        if reach + rounding(reach, factors) >= floors[query] and passed[query] <= patience:
             live[going] = query
             going += 1
     return going
@@ -286,7 +292,7 @@ def _allowed(
         query, place = candidates[number]
         if place < len(order):
             row = order[place]
-            if open_items[row] and not contains(indices, indptr[query], indptr[query + 1], row):
+            if open_items[row] and not contains(indices[indptr[query] : indptr[query + 1]], row):
                 passed[query] += 1
                 if passed[query] <= patience:
                     candidates[kept, 0], candidates[kept, 1] = query, place
@@ -330,43 +336,23 @@ def _first_threshold(
         for place in range(run):
             bound = unit * (best[place] - shift) - slack if best[place] != NEVER else -np.inf
             bounds[(first + place) % heaps] = max(bounds[(first + place) % heaps], bound)
-    return _largest(bounds, k)
-
-
-@jit
-def _largest(numbers: Lengths, k: int) -> float:
-    """The k-th largest of ``numbers``, which are put into another order; -inf if there are fewer."""
-    if len(numbers) < k:
-        return float(-np.inf)
-    low, high, wanted = 0, len(numbers) - 1, k - 1
-    while low < high:
-        pivot = numbers[(low + high) // 2]
-        left, right = low, high
-        while left <= right:
-            while numbers[left] > pivot:
-                left += 1
-            while numbers[right] < pivot:
-                right -= 1
-            if left <= right:
-                numbers[left], numbers[right] = numbers[right], numbers[left]
-                left += 1
-                right -= 1
-        if wanted <= right:
-            high = right
-        elif wanted >= left:
-            low = left
-        else:
-            break
-    return float(numbers[wanted])
+    return float(np.partition(bounds, heaps - k)[heaps - k])
 
 
 @jit
 def _score(
-    sketch: Sketch, queries: Floats, candidates: Rows, found: int, rows: Rows, scores: Floats, filled: Counts
+    sketch: Sketch,
+    queries: Floats,
+    candidates: Rows,
+    found: int,
+    k: int,
+    keys: Keys,
+    filled: Counts,
+    floors: Floats,
 ) -> None:
-    """Offer the candidates (found, 2), each a query and the place of an item, with their scores to the best so far."""
+    """Add the candidates (found, 2), each a query and the place of an item, with their scores to the best so far."""
     items, asked = sketch.vectors.reshape(-1), queries.reshape(-1)
-    factors, k = queries.shape[1], rows.shape[1]
+    factors = queries.shape[1]
     ours = np.zeros(GROUP, dtype=np.int64)
     theirs = np.zeros(GROUP, dtype=np.int64)
     exact = np.empty(GROUP, dtype=np.float32)
@@ -378,9 +364,11 @@ def _score(
         _chain(asked, ours, items, theirs, factors, exact)
         for number in range(count):
             query, place = candidates[first + number]
-            row, score = sketch.order[place], exact[number]
-            if filled[query] < k or is_worse(scores[query, 0], rows[query, 0], score, row):
-                filled[query] = offer(rows[query], scores[query], filled[query], row, score)
+            if exact[number] >= floors[query]:
+                keys[query, filled[query]] = key_of(exact[number], sketch.order[place])
+                filled[query] += 1
+                if filled[query] == keys.shape[1]:
+                    floors[query], filled[query] = keep_largest(keys[query], filled[query], k), k
 
 
 @jit
