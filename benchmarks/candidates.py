@@ -24,8 +24,7 @@ from benchmarks.record import Comparison, Value
 from crossfade.core.artifacts import Identity, is_whole, writing
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
-from crossfade.models.als import ALS
-from crossfade.models.als_settings import ALSSettings
+from crossfade.models.als import ALS, ALSSettings
 from crossfade.nearest.backends import build_index
 from crossfade.nearest.contract import IndexSettings, Restriction
 from crossfade.ranking.pages import CHUNK
