@@ -9,7 +9,7 @@ A user for whom there is nothing believable has an empty page, and gets what new
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -145,18 +145,16 @@ class Pages:
 
     def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
         """The candidates with the columns that the scorer needs."""
-        columns = {}
+        columns = dict(candidates.columns)
         for name in self._scorer.needs:
             if name == POPULARITY:
                 columns[name] = self._popularity[candidates.items]
             elif name in self._models:
-                model = self._models[name]
-                columns[name] = model.scores(
-                    model.asked(histories, trained=trained), candidates.indptr, candidates.items
-                )
-            elif name not in candidates.columns:
+                asked = self._models[name].asked(histories, trained=trained)
+                columns[name] = self._models[name].scores(asked, candidates.indptr, candidates.items)
+            elif name not in columns:
                 raise ArtifactError(f"Discover needs scores of {name} on {self._kind}s, and there is no such model.")
-        return candidates.with_columns(columns)
+        return replace(candidates, columns=columns)
 
     def _history(self, histories: Interactions) -> History:
         """The ``histories`` by catalogue rows; items that the catalogue lacks are left out."""
