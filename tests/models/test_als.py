@@ -262,12 +262,6 @@ def test_progress_reaches_its_total_and_never_falls(interactions):
     assert len(told) == 8
 
 
-def test_no_interactions_are_refused():
-    nothing = Interactions.from_counts([], [], [])
-    with pytest.raises(InputError, match="no interactions"):
-        ALS().fit(nothing)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -57,7 +57,7 @@ def milliseconds(value: object, *, per_unit: float = 1.0) -> int | None:
 
 def mbid(value: object) -> str | None:
     """Return a MusicBrainz identifier in lower case."""
-    if not isinstance(value, str):
+    if not value or not isinstance(value, str):
         return None
     lowered = value.strip().lower()
     return lowered if MBID.fullmatch(lowered) else None

@@ -43,8 +43,9 @@ _WAITING = {
 }
 """The columns of each table as its rows wait for the judge."""
 
-# The arguments of `listen` in the order of `BATCH`, after those that need no look-up.
-_DESCRIBED = tuple({"parent_name": "parent"}.get(name, name) for name in BATCH.names[4:])
+_FIELDS_OF_ANY = tuple(BATCH.names[BATCH.names.index("platform") + 1 :])
+_NOTHING = (None,) * len(_FIELDS_OF_ANY)
+_FIELDS = {table: tuple(schema.names[2:]) for table, schema in ITEMS.items()}  # after the id and the name
 
 
 class ImportSink:
@@ -92,19 +93,41 @@ class ImportSink:
             self._stages[table] = Stage(self._directory / table, schema, key)
         return self._stages[table]
 
-    def listen(self, place: Place, **described: Any) -> None:
+    def listen(
+        self,
+        place: Place,
+        *,
+        listened_at: float,
+        name: str | None = None,
+        parent: str | None = None,
+        kind: str = DEFAULT_KIND,
+        item_id: str | None = None,
+        parent_id: str | None = None,
+        user_id: str | None = None,
+        ms_played: int | None = None,
+        private: bool = False,
+        skipped: bool | None = None,
+        source: str | None = None,
+        context: str | None = None,
+        platform: str | None = None,
+        **fields: str | int | None,
+    ) -> None:
         """See `contract.Sink`."""
-        file = self._turn_to(place[0])
+        member, line = place
+        file = self._file if member is self._member else self._turn_to(member)
         file.read += 1
-        if described.pop("private", False):
+        if private:
             file.drop("private")
             return
-        user, kind = described.pop("user_id", None), described.pop("kind", DEFAULT_KIND)
-        row = [self._number, place[1], self.default_user if user is None else user, kind]
-        row += [described.pop(name, None) for name in _DESCRIBED]
-        if described:
-            raise TypeError(f"a listen has no {', '.join(described)}")
-        self._add("listens", *row)
+        user = self.default_user if user_id is None else user_id
+        own = map(fields.pop, _FIELDS_OF_ANY, _NOTHING)
+        self._add(
+            "listens",
+            (self._number, line, user, kind, listened_at, item_id, name, parent_id, parent, ms_played, skipped, source,
+             context, platform, *own),
+        )  # fmt: skip
+        if fields:
+            raise TypeError(f"a listen has no {', '.join(fields)}")
 
     def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
         """See `contract.Sink`."""
@@ -137,7 +160,7 @@ class ImportSink:
     ) -> None:
         """See `contract.Sink`."""
         self._turn_to(place[0]).read += 1
-        self._add("counts", self._number, place[1], user_id, kind, item_id, parent_id, plays)
+        self._add("counts", (self._number, place[1], user_id, kind, item_id, parent_id, plays))
 
     def playlist_item(
         self,
@@ -151,7 +174,7 @@ class ImportSink:
     ) -> None:
         """See `contract.Sink`."""
         self._turn_to(place[0]).read += 1
-        self._add("playlist_items", self._number, place[1], playlist_id, position, kind, item_id, parent_id)
+        self._add("playlist_items", (self._number, place[1], playlist_id, position, kind, item_id, parent_id))
 
     def drop(self, place: Place, reason: str, why: str) -> None:
         """See `contract.Sink`."""
@@ -165,30 +188,30 @@ class ImportSink:
     def item(self, kind: str, item_id: str, name: str, **described: Any) -> None:
         """See `contract.Sink`."""
         table = kind_named(kind).plural
-        self._add(table, item_id, name, *(described.get(column) for column in TABLES[table].names[2:]))
+        self._add(table, (item_id, name, *map(described.get, _FIELDS[table])))
 
     def tag(self, kind: str, item_id: str, tag: str, count: int = 1) -> None:
         """See `contract.Sink`."""
-        self._add("tags", kind, item_id, tag, count)
+        self._add("tags", (kind, item_id, tag, count))
 
     def text(self, kind: str, item_id: str, text: str) -> None:
         """See `contract.Sink`."""
-        self._add("texts", kind, item_id, text)
+        self._add("texts", (kind, item_id, text))
 
     def friend(self, user_id: str, friend_id: str) -> None:
         """See `contract.Sink`."""
-        self._add("friends", user_id, friend_id)
+        self._add("friends", (user_id, friend_id))
 
     def playlist(self, playlist_id: str, title: str, *, owner: str | None = None, followers: int | None = None) -> None:
         """See `contract.Sink`."""
-        self._add("playlists", playlist_id, title, owner, followers)
+        self._add("playlists", (playlist_id, title, owner, followers))
 
     def feedback(
         self, user_id: str | None, item_id: str, score: int, given_at: float | None = None, *, kind: str = DEFAULT_KIND
     ) -> None:
         """See `contract.Sink`."""
         given = None if given_at is None else _milliseconds([given_at])[0].as_py()
-        self._add("feedback", self.default_user if user_id is None else user_id, kind, item_id, score, given)
+        self._add("feedback", (self.default_user if user_id is None else user_id, kind, item_id, score, given))
 
     def finish(self) -> None:
         """Judge and stage the rows that wait; no rows may come afterwards."""
@@ -229,7 +252,7 @@ class ImportSink:
             if len(samples) < self.settings.samples:
                 samples.append(Sample(file, line, why))
 
-    def _add(self, table: str, *row: Any) -> None:
+    def _add(self, table: str, row: tuple[Any, ...]) -> None:
         rows = self._rows[table]
         rows.append(row)
         if len(rows) >= (BATCH_TEXTS if table == "texts" else BATCH_ROWS):

@@ -78,11 +78,12 @@ class _Planning:
             )
         self._catalog = self._add(gathering.BuildCatalog(imports=self._imports, settings=self._section("catalog")))
         self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
+        self._users = {kind: step for kind, step in self._counted.items() if kind in self._played}
+        names = {kind: step.name for kind, step in self._users.items()}
+        needs = needing(self._catalog, *self._users.values())
+        self._catalogue = self._add(gathering.NameItems(needs=needs, counted=names))
 
     def plan(self) -> Plan:
-        played = {kind: step for kind, step in self._counted.items() if kind in self._played}
-        names = {kind: step.name for kind, step in played.items()}
-        catalogue = self._add(gathering.NameItems(needs=needing(self._catalog, *played.values()), counted=names))
         skipped = self._fit()
         models: dict[str, Step] = {}
         neighbours: dict[str, Step] = {}
@@ -91,11 +92,11 @@ class _Planning:
             comparing = self._steps.get(f"neighbours-{fit.name}")
             if comparing is not None and fit.kind not in neighbours:
                 models[fit.kind], neighbours[fit.kind] = fit, comparing
-        inputs = {"interactions": played, "models": models, "neighbours": neighbours}
-        library = Library(kinds=[*played], compared=[*neighbours])
+        inputs = {"interactions": self._users, "models": models, "neighbours": neighbours}
+        library = Library(kinds=[*self._users], compared=[*neighbours])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
-                self._add(self._surface(surface, listing, catalogue, inputs))
+                self._add(self._surface(surface, listing, inputs))
         return Plan(steps=self._steps, skipped=skipped)
 
     def _add(self, step: Step) -> Step:
@@ -137,7 +138,7 @@ class _Planning:
 
     def _source(self, learns_from: InputKind, kind: str) -> Step | None:
         """The step that makes what a model learns from; None if the library has nothing of it."""
-        counted = self._counted[kind]
+        counted = self._catalogue if learns_from == "texts" else self._counted[kind]
         about: dict[str, Any] = {"kind": kind, "counted": counted.name, "needs": needing(self._catalog, counted)}
         if learns_from == "sequences" and kind in self._ordered:
             settings = self._section("sequences")
@@ -146,9 +147,7 @@ class _Planning:
             return self._add(gathering.GatherTexts(**about))
         return counted if learns_from == "interactions" else None
 
-    def _surface(
-        self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
-    ) -> Step:
+    def _surface(self, surface: Registered, listing: Listing, inputs: Mapping[str, Mapping[str, Step]]) -> Step:
         """The step of one table, from what the library has of the kinds that it lists and gives as reasons."""
         kinds = {listing.kind, listing.reason_kind}
         counts_alone = listing.kind in self._played and not surface.learned
@@ -159,7 +158,7 @@ class _Planning:
             for name, steps in inputs.items()
         }
         names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
-        needs = needing(catalogue, *(step for steps in read.values() for step in steps.values()))
+        needs = needing(self._catalogue, *(step for steps in read.values() for step in steps.values()))
         settings = self._section(f"surfaces.{surface.name}")
         return learning.BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
 
