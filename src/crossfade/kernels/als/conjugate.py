@@ -64,7 +64,8 @@ def solve_by_gradients(
     blocks       as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
                  spares short loops their remainders; empty compiles for any width
     """
-    indptr, indices, frozen = equations.indptr, equations.indices, equations.frozen
+    indptr, indices, weights, frozen = equations.indptr, equations.indices, equations.weights, equations.frozen
+    alpha, counted = equations.alpha, equations.counted
     width = WIDTH * len(blocks) if len(blocks) else solved.shape[1]
     group = GROUP if conditioned else 2 * GROUP
     room = longest_row(indptr, first, last) + group
@@ -85,7 +86,8 @@ def solve_by_gradients(
         if entries == 0 and frozen < 0:
             x[:] = 0.0
             continue
-        unpack(equations, row, width, group, confidence, surplus, offsets)
+        of_row = slice(start, start + entries)
+        unpack(weights[of_row], indices[of_row], alpha, counted, width, group, confidence, surplus, offsets)
         for k in range(width):
             diagonal[k] = spectrum[k] + equations.penalties[row]
             inverse[k] = np.float32(1.0) / diagonal[k] if conditioned else np.float32(1.0)

@@ -66,13 +66,18 @@ class Equations(NamedTuple):
 
 @jit(inline=True)
 def unpack(
-    equations: Equations, row: int, width: int, padding: int, confidence: Floats, surplus: Floats, offsets: Offsets
+    weights: Floats,
+    indices: npt.NDArray[np.int32],
+    alpha: np.float32,
+    counted: np.float32,
+    width: int,
+    padding: int,
+    confidence: Floats,
+    surplus: Floats,
+    offsets: Offsets,
 ) -> None:
-    """Write c, a and the position of the vector of each entry of ``row``, and ``padding`` entries that add nothing."""
-    start = equations.indptr[row]
-    entries = equations.indptr[row + 1] - start
-    weights, indices = equations.weights[start : start + entries], equations.indices[start : start + entries]
-    alpha, counted = equations.alpha, equations.counted
+    """Write c, a and the position of the vector of each entry of a row, and ``padding`` entries that add nothing."""
+    entries = len(weights)
     for j in range(entries):
         weight = weights[j]
         played = weight > 0

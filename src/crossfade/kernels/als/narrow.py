@@ -88,7 +88,8 @@ def solve_narrow(
     blocks       as many zeros as a vector has lanes
     tile         as many as `turn_rows` forms at a time
     """
-    indptr, indices = equations.indptr, equations.indices
+    indptr, indices, weights = equations.indptr, equations.indices, equations.weights
+    alpha, counted = equations.alpha, equations.counted
     width = WIDTH * len(blocks)
     room = longest_row(indptr, first, last) + FOUR
     surplus, confidence, offsets = scratch(room), scratch(room), np.zeros(room, dtype=np.int64)
@@ -108,7 +109,8 @@ def solve_narrow(
             if entries == 0:
                 store_strip(vectors, x, zeros(blocks))
                 continue
-            unpack(equations, row, width, FOUR, confidence, surplus, offsets)
+            of_row = slice(start, stop)
+            unpack(weights[of_row], indices[of_row], alpha, counted, width, FOUR, confidence, surplus, offsets)
             for k in range(width):
                 diagonal[k] = axes.spectrum[k] + equations.penalties[row]
                 inverse[k] = np.float32(1.0) / diagonal[k] if conditioned else np.float32(1.0)
