@@ -26,8 +26,8 @@ from benchmarks.record import Comparison, Kind
 from benchmarks.turns import take_turns, timed
 from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.kernels import als as kernels
-from crossfade.kernels.als_cg_narrow import WIDEST
+from crossfade.kernels.als.half_step import FixedSide, Solver, gram_matrix, half_step
+from crossfade.kernels.als.narrow import WIDEST
 from crossfade.kernels.lanes import aligned, padded
 from crossfade.kernels.transposing import transposed
 
@@ -45,11 +45,11 @@ class Iterating(Protocol):
 class Ours:
     """One iteration as `crossfade.models.als` does it; λ is the same for all rows unless `penalties` is set."""
 
-    def __init__(self, interactions: Interactions, factors: int, solver: str, threads: int) -> None:
+    def __init__(self, interactions: Interactions, factors: int, solver: Solver, threads: int) -> None:
         self.by_user = CSR(interactions.indptr, interactions.indices, interactions.weights)
         self.by_item = transposed(self.by_user, interactions.shape[1])
         self.solver, self.threads = solver, threads
-        self.penalties = tuple(np.full(half.rows, REGULARIZATION) for half in (self.by_user, self.by_item))
+        self.penalties = tuple(np.full(rows.rows, REGULARIZATION) for rows in (self.by_user, self.by_item))
         self.users, self.items = (aligned(rows, padded(factors)) for rows in interactions.shape)
         rng = np.random.default_rng(0)
         for vectors in (self.users, self.items):
@@ -57,19 +57,18 @@ class Ours:
             vectors[:, :factors] = drawn * np.float32(0.1 / np.sqrt(factors))
 
     def iterate(self) -> None:
-        for half, fixed, solved, penalties in (
+        for rows, other, solved, penalties in (
             (self.by_user, self.items, self.users, self.penalties[0]),
             (self.by_item, self.users, self.items, self.penalties[1]),
         ):
-            kernels.solve_rows(
-                half,
+            fixed = FixedSide.of(other, gram_matrix(other, self.threads), self.solver, threads=self.threads)
+            half_step(
+                rows,
                 fixed,
                 solved,
-                gram=kernels.gram_matrix(fixed, self.threads),
                 penalties=penalties,
                 alpha=ALPHA,
                 counted=0.0,
-                solver=self.solver,
                 steps=CG_STEPS,
                 threads=self.threads,
             )
@@ -120,7 +119,12 @@ class Work:
 
 
 def compare(
-    interactions: Interactions, factors: int, solver: str, threads: int, turns: int, peers: Mapping[str, Buffalo | None]
+    interactions: Interactions,
+    factors: int,
+    solver: Solver,
+    threads: int,
+    turns: int,
+    peers: Mapping[str, Buffalo | None],
 ) -> Comparison:
     """All sides in turns, one iteration a turn. ``peers``: those that take part, with the worker of one."""
     sides: dict[str, tuple[Iterating, float]] = {}

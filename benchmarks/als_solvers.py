@@ -19,13 +19,11 @@ from benchmarks.generate import long_tailed
 from benchmarks.record import Comparison, Side
 from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.kernels import als as kernels
+from crossfade.kernels.als.half_step import FixedSide, gram_matrix
 from crossfade.kernels.lanes import aligned, padded
 from crossfade.kernels.transposing import transposed
-from crossfade.models.als import resolved
-from crossfade.models.als_pairs import scaled_weights
-from crossfade.models.als_problem import Problem
-from crossfade.models.als_settings import ALSSettings
+from crossfade.models.als import ALSSettings
+from crossfade.models.als_objective import Objective, resolved, scaled_weights
 
 PATIENCE = 3  # times as many iterations as the goal took, after which a solver is stopped
 
@@ -34,7 +32,7 @@ PATIENCE = 3  # times as many iterations as the goal took, after which a solver 
 class Running:
     """One solver on its way."""
 
-    problem: Problem
+    settings: ALSSettings
     by_user: CSR
     by_item: CSR
     threads: int
@@ -43,20 +41,23 @@ class Running:
     losses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        factors = self.problem.settings.factors
-        self.users, self.items = (aligned(half.rows, padded(factors)) for half in (self.by_user, self.by_item))
+        factors, self.objective = self.settings.factors, Objective.of(self.settings)
+        self.users, self.items = (aligned(rows.rows, padded(factors)) for rows in (self.by_user, self.by_item))
         drawn = np.random.default_rng(0).standard_normal((len(self.items), factors), dtype=np.float32)
         self.items[:, :factors] = drawn * np.float32(0.1 / np.sqrt(factors))
 
     def iterate(self) -> None:
         """Solve both sides, and note the time and the loss."""
         started, busy = time.perf_counter(), time.process_time()
-        for half, fixed, solved in ((self.by_user, self.items, self.users), (self.by_item, self.users, self.items)):
-            gram = kernels.gram_matrix(fixed, self.threads)
-            self.problem.improve(half, fixed, solved, gram, -1, self.threads)
+        for rows, other, solved in ((self.by_user, self.items, self.users), (self.by_item, self.users, self.items)):
+            gram, solver = gram_matrix(other, self.threads), self.settings.training_solver
+            fixed = FixedSide.of(other, gram, solver, shared=self.objective.shared, threads=self.threads)
+            steps = self.settings.cg_steps
+            self.objective.half_step(rows, fixed, solved, others=len(other), steps=steps, threads=self.threads)
         self.seconds.append(time.perf_counter() - started)
         self.processor.append(time.process_time() - busy)
-        loss = self.problem.loss(self.by_user, np.diff(self.by_item.indptr), self.users, self.items, self.threads)
+        listeners = np.diff(self.by_item.indptr)
+        loss = self.objective.loss(self.by_user, listeners, self.users, self.items, self.settings.ones, self.threads)
         self.losses.append(loss.total)
 
     def until(self, goal: float, taken: list[float]) -> float:
@@ -74,16 +75,16 @@ class Running:
 def compare(interactions: Interactions, factors: int, chosen: argparse.Namespace, threads: int) -> Comparison:
     """All solvers from one start to one loss."""
     settings = ALSSettings(factors=factors, objective=chosen.objective, cg_steps=chosen.steps)
-    scaled = scaled_weights(settings, interactions.weights, np.empty)
+    scaled = scaled_weights(settings, interactions.weights)
     by_user = CSR(interactions.indptr, interactions.indices, scaled)
     by_item = transposed(by_user, len(interactions.item_ids))
     solvers = [solver for solver in chosen.solvers if solver != "cholesky" or factors <= chosen.most_for_cholesky]
     sides = {}
     for solver in solvers:
         wanted = ALSSettings(factors=factors, objective=chosen.objective, cg_steps=chosen.steps, solver=solver)
-        problem = Problem(resolved(wanted, by_user, by_item))
-        Running(problem, *_few(by_user), threads).iterate()  # compiles
-        sides[solver] = Running(problem, by_user, by_item, threads)
+        wanted = resolved(wanted, by_user, by_item)
+        Running(wanted, *_few(by_user), threads).iterate()  # compiles
+        sides[solver] = Running(wanted, by_user, by_item, threads)
     reference, goal = sides[solvers[-1]], 0.0
     for turn in range(PATIENCE * chosen.iterations):
         for side in sides.values():
@@ -99,7 +100,7 @@ def compare(interactions: Interactions, factors: int, chosen: argparse.Namespace
             "objective": chosen.objective,
             "threads": threads,
             "goal": goal,
-            "auto": Problem(resolved(settings, by_user, by_item)).solver,
+            "auto": settings.training_solver,
         },
         sides=[
             Side(

@@ -4,7 +4,7 @@
     python -m benchmarks.candidates --directory DIR --users 1000000 --items 300000 --pairs 25000000
 
 Matrix and space are made once, in DIR. Each turn is a process of its own that maps both, indexes the items, asks for
-some thousand users at a time, as `crossfade.surfaces.discover` does, and appends what is found to a file, so that
+some thousand users at a time, as `crossfade.surfaces.contract` does, and appends what is found to a file, so that
 memory follows the items and not the users. The peak of memory counts pages of mapped files too. Lists of some users
 are held against the product with all items.
 """
@@ -24,11 +24,10 @@ from benchmarks.record import Comparison, Value
 from crossfade.core.artifacts import Identity, is_whole, writing
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
-from crossfade.models.als import ALS
-from crossfade.models.als_settings import ALSSettings
+from crossfade.models.als import ALS, ALSSettings
 from crossfade.nearest.backends import build_index
 from crossfade.nearest.contract import IndexSettings, Restriction
-from crossfade.ranking.pages import CHUNK
+from crossfade.surfaces.contract import CHUNK
 
 CHECKED = 40  # users whose lists are compared with all scores
 ROUNDING = 1e-5  # relative, of NumPy's sums against ours

@@ -26,12 +26,13 @@ from benchmarks.turns import take_turns
 from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import silent
-from crossfade.evaluate.recommendation import compute, ranked_lists, validate
+from crossfade.core.spaces import VectorSpace
+from crossfade.evaluate.recommendation import evaluate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood.half_pass import Link, sample_of, solve_rows
 from crossfade.models import likelihood
-from crossfade.models.contract import FittedSpace
+from crossfade.models.factors import FittedFactors, FittedItems
 from crossfade.models.likelihood import Likelihood
 from crossfade.models.logistic import Logistic
 from crossfade.models.vector_exp import VectorExp
@@ -129,7 +130,7 @@ def passes(
 
 def learned(split: Split, factors: int, counts: Sequence[int], threads: int, peers: set[str]) -> Comparison:
     """What whole fits of some numbers of passes take and learn."""
-    fits: dict[str, Callable[[int], FittedSpace]] = {
+    fits: dict[str, Callable[[int], FittedFactors]] = {
         "vector_exp": lambda count: VectorExp(factors=factors, passes=count).fit(split.train, threads=threads),
         "logistic": lambda count: Logistic(factors=factors, passes=count).fit(split.train, threads=threads),
     }
@@ -142,9 +143,9 @@ def learned(split: Split, factors: int, counts: Sequence[int], threads: int, pee
         scale = 1 if name in LINKS else 5
         for count in counts:
             started = time.perf_counter()
-            space = fit(scale * count)
+            model = fit(scale * count)
             seconds.append(time.perf_counter() - started)
-            found.append(_ndcg(space, split))
+            found.append(_ndcg(model, split))
         curves = {"passes": [scale * count for count in counts], "seconds": seconds, f"ndcg@{K}": found}
         best = int(np.argmax(found))
         figures = {f"ndcg@{K}": found[best], "seconds": seconds[best]}
@@ -192,14 +193,14 @@ def solved() -> Comparison:
     )
 
 
-def _fitted_by_peer(train: Interactions, factors: int, count: int, threads: int) -> FittedSpace:
+def _fitted_by_peer(train: Interactions, factors: int, count: int, threads: int) -> FittedFactors:
     from implicit.lmf import LogisticMatrixFactorization
     from scipy.sparse import csr_matrix
 
     model = LogisticMatrixFactorization(factors=factors, iterations=count, num_threads=threads, random_state=0)
     matrix = csr_matrix((np.log1p(train.weights), train.indices, train.indptr), shape=train.shape)
     model.fit(matrix, show_progress=False)
-    return FittedSpace(
+    space = VectorSpace(
         model="implicit",
         kind=train.kind,
         metric="dot",
@@ -208,12 +209,12 @@ def _fitted_by_peer(train: Interactions, factors: int, count: int, threads: int)
         user_ids=train.user_ids,
         user_vectors=np.ascontiguousarray(model.user_factors),
     )
+    return FittedItems(space=space, support=train.listeners())
 
 
-def _ndcg(space: FittedSpace, split: Split) -> float:
-    hidden = validate(space, split.train, split.test, K)
-    _, _, ndcg, _ = compute(ranked_lists(space, split.train, hidden, K), hidden, K)
-    return float(ndcg.mean())
+def _ndcg(model: FittedFactors, split: Split) -> float:
+    report = evaluate(model, split.train, split.test, K, percentile_ranks=False)
+    return report.estimates[f"ndcg@{K}"].value
 
 
 if __name__ == "__main__":

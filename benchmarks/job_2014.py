@@ -29,9 +29,7 @@ from benchmarks.record import Comparison, Side
 from crossfade.core.artifacts import Identity, is_whole, writing
 from crossfade.core.interactions import Interactions
 from crossfade.core.replacing import remove
-from crossfade.models.als import ALS
-from crossfade.models.als_settings import ALSSettings
-from crossfade.models.als_space import ALSSpace
+from crossfade.models.als import ALS, ALSSettings, FittedALS
 
 ASKED, LISTED = 2000, 20  # users that are asked about, and artists for each
 
@@ -77,34 +75,34 @@ class Watch:
 
 def fitted(
     directory: Path, place: Path, settings: ALSSettings, threads: int, log: Log
-) -> tuple[Interactions, ALSSpace]:
-    """The interactions at ``place`` and their space, from the disk if it was finished there."""
+) -> tuple[Interactions, FittedALS]:
+    """The interactions at ``place`` and the model fitted on them, from the disk if it was finished there."""
     loading = time.perf_counter()
     interactions = Interactions.load(place, kind="artist")
     log.write("loaded", seconds=round(time.perf_counter() - loading, 3))
     saved = Identity(
-        kind="benchmark-space", version=1, inputs={"interactions": str(place.name)}, settings=asdict(settings)
+        kind="benchmark-space", version=2, inputs={"interactions": str(place.name)}, settings=asdict(settings)
     )
     space_place = directory / "space"
     if is_whole(space_place, saved.fingerprint):
-        return interactions, ALSSpace.load(space_place)
+        return interactions, FittedALS.load(space_place)
     log.write("attempt", process=os.getpid())
     started = time.perf_counter()
     workspace = directory / "fit"
-    space = ALS(settings).fit(interactions, threads=threads, workspace=workspace, progress=Watch(log))
+    model = ALS(settings).fit(interactions, threads=threads, workspace=workspace, progress=Watch(log))
     log.write("fitted", seconds=round(time.perf_counter() - started, 3), peak_gib=round(peak_gib(), 3))
     with writing(space_place, saved) as draft:
-        space.save(draft.path)
+        model.save(draft.path)
     remove(workspace)
-    return interactions, space
+    return interactions, model
 
 
-def planted_share(place: Path, interactions: Interactions, space: ALSSpace, threads: int) -> float:
+def planted_share(place: Path, interactions: Interactions, model: FittedALS, threads: int) -> float:
     """Of what is recommended to some users, the share that is of their own taste."""
     tastes, genres = np.load(place / "tastes.npy"), np.load(place / "genres.npy")
     users = np.random.default_rng(0).choice(len(tastes), min(ASKED, len(tastes)), replace=False)
     names = interactions.user_ids.select(users)
-    found = space.recommend(names, LISTED, exclude=interactions, threads=threads).rows
+    found = model.recommend(names, LISTED, exclude=interactions, threads=threads).rows
     return float((genres[found] == tastes[users][:, None])[found >= 0].mean())
 
 
@@ -163,13 +161,13 @@ def measure(chosen: argparse.Namespace) -> Findings:
     place, was_made = written(chosen.directory, size)
     if was_made:
         log.write("generated", seconds=round(time.perf_counter() - started, 1))
-    interactions, space = fitted(directory, place, settings, threads, log)
+    interactions, model = fitted(directory, place, settings, threads, log)
     found = told(log)
     halves: list[float] = found["halves"]
     # Every iteration solves users, then items; the last entry is the users once more.
     iterations = [users + items for users, items in zip(halves[:-1:2], halves[1::2], strict=True)]
     fit = found["prepared"] + sum(halves) + found["lost"]
-    loss = space.loss(interactions, threads=threads)
+    loss = model.loss(interactions, threads=threads)
     side = Side(
         name="crossfade",
         turns=iterations,
@@ -188,7 +186,7 @@ def measure(chosen: argparse.Namespace) -> Findings:
             "loss_pairs": loss.pairs,
             "loss_entries": loss.entries,
             "loss_regularization": loss.regularization,
-            "planted_taste": planted_share(place, interactions, space, threads),
+            "planted_taste": planted_share(place, interactions, model, threads),
             "planted_taste_by_chance": 1 / GROUPS,
         },
         curves={"seconds": iterations},

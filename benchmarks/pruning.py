@@ -24,8 +24,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.kernels.search.pruned import scan_pruned
 from crossfade.kernels.search.sketch import sketched
-from crossfade.models.als import ALS
-from crossfade.models.als_settings import ALSSettings
+from crossfade.models.als import ALS, ALSSettings
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.vectors import checked_items, checked_queries
 

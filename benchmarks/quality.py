@@ -59,8 +59,7 @@ PEERS: list[Settings] = [
 
 def fit_ours(train: Interactions, settings: Settings) -> Fitted[Any]:
     """Our ALS."""
-    from crossfade.models.als import ALS
-    from crossfade.models.als_settings import ALSSettings
+    from crossfade.models.als import ALS, ALSSettings
 
     return ALS(ALSSettings(factors=FACTORS, iterations=ITERATIONS, confidence="log", **settings)).fit(train)
 

@@ -88,6 +88,11 @@ def best(scores: np.ndarray, count: np.ndarray | int) -> np.ndarray:
     return among
 
 
+def of_played(rows: np.ndarray, item_ids: Ids, played: Ids) -> np.ndarray:
+    """``rows`` of ``item_ids`` as rows of ``played``, of which a model may know more than were played."""
+    return np.append(played.rows(item_ids, missing="mark"), np.int32(MISSING))[rows]
+
+
 class Related:
     """Which artists are related, for a sample of artists that have listeners enough, and of others."""
 
@@ -99,7 +104,8 @@ class Related:
         others = rng.permutation(np.flatnonzero((listeners > 0) & (listeners < WELL_KNOWN)))[:sample]
         self.asked = np.concatenate([known, others])
         self.known = np.arange(len(self.asked)) < len(known)
-        self.ids = interactions.item_ids.select(self.asked)
+        self.item_ids = interactions.item_ids
+        self.ids = self.item_ids.select(self.asked)
         places = truth.artist_vectors[rows]
         nearness = -((places[self.asked][:, None] - places[None]) ** 2).sum(axis=2)
         nearness[np.arange(len(self.asked)), self.asked] = -np.inf
@@ -121,9 +127,10 @@ class Related:
             "of its own genre": shares(first, self.of_genre),
         }
 
-    def of_model(self, model: ComparesItems) -> Found:
-        """What the model says."""
-        return self.of_lists(model.similar(self.ids, len(self.listeners) - 1).rows)
+    def of_model(self, model: Any) -> Found:
+        """What the model says, which compares items."""
+        lists = model.similar(self.ids, len(self.listeners) - 1, allowed_items=self.item_ids).rows
+        return self.of_lists(of_played(lists, model.item_ids, self.item_ids))
 
     def side(self, name: str, found: Found, kind: Any = "ours") -> Side:
         said = {what: estimate(values[self.known]) for what, values in found.items()}
@@ -155,9 +162,11 @@ class Recommended:
             users, profiles = self.histories, model.profiles(self.histories)
         else:
             profiles = model.trained_profiles(self.users)
-        lists = model.recommend(users, K, exclude=self.interactions).rows
+        played = self.interactions.item_ids
+        lists = model.recommend(users, K, exclude=self.interactions, allowed_items=played).rows
+        lists = of_played(lists, model.item_ids, played)
         count, items = self.taste.shape
-        everything = np.tile(np.arange(items, dtype=np.int32), count)
+        everything = np.tile(model.item_ids.rows(played), count)
         scores = model.scores(profiles, np.arange(count + 1, dtype=np.int64) * items, everything)
         return {
             "precision": shares(lists, self.right),

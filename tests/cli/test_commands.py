@@ -109,10 +109,10 @@ def test_a_misspelt_name_is_suggested_and_ends_with_5(call, asked):
 
 def test_status_adds_up_with_the_import(asked):
     status = asked("status")
-    held = status["imports"][0]
-    assert held["import"] == "demo"
-    assert held["plays"] > 0
-    assert held["dropped"] > 0
+    listed = status["imports"][0]
+    assert listed["import"] == "demo"
+    assert listed["plays"] > 0
+    assert listed["dropped"] > 0
     assert status["release"] == asked("releases")[-1]["version"]
 
 
@@ -216,9 +216,9 @@ def evaluated(*arguments):
 def test_evaluate_measures_on_what_was_held_out(split):
     told = evaluated(*split, "--model", "als", "--set", "als.factors=8", "-k", "1", "--json")
     assert told.exit_code == 0, told.output
-    said = json.loads(told.stdout)
-    (model,) = said["models"]
-    assert (said["users"], said["items"], said["train_pairs"], said["test_pairs"]) == (24, 8, 72, 24)
+    answer = json.loads(told.stdout)
+    (model,) = answer["models"]
+    assert (answer["users"], answer["items"], answer["train_pairs"], answer["test_pairs"]) == (24, 8, 72, 24)
     assert model["estimates"]["recall@1"]["value"] == 1
     assert model["settings"]["factors"] == 8
     assert model["users_asked"] == 24

@@ -242,6 +242,8 @@ def test_children_are_listed_where_half_have_a_list_of_them(keys, expected):
 
 def test_a_kind_that_is_not_listed_is_refused_with_those_that_are():
     assert kind_listed("radio", {"artist": 1, "show": 1}, "show") == "show"
+    assert kind_listed("discover", {"artist": 0, "track": 0, "show": 3, "episode": 0}) == "show"
+    assert kind_listed("discover", {"artist": 0}) == "artist"
     with pytest.raises(NotReadyError, match=r"Radio of the kind 'track'.*artist, show"):
         kind_listed("radio", {"artist": 1, "show": 1}, "track")
     with pytest.raises(NotReadyError, match="no Discover"):

@@ -37,8 +37,8 @@ KINDS_NAMED_IN = ("core/kinds.py", "formats/", "demo/", "serve/answers.py", "cli
 MODELS_NAMED_IN = {
     "pipeline/settings.py": set(MODELS),
     "surfaces/asking.py": {"cultural"},
-    "kernels/likelihood.py": {"logistic"},
-    "kernels/likelihood_oracle.py": {"logistic"},
+    "kernels/likelihood/half_pass.py": {"logistic"},
+    "kernels/likelihood/oracle.py": {"logistic"},
     "ranking/features.py": {"popularity"},
     "cli/doctor.py": {"word2vec"},
 }

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crossfade.core import artifacts, replacing
 from crossfade.core import checkpoints as checkpoints_module
+from crossfade.core import replacing
 from crossfade.core.artifacts import Identity, verify, write_file, writing
 from crossfade.core.checkpoints import checkpoints
 from crossfade.core.errors import StorageError
@@ -281,7 +281,7 @@ def run(act: str, manner: str, directory: Path) -> int:
         with home.locked("run"):
             scene.act()
         assert scene.content() == "new", f"step {number}"
-        left = [path for path in home.path.rglob("*") if path.name.endswith(artifacts.PARTIAL)]
+        left = [path for path in home.path.rglob("*") if path.name.endswith(replacing.PARTIAL)]
         left += unregistered(home)
         assert not left, f"step {number} left {left}"
         shutil.rmtree(home.path)

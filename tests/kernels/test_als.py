@@ -15,13 +15,13 @@ from crossfade.kernels.transposing import transposed
 SOLVERS = [("cholesky", None), ("cg", 3), ("cg", 1), ("pcg", 3), ("pcg", 1)]
 
 
-def solve(rows, fixed, solved, *, gram, solver, held=-1, threads=1, **numbers):
-    """`half_step` against all of ``fixed`` as it lies; for solver "pcg", ``gram`` is diagonal except for ``held``."""
+def solve(rows, fixed, solved, *, gram, solver, frozen=-1, threads=1, **numbers):
+    """`half_step` against all of ``fixed`` as it lies; for solver "pcg", ``gram`` is diagonal except for ``frozen``."""
     if solver == "pcg":
-        narrow = held < 0 and fixed.shape[1] <= WIDEST
-        side = FixedSide("pcg", fixed, gram, None, Axes.along(gram) if narrow else None, held)
+        narrow = frozen < 0 and fixed.shape[1] <= WIDEST
+        side = FixedSide("pcg", fixed, gram, None, Axes.along(gram) if narrow else None, frozen)
     else:
-        side = FixedSide.of(fixed, gram, solver, held=held, threads=threads)
+        side = FixedSide.of(fixed, gram, solver, frozen=frozen, threads=threads)
     half_step(rows, side, solved, threads=threads, **numbers)
 
 
@@ -132,22 +132,22 @@ def test_a_row_of_a_hundred_thousand_entries_agrees_with_the_oracle(rng, solver)
 
 
 @pytest.mark.parametrize(("solver", "steps"), [("cholesky", None), ("pcg", 1), ("pcg", 4)])
-@pytest.mark.parametrize(("factors", "held"), [(40, 3), (40, 39), (64, 0), (200, 137)])
-def test_a_held_coordinate_stays_and_the_others_are_solved_beside_it(rng, factors, held, solver, steps):
+@pytest.mark.parametrize(("factors", "frozen"), [(40, 3), (40, 39), (64, 0), (200, 137)])
+def test_a_frozen_coordinate_stays_and_the_others_are_solved_beside_it(rng, factors, frozen, solver, steps):
     fixed, rows = vectors(rng, 200, factors, 30.0), random_rows(rng, 12, 200, 60)
     gram = 0.1 * (fixed.astype(np.float64).T @ fixed)
     if solver == "pcg":
-        rest = np.arange(len(gram)) != held
+        rest = np.arange(len(gram)) != frozen
         gram[np.ix_(rest, rest)] = np.diag(np.diag(gram)[rest])
-    # Penalties above one too: the pivot of a held coordinate must not fall below them.
+    # Penalties above one too: the pivot of a frozen coordinate must not fall below them.
     numbers = {"gram": gram, "penalties": np.geomspace(0.5, 8.0, 12), "alpha": 2.0, "counted": 1.0}
     start = vectors(rng, 12, factors)
-    start[:, held] = rng.normal(size=12)
+    start[:, frozen] = rng.normal(size=12)
     solved = start.copy()
-    expected = oracle.solve_rows(rows, fixed, **numbers, steps=steps, start=start, conditioned=True, held=held)
-    solve(rows, fixed, solved, **numbers, solver=solver, steps=steps or 0, held=held)
+    expected = oracle.solve_rows(rows, fixed, **numbers, steps=steps, start=start, conditioned=True, frozen=frozen)
+    solve(rows, fixed, solved, **numbers, solver=solver, steps=steps or 0, frozen=frozen)
     assert_close(solved, expected, start)
-    np.testing.assert_array_equal(solved[:, held], start[:, held])
+    np.testing.assert_array_equal(solved[:, frozen], start[:, frozen])
 
 
 def test_as_many_steps_as_factors_solve_exactly(rng):
@@ -249,10 +249,10 @@ def test_turning_makes_the_gram_matrix_diagonal_and_keeps_every_inner_product(rn
     assert np.all(np.diff(np.diag(side.gram)[:factors]) <= 0)
 
 
-def test_turning_leaves_a_held_coordinate_and_can_be_undone(rng):
+def test_turning_leaves_a_frozen_coordinate_and_can_be_undone(rng):
     left = vectors(rng, 300, 24, 30.0)
     before, gram = left.copy(), gram_matrix(left, 1)
-    side = FixedSide.of(left, gram, "pcg", held=5)
+    side = FixedSide.of(left, gram, "pcg", frozen=5)
     np.testing.assert_array_equal(left[:, 5], before[:, 5])
     np.testing.assert_allclose(side.gram, left.astype(np.float64).T @ left, atol=1e-5 * gram.max())
     side.turn_back(1)

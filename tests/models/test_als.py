@@ -263,35 +263,6 @@ def test_progress_reaches_its_total_and_never_falls(interactions):
 
 
 @pytest.mark.parametrize(
-    "weights", [np.float32("nan"), np.float32(-1), np.float32("inf")], ids=["nan", "negative", "infinite"]
-)
-def test_weights_that_mean_nothing_are_refused(interactions, weights):
-    damaged = interactions.weights.copy()
-    damaged[350] = weights
-    with pytest.raises(InputError, match="position 350"):
-        ALS(factors=8).fit(dataclasses.replace(interactions, weights=damaged))
-
-
-def test_no_interactions_are_refused(interactions):
-    nothing = dataclasses.replace(
-        interactions,
-        indptr=np.zeros(61, dtype=np.int64),
-        indices=np.zeros(0, dtype=np.int32),
-        weights=np.zeros(0, dtype=np.float32),
-    )
-    with pytest.raises(InputError, match="no interactions"):
-        ALS().fit(nothing)
-
-
-def test_items_that_do_not_exist_are_refused(interactions):
-    for wrong in (-1, 45):
-        indices = interactions.indices.copy()
-        indices[7] = wrong
-        with pytest.raises(InputError, match="beyond"):
-            ALS().fit(dataclasses.replace(interactions, indices=indices))
-
-
-@pytest.mark.parametrize(
     "wrong",
     [
         {"factors": 7},

@@ -181,7 +181,7 @@ def test_biases_tell_how_much_more_of_the_world_a_listener_will_play():
     world = simulate(replace(SMALL, days=60))
     plays = Counter[tuple[str, str]]()
     for table in world.listens():
-        plays.update(zip(table["user_id"].to_pylist(), table["artist_id"].to_pylist(), strict=True))
+        plays.update(zip(table["user_id"].to_pylist(), table["parent_id"].to_pylist(), strict=True))
     users, artists = zip(*plays, strict=True)
     known = Interactions.from_counts(users, artists, list(plays.values()))
     split = random_holdout(known, 0.3, np.random.default_rng(0))

@@ -1,136 +1,71 @@
-"""Order, completeness, what runs side by side, errors and resumption, on steps small enough to follow by hand."""
-
-import signal
-import subprocess
-import sys
-import textwrap
-import threading
-import time
+"""What every runner does: order, completeness, errors, progress; on steps small enough to follow by hand."""
 
 import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.progress import silent
-from crossfade.pipeline import journal, local
-from crossfade.pipeline.local import LocalRunner
-
-WAIT = 20.0  # seconds until a test that waits for another thread gives up
+from crossfade.pipeline import journal
+from crossfade.pipeline.runner import RUNNERS, open_runner
 
 
-def run(home, *steps, threads=2, memory_bytes=100, report=lambda _: silent):
-    return LocalRunner(threads=threads, memory_bytes=memory_bytes).run(steps, home, report)
+@pytest.fixture(params=RUNNERS)
+def run(request, home):
+    """Runs steps by each registered runner."""
 
+    def complete(*steps, threads=2, report=lambda _: silent):
+        return open_runner(request.param, threads=threads, memory_bytes=10**9).run(steps, home, report)
 
-def meeting(parties):
-    """An act that ends once so many steps are in it at the same time."""
-    barrier = threading.Barrier(parties, timeout=WAIT)
-    return lambda _: barrier.wait()
-
-
-class Together:
-    """An act that counts how many steps are in it at the same time."""
-
-    def __init__(self):
-        self.now = self.most = 0
-        self._lock = threading.Lock()
-
-    def __call__(self, context):
-        with self._lock:
-            self.now += 1
-            self.most = max(self.most, self.now)
-        time.sleep(0.02)
-        with self._lock:
-            self.now -= 1
+    return complete
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
-def test_steps_run_after_what_they_need_and_read_it(kitchen, home, threads):
+def test_steps_run_after_what_they_need_and_read_it(kitchen, home, run, threads):
     flour, water, salt = kitchen.step("flour"), kitchen.step("water"), kitchen.step("salt")
     dough = kitchen.step("dough", flour, water)
     bread = kitchen.step("bread", dough, salt, water)
-    results = run(home, flour, water, salt, dough, bread, threads=threads)
+    results = run(flour, water, salt, dough, bread, threads=threads)
     assert [result.name for result in results] == ["flour", "water", "salt", "dough", "bread"]
     assert all(result.built and result.rows == {"lines": 1} and result.peak_bytes > 0 for result in results)
     assert (bread.place(home) / "line").read_text() == "bread(dough(flour(),water()),salt(),water())"
     assert {name for name, _ in journal.latest(home)} == {"flour", "water", "salt", "dough", "bread"}
 
 
-def test_independent_steps_overlap(kitchen, home):
-    together = meeting(2)
-    run(home, kitchen.step("flour", act=together), kitchen.step("water", act=together))
-
-
-def test_one_thread_runs_one_step_at_a_time_in_order(kitchen, home):
-    together = Together()
-    run(home, *(kitchen.step(name, act=together) for name in "dcba"), threads=1)
-    assert together.most == 1
-    assert kitchen.ran == ["d", "c", "b", "a"]
-
-
-def test_estimates_of_memory_keep_steps_apart(kitchen, home):
-    together = Together()
-    steps = [kitchen.step(name, act=together, memory_bytes=60) for name in "abc"]
-    run(home, *steps, threads=4, memory_bytes=100)
-    assert together.most == 1
-
-
-def test_a_small_step_runs_beside_a_large_one_past_another_that_has_to_wait(kitchen, home):
-    together = meeting(2)
-    large = kitchen.step("large", act=together, memory_bytes=80)
-    waiting = kitchen.step("waiting", memory_bytes=80)
-    small = kitchen.step("small", act=together, memory_bytes=20)
-    run(home, large, waiting, small, memory_bytes=100)
-    assert kitchen.ran[-1] == "waiting"
-
-
-def test_a_step_larger_than_the_memory_runs_alone_and_is_told_the_limit(kitchen, home):
-    together, limits = Together(), []
-
-    def large(context):
-        limits.append(context.memory_bytes)
-        together(context)
-
-    run(home, *(kitchen.step(name, act=large, memory_bytes=500) for name in "abc"))
-    assert together.most == 1
-    assert limits == [100, 100, 100]
-
-
-def test_a_second_run_does_nothing(kitchen, home):
+def test_a_second_run_does_nothing(kitchen, home, run):
     flour = kitchen.step("flour")
     dough = kitchen.step("dough", flour)
-    run(home, flour, dough)
+    run(flour, dough)
     kitchen.ran.clear()
-    results = run(home, flour, dough)
+    results = run(flour, dough)
     assert [(result.built, result.seconds, result.peak_bytes) for result in results] == [(False, 0.0, 0)] * 2
     assert kitchen.ran == []
 
 
-def test_only_what_depends_on_a_change_is_built_again(kitchen, home):
+def test_only_what_depends_on_a_change_is_built_again(kitchen, home, run):
     flour, salt = kitchen.step("flour"), kitchen.step("salt")
     dough = kitchen.step("dough", flour)
-    run(home, flour, salt, dough, kitchen.step("bread", dough, salt))
+    run(flour, salt, dough, kitchen.step("bread", dough, salt))
     kitchen.ran.clear()
     changed = kitchen.step("dough", flour, word="!")
-    run(home, flour, salt, changed, kitchen.step("bread", changed, salt))
+    run(flour, salt, changed, kitchen.step("bread", changed, salt))
     assert kitchen.ran == ["dough", "bread"]
 
 
-def test_a_damaged_artifact_is_built_again(kitchen, home):
+def test_a_damaged_artifact_is_built_again(kitchen, home, run):
     flour = kitchen.step("flour")
     dough = kitchen.step("dough", flour)
-    run(home, flour, dough)
+    run(flour, dough)
     (flour.place(home) / "line").write_text("flouR()")
     kitchen.ran.clear()
-    run(home, flour, dough)
+    run(flour, dough)
     assert kitchen.ran == ["flour"]
     assert (flour.place(home) / "line").read_text() == "flour()"
 
 
-def test_a_path_without_a_manifest_counts_for_nothing(kitchen, home):
+def test_a_path_without_a_manifest_counts_for_nothing(kitchen, home, run):
     flour = kitchen.step("flour")
     flour.place(home).mkdir(parents=True)
     (flour.place(home) / "line").write_text("half-wri")
-    run(home, flour)
+    run(flour)
     assert (flour.place(home) / "line").read_text() == "flour()"
 
 
@@ -139,116 +74,24 @@ def cold(context):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_error_comes_out_as_it_was_and_earlier_steps_stay(kitchen, home, threads):
+def test_an_error_comes_out_as_it_was_and_earlier_steps_stay(kitchen, home, run, threads):
     flour = kitchen.step("flour")
     bread = kitchen.step("bread", flour, act=cold)
     with pytest.raises(InputError, match="kitchen, line 3: the oven is cold"):
-        run(home, flour, bread, kitchen.step("toast", bread), threads=threads)
+        run(flour, bread, kitchen.step("toast", bread), threads=threads)
     assert kitchen.ran == ["flour", "bread"]
     kitchen.ran.clear()
-    run(home, flour, kitchen.step("bread", flour), threads=threads)
+    run(flour, kitchen.step("bread", flour), threads=threads)
     assert kitchen.ran == ["bread"]
 
 
-def test_an_error_stops_what_runs_beside_it_and_begins_nothing_else(kitchen, home):
-    started, ended = threading.Event(), []
-
-    def fails(context):
-        assert started.wait(WAIT)
-        cold(context)
-
-    def long(context):
-        started.set()
-        for number in range(int(WAIT / 0.01)):
-            time.sleep(0.01)
-            context.progress(number, None, "loaves")
-        ended.append("long")
-
-    with pytest.raises(InputError):
-        run(home, kitchen.step("bread", act=fails), kitchen.step("cake", act=long), kitchen.step("pie"))
-    assert ended == []
-    assert set(kitchen.ran) == {"bread", "cake"}
-    assert not list(home.runs.rglob("*.partial"))
-
-
-def interrupts(context):
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-    while True:
-        time.sleep(0.01)
-        context.progress(0, None, "loaves")
-
-
-def test_an_interruption_stops_a_step_at_its_next_report(kitchen, home):
-    bread = kitchen.step("bread", act=interrupts)
-    with pytest.raises(KeyboardInterrupt):
-        run(home, bread)
-    assert not bread.is_done(home)
-    assert not list(home.runs.rglob("*.partial"))
-
-
-def test_an_interruption_does_not_wait_long_for_a_step_that_reports_nothing(kitchen, home, monkeypatch):
-    monkeypatch.setattr(local, "GRACE_SECONDS", 0.05)
-    release = threading.Event()
-
-    def deaf(context):
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        release.wait(WAIT)
-
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run(home, kitchen.step("bread", act=deaf))
-    assert time.monotonic() - started < WAIT / 2
-    release.set()
-
-
-def test_progress_is_reported_by_step_and_only_of_what_is_built(kitchen, home):
+def test_progress_is_reported_by_step_and_only_of_what_is_built(kitchen, home, run):
     told = []
 
     def report(step):
         return lambda *progress: told.append((step.name, *progress))
 
     flour = kitchen.step("flour", act=lambda context: context.progress(1, 2, "cups"))
-    run(home, flour, report=report)
-    run(home, flour, report=report)
+    run(flour, report=report)
+    run(flour, report=report)
     assert told == [("flour", 1, 2, "cups")]
-
-
-def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
-    script = textwrap.dedent(
-        """
-        import os, signal, sys
-        from dataclasses import dataclass
-        from pathlib import Path
-        from crossfade.core.home import Home
-        from crossfade.core.progress import silent
-        from crossfade.pipeline.local import LocalRunner
-        from crossfade.pipeline.steps import Step, needing
-
-        @dataclass(frozen=True, kw_only=True)
-        class Line(Step):
-            label: str
-            name = title = property(lambda self: self.label)
-
-            def memory(self, home):
-                return 0
-
-            def run(self, draft, context):
-                (draft.path / "line").write_text(self.name)
-                with (context.home.path / "ran").open("a") as log:
-                    log.write(self.name + " ")
-                if self.name == sys.argv[2]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        home = Home(Path(sys.argv[1]))
-        home.prepare()
-        flour = Line(label="flour")
-        LocalRunner(threads=2, memory_bytes=1).run(
-            [flour, Line(label="bread", needs=needing(flour))], home, lambda step: silent
-        )
-        """
-    )
-    home = tmp_path / "home"
-    killed = subprocess.run([sys.executable, "-c", script, str(home), "bread"], check=False)
-    assert killed.returncode == -9
-    subprocess.run([sys.executable, "-c", script, str(home), "nothing"], check=True)
-    assert (home / "ran").read_text() == "flour bread bread "

@@ -176,8 +176,11 @@ def test_popular_ranks_by_listeners_then_plays():
 
 def test_popular_without_listeners_counts_what_the_model_learned_from():
     """As in a library of playlists, whose rows are no users."""
-    inputs = dataclasses.replace(library([[1, 0]] * 4, [2, 3, 4, 1]), interactions={})
-    table = table_of(Popular(), inputs, PopularSettings(size=3))
+    inputs = library([[1, 0]] * 4, [1, 1, 1, 1])
+    model = dataclasses.replace(inputs.models["artist"][0], support=np.array([2, 3, 4, 0]))
+    table = table_of(
+        Popular(), dataclasses.replace(inputs, interactions={}, models={"artist": [model]}), PopularSettings()
+    )
     assert listed(table, EVERYONE) == [2, 1, 0]
     assert table.columns["score"].tolist() == pytest.approx([1, 3 / 4, 1 / 2])
 

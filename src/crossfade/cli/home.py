@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -208,10 +209,10 @@ def _listed(releases: Releases) -> list[dict[str, Any]]:
 
 def _bytes_used(home: Home) -> dict[str, int]:
     """Return the bytes on the disk by the part of the home; a file that has several names counts once."""
-    used = dict.fromkeys(("listens", "runs", "releases"), 0)
-    for path in {path.lstat().st_ino: path for name in used for path in (home.path / name).rglob("*")}.values():
-        used[path.relative_to(home.path).parts[0]] += path.lstat().st_size if path.is_file() else 0
-    return used
+    used: Counter[str] = Counter()
+    for path in {path.lstat().st_ino: path for path in sorted(home.path.rglob("*")) if path.is_file()}.values():
+        used[path.relative_to(home.path).parts[0]] += path.lstat().st_size
+    return dict(used)
 
 
 def _say_pinned(version: str) -> None:

@@ -35,12 +35,12 @@ def models(home: Home, as_json: bool) -> None:
         ],
         [
             [
-                state.name,
-                state.state,
-                counted(state.rows) if state.rows else state.why,
-                _moment(state.finished),
-                "" if state.seconds is None else f"{state.seconds:.1f}",
-                "" if state.peak_bytes is None else size(state.peak_bytes),
+                state["name"],
+                state["state"],
+                counted(state["rows"]) if "rows" in state else state["why"],
+                _moment(state["finished"]) if "finished" in state else "",
+                f"{state['seconds']:.1f}" if "seconds" in state else "",
+                size(state["peak_bytes"]) if "peak_bytes" in state else "",
             ]
             for state in states
         ],
@@ -164,5 +164,5 @@ def _value(text: str) -> Any:
         return text
 
 
-def _moment(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,5 +1,6 @@
 """Training data: what models learn from, checked when it is made, and one file an array when it is saved."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import Ids
 from crossfade.core.kinds import kind_named
 from crossfade.core.texts import Texts, load_parts, save_parts
+
+_type_hints = functools.cache(get_type_hints)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -60,7 +63,7 @@ class TrainingData:
 
 def _parts(cls: type) -> Mapping[str, Any]:
     """The type of every part of the class: the dtype of an array (n,), or a class of texts."""
-    hints = {name: hint for name, hint in get_type_hints(cls).items() if name not in ("kind", "trusted")}
+    hints = {name: hint for name, hint in _type_hints(cls).items() if name not in ("kind", "trusted")}
     return {name: get_args(get_args(hint)[1])[0] if get_args(hint) else hint for name, hint in hints.items()}
 
 

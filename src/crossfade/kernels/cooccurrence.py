@@ -45,7 +45,7 @@ class Matrix(NamedTuple):
 
     indptr, items, weights         by user: (users + 1,), (n,) ascending in each user, (n,) a
     item_indptr, users, item_weights  the same by item, users ascending in each
-    stands                         (users,) float32 s, how many users each stands for
+    stands                         (users,) float32 s, how many users each represents
     """
 
     indptr: Starts

@@ -90,7 +90,7 @@ def best_items(
 ) -> None:
     """Fill ``rows`` and ``best`` (n, k) for the histories ``first`` to ``last``, best first, equal ones by row.
 
-    open_items   (items,) False for items that nobody may get
+    open_items   (items,) False for items that are recommended to nobody
     excluded     the items that each history may not get, in compressed rows
 
     A history with fewer than k items left ends in rows of -1 and scores of -inf.

@@ -28,10 +28,10 @@ def processors() -> int:
 
 
 def balanced(indptr: npt.NDArray[np.int64], row_cost: int) -> list[Range]:
-    """Ranges of rows that cost alike, the dearest first, so that none is left to run alone at the end.
+    """Return ranges of rows of about equal cost, the most expensive first, so that threads end together.
 
     A row costs its entries, the difference of two neighbours in ``indptr`` (rows + 1,), plus ``row_cost``.
-    A row that is dearer than a whole range becomes a range of its own.
+    A row that costs more than a whole range becomes a range of its own.
     """
     rows = len(indptr) - 1
     costs = indptr + np.arange(rows + 1) * row_cost

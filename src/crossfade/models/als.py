@@ -183,7 +183,7 @@ class FittedALS(SimilarByCosine):
             solved,
             solver=settings.exact_solver,
             others=others,
-            held=settings.ones[side],
+            frozen=settings.ones[side],
             along_axes=side == 0 and settings.users_along_axes,
             threads=threads,
         )
@@ -300,7 +300,7 @@ class ALS(Configured[ALSSettings]):
             users,
             solver=settings.exact_solver,
             others=len(items),
-            held=settings.ones[0],
+            frozen=settings.ones[0],
             along_axes=settings.users_along_axes,
             threads=threads,
         )
@@ -341,15 +341,21 @@ def _train(
         history = [Loss(*parts) for parts in state.array("history", dtype=np.float64, ndim=2)]
     for turn in range(done, turns):
         progress(turn, turns + 1, "half-iterations")
-        solved, other = vectors[turn % 2], vectors[1 - turn % 2]
-        ones, others_ones = settings.ones[turn % 2], settings.ones[1 - turn % 2]
-        gram = gram_matrix(other, threads)
-        fixed = FixedSide.of(other, gram, settings.training_solver, shared=objective.shared, held=ones, threads=threads)
-        objective.half_step(rows[turn % 2], fixed, solved, others=len(other), steps=settings.cg_steps, threads=threads)
+        own, other = turn % 2, 1 - turn % 2
+        fixed = FixedSide.of(
+            vectors[other],
+            gram_matrix(vectors[other], threads),
+            settings.training_solver,
+            shared=objective.shared,
+            frozen=settings.ones[own],
+            threads=threads,
+        )
+        others, steps = len(vectors[other]), settings.cg_steps
+        objective.half_step(rows[own], fixed, vectors[own], others=others, steps=steps, threads=threads)
         if settings.biases:
             # The columns of biases have to stay what they are, so what was turned is turned back.
             fixed.turn_back(threads)
-            other[:, others_ones] = 1.0
+            vectors[other][:, settings.ones[other]] = 1.0
         if track_loss:
             history.append(objective.loss(rows[0], np.diff(rows[1].indptr), *vectors, settings.ones, threads))
         if states is not None:

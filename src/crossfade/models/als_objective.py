@@ -131,7 +131,7 @@ class Objective:
         *,
         solver: Literal["pcg", "cholesky"],
         others: int,
-        held: int,
+        frozen: int,
         along_axes: bool,
         threads: int,
     ) -> None:
@@ -141,22 +141,22 @@ class Objective:
         within six digits, soonest where the vectors lie along the axes of ``gram`` already.
         """
         solved[:] = 0.0
-        if held >= 0:
-            solved[:, held] = 1.0
+        if frozen >= 0:
+            solved[:, frozen] = 1.0
         turns = solver == "pcg" and not along_axes
         fixed = FixedSide.of(
             vectors.copy() if turns else vectors,
             gram,
             solver,
             shared=self.shared,
-            held=held,
+            frozen=frozen,
             along_axes=along_axes,
             threads=threads,
         )
         self.half_step(
             rows, fixed, solved, others=others, steps=EXACT_STEPS, tolerance=EXACT_TOLERANCE, threads=threads
         )
-        if fixed.turn is not None and held < 0:
+        if fixed.turn is not None and frozen < 0:
             turn(solved, fixed.turn.T, threads)
 
     def loss(
@@ -165,26 +165,26 @@ class Objective:
         listeners: Counts,
         user_vectors: Floats,
         item_vectors: Floats,
-        held: tuple[int, int],
+        ones: tuple[int, int],
         threads: int,
     ) -> Loss:
         """Return the exact objective, in O(pairs · f + (users + items) · f²).
 
         listeners  (items,) how many pairs each item has
-        held       the columns of ones of users and items, which are not regularized; -1: none
+        ones       the columns of ones of users and items, which are not regularized; -1: none
         """
         grams = [gram_matrix(vectors, threads) for vectors in (user_vectors, item_vectors)]
         entries = loss_of_entries(
             by_user, user_vectors, item_vectors, alpha=self.alpha, counted=self.counted, threads=threads
         )
         regularization = 0.0
-        for pairs, vectors, others, ones in (
-            (np.diff(by_user.indptr), user_vectors, item_vectors, held[0]),
-            (listeners, item_vectors, user_vectors, held[1]),
+        for pairs, vectors, others, frozen in (
+            (np.diff(by_user.indptr), user_vectors, item_vectors, ones[0]),
+            (listeners, item_vectors, user_vectors, ones[1]),
         ):
             lengths = np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)
-            if ones >= 0:
-                lengths -= vectors[:, ones].astype(np.float64) ** 2
+            if frozen >= 0:
+                lengths -= vectors[:, frozen].astype(np.float64) ** 2
             regularization += float(self.penalties(pairs, len(others)) @ lengths)
         return Loss(self.shared * float(np.sum(grams[0] * grams[1])), entries, regularization)
 

@@ -194,7 +194,9 @@ class Fitted(ABC, Generic[Profiles]):
             histories = histories.take(users)
         if interactions.item_ids == self.item_ids:
             return histories
-        rows = self.item_ids.rows(list(interactions.item_ids), missing="mark")[histories.indices]
+        # Only items that were played are looked up, so that one user's history does not cost a pass over all ids.
+        played, places = np.unique(histories.indices, return_inverse=True)
+        rows = self.item_ids.rows(interactions.item_ids.select(played), missing="mark")[places]
         kept = rows != MISSING
         return CSR(starts_of(kept)[histories.indptr], rows[kept], histories.values[kept])
 

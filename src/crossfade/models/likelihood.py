@@ -7,7 +7,7 @@ whole. Rows are penalised by λ(their total count)^ν.
 
 *Regularization.* While all vectors are small, a factor raises the penalised likelihood if and only if its singular
 value in the matrix of counts less expected counts, rows and columns divided by the roots of their penalties, is
-above 1, as in `crossfade.models.als_scale`; so λ is set to `NOISE` times the largest singular value of noise. At 1
+above 1, as in `crossfade.models.als_objective`; so λ is set to `NOISE` times the largest singular value of noise. At 1
 nothing at all would be learned. `NOISE` was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
 
 Cost of a pass: O((pairs + (users + items) · samples) · f · passes over them), some five to eight.

@@ -36,9 +36,8 @@ class IndexSettings(Checked):
     backend: str = "auto"
     # share of the true neighbours that clusters find, measured on a sample; more: slower
     recall: Annotated[float, Range(0.5, 1)] = 0.98
-    links: Annotated[int, Range(4, 64)] = (
-        16  # neighbours that an item of the graph keeps; more: better recall, larger file
-    )
+    # neighbours that an item of the graph keeps; more: better recall, larger file
+    links: Annotated[int, Range(4, 64)] = 16
     build_breadth: Annotated[int, Range(16, 1024)] = 128  # candidates of the graph for each item while it is built
     # candidates of the graph for each query; more: better recall, slower
     search_breadth: Annotated[int, Range(16, 4096)] = 128

@@ -1,7 +1,6 @@
 """The models of a home: which are fitted on what, when, and how long it took."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from crossfade.core.artifacts import read_manifest
 from crossfade.core.home import Home
@@ -11,47 +10,32 @@ from crossfade.pipeline.plan import make_plan
 from crossfade.pipeline.settings import Settings
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelState:
-    """A model on items of one kind.
+def model_states(home: Home) -> list[dict[str, Any]]:
+    """Return every model on every kind, those of ``[run] models`` first and in that order.
 
     name      of the step that fits it: "als-artist"; of the model alone if it is not chosen
     state     "fitted", "to do" (the next run fits it), "skipped" (its input is missing), "not chosen"
-    why       for what is not fitted, the reason
-    rows      how many users and items it knows
-    finished  when it was fitted, in seconds since 1970; None if that was not noted
-    seconds, peak_bytes  what fitting took; None if that was not noted
-    """
-
-    name: str
-    state: str
-    why: str = ""
-    rows: Mapping[str, int] | None = None
-    finished: float | None = None
-    seconds: float | None = None
-    peak_bytes: int | None = None
-
-
-def model_states(home: Home) -> list[ModelState]:
-    """Return every model on every kind, those of ``[run] models`` first and in that order.
+    why       the reason for any state but "fitted"
+    rows      how many users and items a fitted model knows
+    finished  when it was fitted, in seconds since 1970; left out if that was not noted
+    seconds, peak_bytes  what fitting took; left out if that was not noted
 
     Raises NotReadyError if nothing has been imported.
     """
     settings = Settings.of(home)
     plan = make_plan(home, settings)
     took = journal.latest(home)
-    states = []
+    states: list[dict[str, Any]] = []
     for step in plan.of("fit"):
-        name = step.name
         if not step.is_done(home):
-            states.append(ModelState(name=name, state="to do", why=step.why(home)))
+            states.append({"name": step.name, "state": "to do", "why": step.why(home)})
             continue
-        noted = took.get((name, step.fingerprint))
-        measured = {} if noted is None else {key: getattr(noted, key) for key in ("finished", "seconds", "peak_bytes")}
-        states.append(ModelState(name=name, state="fitted", rows=read_manifest(step.place(home)).rows, **measured))
-    states += [ModelState(name=name, state="skipped", why=why) for name, why in plan.skipped.items()]
+        noted = took.get((step.name, step.fingerprint))
+        measured = {name: getattr(noted, name) for name in ("finished", "seconds", "peak_bytes") if noted}
+        rows = dict(read_manifest(step.place(home)).rows)
+        states.append({"name": step.name, "state": "fitted", "rows": rows, **measured})
+    states += [{"name": name, "state": "skipped", "why": why} for name, why in plan.skipped.items()]
     chosen = settings.run.models
-    states.sort(key=lambda state: chosen.index(state.name.rpartition("-")[0]))
-    return states + [
-        ModelState(name=name, state="not chosen", why="add it to [run] models") for name in MODELS if name not in chosen
-    ]
+    states.sort(key=lambda state: chosen.index(state["name"].rpartition("-")[0]))
+    others = [name for name in MODELS if name not in chosen]
+    return states + [{"name": name, "state": "not chosen", "why": "add it to [run] models"} for name in others]

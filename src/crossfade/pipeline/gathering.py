@@ -15,6 +15,7 @@ from crossfade.catalog.identity import CatalogSettings
 from crossfade.catalog.names import release_catalogue
 from crossfade.catalog.writings import build_writings
 from crossfade.core.artifacts import Draft
+from crossfade.core.catalogue import Catalogue
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
@@ -98,13 +99,14 @@ class OrderSequences(Gathering):
 
 
 class GatherTexts(Gathering):
-    """Gathers what people write about items."""
+    """Gathers what people write about items of the catalogue, whether or not anybody played them."""
 
     action = "texts"
     label = "Gather texts about {plural}"
 
     def run(self, draft: Draft, context: Context) -> None:
-        inputs = self.catalog(context), self.kind, self.item_ids(context)
+        items = Catalogue.load(self.inputs(context.home)[self.counted])[self.kind]
+        inputs = self.catalog(context), self.kind, items.ids
         self.fill(draft, context, build_writings, *inputs, draft.path)
 
 

@@ -11,7 +11,7 @@ Surfaces are built from the first model of ``[run] models`` that compares items.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -22,21 +22,11 @@ from crossfade.core.kinds import KINDS, kind_named
 from crossfade.importing.library import imports, tables_of
 from crossfade.models.contract import ComparesItems, InputKind, missing_extra
 from crossfade.models.registry import model_class
-from crossfade.pipeline.gathering import (
-    BuildCatalog,
-    CountInteractions,
-    CountPlaylists,
-    GatherTexts,
-    NameItems,
-    OrderSequences,
-)
-from crossfade.pipeline.learning import INDEX, BuildSurface, ComputeNeighbours, FitModel
+from crossfade.pipeline import gathering, learning
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step, needing, plain
 from crossfade.surfaces.contract import Library, Listing
 from crossfade.surfaces.registry import SURFACES, Registered
-
-AnyStep = TypeVar("AnyStep", bound=Step)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,48 +76,50 @@ class _Planning:
                 f"There is no listening history in {home.path}. Import some with `crossfade import PATH`, or try "
                 "`crossfade demo`."
             )
-        self._catalog = self._add(BuildCatalog(imports=self._imports, settings=self._section("catalog")))
+        self._catalog = self._add(gathering.BuildCatalog(imports=self._imports, settings=self._section("catalog")))
         self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
+        self._users = {kind: step for kind, step in self._counted.items() if kind in self._played}
+        names = {kind: step.name for kind, step in self._users.items()}
+        needs = needing(self._catalog, *self._users.values())
+        self._catalogue = self._add(gathering.NameItems(needs=needs, counted=names))
 
     def plan(self) -> Plan:
-        played = {kind: step for kind, step in self._counted.items() if kind in self._played}
-        names = {kind: step.name for kind, step in played.items()}
-        catalogue = self._add(NameItems(needs=needing(self._catalog, *played.values()), counted=names))
-        fits, neighbours, skipped = self._fits()
-        leading: dict[str, Step] = {}
-        for fit in sorted(fits, key=lambda one: one.name not in neighbours):
-            leading.setdefault(fit.kind, fit)
-        inputs: dict[str, dict[str, Step]] = {
-            "interactions": played,
-            "models": leading,
-            "neighbours": {kind: neighbours[fit.name] for kind, fit in leading.items() if fit.name in neighbours},
-        }
-        library = Library(kinds=[*played], compared=[*inputs["neighbours"]])
+        skipped = self._fit()
+        models: dict[str, Step] = {}
+        neighbours: dict[str, Step] = {}
+        for fit in [step for step in self._steps.values() if step.action == "fit"]:
+            models.setdefault(fit.kind, fit)
+            comparing = self._steps.get(f"neighbours-{fit.name}")
+            if comparing is not None and fit.kind not in neighbours:
+                models[fit.kind], neighbours[fit.kind] = fit, comparing
+        inputs = {"interactions": self._users, "models": models, "neighbours": neighbours}
+        library = Library(kinds=[*self._users], compared=[*neighbours])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
-                self._add(self._surface(surface, listing, catalogue, inputs))
+                self._add(self._surface(surface, listing, inputs))
         return Plan(steps=self._steps, skipped=skipped)
 
-    def _add(self, step: AnyStep) -> AnyStep:
-        self._steps.setdefault(step.name, step)
-        return step
+    def _add(self, step: Step) -> Step:
+        return self._steps.setdefault(step.name, step)
 
     def _section(self, name: str, prefix: str = "") -> dict[str, Any]:
         return {f"{prefix}{key}": value for key, value in plain(self._settings.section(name)).items()}
 
     def _count(self, kind: str) -> Step:
         """The step of the users' interactions with items of ``kind``, or if nobody played any, of the playlists'."""
-        needs, settings = needing(self._catalog), self._section("interactions")
+        about: dict[str, Any] = {
+            "kind": kind,
+            "needs": needing(self._catalog),
+            "settings": self._section("interactions"),
+        }
         if kind in self._played:
-            return self._add(CountInteractions(kind=kind, needs=needs, imports=self._imports, settings=settings))
-        return self._add(CountPlaylists(kind=kind, needs=needs, settings=settings))
+            return self._add(gathering.CountInteractions(**about, imports=self._imports))
+        return self._add(gathering.CountPlaylists(**about))
 
-    def _fits(self) -> tuple[list[Step], dict[str, Step], dict[str, str]]:
-        """The steps that fit models, those of their neighbours by the name of the fit, and why a fit is left out."""
-        fits: list[Step] = []
-        neighbours: dict[str, Step] = {}
+    def _fit(self) -> dict[str, str]:
+        """Add the steps that fit models and compare their items; why others are left out, by name."""
         skipped: dict[str, str] = {}
-        comparing = {**self._section("neighbours"), **self._section("index", INDEX)}
+        comparing = {**self._section("neighbours"), **self._section("index", learning.INDEX)}
         for name in self._settings.run.models:
             model, settings = model_class(name), self._section(f"models.{name}")
             extra = missing_extra(model)
@@ -138,29 +130,24 @@ class _Planning:
                     skipped[f"{name}-{kind}"] = f"pip install 'crossfade[{extra}]'" if extra else reason
                     continue
                 about: dict[str, Any] = {"model": name, "kind": kind}
-                fit = self._add(FitModel(**about, source=source.name, needs=needing(source), settings=settings))
-                fits.append(fit)
+                fit = learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
+                self._add(fit)
                 if issubclass(model.fitted_class, ComparesItems):
-                    compare = ComputeNeighbours(**about, needs=needing(fit), settings=comparing)
-                    neighbours[fit.name] = self._add(compare)
-        return fits, neighbours, skipped
+                    self._add(learning.ComputeNeighbours(**about, needs=needing(fit), settings=comparing))
+        return skipped
 
     def _source(self, learns_from: InputKind, kind: str) -> Step | None:
         """The step that makes what a model learns from; None if the library has nothing of it."""
-        counted = self._counted[kind]
-        needs = needing(self._catalog, counted)
+        counted = self._catalogue if learns_from == "texts" else self._counted[kind]
+        about: dict[str, Any] = {"kind": kind, "counted": counted.name, "needs": needing(self._catalog, counted)}
         if learns_from == "sequences" and kind in self._ordered:
-            settings, listens = self._section("sequences"), self._imports
-            return self._add(
-                OrderSequences(kind=kind, counted=counted.name, needs=needs, imports=listens, settings=settings)
-            )
+            settings = self._section("sequences")
+            return self._add(gathering.OrderSequences(**about, imports=self._imports, settings=settings))
         if learns_from == "texts" and kind in self._described:
-            return self._add(GatherTexts(kind=kind, counted=counted.name, needs=needs))
+            return self._add(gathering.GatherTexts(**about))
         return counted if learns_from == "interactions" else None
 
-    def _surface(
-        self, surface: Registered, listing: Listing, catalogue: Step, inputs: Mapping[str, Mapping[str, Step]]
-    ) -> Step:
+    def _surface(self, surface: Registered, listing: Listing, inputs: Mapping[str, Mapping[str, Step]]) -> Step:
         """The step of one table, from what the library has of the kinds that it lists and gives as reasons."""
         kinds = {listing.kind, listing.reason_kind}
         counts_alone = listing.kind in self._played and not surface.learned
@@ -171,9 +158,9 @@ class _Planning:
             for name, steps in inputs.items()
         }
         names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
-        needs = needing(catalogue, *(step for steps in read.values() for step in steps.values()))
+        needs = needing(self._catalogue, *(step for steps in read.values() for step in steps.values()))
         settings = self._section(f"surfaces.{surface.name}")
-        return BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
+        return learning.BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
 
 
 def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:

@@ -90,7 +90,7 @@ class Step(ABC):
     def memory(self, home: Home) -> int:
         """Estimate the most bytes of memory that running it takes; its inputs must be complete."""
         places = [*(home.listens / name for name in self.imports), *self.inputs(home).values()]
-        return FLOOR + self.copies * sum(map(size_of, places))
+        return FLOOR + self.copies * sum(size for place in places for size, _ in read_manifest(place).files.values())
 
     @abstractmethod
     def run(self, draft: Draft, context: Context) -> None:
@@ -165,11 +165,6 @@ def plain(settings: Any) -> dict[str, Any]:
     """``settings`` of a step from an object of a settings class: plain values, as JSON has them, without None."""
     table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(settings)))
     return {name: value for name, value in table.items() if value is not None}
-
-
-def size_of(place: Path) -> int:
-    """The bytes of an artifact's files."""
-    return sum(size for size, _ in read_manifest(place).files.values())
 
 
 def _latest(directory: Path) -> Identity | None:

@@ -11,7 +11,7 @@ ranking: features add columns to it, a scorer makes one score of them, and assem
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,10 +50,6 @@ class Candidates:
     items: Rows
     roots: Rows
     columns: Mapping[str, npt.NDArray[np.float32]]
-
-    def with_columns(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> "Candidates":
-        """The same pairs with more columns."""
-        return replace(self, columns={**self.columns, **columns})
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,8 +34,9 @@ class Computed:
         if not self._filled[rows].all():
             with self._lock:
                 new = np.unique(rows[~self._filled[rows]])
-                self.values[new] = self._compute(new)
-                self._filled[new] = True
+                if new.size:  # no other thread was faster
+                    self.values[new] = self._compute(new)
+                    self._filled[new] = True
 
     def __call__(self, rows: Rows) -> npt.NDArray[Any]:
         """Return the values of ``rows``."""

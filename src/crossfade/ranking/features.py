@@ -5,7 +5,6 @@ that the model was fitted with, or that of the history for a user whom the model
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from crossfade.core.csr import Starts, gathered, starts_of
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.models.contract import Fitted
-from crossfade.nearest.contract import Index, Restriction
+from crossfade.nearest.contract import Restriction
 from crossfade.ranking.computed import row_map
 from crossfade.ranking.reasons import History
 
@@ -26,27 +25,14 @@ Asked = Sequence[tuple[npt.NDArray[np.int64], Any]]
 """Profiles of n users, which a model may give in several parts: the users of each, and their profiles."""
 
 
-def histories_of(interactions: Interactions, user_ids: Ids) -> Interactions:
-    """Return the histories of ``user_ids`` alone, an empty one for a user without any."""
-    if user_ids == interactions.user_ids:
-        return interactions
-    indptr, places = gathered(interactions.indptr, interactions.user_ids.rows(list(user_ids), missing="mark"))
-    columns = {name: getattr(interactions, name)[places] for name in ("indices", "weights", "plays", "last_played")}
-    return replace(interactions, user_ids=user_ids, indptr=indptr, **columns)
-
-
 class ModelByCatalogue:
-    """A fitted ``model`` asked with catalogue rows, those of ``ids``, on ``threads`` processors.
+    """A fitted ``model`` asked with catalogue rows, those of ``ids``, on ``threads`` processors."""
 
-    An ``index`` of its space is searched for the best items; without one all items are looked at.
-    """
-
-    def __init__(self, model: Fitted[Any], ids: Ids, threads: int | None = None, index: Index | None = None) -> None:
+    def __init__(self, model: Fitted[Any], ids: Ids, threads: int | None = None) -> None:
         self.model = model
         self._to_model = row_map(ids, model.item_ids)
         self._to_catalogue = row_map(model.item_ids, ids)
         self._threads = threads
-        self._index = index
 
     def asked(self, histories: Interactions, *, trained: bool) -> Asked:
         """Return the profiles of n users: with ``trained`` those of the fit, for users that were part of it."""
@@ -59,7 +45,7 @@ class ModelByCatalogue:
             parts.append((seen, self.model.trained_profiles(users[seen])))
         if new.size:
             unseen = Ids.of(histories.user_ids.select(new))
-            parts.append((new, self.model.profiles(histories_of(histories, unseen), threads=self._threads)))
+            parts.append((new, self.model.profiles(histories.histories(unseen), threads=self._threads)))
         return parts
 
     def best(self, asked: Asked, count: int, history: History) -> Rows:
@@ -73,7 +59,7 @@ class ModelByCatalogue:
         for users, profiles in asked if rows.size else ():
             starts, places = gathered(played.indptr, users)
             excluded = Restriction(indptr=starts, indices=played.rows[places])
-            best = self.model.best(profiles, rows.shape[1], excluded, index=self._index, threads=self._threads)
+            best = self.model.best(profiles, rows.shape[1], excluded, threads=self._threads)
             rows[users] = np.where(best.scores > 0, best.rows, MISSING)
         return self._to_catalogue(rows)
 

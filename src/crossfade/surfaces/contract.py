@@ -21,7 +21,6 @@ from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.models.contract import Fitted
-from crossfade.nearest.contract import Index
 from crossfade.ranking.aliases import variants
 from crossfade.ranking.computed import Computed
 from crossfade.ranking.lists import Grouping, RankedLists
@@ -66,7 +65,6 @@ class SurfaceInputs:
     interactions    who played what
     models          fitted models, the leading one first
     neighbourhoods  what is close to what, of the leading model that compares items
-    indexes         for the search of the leading model's best items; where there is none, all items are looked at
     threads         processors to use, None for all; lists do not depend on it
     """
 
@@ -74,7 +72,6 @@ class SurfaceInputs:
     interactions: Mapping[str, Interactions] = field(default_factory=dict)
     models: Mapping[str, Sequence[Fitted[Any]]] = field(default_factory=dict)
     neighbourhoods: Mapping[str, Neighbourhood] = field(default_factory=dict)
-    indexes: Mapping[str, Index] = field(default_factory=dict)
     threads: int | None = None
 
     @property

@@ -9,7 +9,7 @@ A user for whom there is nothing believable has an empty page, and gets what new
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from crossfade.core.tables import USER
 from crossfade.ranking.assembly import Assembler, Placed
 from crossfade.ranking.candidates import Candidates, Sources, popular_children, related_lists
 from crossfade.ranking.computed import Computed, row_map
-from crossfade.ranking.features import POPULARITY, ModelByCatalogue, histories_of
+from crossfade.ranking.features import POPULARITY, ModelByCatalogue
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.popularity import popularity
 from crossfade.ranking.reasons import History, recognised_seeds
@@ -84,9 +84,7 @@ class Pages:
         items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
         self._kind, self._root_kind, self._settings, self._threads = kind, root_kind, settings, inputs.threads
         self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
-        self._leading = ModelByCatalogue(
-            inputs.models[root_kind][0], roots.ids, inputs.threads, inputs.indexes.get(root_kind)
-        )
+        self._leading = ModelByCatalogue(inputs.models[root_kind][0], roots.ids, inputs.threads)
         self._models = {model.name: ModelByCatalogue(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
         self._scorer = scorer or Formula(models[0].name, settings.taste, settings.popularity_cost)
@@ -123,7 +121,7 @@ class Pages:
     def lists(self, keys: Rows) -> RankedLists:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
-        histories = {kind: histories_of(played, users) for kind, played in self._interactions.items()}
+        histories = {kind: played.histories(users) for kind, played in self._interactions.items()}
         return self.pages(histories, trained=True)
 
     def pages(self, histories: Mapping[str, Interactions], *, trained: bool = False) -> RankedLists:
@@ -147,18 +145,16 @@ class Pages:
 
     def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
         """The candidates with the columns that the scorer needs."""
-        columns = {}
+        columns = dict(candidates.columns)
         for name in self._scorer.needs:
             if name == POPULARITY:
                 columns[name] = self._popularity[candidates.items]
             elif name in self._models:
-                model = self._models[name]
-                columns[name] = model.scores(
-                    model.asked(histories, trained=trained), candidates.indptr, candidates.items
-                )
-            elif name not in candidates.columns:
+                asked = self._models[name].asked(histories, trained=trained)
+                columns[name] = self._models[name].scores(asked, candidates.indptr, candidates.items)
+            elif name not in columns:
                 raise ArtifactError(f"Discover needs scores of {name} on {self._kind}s, and there is no such model.")
-        return candidates.with_columns(columns)
+        return replace(candidates, columns=columns)
 
     def _history(self, histories: Interactions) -> History:
         """The ``histories`` by catalogue rows; items that the catalogue lacks are left out."""

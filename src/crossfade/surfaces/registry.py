@@ -77,6 +77,8 @@ def kind_listed(surface: str, keys: Mapping[str, int], kind: str | None = None) 
             kinds = ", ".join(keys) or "none"
             raise NotReadyError(f"This release has no {title} of the kind {kind!r}. It has {title} of: {kinds}.")
         return kind
+    # A table in which nobody has a list is no default, unless there is no other.
+    keys = {name: count for name, count in keys.items() if count} or keys
     for root in KINDS:
         family = [name for name in KINDS if name in keys and KINDS[name].root == root]
         for name in reversed(family):

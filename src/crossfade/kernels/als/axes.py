@@ -141,6 +141,6 @@ def turn_rows(
 def _turn_in_place(vectors: Floats, at: int, count: int, matrix: Floats, width: int, tile: Blocks) -> None:
     rows = scratch(BLOCK * width)
     for block in range(0, count, BLOCK):
-        held, start = min(BLOCK, count - block), at + block * width
-        turn_rows(vectors, start, held, matrix, rows, 0, width, tile)
-        vectors[start : start + held * width] = rows[: held * width]
+        part, start = min(BLOCK, count - block), at + block * width
+        turn_rows(vectors, start, part, matrix, rows, 0, width, tile)
+        vectors[start : start + part * width] = rows[: part * width]

@@ -40,7 +40,7 @@ ONE, TWO = (0,), (0, 0)
 """How many lanes a tile is wide."""
 
 LOOK_AHEAD = 16
-"""Entries between asking for a vector and using it."""
+"""Entries between prefetching a vector and using it."""
 
 LEAST_PIVOT = np.float32(1e-7)
 """Part of a diagonal element that is left at least: below it, float32 cannot tell a remainder from zero."""
@@ -127,7 +127,7 @@ def solve_by_factoring(
 ) -> None:
     """Solve the rows ``first`` to ``last`` of ``solved`` (rows, width).
 
-    A row without entries becomes zero, unless a coordinate is held.
+    A row without entries becomes zero, unless a coordinate is frozen.
     """
     indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
     alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
@@ -139,7 +139,7 @@ def solve_by_factoring(
     for row in range(first, last):
         start, stop = indptr[row], indptr[row + 1]
         x = solved[row]
-        if start == stop and equations.held < 0:
+        if start == stop and equations.frozen < 0:
             x[:] = 0.0
             continue
         right[:] = 0.0
@@ -163,8 +163,8 @@ def solve_by_factoring(
             add_outer_products(vectors, 0, count, width, terms, matrix, 0, np.float32(1.0))
         for k in range(width):
             matrix[k * width + k] += penalties[row]
-        if equations.held >= 0:
-            _hold(matrix, width, right, int(equations.held), x[equations.held], np.float32(2.0) * penalties[row])
+        if equations.frozen >= 0:
+            _freeze(matrix, width, right, int(equations.frozen), x[equations.frozen], np.float32(2.0) * penalties[row])
         for k in range(width):
             # Exactly, no pivot falls below λ.
             least[k] = max(penalties[row], LEAST_PIVOT * matrix[k * width + k])
@@ -173,17 +173,17 @@ def solve_by_factoring(
 
 
 @jit
-def _hold(matrix: Floats, width: int, right: Floats, held: int, value: np.float32, pivot: np.float32) -> None:
-    """Make the coordinate ``held`` of the solution ``value``, and the others what they are beside it.
+def _freeze(matrix: Floats, width: int, right: Floats, frozen: int, value: np.float32, pivot: np.float32) -> None:
+    """Make the coordinate ``frozen`` of the solution ``value``, and the others what they are beside it.
 
     ``pivot`` is any number that is well above the least one.
     """
     for k in range(width):
-        at = min(k, held) * width + max(k, held)
+        at = min(k, frozen) * width + max(k, frozen)
         right[k] -= matrix[at] * value
         matrix[at] = 0.0
-    matrix[held * width + held] = pivot
-    right[held] = pivot * value
+    matrix[frozen * width + frozen] = pivot
+    right[frozen] = pivot * value
 
 
 @jit

@@ -57,14 +57,14 @@ def solve_by_gradients(
 ) -> None:
     """Move the rows ``first`` to ``last`` of ``solved`` by up to ``steps`` steps towards their solutions.
 
-    conditioned  whether G is diagonal, except for the row and column that is held, and steps are preconditioned by it
+    conditioned  whether G is diagonal, except for the row and column that is frozen, and steps are preconditioned by it
     tolerance    a row is done once its residual is this many times its first one, squared lengths; 0 for never
     solved       (rows, width) starting points, overwritten; a row without entries becomes zero, unless a coordinate
-                 is held. Only preconditioned steps can hold one
+                 is frozen. Only preconditioned steps can freeze one
     blocks       as many zeros as a vector has lanes: their number is known when the kernel is compiled, which
                  spares short loops their remainders; empty compiles for any width
     """
-    indptr, indices, held = equations.indptr, equations.indices, equations.held
+    indptr, indices, frozen = equations.indptr, equations.indices, equations.frozen
     width = WIDTH * len(blocks) if len(blocks) else solved.shape[1]
     group = GROUP if conditioned else 2 * GROUP
     room = longest_row(indptr, first, last) + group
@@ -74,15 +74,15 @@ def solve_by_gradients(
     if conditioned:
         for k in range(width):
             spectrum[k] = equations.gram[k, k]
-            # What a held coordinate adds to the others; its own residual does not count.
-            pull[k] = equations.gram[held, k] if held >= 0 and k != held else np.float32(0.0)
+            # What a frozen coordinate adds to the others; its own residual does not count.
+            pull[k] = equations.gram[frozen, k] if frozen >= 0 and k != frozen else np.float32(0.0)
     flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
     gram_offsets = np.arange(width) * width
     for row in range(first, last):
         start = indptr[row]
         entries = indptr[row + 1] - start
         x = solved[row]
-        if entries == 0 and held < 0:
+        if entries == 0 and frozen < 0:
             x[:] = 0.0
             continue
         unpack(equations, row, width, group, confidence, surplus, offsets)
@@ -101,9 +101,9 @@ def solve_by_gradients(
             curvature = zero()
             for k in range(0, width, WIDTH):
                 curvature = multiply_add(load(product, k), load(along, k), curvature)
-            if held >= 0 and step < 0:
+            if frozen >= 0 and step < 0:
                 for k in range(0, width, WIDTH):
-                    store(product, k, multiply_add(load(pull, k), spread(x[held]), load(product, k)))
+                    store(product, k, multiply_add(load(pull, k), spread(x[frozen]), load(product, k)))
             for begin in range(0, rounded, group):
                 count = min(group, rounded - begin)
                 for j in range(0, count, EIGHT):
@@ -122,8 +122,8 @@ def solve_by_gradients(
                 # Nothing needs the residual after the last step.
                 if step + 1 < steps:
                     combine(flat, offsets, begin, count, multiples, 0, width, product, 0)
-            if held >= 0:
-                product[held] = 0.0
+            if frozen >= 0:
+                product[frozen] = 0.0
             if step < 0:
                 length = _turn_downhill(product, inverse, residual, direction, width)
                 enough = max(CONVERGED, length * tolerance)
@@ -138,7 +138,7 @@ def solve_by_gradients(
 
 @jit(inline=True)
 def _turn_downhill(gradient: Floats, inverse: Floats, residual: Floats, direction: Floats, width: int) -> np.float32:
-    """Set out from the gradient; gives back the residual's squared length."""
+    """Start from the gradient; return the residual's squared length."""
     squares = zero()
     for k in range(0, width, WIDTH):
         downhill = multiply(load(gradient, k), spread(np.float32(-1.0)))
@@ -160,7 +160,7 @@ def _move(
     stride: np.float32,
     width: int,
 ) -> np.float32:
-    """Take a step and turn the direction for the next; gives back the residual's new squared length."""
+    """Take a step and turn the direction for the next; return the residual's new squared length."""
     squares = zero()
     for k in range(0, width, WIDTH):
         store(x, k, multiply_add(load(direction, k), spread(stride), load(x, k)))

@@ -24,7 +24,7 @@ class Equations(NamedTuple):
     fixed      (n, width) the vectors y of the other side, zero beyond the model's own factors
     gram       (width, width) G
     penalties  (rows,) λᵤ, > 0
-    held       the coordinate of every x that is not solved for, such as the 1 that multiplies a bias; -1: none
+    frozen       the coordinate of every x that is not solved for, such as the 1 that multiplies a bias; -1: none
     """
 
     indptr: npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class Equations(NamedTuple):
     fixed: Floats
     gram: Floats
     penalties: Floats
-    held: np.int64
+    frozen: np.int64
 
     @classmethod
     def of(
@@ -46,7 +46,7 @@ class Equations(NamedTuple):
         penalties: npt.NDArray[np.float64],
         alpha: float,
         counted: float,
-        held: int = -1,
+        frozen: int = -1,
     ) -> "Equations":
         """The equations of ``rows``, in the types that kernels are compiled for."""
         shared = aligned(*gram.shape)
@@ -60,7 +60,7 @@ class Equations(NamedTuple):
             constant(fixed),
             constant(shared),
             constant(penalties.astype(np.float32)),
-            np.int64(held),
+            np.int64(frozen),
         )
 
 

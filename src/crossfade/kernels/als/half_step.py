@@ -44,10 +44,10 @@ class FixedSide(NamedTuple):
 
     solver   that it is ready for
     vectors  (n, width) y, along the axes of G for solver "pcg", and for narrow vectors and solver "cg"
-    gram     (width, width) G, for "pcg" diagonal except for the row and the column ``held``
+    gram     (width, width) G, for "pcg" diagonal except for the row and the column ``frozen``
     turn     (width, width) axes that the rows have to be turned to as well, for solver "pcg"; None: they lie along them
     axes     for narrow vectors, else None
-    held     the coordinate of the rows that is not solved for; -1: none. Not for solver "cg"
+    frozen     the coordinate of the rows that is not solved for; -1: none. Not for solver "cg"
     """
 
     solver: Solver
@@ -55,7 +55,7 @@ class FixedSide(NamedTuple):
     gram: Matrix
     turn: Matrix | None
     axes: Axes | None
-    held: int
+    frozen: int
 
     @classmethod
     def of(
@@ -65,7 +65,7 @@ class FixedSide(NamedTuple):
         solver: Solver,
         *,
         shared: float = 1.0,
-        held: int = -1,
+        frozen: int = -1,
         along_axes: bool = False,
         threads: int = 1,
     ) -> "FixedSide":
@@ -76,11 +76,11 @@ class FixedSide(NamedTuple):
                     Otherwise solver "pcg" turns them there in place, which changes no inner product and no length
         """
         turning, axes = None, None
-        narrow = solver != "cholesky" and vectors.shape[1] <= WIDEST and held < 0
+        narrow = solver != "cholesky" and vectors.shape[1] <= WIDEST and frozen < 0
         if solver == "pcg" and along_axes:
             gram = np.diag(np.diag(gram))
         elif solver == "pcg":
-            gram, turning = _along_axes(gram, held)
+            gram, turning = _along_axes(gram, frozen)
             turn(vectors, turning, threads)
         gram = shared * gram
         if narrow and solver == "pcg":
@@ -88,7 +88,7 @@ class FixedSide(NamedTuple):
         elif narrow:
             axes = Axes.of(gram)
             vectors = turned(vectors, axes.into, threads)
-        return cls(solver, vectors, gram, turning, axes, held)
+        return cls(solver, vectors, gram, turning, axes, frozen)
 
     def turn_back(self, threads: int) -> None:
         """Turn the vectors back, in place, to where they were before `of`, except for rounding."""
@@ -119,17 +119,17 @@ def half_step(
     steps      of solvers "cg" and "pcg", from the old vectors on; fewer where the residual is down to ``tolerance`` of
                the first
 
-    A row without entries becomes zero, or with a held coordinate whatever that implies; the held coordinate stays as it
-    is. Solver "pcg" gives vectors along the axes of G, to which it turned the fixed side, unless a coordinate is held.
+    A row without entries becomes zero, unless a coordinate is frozen, which stays as it is and pulls the others. Solver
+    "pcg" returns vectors along the axes that it turned the fixed side to, or turned back if a coordinate is frozen.
     Vectors come from `lanes.aligned`, padded with zeros to a multiple of `lanes.WIDTH`, and stay so.
     """
     width, enough = fixed.vectors.shape[1], np.float32(tolerance * tolerance)
     blocks = (0,) * (width // WIDTH) if width <= SHORT else ()
-    kept = solved[:, fixed.held].copy() if fixed.held >= 0 else None
+    kept = solved[:, fixed.frozen].copy() if fixed.frozen >= 0 else None
     if fixed.turn is not None:
         turn(solved, fixed.turn, threads)
     gram = fixed.gram if fixed.axes is None else fixed.gram[:0, :0]
-    equations = Equations.of(rows, fixed.vectors, gram, penalties, alpha, counted, fixed.held)
+    equations = Equations.of(rows, fixed.vectors, gram, penalties, alpha, counted, fixed.frozen)
     conditioned = fixed.solver == "pcg"
 
     def solve(piece: Range) -> None:
@@ -144,7 +144,7 @@ def half_step(
     if kept is not None:
         if fixed.turn is not None:
             turn(solved, fixed.turn.T, threads)
-        solved[:, fixed.held] = kept
+        solved[:, fixed.frozen] = kept
 
 
 def gram_matrix(vectors: Floats, threads: int) -> Matrix:
@@ -170,13 +170,13 @@ def loss_of_entries(
     return float(losses.sum())
 
 
-def _along_axes(gram: Matrix, held: int) -> tuple[Matrix, Matrix]:
-    """What ``gram`` becomes along its axes, and the axes; the coordinate ``held`` stays where it is."""
+def _along_axes(gram: Matrix, frozen: int) -> tuple[Matrix, Matrix]:
+    """What ``gram`` becomes along its axes, and the axes; the coordinate ``frozen`` stays where it is."""
     free = gram.copy()
-    if held >= 0:
-        free[held, :] = free[:, held] = 0.0
+    if frozen >= 0:
+        free[frozen, :] = free[:, frozen] = 0.0
     axes, spectrum = principal_axes(free)
     along = np.diag(spectrum)
-    if held >= 0:
-        along[held, :] = along[:, held] = gram[held] @ axes
+    if frozen >= 0:
+        along[frozen, :] = along[:, frozen] = gram[frozen] @ axes
     return along, axes

@@ -53,14 +53,14 @@ from crossfade.kernels.strips import (
 WIDEST = 128
 """Width beyond which the sums of a row no longer stay in registers."""
 
-HELD = 4
+KEPT = 4
 """Lanes up to which four vectors stay in registers between their two uses."""
 
 NEAR = 1 << 14
-"""Bytes of the vectors that have been asked for and not come to use yet: what comes while one of them is waited for."""
+"""Bytes of vectors that are prefetched and not used yet: as many as arrive while one of them is waited for."""
 
 FAR = 600_000
-"""Bytes of a row's vectors from which on they are asked for in every step: a second-level cache keeps no more."""
+"""Bytes of a row's vectors from which on they are prefetched in every step: a second-level cache keeps no more."""
 
 CHUNK = 32
 """Rows that are turned together."""
@@ -81,7 +81,7 @@ def solve_narrow(
 ) -> None:
     """Move the rows ``first`` to ``last`` of ``solved`` by up to ``steps`` steps towards their solutions.
 
-    equations    with the fixed vectors along the ``axes`` of G, which stands in these alone
+    equations    with the fixed vectors along the ``axes`` of G, and without G itself
     conditioned  whether steps go along the residual divided by the diagonal of G + λI
     tolerance    a row is left once its residual is this many times its first one, squared lengths; 0 for never
     solved       (rows, width) starting points, overwritten; a row without entries becomes zero
@@ -99,10 +99,10 @@ def solve_narrow(
     vectors = turned if turning else answers
     ahead, far, coming = NEAR // (4 * width), FAR // (4 * width), indptr[first]
     for chunk in range(first, last, CHUNK):
-        held = min(CHUNK, last - chunk)
+        part = min(CHUNK, last - chunk)
         if turning:
-            turn_rows(answers, chunk * width, held, into, turned, 0, width, tile)
-        for row in range(chunk, chunk + held):
+            turn_rows(answers, chunk * width, part, into, turned, 0, width, tile)
+        for row in range(chunk, chunk + part):
             start, stop, x = indptr[row], indptr[row + 1], (row - chunk if turning else row) * width
             entries = stop - start
             if entries == 0:
@@ -113,7 +113,7 @@ def solve_narrow(
                 diagonal[k] = axes.spectrum[k] + equations.penalties[row]
                 inverse[k] = np.float32(1.0) / diagonal[k] if conditioned else np.float32(1.0)
             goal = min(stop + ahead, end)
-            # What is asked for in the first round of a long row comes to use in that round already.
+            # What is prefetched in the first round of a long row is used in that round already.
             pace = FOUR if entries > ahead else -(-FOUR // (steps + 1))
             enough, length = CONVERGED, np.float32(0.0)
             # The first round takes the residual at x, every other one a step along the direction.
@@ -133,8 +133,8 @@ def solve_narrow(
                         # Nothing comes after the last step, so that what it leaves of the residual is not needed.
                         projected = _project(flat, offsets, j, direction, blocks)
                         curvature = multiply_add(multiply(load_four(surplus, j), projected), projected, curvature)
-                    elif len(blocks) <= HELD:
-                        sums, curvature = _add_held(
+                    elif len(blocks) <= KEPT:
+                        sums, curvature = _add_kept(
                             flat, offsets, j, surplus, confidence, lead, direction, sums, curvature, blocks
                         )
                     else:
@@ -150,7 +150,7 @@ def solve_narrow(
                     if length < enough:
                         break
                     continue
-                # What entries add to the curvature stands four times over.
+                # What entries add to the curvature is there four times.
                 stride = length / total(multiply_add(curvature, spread(np.float32(0.25)), shared))
                 store_strip(vectors, x, add_multiple(direction, spread(stride), load_strip(vectors, x, blocks)))
                 rest = add_multiple(sums, spread(-stride), load_strip(residual, 0, blocks))
@@ -164,7 +164,7 @@ def solve_narrow(
                 prefetch_strip(flat, int(indices[np.uint64(coming)]) * width, blocks)
                 coming += 1
         if turning:
-            turn_rows(turned, 0, held, back, answers, chunk * width, width, tile)
+            turn_rows(turned, 0, part, back, answers, chunk * width, width, tile)
 
 
 # Unsigned places spare what Numba does about negative ones: a third of the instructions of these loops.
@@ -182,7 +182,7 @@ def _project(vectors: Floats, offsets: Offsets, j: int, direction: Strip, blocks
 
 
 @jit(inline=True)
-def _add_held(
+def _add_kept(
     vectors: Floats,
     offsets: Offsets,
     j: int,

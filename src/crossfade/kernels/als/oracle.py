@@ -19,12 +19,12 @@ def solve_rows(
     steps: int | None = None,
     start: Matrix | None = None,
     conditioned: bool = False,
-    held: int = -1,
+    frozen: int = -1,
 ) -> npt.NDArray[np.float64]:
     """The solution of every row (rows, factors) float64; arguments as for `crossfade.kernels.als.half_step`.
 
     steps        None solves exactly; a number takes that many steps of conjugate gradients from ``start``
-    held         the coordinate that stays as it is in ``start``, while the others are solved; -1: none
+    frozen         the coordinate that stays as it is in ``start``, while the others are solved; -1: none
     conditioned  whether steps go along the residual divided by the diagonal of ``gram`` plus the penalty
     """
     factors = fixed.shape[1]
@@ -35,11 +35,11 @@ def solve_rows(
         played = fixed[half.indices[span]].astype(np.float64)[weights > 0]  # (played, factors)
         confidence = 1 + alpha * weights[weights > 0]  # (played,)
         surplus = confidence - 1 + counted  # (played,)
-        if span.start == span.stop and held < 0:
+        if span.start == span.stop and frozen < 0:
             continue
         matrix = gram + penalty * np.eye(factors) + (played.T * surplus) @ played
         origin = np.zeros(factors) if start is None else start[row].astype(np.float64)
-        free = np.arange(factors) != held
+        free = np.arange(factors) != frozen
         right = (played.T @ confidence - matrix @ np.where(free, 0.0, origin))[free]
         matrix, solved[row] = matrix[np.ix_(free, free)], origin
         if steps is None:

@@ -75,7 +75,7 @@ def _factor_corner(
             pivot = builder.extract_element(rows[row], place)
             kept = builder.fcmp_ordered(">", pivot, builder.extract_element(bounds, place))
             inverse = builder.fdiv(ir.Constant(_FLOAT, -1.0), pivot)
-            # Where rounding has eaten the pivot, what stands beside it is rounding too, and would grow.
+            # Where rounding has consumed the pivot, the rest of its row is rounding too, and would grow.
             inverse = builder.select(kept, inverse, ir.Constant(_FLOAT, 0.0))
             multiple = builder.fmul(rows[row], repeated(builder, inverse))
             _write(builder, multiple, _at(builder, panel_at, row * WIDTH))

@@ -5,9 +5,9 @@ Against fixed vectors y with offsets o, a row with the vector x and the intercep
     z = x·y + o + b      "poisson"   rate w eᶻ, count n:              likelihood n z - w eᶻ
                          "logistic"  n successes and w failures:      n z - (n + w) ln(1 + eᶻ)
 
-and is held by (λ/2)‖x‖². Where the intercept is free, a Poisson row is a multinomial one: its best intercept makes
-the rates sum to the counts, and what is left is Σ n ln p with the softmax p over all columns. Columns that a row has
-no entry in have the count 0 and are known by a sample of them, in which each weighs w as much as one.
+and is regularized by (λ/2)‖x‖². Where the intercept is free, a Poisson row is a multinomial one: its best intercept
+makes the rates sum to the counts, and what is left is Σ n ln p with the softmax p over all columns. Columns without an
+entry in the row have the count 0 and are represented by a sample of them, in which each weighs w as much as one.
 
 A step solves H δ = gradient, H = λI + Σ a (y - ȳ)(y - ȳ)ᵀ with the curvatures a at z and ȳ their mean, by a few
 conjugate gradients; the intercept is eliminated, and H looks at the first part of the sample only, since a
@@ -204,14 +204,14 @@ def solve_by_newton(
                 shift = (lean - _inner(curvature, along, seen)) / curved
                 for j in range(0, size, WIDTH):
                     store(along, j, add(load(along, j), spread(shift)))
-            held, holding = penalty * _inner(x, step, width), penalty * _inner(step, step, width)
-            steepness = _inner(slope, along, size) - held
+            pulled, pulling = penalty * _inner(x, step, width), penalty * _inner(step, step, width)
+            steepness = _inner(slope, along, size) - pulled
             if not steepness > 0:
                 break
             part = np.float32(1.0)
             for _ in range(HALVINGS):
                 _weigh(score, along, part, weight, count, size, logistic, slope, curvature)
-                if _inner(slope, along, size) - held - part * holding >= np.float32(-0.5) * steepness:
+                if _inner(slope, along, size) - pulled - part * pulling >= np.float32(-0.5) * steepness:
                     break
                 part *= np.float32(0.5)
             for k in range(width):
@@ -320,7 +320,7 @@ def _weigh(
 
 @jit(inline=True)
 def _balance(score: Floats, weight: Floats, whole: np.float32, size: int) -> np.float32:
-    """Move all scores so that the rates sum to the counts, ``whole``; gives back by how much."""
+    """Move all scores so that the rates sum to the counts, ``whole``; return by how much."""
     sums = zero()
     for j in range(0, size, WIDTH):
         sums = multiply_add(load(weight, j), exponential(load(score, j)), sums)

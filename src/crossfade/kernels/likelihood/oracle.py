@@ -28,8 +28,8 @@ def solve_rows(
 ) -> tuple[Numbers, Numbers, Numbers]:
     """New vectors (rows, factors), intercepts (rows,) and Σ n z (rows,), float64.
 
-    The arguments are those of `half_pass.solve_rows`, but ``columns`` and ``weights`` (samples,) are the sample, and the
-    curvature is taken from its first ``part``.
+    The arguments are those of `half_pass.solve_rows`, but ``columns`` and ``weights`` (samples,) are the sample, and
+    the curvature is taken from its first ``part``.
     """
     vectors, biases = start.astype(np.float64), np.array(intercepts, dtype=np.float64)
     gains = np.zeros(half.rows)

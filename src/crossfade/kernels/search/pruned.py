@@ -286,7 +286,7 @@ def _allowed(
     patience: int,
     passed: Counts,
 ) -> int:
-    """Keep only the candidates that their query may get and has the patience for; gives back how many."""
+    """Keep only the candidates that their query may get and has the patience for; return how many."""
     kept = 0
     for number in range(found):
         query, place = candidates[number]

@@ -35,7 +35,7 @@ def scan(
 
     panels      (panels, factors, 16) of `packed`, of which the first ``items`` lanes count
     queries     (queries, factors)
-    open_items  (items,) False for items that nobody may get
+    open_items  (items,) False for items that are returned for no query
     indptr, indices  the items excluded for each query, ascending in each
 
     A query with fewer than k items left ends in rows of -1 and scores of -inf.
