@@ -159,8 +159,10 @@ class ImportSink:
         self, place: Place, *, user_id: str, plays: float, kind: str, item_id: str, parent_id: str | None = None
     ) -> None:
         """See `contract.Sink`."""
-        self._turn_to(place[0]).read += 1
-        self._add("counts", (self._number, place[1], user_id, kind, item_id, parent_id, plays))
+        member, line = place
+        file = self._file if member is self._member else self._turn_to(member)
+        file.read += 1
+        self._add("counts", (self._number, line, user_id, kind, item_id, parent_id, plays))
 
     def playlist_item(
         self,
