@@ -196,7 +196,7 @@ def test_equal_bytes_for_any_number_of_threads(model, fitted, tmp_path):
 def test_answers_do_not_depend_on_threads_or_on_who_asks_beside(fitted):
     together = fitted.recommend(PLAYS, 9, threads=1)
     same(fitted.recommend(PLAYS, 9, threads=3), together)
-    alone = fitted.recommend(PLAYS.only("u33"), 9)
+    alone = fitted.recommend(PLAYS.histories(Ids.of(["u33"])), 9)
     np.testing.assert_array_equal(alone.rows[0], together.rows[33])
     np.testing.assert_array_equal(alone.scores[0], together.scores[33])
 
@@ -274,7 +274,7 @@ def test_scores_of_pairs_are_those_of_the_lists_to_the_bit(fitted):
 
 
 def test_pairs_that_cannot_be_are_refused(fitted):
-    profiles = fitted.profiles(PLAYS.only("u00"))
+    profiles = fitted.profiles(PLAYS.histories(Ids.of(["u00"])))
     for indptr, items in (([0, 2], [1]), ([0], []), ([0, 1, 1], [1]), ([1, 1], [1]), ([0, 1], [-1]), ([0, 1], [48])):
         with pytest.raises(InputError):
             fitted.scores(profiles, np.array(indptr, dtype=np.int64), np.array(items, dtype=np.int32))
@@ -311,12 +311,15 @@ def test_what_is_excluded_is_not_given_and_k_are_wherever_k_remain(fitted):
     assert all(sorted(rows) == sorted([-1, *fitted.item_ids.rows(["b1-01", "b3-07"])]) for rows in among.rows.tolist())
     assert (fitted.recommend(PLAYS, 3, allowed_items=[]).rows == MISSING).all()
     # What another user played is excluded for nobody else.
-    other = PLAYS.only("u01")
-    same(fitted.recommend(PLAYS.only("u00"), 9, exclude=other), fitted.recommend(PLAYS.only("u00"), 9))
+    other = PLAYS.histories(Ids.of(["u01"]))
+    same(
+        fitted.recommend(PLAYS.histories(Ids.of(["u00"])), 9, exclude=other),
+        fitted.recommend(PLAYS.histories(Ids.of(["u00"])), 9),
+    )
 
 
 def test_an_empty_history_gets_a_list_all_the_same(fitted):
-    nothing = dataclasses.replace(PLAYS.only("nobody"))
+    nothing = dataclasses.replace(PLAYS.histories(Ids.of(["nobody"])))
     unknown = Interactions.from_counts(["nobody"], ["never heard of"], [3])
     found = fitted.recommend(nothing, 7)
     assert (found.rows[0] != MISSING).all()

@@ -113,11 +113,11 @@ def test_pairs_on_the_disk_are_not_read_until_they_are_needed(small, tmp_path):
 
 def test_one_user_alone_keeps_the_rows_of_items():
     played = Interactions.from_counts(["ann", "bob", "bob"], ["x", "x", "y"], [1, 2, 3])
-    alone = played.only("bob")
+    alone = played.histories(Ids.of(["bob"]))
     assert (list(alone.user_ids), alone.indptr.tolist(), alone.indices.tolist()) == (["bob"], [0, 2], [0, 1])
     assert (alone.plays.tolist(), alone.weights.tolist()) == ([2, 3], [2, 3])
     assert alone.item_ids == played.item_ids
-    assert played.only("nobody").indptr.tolist() == [0, 0]
+    assert played.histories(Ids.of(["nobody"])).indptr.tolist() == [0, 0]
     several = played.histories(Ids.of(["bob", "eve", "ann"]))
     assert (several.indptr.tolist(), several.indices.tolist()) == ([0, 1, 3, 3], [0, 0, 1])
     assert (several.plays.tolist(), several.last_played.tolist()) == ([1, 2, 3], [0, 0, 0])

@@ -182,7 +182,9 @@ def test_the_history_of_a_trained_user_gives_the_vector_of_training_to_the_bit(i
         np.testing.assert_array_equal(fitted.profiles(interactions, threads=2), fit.space.user_vectors)
         for user in ("u00", "u31"):
             row = fit.user_ids.row(user)
-            np.testing.assert_array_equal(fitted.profiles(interactions.only(user))[0], fit.space.user_vectors[row])
+            np.testing.assert_array_equal(
+                fitted.profiles(interactions.histories(Ids.of([user])))[0], fit.space.user_vectors[row]
+            )
             np.testing.assert_array_equal(fitted.trained_profiles(np.array([row]))[0], fit.space.user_vectors[row])
 
 
@@ -232,7 +234,7 @@ def test_no_plays_give_the_zero_vector(interactions):
     nothing = np.zeros(8, dtype=np.float32)
     np.testing.assert_array_equal(fitted.fold_in_item([], []), nothing)
     np.testing.assert_array_equal(fitted.fold_in_item(["u00"], [0.0]), nothing)
-    np.testing.assert_array_equal(fitted.profiles(interactions.only("nobody")), [nothing])
+    np.testing.assert_array_equal(fitted.profiles(interactions.histories(Ids.of(["nobody"]))), [nothing])
 
 
 def test_plays_that_cannot_be_folded_in_are_refused(interactions):

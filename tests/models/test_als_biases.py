@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from crossfade.core.errors import ArtifactError, SettingsError
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.demo.settings import SMALL
 from crossfade.demo.world import simulate
@@ -109,7 +110,9 @@ def test_the_history_of_a_trained_user_gives_the_vector_of_training_to_the_bit(i
     fit.save(tmp_path)
     for fitted in (fit, FittedALS.load(tmp_path)):
         np.testing.assert_array_equal(fitted.profiles(interactions), fit.space.user_vectors)
-        np.testing.assert_array_equal(fitted.profiles(interactions.only("u31"))[0], fit.space.user_vectors[31])
+        np.testing.assert_array_equal(
+            fitted.profiles(interactions.histories(Ids.of(["u31"])))[0], fit.space.user_vectors[31]
+        )
 
 
 def test_a_folded_in_item_is_where_the_dense_objective_is_least(interactions, tmp_path):
@@ -161,7 +164,9 @@ def test_who_has_nothing_has_what_the_objective_gives_them(interactions, factors
     assert np.abs(by_biases).max() < 1e-4
     # What nobody played must not come before what somebody did.
     assert parts_of(fitted)[3].argmin() == 7
-    np.testing.assert_array_equal(fitted.profiles(thinned.only("nobody"))[0], fitted.space.user_vectors[5])
+    np.testing.assert_array_equal(
+        fitted.profiles(thinned.histories(Ids.of(["nobody"])))[0], fitted.space.user_vectors[5]
+    )
 
 
 def test_a_space_without_its_biases_is_refused(interactions, tmp_path):

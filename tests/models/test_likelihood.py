@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crossfade.core.errors import ArtifactError
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.models import likelihood
 from crossfade.models.logistic import Logistic
@@ -82,7 +83,7 @@ def test_the_profile_of_a_history_is_the_vector_of_training(interactions, model)
 @pytest.mark.parametrize("model", MODELS)
 def test_an_empty_history_gets_what_is_popular(interactions, model):
     fitted = model(factors=8, passes=2).fit(interactions)
-    nobody = interactions.only("nobody")
+    nobody = interactions.histories(Ids.of(["nobody"]))
     assert fitted.profiles(nobody).tolist() == [[0.0] * 8 + [1.0]]
     found = fitted.recommend(nobody, 45)
     assert found.rows[0].tolist() == np.lexsort((np.arange(45), -fitted.space.item_vectors[:, -1])).tolist()

@@ -201,10 +201,6 @@ class Interactions(TrainingData):
         """The item rows that ``user`` has played, ascending."""
         return self.indices[self.of_user(user)]
 
-    def only(self, user_id: str) -> "Interactions":
-        """The pairs of one user, none if the user is unknown; items keep their rows."""
-        return self.histories(Ids.of([user_id]))
-
     def histories(self, user_ids: Ids) -> "Interactions":
         """The pairs of ``user_ids``, none for an unknown user; items keep their rows."""
         indptr, places = gathered(self.indptr, self.user_ids.rows(list(user_ids), missing="mark"))

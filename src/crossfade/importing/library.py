@@ -69,11 +69,6 @@ def imports(home: Home) -> list[Import]:
     return [Import(place.name, place) for place in places if (place / MANIFEST).is_file()]
 
 
-def imports_of(home: Home) -> list[Path]:
-    """Return the directories of the finished imports, by name."""
-    return [one.path for one in imports(home)]
-
-
 def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, list[Path]]:
     """Return the Parquet files of every table, of all imports or of those called ``names``, in a fixed order.
 

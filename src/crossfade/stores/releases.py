@@ -159,11 +159,11 @@ class Releases:
         with contextlib.suppress(ArtifactError):
             active = number_of(self.active().version)
             older = [version for version in older if number_of(version) < active]
-        return self._activate_newest(older, pinned=True)
+        return self._activate_newest(older, "There is no earlier whole release to go back to.", pinned=True)
 
     def unpin(self) -> Version:
         """Activate the newest whole release, without a pin, and return it; NotReadyError if there is none."""
-        return self._activate_newest(self.versions(), pinned=False)
+        return self._activate_newest(self.versions(), "There is no whole release to activate.", pinned=False)
 
     def prune(self, keep: int) -> list[Version]:
         """Remove all but the ``keep`` newest releases and return those removed, oldest first.
@@ -232,14 +232,14 @@ class Releases:
         except ArtifactError:
             return False
 
-    def _activate_newest(self, versions: Sequence[Version], *, pinned: bool) -> Version:
-        """Activate the last whole release among ``versions``."""
+    def _activate_newest(self, versions: Sequence[Version], none: str, *, pinned: bool) -> Version:
+        """Activate the last whole release among ``versions``; NotReadyError, which says ``none``, if there is none."""
         for version in reversed(versions):
             with contextlib.suppress(ArtifactError):
                 self.verify(version)
                 self._registry.activate(version, pinned=pinned)
                 return version
-        raise NotReadyError("There is no whole release to activate. Run `crossfade run` to make one.")
+        raise NotReadyError(f"{none} Run `crossfade run` to make one.")
 
     def _written(self) -> set[Version]:
         """Return every version of which there is anything, registered or not."""
