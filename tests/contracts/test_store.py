@@ -402,7 +402,7 @@ class TestReleases:
         assert releases.roll_back() == second
         assert releases.active() == Active(second, pinned=True)
         assert releases.roll_back() == first
-        with pytest.raises(NotReadyError):
+        with pytest.raises(NotReadyError, match="no earlier whole release"):
             releases.roll_back()
         assert releases.active() == Active(first, pinned=True)
         releases.activate(third)
