@@ -1,6 +1,7 @@
 """How kernels are compiled and kept."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,16 @@ def test_machine_code_is_kept_until_a_kernel_that_it_calls_changes(installed):
     (installed.package / "group" / "doubling.py").write_text(DOUBLE.replace("2 * x", "3 * x"))
     assert installed() == ["27", "0"]
     assert installed() == ["27", "1"]
+
+
+def test_an_index_of_other_sources_is_not_read_any_further(installed):
+    assert installed() == ["12", "0"]
+    for index in installed.package.rglob("*.nbi"):
+        # Its types may be gone by now, so that reading them would raise.
+        version, _ = pickle.loads(index.read_bytes())
+        index.write_bytes(pickle.dumps((version, "other sources")) + b"types that are gone")
+    assert installed() == ["12", "0"]
+    assert installed() == ["12", "1"]
 
 
 def test_a_read_only_installation_keeps_it_for_the_user_instead(installed, tmp_path):

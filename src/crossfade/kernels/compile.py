@@ -45,11 +45,12 @@ def jit(function: Any = None, *, inline: bool = False, fastmath: bool = False) -
 def _stamp(compiled: Any) -> None:
     """Have the cached machine code of a kernel expire when the source of any kernel that it may call changes.
 
-    Numba looks only at the file of the function itself, but a function holds the code of all those it calls.
+    Numba looks only at the file of the function itself, but a function holds the code of all those it calls. The
+    digest is part of the version, since Numba compares that before it reads types which may be gone by now.
     """
     cached = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cached is not None:
-        cached._source_stamp = (cached._source_stamp, _digest(Path(compiled.py_func.__code__.co_filename)))
+        cached._version = (cached._version, _digest(Path(compiled.py_func.__code__.co_filename)))
 
 
 @functools.cache

@@ -50,20 +50,23 @@ class Lanes:
     """The type of the sixteen numbers, for readers and type checkers; never made outside kernels."""
 
 
-class _LanesType(types.Type):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__(name="Lanes")
+class SixteenOf(types.Type):  # type: ignore[misc]
+    """Numba's type of sixteen numbers that are each of the type ``number`` of Numba."""
+
+    def __init__(self, number: Any) -> None:
+        self.number = number
+        super().__init__(name=f"SixteenOf({number})")
 
 
-LANES = _LanesType()
+@register_model(SixteenOf)
+class _SixteenModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, ir.VectorType(manager[kind.number].get_value_type(), WIDTH))
+
+
+LANES = SixteenOf(types.float32)
 _FLOAT = ir.FloatType()
 VECTOR = ir.VectorType(_FLOAT, WIDTH)
-
-
-@register_model(_LanesType)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, VECTOR)
 
 
 def described_by(described: Callable[..., Any]) -> Any:
@@ -76,8 +79,12 @@ def pointer_to(context: Any, builder: Any, array_type: Any, array: Any, offset: 
     return builder.gep(data, [offset])
 
 
+def is_array(array_type: Any, number: Any) -> bool:
+    return isinstance(array_type, types.Array) and array_type.dtype == number and array_type.layout == "C"
+
+
 def is_floats(array_type: Any) -> bool:
-    return isinstance(array_type, types.Array) and array_type.dtype == types.float32 and array_type.layout == "C"
+    return is_array(array_type, types.float32)
 
 
 def fused(builder: Any, first: Any, second: Any, term: Any) -> Any:
@@ -287,7 +294,8 @@ def fetched(builder: Any, address: Any) -> None:
 
 
 def repeated(builder: Any, number: Any) -> Any:
-    single = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+    nothing = ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined)
+    single = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     return shuffled(builder, single, single, [0] * WIDTH)
 
 

@@ -15,9 +15,8 @@ import numpy.typing as npt
 from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import config
-from numba.extending import models, register_model
 
-from crossfade.kernels.lanes import WIDTH, Floats, described_by, is_floats, pointer_to
+from crossfade.kernels.lanes import WIDTH, Floats, SixteenOf, described_by, is_array, is_floats, pointer_to, repeated
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.int32]
@@ -30,21 +29,10 @@ class Sums:
     """The type of the sixteen whole numbers, for readers and type checkers; never made outside kernels."""
 
 
-class _SumsType(types.Type):  # type: ignore[misc]
-    def __init__(self) -> None:
-        super().__init__(name="Sums")
-
-
-_SUMS = _SumsType()
+_SUMS = SixteenOf(types.int32)
 _WHOLE = ir.IntType(32)
 _WHOLES = ir.VectorType(_WHOLE, WIDTH)
 _BYTES = ir.VectorType(ir.IntType(8), FOUR * WIDTH)
-
-
-@register_model(_SumsType)
-class _SumsModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _WHOLES)
 
 
 def has_byte_products() -> bool:
@@ -56,17 +44,8 @@ def has_byte_products() -> bool:
     return bool(binding.get_host_cpu_features().get("avx512vnni", False))
 
 
-def _is_array(array_type: Any, kind: Any) -> bool:
-    return isinstance(array_type, types.Array) and array_type.dtype == kind and array_type.layout == "C"
-
-
 def _everywhere(number: int) -> Any:
     return ir.Constant(_WHOLES, [number] * WIDTH)
-
-
-def _repeated(builder: Any, number: Any) -> Any:
-    single = builder.insert_element(ir.Constant(_WHOLES, ir.Undefined), number, ir.Constant(_WHOLE, 0))
-    return builder.shuffle_vector(single, single, _everywhere(0))
 
 
 @described_by
@@ -75,16 +54,16 @@ def _load_bytes(typing: Any, array: Any, offset: Any) -> Any:
         pointer = pointer_to(context, builder, signature.args[0], *args)
         return builder.load(builder.bitcast(pointer, _WHOLES.as_pointer()), align=1, typ=_WHOLES)
 
-    return (_SUMS(array, types.int64), generate) if _is_array(array, types.uint8) else None
+    return (_SUMS(array, types.int64), generate) if is_array(array, types.uint8) else None
 
 
 @described_by
 def _spread_word(typing: Any, array: Any, offset: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         word = builder.load(pointer_to(context, builder, signature.args[0], *args))
-        return _repeated(builder, word)
+        return repeated(builder, word)
 
-    return (_SUMS(array, types.int64), generate) if _is_array(array, types.int32) else None
+    return (_SUMS(array, types.int64), generate) if is_array(array, types.int32) else None
 
 
 @described_by
@@ -147,10 +126,10 @@ def _at_least(typing: Any, array: Any, offset: Any, least: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = pointer_to(context, builder, signature.args[0], *args[:2])
         sums = builder.load(builder.bitcast(pointer, _WHOLES.as_pointer()), align=4, typ=_WHOLES)
-        bits = builder.icmp_signed(">=", sums, _repeated(builder, builder.trunc(args[2], _WHOLE)))
+        bits = builder.icmp_signed(">=", sums, repeated(builder, builder.trunc(args[2], _WHOLE)))
         return builder.zext(builder.bitcast(bits, ir.IntType(WIDTH)), ir.IntType(64))
 
-    return (types.int64(array, types.int64, types.int64), generate) if _is_array(array, types.int32) else None
+    return (types.int64(array, types.int64, types.int64), generate) if is_array(array, types.int32) else None
 
 
 @described_by
@@ -168,7 +147,7 @@ def _store_sums(typing: Any, array: Any, offset: Any, sums: Any) -> Any:
         builder.store(args[2], builder.bitcast(pointer, _WHOLES.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return (types.void(array, types.int64, _SUMS), generate) if _is_array(array, types.int32) else None
+    return (types.void(array, types.int64, _SUMS), generate) if is_array(array, types.int32) else None
 
 
 @described_by
