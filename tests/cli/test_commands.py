@@ -479,3 +479,28 @@ def test_an_import_of_the_same_file_twice_adds_nothing(call, asked, tmp_path):
     again = asked("import", "spotify", str(history), home=home)[0]
     assert (again["read"], again["plays"], again["dropped"]) == (5, 0, {"duplicate": 5})
     assert len(asked("status", home=home)["imports"]) == 1
+
+
+def test_the_demo_has_a_home_of_its_own_and_names_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.delenv("CROSSFADE_HOME", raising=False)
+    monkeypatch.setattr("crossfade.cli.library._run", lambda home, as_json: None)
+    monkeypatch.setattr("crossfade.cli.library._show_demo", lambda home: ["related 'The Low'"])
+    made = CliRunner().invoke(crossfade, ["demo", "--listeners", "10", "--artists", "10"])
+    assert made.exit_code == 0, made.output
+    assert [place.name for place in tmp_path.iterdir()] == ["crossfade-demo"]
+    assert f"crossfade related 'The Low' --home {tmp_path / 'crossfade-demo'}" in made.stderr
+
+
+def test_invented_and_real_listeners_never_share_a_home(call, asked, own_home, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("user,artist,plays\nann,Can,3\n")
+    refused = call("import", str(table), home=own_home)
+    assert (refused.exit_code, "crossfade forget demo" in refused.stderr) == (4, True)
+    assert [one["import"] for one in asked("status", home=own_home)["imports"]] == ["demo"]
+    home = tmp_path / "home"
+    assert call("import", str(table), home=home).exit_code == 0
+    refused = call("demo", "--listeners", "10", "--artists", "10", home=home)
+    assert refused.exit_code == 4
+    assert "real listening history (table)" in refused.stderr
+    assert [one["import"] for one in asked("status", home=home)["imports"]] == ["table"]

@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
+import shlex
 import sys
 import webbrowser
 from pathlib import Path
 
 import click
 
-from crossfade.cli.options import home_option, json_option, releases_of
+from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.core.home import Home
@@ -107,7 +108,7 @@ def run(home: Home, dry_run: bool, as_json: bool) -> None:
 @click.option("--artists", type=click.IntRange(10, 5_000_000), default=None, help="The number of artists.")
 @click.option("--seed", type=click.IntRange(0), default=None, help="The same seed makes the same world.")
 @click.option("--open", "open_page", is_flag=True, help="On a terminal, serve the result and open it in a browser.")
-@home_option
+@demo_home_option
 def demo(home: Home, listeners: int | None, artists: int | None, seed: int | None, open_page: bool) -> None:
     """Simulate listeners, import their listens, run everything and show the result.
 
@@ -122,7 +123,7 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         ledger = import_demo(home, settings, opened("Simulate a world"))
     click.echo("\n".join(ledger.lines()))
     _run(home, as_json=False)
-    _show_demo(home)
+    shown = _show_demo(home)
     if open_page and sys.stdout.isatty():
         from crossfade.pipeline.settings import Settings
         from crossfade.serve.server import serve
@@ -132,7 +133,8 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         free = dataclasses.replace(settings_of("serve"), port=0)
         serve(releases_of(home), free, station=settings_of("station"), ready=webbrowser.open)
     else:
-        say(f"Try: crossfade related ARTIST --home {home.path}, or crossfade serve --home {home.path}")
+        for command in (*shown, "serve"):
+            say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")
 
 
 def _run(home: Home, *, as_json: bool) -> None:
@@ -163,17 +165,21 @@ def _run(home: Home, *, as_json: bool) -> None:
         say("It is not served, because another one is pinned. Run `crossfade releases unpin` to serve it.")
 
 
-def _show_demo(home: Home) -> None:
-    """Show a listener's recommendations, and what is related to the reason of the first."""
+def _show_demo(home: Home) -> list[str]:
+    """Show a listener's recommendations, and what is related to the reason of the first; return these commands."""
     from crossfade.cli.ask import print_entries
     from crossfade.surfaces.asking import OpenRelease
 
+    shown: list[str] = []
     # The first listener may have nothing that is new to them.
     with contextlib.suppress(UnknownIdError), releases_of(home).open() as release:
         opened = OpenRelease(release)
         user = release.tables.users(limit=1)[0]
         page = opened.entries("discover", user, limit=10)
         print_entries(page, title=f"\nDiscover for {user}", note=f"release {release.version}")
+        shown.append(f"discover {shlex.quote(user)}")
         for seed in [entry.reason for entry in page if entry.reason][:1]:
             related = opened.entries("related", seed.id, kind=seed.kind, limit=10)
             print_entries(related, title=f"\nRelated to {seed.name}")
+            shown.append(f"related {shlex.quote(seed.name)}")
+    return shown

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,9 +22,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _COMPLETIONS = 20  # names offered at a time; a person reads no more
 
 
-def default_home() -> Path:
-    """``$XDG_DATA_HOME/crossfade``, by default ``~/.local/share/crossfade``."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "crossfade"
+def default_home(name: str = "crossfade") -> Path:
+    """``$XDG_DATA_HOME/<name>``, by default ``~/.local/share/<name>``."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / name
 
 
 def _as_home(context: click.Context, parameter: click.Parameter, value: Path) -> Home:
@@ -34,16 +35,21 @@ def _as_home(context: click.Context, parameter: click.Parameter, value: Path) ->
     return Home(value.expanduser())
 
 
-home_option = click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="CROSSFADE_HOME",
-    default=default_home,
-    show_default="~/.local/share/crossfade",
-    show_envvar=True,
-    callback=_as_home,
-    help="The directory of the library.",
-)
+def _home_option(name: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="CROSSFADE_HOME",
+        default=partial(default_home, name),
+        show_default=f"~/.local/share/{name}",
+        show_envvar=True,
+        callback=_as_home,
+        help="The directory of the library.",
+    )
+
+
+home_option = _home_option("crossfade")
+demo_home_option = _home_option("crossfade-demo")  # invented listeners never share a home with real ones
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 limit_option = click.option(
     "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show at most so many."

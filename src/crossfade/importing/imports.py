@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from crossfade.core.artifacts import Identity, file_digest, writing
 from crossfade.core.errors import InputError, SettingsError
@@ -23,7 +24,7 @@ from crossfade.formats.columns import Columns
 from crossfade.formats.contract import Format, Member
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.ledger import LEDGER, FileLedger, Ledger
-from crossfade.importing.library import VERSION, Import, imports
+from crossfade.importing.library import INVENTED, VERSION, Import, imports
 from crossfade.importing.opening import files_below, open_input
 from crossfade.importing.publishing import publish
 from crossfade.importing.recognition import Recognised, known_format, recognise
@@ -53,8 +54,8 @@ def import_paths(
     now      the present in seconds since 1970, to recognise future times; the clock's if None
 
     One bad path doesn't stop the others: its ledger's ``failure`` tells why. Raises the first InputError if all paths
-    are bad, BusyError if another process writes in the home, and StorageError if the disk is full; earlier imports
-    stay.
+    are bad or the home has an invented world, BusyError if another process writes in the home, and StorageError if the
+    disk is full; earlier imports stay.
     """
     if user is not None and shown(user) != user:
         raise SettingsError(f"the user's name {shown(user)!r} is not text")
@@ -64,6 +65,11 @@ def import_paths(
     ledgers: list[Ledger] = []
     failures: list[InputError] = []
     with home.locked("import"):
+        if invented := [one.name for one in imports(home) if one.invented]:
+            raise InputError(
+                f"{home.path} has an invented world, {invented[0]!r}, whose listeners would mix with yours. Choose "
+                f"another --home, or remove it: crossfade forget {invented[0]}"
+            )
         for path in paths:
             # Each import is made after those before it.
             work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {})
@@ -90,12 +96,18 @@ def import_rows(
     """Import the rows that ``format`` makes itself, without any file, as the import called ``name``.
 
     ``format.read`` gets a source of one empty member, called ``name``, to place its rows in. ``inputs`` are the digests
-    of whatever the rows are made from. An import of that name is replaced; the same ``inputs`` add nothing.
+    of whatever the rows are made from. An import of that name is replaced; the same ``inputs`` add nothing. Raises
+    InputError if the home has imports of files, with which invented rows must not mix.
     """
     member = Member(name, PurePosixPath(name), b"")
     with home.locked("import"):
+        if real := [one.name for one in imports(home) if not one.invented]:
+            raise InputError(
+                f"{home.path} has real listening history ({', '.join(real[:3])}), which would mix with the invented "
+                f"{name!r}. Choose another --home."
+            )
         work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, {})
-        identity = work.identity(name, inputs, format.name)
+        identity = work.identity(name, inputs, format.name, {INVENTED: True})
         if (same := work.same_import(identity)) is not None and same.name == name:
             return _already(same, name)
         return work.run(name, Input(name), [Recognised(format, [member])], identity)
@@ -116,7 +128,9 @@ class _Work:
         """The home's imports so far, by name."""
         return imports(self.home)
 
-    def identity(self, name: str, digests: Mapping[str, str], formats: str) -> Identity:
+    def identity(
+        self, name: str, digests: Mapping[str, str], formats: str, more: Mapping[str, object] = MappingProxyType({})
+    ) -> Identity:
         """Return what the import is made from: its files, and the other imports, whose rows it does not repeat."""
         others = {f"after/{one.name}": one.manifest.fingerprint for one in self._others(name)}
         plain = {
@@ -126,7 +140,7 @@ class _Work:
             kind=KIND,
             version=VERSION,
             inputs={**{f"file/{file}": digest for file, digest in sorted(digests.items())}, **others},
-            settings={**plain, "formats": formats, "user": self.user, "columns": dict(self.columns)},
+            settings={**plain, "formats": formats, "user": self.user, "columns": dict(self.columns), **more},
         )
 
     def same_import(self, identity: Identity) -> Import | None:

@@ -16,6 +16,7 @@ from crossfade.core.schemas import TABLES
 from crossfade.importing.ledger import LEDGER, Ledger
 
 VERSION = 2  # of an import's tables: items by kind
+INVENTED = "invented"  # the setting in the identity of an import that was made from no files
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Import:
     def readable(self) -> bool:
         """Whether its tables have the columns of this version of Crossfade."""
         return self.manifest.identity.version == VERSION
+
+    @property
+    def invented(self) -> bool:
+        """Whether its listeners are invented, as those of the demo world are."""
+        return bool(self.manifest.identity.settings.get(INVENTED))
 
     @property
     def ledger(self) -> Ledger:
