@@ -108,7 +108,10 @@ class Recording:
     def friend(self, user_id: str, friend_id: str) -> None:
         self.friends.append((user_id, friend_id))
 
-    def feedback(self, user_id: str | None, item_id: str, score: int, given_at: float | None = None) -> None:
+    def feedback(
+        self, user_id: str | None, item_id: str, score: int, given_at: float | None = None, *, kind: str = "track"
+    ) -> None:
+        assert kind in KINDS
         self.thumbs.append((user_id, item_id, score, given_at))
 
     def playlist(self, playlist_id: str, title: str, **described: Any) -> None:

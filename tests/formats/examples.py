@@ -97,6 +97,43 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             ]
         ).encode()
     },
+    "spotify-library": {
+        "YourLibrary.json": json.dumps(
+            {
+                "tracks": [{"artist": "Low", "album": "C'mon", "track": "Try to Sleep", "uri": "spotify:track:1"}],
+                "albums": [],
+                "shows": [],
+                "bannedTracks": [],
+                "artists": [{"name": "Low", "uri": "spotify:artist:2"}],
+                "bannedArtists": [],
+            }
+        ).encode(),
+        "Playlist1.json": json.dumps(
+            {
+                "playlists": [
+                    {
+                        "name": "Road trip",
+                        "lastModifiedDate": "2024-03-01",
+                        "items": [
+                            {
+                                "track": {
+                                    "trackName": "Monkey",
+                                    "artistName": "Low",
+                                    "albumName": "The Great Destroyer",
+                                    "trackUri": "spotify:track:3",
+                                },
+                                "episode": None,
+                                "localTrack": None,
+                                "addedDate": "2024-02-01",
+                            }
+                        ],
+                        "description": None,
+                        "numberOfFollowers": 1,
+                    }
+                ]
+            }
+        ).encode(),
+    },
     "lastfm-csv": {
         "scrobbles.csv": (
             "uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\r\n"
@@ -134,6 +171,63 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             "#AUDIOSCROBBLER/1.1\n#TZ/UTC\n#CLIENT/Rockbox sansae200 1.1\n"
             f"Metallica\tMetallica\tEnter Sandman\t1\t331\tL\t1143374412\t{TRACK}\n"
             "Portishead\tPortishead\tCowboys\t1\t279\tS\t1143374777\t\n"
+        ).encode()
+    },
+    "librefm": {
+        "librefm.csv": (
+            "# Data export from Libre.fm,,,\n# 2025-07-23 15:05:47 -0400,,,\n# cabot.local,,,\n"
+            "Artist,Track,Album,Time\n"
+            'Low,Monkey,"Great Destroyer, The",1143374412\nBj\u00f6rk,J\u00f3ga,,1143374777\n'
+        ).encode()
+    },
+    "pano-scrobbler": {
+        "scrobbles.jsonl": b"".join(
+            json.dumps(
+                {
+                    "timeHuman": "March 26, 2006, 12:00 UTC",
+                    "timeMs": 1143374412000 + 1000 * 400 * number,
+                    "artist": "Low",
+                    "track": track,
+                    "album": "C'mon",
+                    "albumArtist": "Low",
+                    "durationMs": 220000,
+                    "mediaPlayerPackage": "org.example.player",
+                    "mediaPlayerName": "Player",
+                    "mediaPlayerVersion": "2.0",
+                    "event": event,
+                }
+            ).encode()
+            + b"\n"
+            for number, (track, event) in enumerate([("Try to Sleep", "scrobble"), ("Nightingale", "scrobble")])
+        )
+    },
+    "koito": {
+        "koito_export.json": json.dumps(
+            {
+                "version": "1",
+                "exported_at": "2025-06-18T12:56:53Z",
+                "user": "anna",
+                "listens": [
+                    {
+                        "listened_at": "2022-01-08T22:32:08Z",
+                        "client": "player",
+                        "track": {
+                            "mbid": TRACK,
+                            "duration": 354,
+                            "aliases": [{"alias": "Enter Sandman", "source": "Canonical", "is_primary": True}],
+                        },
+                        "album": {"image_url": "", "mbid": None, "aliases": [], "various_artists": False},
+                        "artists": [
+                            {
+                                "image_url": "",
+                                "mbid": ARTIST,
+                                "is_primary": False,
+                                "aliases": [{"alias": "Metallica", "source": "Canonical", "is_primary": True}],
+                            }
+                        ],
+                    }
+                ],
+            }
         ).encode()
     },
     "maloja": {

@@ -2,9 +2,11 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+from crossfade.core.errors import InputError
 from crossfade.formats.contract import Member, Place, Sink, Source
+from crossfade.formats.shapes import head_lines
 
 # How many further lines a quoted value may span. Titles have no line breaks; free texts have a few.
 _LINES_A_RECORD = 8
@@ -23,6 +25,53 @@ def split_rows(
             yield (member, line), values
         elif row.strip():
             sink.drop((member, line), "malformed", f"{len(values)} columns instead of {columns}")
+
+
+def column_names(row: Sequence[str]) -> list[str]:
+    """Return the names of a header's columns in lower case, without the blanks around them."""
+    return [name.strip().lower() for name in row]
+
+
+def has_columns(member: Member, required: Collection[str], within: int = 1) -> bool:
+    """Tell whether one of the first ``within`` lines of ``member`` names all ``required`` columns (in lower case)."""
+    rows = records(enumerate(head_lines(member, within), start=1))
+    return any(row is not None and set(required).issubset(column_names(row)) for _, row in rows)
+
+
+def named_rows(
+    source: Source,
+    member: Member,
+    sink: Sink,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    decode: Callable[[str], str] = str,
+) -> Iterator[tuple[Place, dict[str, str]]]:
+    """Yield (place, values by column name) of each row below the header; other columns are left out.
+
+    required, optional  names in lower case. The header is the first row with all required ones; rows before it are
+                        passed over. An optional column that the file lacks is missing from the values
+    decode              applied to each line first
+
+    A row with more or fewer values than the header is dropped. Raises InputError if there is no header.
+    """
+    places: dict[str, int] = {}
+    width = 0
+    for line, row in records((number, decode(text)) for number, text in source.text_lines(member)):
+        if row is None:
+            if places:
+                sink.drop((member, line), "malformed", "a quoted value does not end")
+        elif not places:
+            names = column_names(row)
+            if set(required).issubset(names):
+                places = {name: names.index(name) for name in (*required, *optional) if name in names}
+                width = len(row)
+        elif len(row) != width:
+            sink.drop((member, line), "malformed", f"{len(row)} columns instead of {width}")
+        else:
+            yield (member, line), {name: row[place] for name, place in places.items()}
+    if not places:
+        raise InputError(f"no line names the columns {', '.join(required)}", path=member.name)
 
 
 def records(lines: Iterable[tuple[int, str]], delimiter: str = ",") -> Iterator[tuple[int, list[str] | None]]:

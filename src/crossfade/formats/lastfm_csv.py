@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Place, Sink, Source
 from crossfade.formats.delimited import records
-from crossfade.formats.scrobbles import incomplete_scrobble
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_lines, mostly
 
 _TIME = re.compile(r'.*,"?\d{1,2} [A-Z][a-z]{2} \d{4},? \d{2}:\d{2}"?')
@@ -57,15 +57,13 @@ def _put_named(sink: Sink, place: Place, row: dict[str, str]) -> None:
     # Tools write no seconds for a track that was still playing, and a few rows have only the time as text.
     uts, time = values.text(row["uts"]), values.text(row.get("utc_time"))
     listened_at = values.number(uts) if uts else values.day_month_year(time or "")
-    artist, track = values.text(row["artist"]), values.text(row["track"])
-    if listened_at is None or not artist or not track:
-        sink.drop(place, *incomplete_scrobble(uts or time, listened_at, artist))
-        return
-    sink.listen(
+    put_scrobble(
+        sink,
         place,
+        time=uts or time,
         listened_at=listened_at,
-        name=track,
-        parent=artist,
+        artist=values.text(row["artist"]),
+        track=values.text(row["track"]),
         item_id=values.mbid(row.get("track_mbid")),
         parent_id=values.mbid(row.get("artist_mbid")),
         album=values.text(row.get("album")),
@@ -75,7 +73,4 @@ def _put_named(sink: Sink, place: Place, row: dict[str, str]) -> None:
 def _put_bare(sink: Sink, place: Place, row: Sequence[str]) -> None:
     artist, album, track, time = (values.text(value) for value in row)
     listened_at = values.day_month_year(time or "")
-    if listened_at is None or not artist or not track:
-        sink.drop(place, *incomplete_scrobble(time, listened_at, artist))
-    else:
-        sink.listen(place, listened_at=listened_at, name=track, parent=artist, album=album)
+    put_scrobble(sink, place, time=time, listened_at=listened_at, artist=artist, track=track, album=album)

@@ -13,7 +13,7 @@ from typing import Any
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Place, Sink, Source
 from crossfade.formats.json_records import json_rows
-from crossfade.formats.scrobbles import incomplete_scrobble
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_text
 
 _PAGE = re.compile(r'"recenttracks"\s*:\s*[{\[]')
@@ -48,16 +48,13 @@ def _put(sink: Sink, place: Place, track: Any) -> None:
         return
     artist, album, date = (_part(track, key) for key in ("artist", "album", "date"))
     uts = date.get("uts", date.get("#text"))
-    listened_at, name = values.number(uts), values.text(track.get("name"))
-    credited = values.text(artist.get("#text")) or values.text(artist.get("name"))
-    if listened_at is None or not credited or not name:
-        sink.drop(place, *incomplete_scrobble(uts, listened_at, credited))
-        return
-    sink.listen(
+    put_scrobble(
+        sink,
         place,
-        listened_at=listened_at,
-        name=name,
-        parent=credited,
+        time=uts,
+        listened_at=values.number(uts),
+        artist=values.text(artist.get("#text")) or values.text(artist.get("name")),
+        track=values.text(track.get("name")),
         item_id=values.mbid(track.get("mbid")),
         parent_id=values.mbid(artist.get("mbid")),
         album=values.text(album.get("#text")) or values.text(album.get("title")),

@@ -14,7 +14,7 @@ from typing import Any
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Place, Sink, Source
 from crossfade.formats.json_records import json_rows
-from crossfade.formats.scrobbles import incomplete_scrobble
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_text
 
 _SCROBBLES = re.compile(r'"(?:scrobbles|list)"\s*:\s*\[')
@@ -48,16 +48,14 @@ def _put(sink: Sink, place: Place, scrobble: Any) -> None:
         return
     artists, album = track.get("artists"), track.get("album")
     credited = next(filter(None, map(values.text, artists)), None) if isinstance(artists, list) else None
-    listened_at, title = values.number(scrobble.get("time")), values.text(track.get("title"))
-    if listened_at is None or not credited or not title:
-        sink.drop(place, *incomplete_scrobble(scrobble.get("time"), listened_at, credited))
-        return
     in_track = "track" in scrobble
-    sink.listen(
+    put_scrobble(
+        sink,
         place,
-        listened_at=listened_at,
-        name=title,
-        parent=credited,
+        time=scrobble.get("time"),
+        listened_at=values.number(scrobble.get("time")),
+        artist=credited,
+        track=values.text(track.get("title")),
         album=values.text(album.get("albumtitle") or album.get("name") if isinstance(album, dict) else album),
         # Version 2 did not record the time heard: its duration was the track's length.
         ms_played=values.milliseconds(scrobble.get("duration"), per_unit=1000) if in_track else None,

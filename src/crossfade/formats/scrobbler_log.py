@@ -14,7 +14,7 @@ import re
 
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Place, Sink, Source
-from crossfade.formats.scrobbles import incomplete_scrobble
+from crossfade.formats.scrobbles import put_scrobble
 from crossfade.formats.shapes import head_lines, mostly
 
 _MARK = "#AUDIOSCROBBLER/"
@@ -51,18 +51,16 @@ def _put(sink: Sink, place: Place, row: list[str], platform: str | None) -> None
         sink.drop(place, "malformed", f"{len(row)} columns instead of 7 or 8")
         return
     artist, album, track, _, seconds, rating, time, *identifier = (value.strip() for value in row)
-    listened_at = values.number(time)
     if rating not in ("L", "S"):
         sink.drop(place, "malformed", "the rating is neither L nor S")
         return
-    if listened_at is None or not artist or not track:
-        sink.drop(place, *incomplete_scrobble(time, listened_at, artist))
-        return
-    sink.listen(
+    put_scrobble(
+        sink,
         place,
-        listened_at=listened_at,
-        name=track,
-        parent=artist,
+        time=time,
+        listened_at=values.number(time),
+        artist=artist,
+        track=track,
         item_id=values.mbid(identifier[0]) if identifier else None,
         album=album or None,
         duration_ms=values.milliseconds(seconds, per_unit=1000),
