@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crossfade.core.errors import SettingsError
+from crossfade.core.errors import InputError, SettingsError
 from crossfade.core.home import Home
 from crossfade.formats.columns import NAMES, Columns
 from crossfade.importing.imports import import_paths
@@ -167,9 +167,8 @@ def test_parquet_from_an_archive_is_read_up_to_a_limit(tmp_path, monkeypatch):
     (ledger,) = import_paths(Home(tmp_path / "home"), [tmp_path / "x.zip"])
     assert (ledger.counts, ledger.damaged) == (1, [])
     monkeypatch.setattr("crossfade.formats.parquet_files.MAX_ARCHIVED_BYTES", 100)
-    (ledger,) = import_paths(Home(tmp_path / "other"), [tmp_path / "x.zip"])
-    assert (ledger.counts, len(ledger.damaged)) == (0, 1)
-    assert "inside an archive; unpack it first" in ledger.damaged[0][1]
+    with pytest.raises(InputError, match="inside an archive; unpack it first"):
+        import_paths(Home(tmp_path / "other"), [tmp_path / "x.zip"])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,10 +23,10 @@ from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
-from crossfade.formats.contract import Member, Sink, Source
+from crossfade.formats.contract import REASONS, Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.imports import import_paths, import_rows
-from crossfade.importing.ledger import Ledger
+from crossfade.importing.ledger import ADVICE, Ledger
 from crossfade.importing.library import delete_import, imports, tables_of
 from crossfade.importing.staging import Stage
 
@@ -327,8 +328,8 @@ def test_a_named_format_reads_what_it_takes_for_possible_or_else_all(home: Home,
     (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
     assert (ledger.counts, ledger.skipped) == (1, [("b.txt", "of no known format")])
     (tmp_path / "two" / "a.csv").unlink()
-    (ledger,) = import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
-    assert [name for name, _ in ledger.damaged] == ["b.txt"]
+    with pytest.raises(InputError, match="b.txt, line 1: no column names the artist"):
+        import_paths(home, [tmp_path / "two"], format="columns", now=NOW)
 
 
 def test_a_user_that_is_no_text_is_refused(home: Home, tmp_path: Path) -> None:
@@ -438,8 +439,8 @@ def test_the_closest_formats_are_named(home: Home, tmp_path: Path) -> None:
         import_paths(home, [tmp_path / "near.json"], now=NOW)
     with pytest.raises(InputError, match="no format 'spotfy'"):
         import_paths(home, [tmp_path / "near.json"], format="spotfy", now=NOW)
-    (ledger,) = import_paths(home, [tmp_path / "near.json"], format="spotify-extended", now=NOW)
-    assert ledger.dropped == {"incomplete": 1}
+    with pytest.raises(InputError, match="1 incomplete"):
+        import_paths(home, [tmp_path / "near.json"], format="spotify-extended", now=NOW)
 
 
 def test_two_formats_that_are_equally_confident_are_both_named(
@@ -575,6 +576,69 @@ def test_rows_that_come_from_no_file(home: Home) -> None:
     other = import_rows(home, "world", _Made(5), inputs={"world": "2"}, now=NOW)
     assert (first.accepted, again.accepted, again.already_imported, other.accepted) == (3, 0, "world", 5)
     assert len(heard(home)) == 5
+
+
+def test_rows_of_the_future_are_read_again_under_a_later_clock(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 20))
+    early = datetime(2020, 1, 1, 10, 10, tzinfo=UTC).timestamp()  # "future" begins a day later
+    (before,) = import_paths(home, [path], now=early)
+    (same,) = import_paths(home, [path], now=early)
+    (after,) = import_paths(home, [path], now=NOW)
+    (known,) = import_paths(home, [path], now=NOW)
+    assert (before.plays, before.dropped) == (13, {"future": 7})
+    assert (same.already_imported, same.accepted) == (before.name, 0)
+    assert (after.name, after.already_imported, after.plays, after.dropped) == (before.name, None, 20, {})
+    assert (known.already_imported, len(heard(home))) == (before.name, 20)
+    # Whoever reads the import by its fingerprint has to see that it changed, and it is that of a right clock.
+    fresh = Home(tmp_path / "fresh")
+    import_paths(fresh, [path], now=NOW)
+    assert imports(home)[0].manifest == imports(fresh)[0].manifest
+
+
+def test_an_import_that_would_be_empty_is_an_error_and_leaves_nothing(home: Home, tmp_path: Path) -> None:
+    path = write(tmp_path / "endsong_0.json", *minutes(0, 3), spotify_row("2020-01-02T10:00:00Z", "x", ms="many"))
+    with pytest.raises(InputError) as raised:
+        import_paths(home, [path], now=1_000_000_000.0)
+    assert str(raised.value) == (
+        "endsong_0.json: nothing could be imported: 4 rows were read as spotify-extended, none accepted; 1 malformed "
+        "(line 4 of endsong_0.json: not a JSON object with Spotify's columns); 3 future (line 1 of endsong_0.json: the "
+        "time is in the future). If this is another kind of file, name its format or its columns: see docs/formats.md. "
+        "If the clock of this computer is wrong, set it and import the file again."
+    )
+    assert list(home.listens.iterdir()) == []
+    # An import that was there stays.
+    import_paths(home, [path], now=NOW)
+    with pytest.raises(InputError, match="3 ignored"):
+        import_paths(home, [path], now=NOW, settings=CleaningSettings(ignored=("Low",)))
+    assert len(heard(home)) == 3
+
+
+def test_a_part_of_what_is_known_adds_nothing_and_is_no_error(home: Home, tmp_path: Path) -> None:
+    import_paths(home, [write(tmp_path / "all.json", *minutes(0, 9))], now=NOW)
+    (part,) = import_paths(home, [write(tmp_path / "part.json", *minutes(0, 3))], now=NOW)
+    assert (part.accepted, part.dropped) == (0, {"duplicate": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("loved.json", '[{"artistName": "Low", "trackName": "Fly", "msPlayed": 1, "endTime": ""}]', "the time is miss"),
+        ("x.xspf", '<!DOCTYPE x><playlist version="1" xmlns="http://xspf.org/ns/0/"></playlist>', "Remove it by hand"),
+        ("x.csv", "user,artist,plays\n,Low,1\n", "the user is empty"),
+        ("x.m3u", "#EXTM3U\n", "0 rows were read as m3u"),
+    ],
+)
+def test_what_has_no_usable_row_is_refused_with_the_reason(
+    name: str, content: str, why: str, home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=why):
+        import_paths(home, [tmp_path / name], now=NOW)
+    assert imports(home) == []
+
+
+def test_every_reason_has_advice() -> None:
+    assert ADVICE.keys() == REASONS.keys() - {"duplicate"}
 
 
 def test_names_of_imports_are_plain_and_unlike(home: Home, tmp_path: Path) -> None:

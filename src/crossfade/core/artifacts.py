@@ -72,9 +72,13 @@ class Manifest:
 
 @dataclass
 class Draft:
-    """An artifact that is being written: put files under ``path``, and row counts into ``rows``."""
+    """An artifact that is being written: put files under ``path``, and row counts into ``rows``.
+
+    What only the work itself tells about ``identity`` may be set before the block ends.
+    """
 
     path: Path
+    identity: Identity
     rows: dict[str, int] = field(default_factory=dict)
 
 
@@ -87,11 +91,11 @@ def writing(place: Path, identity: Identity) -> Iterator[Draft]:
     """
     with translated_storage_errors(place):
         make_directory(place.parent)
-        draft = Draft(draft_beside(place))
+        draft = Draft(draft_beside(place), identity)
         draft.path.mkdir()
         try:
             yield draft
-            _write_manifest(draft, identity)
+            _write_manifest(draft)
             _flush_tree(draft.path)
             move_into_place(draft.path, place)
         except BaseException:
@@ -205,11 +209,11 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
         raise StorageError(f"{error.filename or place}: {cause}. The previous content is untouched.") from error
 
 
-def _write_manifest(draft: Draft, identity: Identity) -> None:
+def _write_manifest(draft: Draft) -> None:
     files, empty_directories = _contents(draft.path)
     described = {
-        "identity": asdict(identity),
-        "fingerprint": identity.fingerprint,
+        "identity": asdict(draft.identity),
+        "fingerprint": draft.identity.fingerprint,
         "code": __version__,
         "rows": draft.rows,
         "files": {name: [(draft.path / name).stat().st_size, file_digest(draft.path / name)] for name in files},

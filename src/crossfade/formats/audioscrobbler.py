@@ -43,7 +43,7 @@ class Audioscrobbler:
         for member in source.members:
             if parts[member] == "aliases":
                 _read_aliases(source, member, sink, aliases)
-        good = {bad: _resolved(bad, aliases) for bad in aliases}
+        good = _resolved(aliases)
         spare: dict[str, str] = {}  # names of bad ids, for good ids without a name
         for member in source.members:
             if parts[member] == "names":
@@ -67,14 +67,21 @@ def _part(member: Member) -> Literal["counts", "names", "aliases"] | None:
     return None
 
 
-def _resolved(bad: str, aliases: dict[str, str]) -> str:
-    """Return the end of a chain of aliases; for a circle, the least of its ids."""
-    chain = [bad]
-    while (following := aliases.get(chain[-1])) is not None:
-        if following in chain:
-            return min(chain[chain.index(following) :], key=int)
-        chain.append(following)
-    return chain[-1]
+def _resolved(aliases: dict[str, str]) -> dict[str, str]:
+    """Return the end of the chain of each alias; for a chain into a circle, the least id of the circle."""
+    ends: dict[str, str] = {}
+    for bad in aliases:
+        chain: dict[str, None] = {}  # in order; each id is walked over once, however long the chains
+        last = bad
+        while last in aliases and last not in ends and last not in chain:
+            chain[last] = None
+            last = aliases[last]
+        end = ends.get(last, last)
+        if last in chain:
+            ids = list(chain)
+            end = min(ids[ids.index(last) :], key=int)
+        ends |= dict.fromkeys(chain, end)
+    return ends
 
 
 def _read_aliases(source: Source, member: Member, sink: Sink, aliases: dict[str, str]) -> None:

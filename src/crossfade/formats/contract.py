@@ -211,3 +211,6 @@ REASONS = {
     "ignored": "an item that the setting `ignored` leaves out",
 }
 """Why rows are dropped. The ledger counts by these."""
+
+PASSING = frozenset({"future"})
+"""The reasons of `REASONS` that can pass: the same file is read again for these rows."""

@@ -10,7 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -21,7 +21,7 @@ from crossfade.core.home import Home
 from crossfade.core.paths import shown
 from crossfade.core.progress import Progress, silent
 from crossfade.formats.columns import Columns
-from crossfade.formats.contract import Format, Member
+from crossfade.formats.contract import PASSING, Format, Member
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.ledger import LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
@@ -173,6 +173,9 @@ class _Work:
             shutil.rmtree(staging)
             ledger.tables = dict(sorted(draft.rows.items()))
             ledger.check()
+            if ledger.is_empty:
+                raise InputError(ledger.why_empty(), path=source.name)
+            draft.identity = _with_passing(identity, ledger)
             (draft.path / LEDGER).write_bytes(ledger.to_json())
         return ledger
 
@@ -189,13 +192,18 @@ def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progr
     readings, unknown = recognise(source.name, source.members, wanted)
     source.skipped += [(member.name, "of no known format") for member in unknown]
     digests, size = _digests(path)
-    before = next((one.name for one in work.earlier if _file_inputs(one.manifest.identity) == digests), None)
-    name = before or _free_name({one.name for one in work.earlier}, path)
+    before = next((one for one in work.earlier if _file_inputs(one.manifest.identity) == digests), None)
+    fingerprint = before and before.manifest.fingerprint
+    name = before.name if before else _free_name({one.name for one in work.earlier}, path)
     identity = work.identity(name, digests, ",".join(reading.format.name for reading in readings))
     if (same := work.same_import(identity)) is not None:
         return _already(same, source.name)
     source.report(progress, size)
-    return work.run(name, source, readings, identity)
+    ledger = work.run(name, source, readings, identity)
+    if before is not None and Import(name, before.path).manifest.fingerprint == fingerprint:
+        # Read again for the rows that were dropped for a reason that can pass, which has not passed.
+        return _already(before, source.name)
+    return ledger
 
 
 def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
@@ -220,6 +228,15 @@ def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
             left = [member for member in left if member.name not in done]
         else:
             return
+
+
+def _with_passing(identity: Identity, ledger: Ledger) -> Identity:
+    """Return ``identity`` with the rows that were dropped for a reason that can pass, so that they are read again.
+
+    Their number tells which they are: those that a later clock still drops are among those that an earlier one dropped.
+    """
+    passing = {reason: rows for reason, rows in ledger.dropped.items() if reason in PASSING}
+    return replace(identity, settings={**identity.settings, "passing": passing}) if passing else identity
 
 
 def _file_inputs(identity: Identity) -> dict[str, str]:

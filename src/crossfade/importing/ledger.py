@@ -10,12 +10,27 @@ from typing import Any
 import msgspec
 
 from crossfade.core.errors import ArtifactError
+from crossfade.core.schemas import ITEMS
 from crossfade.formats.contract import REASONS
 
 LEDGER = "ledger.json"
 
 ACCEPTED = ("plays", "skips", "counts", "playlist_items")
 """The columns of `FileLedger` that count accepted rows."""
+
+_OTHER_FORMAT = "If this is another kind of file, name its format or its columns: see docs/formats.md."
+ADVICE = {
+    "malformed": _OTHER_FORMAT,
+    "incomplete": _OTHER_FORMAT,
+    "private": "Private sessions are never imported.",
+    "unsupported": "Only music and podcasts can be imported.",
+    "future": "If the clock of this computer is wrong, set it and import the file again.",
+    "too-early": "If these times are right, lower `earliest_year` in the section [import] of crossfade.toml.",
+    "loop": "To keep them, set `loop_hours` in the section [import] of crossfade.toml.",
+    "bad-count": "Check the column of plays: --column plays=NAME.",
+    "ignored": "The setting `ignored` in the section [import] of crossfade.toml leaves them out.",
+}
+"""What to do where rows were dropped for a reason of `contract.REASONS`, and none was accepted."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,26 @@ class Ledger:
     def damaged(self) -> list[tuple[str, str]]:
         """(file, error) of the files that ended early."""
         return [(file.name, file.damage) for file in self.files if file.damage is not None]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was imported: no row was accepted or is in the library already, and no other table has rows.
+
+        The names of items alone are not worth an import.
+        """
+        useful = [table for table in self.tables if table not in ITEMS and table != "playlists"]
+        return not (self.accepted or self.dropped.get("duplicate") or useful)
+
+    def why_empty(self) -> str:
+        """Return why nothing was imported, and what to do."""
+        text = f"nothing could be imported: {self.read:,} rows were read as {', '.join(self.formats)}, none accepted"
+        text += "".join(f"; {rows:,} {reason}{self._first_sample(reason)}" for reason, rows in self.dropped.items())
+        if self.damaged:
+            return f"{text}. {' '.join(why for _, why in self.damaged[:3])}"
+        return f"{text}. {' '.join(dict.fromkeys(ADVICE[reason] for reason in self.dropped or ('incomplete',)))}"
+
+    def _first_sample(self, reason: str) -> str:
+        return "".join(f" (line {one.line} of {one.file}: {one.why})" for one in self.samples.get(reason, [])[:1])
 
     def check(self) -> None:
         """Raise ArtifactError unless every file's rows add up."""
