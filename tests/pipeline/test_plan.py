@@ -89,7 +89,7 @@ def test_every_kind_that_was_played_gets_its_steps(planned):
         "catalog",
         *(f"interactions-{kind}" for kind in ("artist", "track", "show", "episode")),
         "catalogue",
-        *(f"{name}als-{kind}" for kind in ("artist", "track", "show", "episode") for name in ("", "neighbours-")),
+        *(f"{name}als-{kind}" for name in ("", "neighbours-") for kind in ("artist", "track", "show", "episode")),
         *(f"surface-related-{kind}" for kind in ("artist", "show")),
         *(
             f"surface-{name}-{kind}"
@@ -121,6 +121,15 @@ def test_a_release_includes_models_and_what_they_are_asked_with(planned):
     assert {step.name for step in plan.of(*PARTS)} == {"catalogue", "interactions-artist", *fitted}
     # The first model that compares items leads.
     assert plan.steps["surface-radio-artist"].models == {"artist": "als-artist"}
+
+
+def test_the_steps_of_the_pages_come_first_and_only_the_leading_model_gets_neighbours(planned):
+    plan = planned({"counts": counts(("artist", None))}, models=["popularity", "cooccurrence", "als"])
+    pages = plan.pages()
+    assert list(pages.steps) == list(plan.steps)[: len(pages.steps)]
+    assert list(plan.steps)[len(pages.steps) :] == ["popularity-artist", "als-artist"]
+    assert [step.name for step in plan.of("neighbours")] == ["neighbours-cooccurrence-artist"]
+    assert {step.name for step in pages.of("surface", "fit")} >= {"cooccurrence-artist", "surface-radio-artist"}
 
 
 def test_playlists_stand_in_where_a_kind_has_no_listens(planned):

@@ -104,7 +104,7 @@ def release(library, tmp_path):
     for kind, fitted in models.items():
         for name, model in fitted.items():
             parts[f"{name}-{kind}"] = model
-            if name != "popularity":
+            if name == "als":  # as in a run: the others compare items when they are asked
                 parts[f"neighbours-{name}-{kind}"] = Neighbourhood.build(model)
     for name, part in parts.items():
         with writing(tmp_path / "parts" / name, Identity(kind="part", version=1)) as draft:

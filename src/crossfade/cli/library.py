@@ -5,6 +5,7 @@ import dataclasses
 import shlex
 import sys
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -80,20 +81,22 @@ def forget(home: Home, name: str) -> None:
 
 
 @click.command()
+@click.option("--model", "models", multiple=True, metavar="NAME", help="Fit only this model; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run, and why.")
 @json_option
 @home_option
-def run(home: Home, dry_run: bool, as_json: bool) -> None:
+def run(home: Home, models: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Fit models, build surfaces and publish a release; only what has changed.
 
-    A run that was stopped goes on from there. The old release is served until the new one is complete.
+    The pages of the first model are published before the other models are fitted. A run that was stopped goes on from
+    there. The old release is served until a new one is whole.
     """
     from crossfade.pipeline.run import preview
 
     if not dry_run:
-        _run(home, as_json=as_json)
+        _run(home, models, as_json=as_json)
         return
-    steps = preview(home)
+    steps = preview(home, models)
     if as_json:
         print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
         return
@@ -137,11 +140,11 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")
 
 
-def _run(home: Home, *, as_json: bool) -> None:
+def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
     from crossfade.pipeline.run import run as run_pipeline
 
     with live_progress() as opened:
-        result = run_pipeline(home, lambda step: opened(step.title))
+        result = run_pipeline(home, lambda step: opened(step.title), models)
     if as_json:
         print_json(result)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from crossfade.core.errors import ArtifactError, SettingsError
-from crossfade.models.contract import Fitted, Model
+from crossfade.models.contract import ComparesItems, Fitted, Model
 
 # name → "module:class"; imported only when the model is used.
 MODELS: dict[str, str] = {
@@ -28,6 +28,11 @@ def model_class(name: str) -> type[Model[Any]]:
     module, _, attribute = MODELS[name].partition(":")
     model: type[Model[Any]] = getattr(importlib.import_module(module), attribute)
     return model
+
+
+def compares_items(name: str) -> bool:
+    """Return whether the fitted models of this class compare items; SettingsError if there is no such class."""
+    return issubclass(model_class(name).fitted_class, ComparesItems)
 
 
 def load_fitted(directory: Path) -> Fitted[Any]:

@@ -5,7 +5,8 @@
 
 Every kind of item that was played has steps of its own, and so has one that is only in playlists: models learn from
 those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps.
-Surfaces are built from the first model of ``[run] models`` that compares items.
+Surfaces are built from the first model of ``[run] models`` that compares items, and only its neighbours are computed
+beforehand. The steps of the surfaces come first, so that pages can be published before the other models are fitted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.importing.library import imports, tables_of
-from crossfade.models.contract import ComparesItems, InputKind, missing_extra
-from crossfade.models.registry import model_class
+from crossfade.models.contract import InputKind, missing_extra
+from crossfade.models.registry import compares_items, model_class
 from crossfade.pipeline import gathering, learning
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step, needing, plain
@@ -43,6 +44,14 @@ class Plan:
     def of(self, *actions: str) -> list[Step]:
         """Return the steps of these actions."""
         return [step for step in self.steps.values() if step.action in actions]
+
+    def pages(self) -> "Plan":
+        """Return the part of the plan that the surfaces need."""
+        needed = {step.name for step in self.of("surface")}
+        for name in reversed([*self.steps]):
+            if name in needed:
+                needed.update(self.steps[name].needs)
+        return Plan(steps={name: step for name, step in self.steps.items() if name in needed}, skipped={})
 
 
 def make_plan(home: Home, settings: Settings) -> Plan:
@@ -87,17 +96,17 @@ class _Planning:
         skipped = self._fit()
         models: dict[str, Step] = {}
         neighbours: dict[str, Step] = {}
-        for fit in [step for step in self._steps.values() if step.action == "fit"]:
+        for fit in [step for step in self._steps.values() if isinstance(step, learning.FitModel)]:
             models.setdefault(fit.kind, fit)
-            comparing = self._steps.get(f"neighbours-{fit.name}")
-            if comparing is not None and fit.kind not in neighbours:
-                models[fit.kind], neighbours[fit.kind] = fit, comparing
+            if fit.kind not in neighbours and compares_items(fit.model):
+                models[fit.kind], neighbours[fit.kind] = fit, self._compare(fit)
         inputs = {"interactions": self._users, "models": models, "neighbours": neighbours}
         library = Library(kinds=[*self._users], compared=[*neighbours])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
                 self._add(self._surface(surface, listing, inputs))
-        return Plan(steps=self._steps, skipped=skipped)
+        plan = Plan(steps=self._steps, skipped=skipped)
+        return Plan(steps={**plan.pages().steps, **self._steps}, skipped=skipped)
 
     def _add(self, step: Step) -> Step:
         return self._steps.setdefault(step.name, step)
@@ -117,9 +126,8 @@ class _Planning:
         return self._add(gathering.CountPlaylists(**about))
 
     def _fit(self) -> dict[str, str]:
-        """Add the steps that fit models and compare their items; why others are left out, by name."""
+        """Add the steps that fit models; why others are left out, by name."""
         skipped: dict[str, str] = {}
-        comparing = {**self._section("neighbours"), **self._section("index", learning.INDEX)}
         for name in self._settings.run.models:
             model, settings = model_class(name), self._section(f"models.{name}")
             extra = missing_extra(model)
@@ -132,9 +140,13 @@ class _Planning:
                 about: dict[str, Any] = {"model": name, "kind": kind}
                 fit = learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
                 self._add(fit)
-                if issubclass(model.fitted_class, ComparesItems):
-                    self._add(learning.ComputeNeighbours(**about, needs=needing(fit), settings=comparing))
         return skipped
+
+    def _compare(self, fit: learning.FitModel) -> Step:
+        """Add the step that computes the neighbours of the items of a model."""
+        settings = {**self._section("neighbours"), **self._section("index", learning.INDEX)}
+        about: dict[str, Any] = {"model": fit.model, "kind": fit.kind}
+        return self._add(learning.ComputeNeighbours(**about, needs=needing(fit), settings=settings))
 
     def _source(self, learns_from: InputKind, kind: str) -> Step | None:
         """The step that makes what a model learns from; None if the library has nothing of it."""

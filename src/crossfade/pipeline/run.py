@@ -1,11 +1,19 @@
-"""A run: do what is left of the plan, publish the release, and let go of what is no longer needed."""
+"""A run: do what is left of the plan, publish the release, and let go of what is no longer needed.
 
-from collections.abc import Mapping
+Pages come first. Where they have changed and other models are still to be fitted, a release with the new pages is
+published before these fits. It has the other models as the active release has them, and is withdrawn once
+the complete release is published, which does not depend on it.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from crossfade.core.artifacts import discard
+from crossfade.core.artifacts import discard, read_manifest
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.home import Home
+from crossfade.core.kinds import KINDS
 from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
@@ -15,6 +23,7 @@ from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
+from crossfade.stores.releases import Published, Releases
 
 PARTS = ("catalogue", "interactions", "fit", "neighbours")
 """The actions whose artifacts a release includes, so that it can be asked as models are."""
@@ -38,33 +47,38 @@ class RunResult:
     active: bool
 
 
-def run(home: Home, report: Report) -> RunResult:
+def run(home: Home, report: Report, models: Sequence[str] = ()) -> RunResult:
     """Bring the release of ``home`` up to date; ``report`` is as for `Runner.run`.
 
-    Raises BusyError while another process writes in this home, and the error of a step that fails; what was
-    finished stays, and the next run goes on from there.
+    With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
+    release as they are in the active one. Raises BusyError while another process writes in this home, SettingsError for
+    a model that does not exist, and the error of a step that fails; what was finished stays, and the next run goes on
+    from there.
     """
     with home.locked("run"):
         settings = Settings.of(home)
-        plan = make_plan(home, settings)
         limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
         runner = open_runner(settings.run.runner, **limits)
-        results = runner.run(list(plan.steps.values()), home, report)
         releases = open_releases(home, settings.section("store"))
-        before = releases.versions()
-        release = releases.publish(
-            [SurfaceTable.load(step.place(home)) for step in plan.of("surface")],
-            Catalogue.load(plan.steps["catalogue"].place(home)),
-            parts={step.name: step.place(home) for step in plan.of(*PARTS)},
-            inputs={name: step.fingerprint for name, step in plan.steps.items()},
-            settings=settings.recorded(),
-        )
+        plan = make_plan(home, settings.fitting(models))
+        others = [name for name in settings.run.models if name not in models] if models else []
+        released = settings.fitting([*models, *others])
+        pages, before, early = plan.pages(), releases.versions(), None
+        results: dict[str, StepResult] = {}
+        if _comes_early(home, plan, pages, releases):
+            results = {step.name: step for step in runner.run([*pages.steps.values()], home, report)}
+            early = _publish(home, pages, released, releases, released.run.models).version
+        for step in runner.run([*plan.steps.values()], home, report):
+            results.setdefault(step.name, step)
+        release = _publish(home, plan, released, releases, others)
+        if early is not None and early != release.version:
+            releases.withdraw(early)
         releases.prune(settings.run.keep_releases)
         _prune_artifacts(home, plan, settings.run.keep_artifacts)
         journal.prune(home)
         remove(home.unfinished)
     return RunResult(
-        steps=results,
+        steps=[results[name] for name in plan.steps],
         skipped=plan.skipped,
         release=release.version,
         published=release.version not in before,
@@ -72,10 +86,41 @@ def run(home: Home, report: Report) -> RunResult:
     )
 
 
-def preview(home: Home) -> list[tuple[Step, str | None]]:
+def preview(home: Home, models: Sequence[str] = ()) -> list[tuple[Step, str | None]]:
     """What `run` would do now: each step with the reason why it would run, or None if it would not."""
-    steps = make_plan(home, Settings.of(home)).steps.values()
+    steps = make_plan(home, Settings.of(home).fitting(models)).steps.values()
     return [(step, None if step.is_done(home) else step.why(home)) for step in steps]
+
+
+def _comes_early(home: Home, plan: Plan, pages: Plan, releases: Releases) -> bool:
+    """Return whether readers gain from a release before the other models are fitted."""
+    with contextlib.suppress(NotReadyError, ArtifactError):
+        if releases.active().pinned:
+            return False
+        with releases.open() as release:
+            inputs = release.manifest.identity.inputs
+            if all(inputs.get(step.name) == step.fingerprint for step in pages.of("surface")):
+                return False
+    return any(not step.place(home).exists() for name, step in plan.steps.items() if name not in pages.steps)
+
+
+def _publish(home: Home, plan: Plan, settings: Settings, releases: Releases, others: Sequence[str]) -> Published:
+    """Publish what the ``plan`` made, and of other models what the active release has."""
+    inputs = {step.name: step.fingerprint for step in plan.of("surface", *PARTS)}
+    parts = {step.name: step.place(home) for step in plan.of(*PARTS)}
+    with contextlib.ExitStack() as opened:
+        with contextlib.suppress(NotReadyError, ArtifactError):
+            active = opened.enter_context(releases.open())
+            for name in {f"{model}-{kind}" for model in others for kind in KINDS}.difference(parts) & {*active.parts}:
+                parts[name] = active.part(name)
+                inputs[name] = read_manifest(parts[name]).fingerprint
+        return releases.publish(
+            [SurfaceTable.load(step.place(home)) for step in plan.of("surface")],
+            Catalogue.load(plan.steps["catalogue"].place(home)),
+            parts=parts,
+            inputs=inputs,
+            settings=settings.recorded(),
+        )
 
 
 def _prune_artifacts(home: Home, plan: Plan, keep: int) -> None:

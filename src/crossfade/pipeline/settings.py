@@ -13,6 +13,7 @@ model or surface brings its own table with it.
 import difflib
 import importlib
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -110,14 +111,21 @@ class Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
+    def fitting(self, models: Sequence[str]) -> "Settings":
+        """Return these settings with ``[run] models`` replaced by ``models``; themselves if there are none."""
+        if not models:
+            return self
+        run = {**self._tables.get("run", {}), "models": [*dict.fromkeys(models)]}
+        return Settings({**self._tables, "run": run}, self._where)
+
     def section(self, name: str) -> Any:
         """The settings object of one table."""
         return from_table(settings_class(name), self._tables.get(name, {}), f"{self._where}: [{name}]")
 
     def recorded(self) -> dict[str, dict[str, Any]]:
         """What a release records: the settings of which a list that is asked for later is made, by table."""
-        tables = {name: as_table(self.section(name)) for name in sections() if name.startswith("surfaces.")}
-        return {"run": {"models": list(self.run.models)}, **tables}
+        used = [name for name in sections() if name == "neighbours" or name.startswith("surfaces.")]
+        return {"run": {"models": list(self.run.models)}, **{name: as_table(self.section(name)) for name in used}}
 
     @property
     def run(self) -> RunSettings:

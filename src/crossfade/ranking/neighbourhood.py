@@ -112,6 +112,16 @@ class Neighbourhood:
         threshold = percentile_of_pairs(model.space.points, scales, settings.close)
         return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
 
+    @classmethod
+    def without_table(cls, model: Fitted[Any], settings: NeighbourSettings) -> Self:
+        """Return a neighbourhood of ``model`` that searches exactly what it is asked for; its table has no columns."""
+        scales = evidence(model.support, settings.shrinkage)
+        rows = np.empty((len(model.item_ids), 0), dtype=np.int32)
+        searched = comparing(model).item_index(scales, IndexSettings(backend="exact"))
+        threshold = percentile_of_pairs(model.space.points, scales, settings.close)
+        table = Neighbours(rows, rows.astype(np.float32))
+        return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
+
     def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
         """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""
         if depth <= self.table.rows.shape[1]:
@@ -180,7 +190,7 @@ def nearest_lists(
         scores = np.zeros((len(keys), size), dtype=np.float32)
         model_rows = to_model(keys)
         places = np.flatnonzero(model_rows != MISSING)
-        depth = min(2 * size, table)
+        depth = min(2 * size, table or len(model_ids))
         while places.size:
             short = []
             for some in _chunks(places, depth):

@@ -165,6 +165,13 @@ class Releases:
         """Activate the newest whole release, without a pin, and return it; NotReadyError if there is none."""
         return self._activate_newest(self.versions(), "There is no whole release to activate.", pinned=False)
 
+    def withdraw(self, version: Version) -> bool:
+        """Remove a release that a newer one stands for, and return whether it is gone: not while a reader has it open.
+
+        Raises ArtifactError for the active release.
+        """
+        return self._remove(version)
+
     def prune(self, keep: int) -> list[Version]:
         """Remove all but the ``keep`` newest releases and return those removed, oldest first.
 

@@ -15,9 +15,9 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.settings import from_table
 from crossfade.models.contract import Fitted
-from crossfade.models.registry import load_fitted
+from crossfade.models.registry import compares_items, load_fitted
 from crossfade.ranking.lists import RankedLists
-from crossfade.ranking.neighbourhood import Neighbourhood
+from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
 from crossfade.stores.releases import Release
 from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
@@ -108,7 +108,7 @@ class OpenRelease:
             raise UnknownIdError(f"{model!r} isn't in release {self.version}. It has: {', '.join(self.models)}.")
         if not self._has(f"{model}-{table.kind}"):
             raise NotReadyError(f"{model} wasn't fitted on {kind_named(table.kind).plural}.")
-        if table.key in KINDS and not self._has(f"neighbours-{model}-{table.kind}"):
+        if table.key in KINDS and not compares_items(model):
             raise NotReadyError(f"{model} doesn't compare items, which {registered(table.surface).title} needs.")
         inputs = self._once((KINDS[table.kind].root, model), lambda: self._inputs(KINDS[table.kind].root, model))
         surface = registered(table.surface).load()
@@ -125,20 +125,27 @@ class OpenRelease:
         neighbourhoods: dict[str, Neighbourhood] = {}
         played: dict[str, Interactions] = {}
         for kind in (name for name in KINDS if KINDS[name].root == root):
+            fitted = [name for name in (model, *self.models) if self._has(f"{name}-{kind}")]
             # By default the first model leads that compares items.
-            comparing = [name for name in (model, *self.models) if self._has(f"neighbours-{name}-{kind}")]
-            fitted = [name for name in (model, *comparing, *self.models) if self._has(f"{name}-{kind}")]
-            if fitted:
-                models[kind] = [self._model(fitted[0], kind)]
+            comparing = [name for name in fitted if compares_items(name)]
+            leading = fitted if model in fitted else [*comparing, *fitted]
+            if leading:
+                models[kind] = [self._model(leading[0], kind)]
             if comparing:
-                compared = self._model(comparing[0], kind)
-                load = partial(Neighbourhood.load, model=compared)
-                neighbourhoods[kind] = self._part(f"neighbours-{comparing[0]}-{kind}", load)
+                neighbourhoods[kind] = self._neighbourhood(comparing[0], kind)
             if self._has(f"interactions-{kind}"):
                 played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
         return SurfaceInputs(
             catalogue=self._catalogue(), interactions=played, models=models, neighbourhoods=neighbourhoods
         )
+
+    def _neighbourhood(self, model: str, kind: str) -> Neighbourhood:
+        """The neighbour table of a model, or where the release has none, a search of each item that is asked for."""
+        compared, part = self._model(model, kind), f"neighbours-{model}-{kind}"
+        if self._has(part):
+            return self._part(part, partial(Neighbourhood.load, model=compared))
+        settings = from_table(NeighbourSettings, self._settings.get("neighbours", {}), f"release {self.version}")
+        return self._once(part, lambda: Neighbourhood.without_table(compared, settings))
 
     def _has(self, part: str) -> bool:
         return part in self.release.parts
