@@ -11,7 +11,7 @@ def test_a_pipe_gets_tab_separated_lines_without_bars(capsys):
 
 def test_a_name_cannot_break_the_line_or_steer_the_terminal(capsys):
     print_table([Column("name"), Column("id")], [["A\tB\nC\x1b[2J", "x"]])
-    assert capsys.readouterr().out == "A B C [2J\tx\n"
+    assert capsys.readouterr().out == "A B C\ufffd[2J\tx\n"
 
 
 def test_a_bar_shows_a_share_in_eighths_of_a_cell():

@@ -4,19 +4,40 @@ A file has the commands of one topic. It is imported when one of them is called,
 once. Exit codes are those of `crossfade.core.errors`; 2 is a usage error, 130 an interruption.
 """
 
+import contextlib
 import difflib
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from crossfade import __version__
 from crossfade.cli.registry import COMMANDS, load_command
+from crossfade.cli.terminal import outputs, printable
+from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import CrossfadeError
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells have it."""
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """End the process with a message instead of a traceback when an error of ours, or of a file, comes out."""
+    try:
+        with translated_storage_errors(Path()):
+            yield
+    except CrossfadeError as error:
+        message, code = str(error), error.exit_code
+    except OSError as error:
+        message, code = f"{error.filename or 'The system'}: {error.strerror or error}.", CrossfadeError.exit_code
+    else:
+        return
+    click.echo(f"Error: {printable(message)}", err=True)
+    sys.exit(code)
 
 
 class CommandGroup(click.Group):
@@ -46,13 +67,20 @@ class CommandGroup(click.Group):
             raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Parse and run; our own errors and those of the operating system become messages with their exit codes."""
+        try:
+            with outputs(), _reported():
+                return super().main(*args, **options)
+        except CrossfadeError as error:
+            # Nothing is left to write it to but the stream itself.
+            sys.stderr.write(f"Error: {printable(str(error))}\n")
+            sys.exit(error.exit_code)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; our own errors become messages with their exit codes."""
+        """Run the command, and end well when it is interrupted."""
         try:
             return super().invoke(ctx)
-        except CrossfadeError as error:
-            click.echo(f"Error: {error}", err=True)
-            ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted. What was complete is kept; the same command goes on from there.", err=True)
             ctx.exit(INTERRUPTED)

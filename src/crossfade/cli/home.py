@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from crossfade.cli.options import home_option, json_option, releases_of
-from crossfade.cli.output import Column, counted, print_json, print_table, say, size
+from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.core.artifacts import MANIFEST
 from crossfade.core.artifacts import verify as verify_artifact
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
@@ -130,7 +130,7 @@ def verify(home: Home, as_json: bool) -> None:
         print_json({"checked": len(checks), "damaged": damaged})
     else:
         for line in damaged:
-            click.echo(line)
+            print_line(line)
         say(f"Read {len(checks)} artifacts; {len(damaged)} are damaged.")
     if damaged:
         raise ArtifactError(

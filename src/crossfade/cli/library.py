@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
-from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
+from crossfade.cli.output import Column, counted, live_progress, print_json, print_line, print_table, say, size
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
@@ -61,7 +61,8 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
         print_json([ledger.as_json() for ledger in ledgers])
     else:
         for ledger in ledgers:
-            click.echo("\n".join(ledger.lines()))
+            for line in ledger.lines():
+                print_line(line)
     if failed := [ledger.source for ledger in ledgers if ledger.failure is not None]:
         raise InputError(f"{len(failed)} of {len(ledgers)} could not be imported: {', '.join(failed)}.")
 
@@ -124,7 +125,8 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
     settings = from_table(DemoSettings, {name: value for name, value in chosen.items() if value is not None}, "demo")
     with live_progress() as opened:
         ledger = import_demo(home, settings, opened("Simulate a world"))
-    click.echo("\n".join(ledger.lines()))
+    for line in ledger.lines():
+        print_line(line)
     _run(home, as_json=False)
     shown = _show_demo(home)
     if open_page and sys.stdout.isatty():
@@ -179,10 +181,12 @@ def _show_demo(home: Home) -> list[str]:
         opened = OpenRelease(release)
         user = release.tables.users(limit=1)[0]
         page = opened.entries("discover", user, limit=10)
-        print_entries(page, title=f"\nDiscover for {user}", note=f"release {release.version}")
+        click.echo()
+        print_entries(page, title=f"Discover for {user}", note=f"release {release.version}")
         shown.append(f"discover {shlex.quote(user)}")
         for seed in [entry.reason for entry in page if entry.reason][:1]:
             related = opened.entries("related", seed.id, kind=seed.kind, limit=10)
-            print_entries(related, title=f"\nRelated to {seed.name}")
+            click.echo()
+            print_entries(related, title=f"Related to {seed.name}")
             shown.append(f"related {shlex.quote(seed.name)}")
     return shown

@@ -12,6 +12,7 @@ from crossfade.cli.options import complete_models, home_option, json_option
 from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
 from crossfade.core.home import Home
 from crossfade.models.registry import MODELS
+from crossfade.pipeline.settings import MAX_THREADS
 
 _FORMS = click.Choice(("auto", "lists", "pairs"))
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -67,7 +68,7 @@ def models(home: Home, as_json: bool) -> None:
 )
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
 @click.option("--form", type=_FORMS, default="auto", help="What a line of the files is.")
-@click.option("--threads", type=click.IntRange(1), default=None, help="Processors to use, by default all.")
+@click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=None, help="Processors to use, by default all.")
 @json_option
 def evaluate(
     train: Path,

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
+from crossfade.core.paths import shown
 
 if TYPE_CHECKING:
     from crossfade.stores.releases import Releases
@@ -32,7 +33,13 @@ def _as_home(context: click.Context, parameter: click.Parameter, value: Path) ->
     outer = context.parent.params.get("home") if context.parent else None
     if outer is not None and context.get_parameter_source("home") is not ParameterSource.COMMANDLINE:
         return outer  # type: ignore[no-any-return]
-    return Home(value.expanduser())
+    try:
+        value = value.expanduser()
+    except RuntimeError as error:
+        raise click.BadParameter(f"{value}: there is no user of that name.") from error
+    if shown(value) != str(value):
+        raise click.BadParameter(f"{shown(value)}: the name is not UTF-8. Choose another directory.")
+    return Home(value)
 
 
 def _home_option(name: str) -> Callable[[Command], Command]:

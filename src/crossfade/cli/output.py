@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from crossfade.cli.terminal import printable
 from crossfade.core.progress import Progress, silent
 
 BAR_CELLS = 12  # width of a score's bar
@@ -23,8 +24,18 @@ class Column:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; dataclasses become objects."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=dataclasses.asdict))
+    """Print one JSON document; dataclasses become objects. What a terminal could obey is escaped."""
+    text = json.dumps(value, ensure_ascii=not _is_unicode(sys.stdout), indent=2, default=dataclasses.asdict)
+    # Outside of its strings JSON is ASCII, and inside of them any character may be escaped.
+    click.echo("\n".join("".join(map(_in_json, line)) for line in text.split("\n")) if not text.isascii() else text)
+
+
+def _in_json(character: str) -> str:
+    return character if printable(character) == character else json.dumps(character)[1:-1]
+
+
+def _is_unicode(stream: Any) -> bool:
+    return (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, title: str = "", note: str = "") -> None:
@@ -34,28 +45,34 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, tit
         for row in rows:
             click.echo("\t".join(_plain(row[position]) for position in shown))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, caption=note or None, title_justify="left", caption_justify="left", box=None)
+    from crossfade.cli.console import PlainConsole
+
+    table = Table(box=None, title_justify="left", caption_justify="left")
+    table.title, table.caption = printable(title) or None, printable(note) or None
     table.title_style, table.caption_style, table.header_style = "bold", "dim", "dim"
     for column in columns:
         table.add_column(column.title, justify="right" if column.kind == "number" else "left", overflow="fold")
     for row in rows:
-        # Names come from files of strangers: they are text, never markup.
         table.add_row(
             *(
                 Text(bar(cell), style="cyan") if column.kind == "bar" else Text(_plain(cell))
                 for column, cell in zip(columns, row, strict=True)
             )
         )
-    Console().print(table)
+    PlainConsole("stdout").print(table)
+
+
+def print_line(text: str) -> None:
+    """Print one line of the result."""
+    click.echo(printable(text))
 
 
 def say(message: str) -> None:
     """A line for the person, beside the result: on standard error, so that a pipe stays clean."""
-    click.echo(message, err=True)
+    click.echo(printable(message), err=True)
 
 
 def bar(share: float) -> str:
@@ -88,9 +105,10 @@ def live_progress() -> Iterator[Callable[[str], Progress]]:
     if not sys.stderr.isatty():
         yield lambda title: silent
         return
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+
+    from crossfade.cli.console import PlainConsole
 
     with Bars(
         TextColumn("{task.description}"),
@@ -99,7 +117,7 @@ def live_progress() -> Iterator[Callable[[str], Progress]]:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=PlainConsole("stderr"),
     ) as bars:
 
         def opened(title: str) -> Progress:
@@ -120,5 +138,4 @@ def _plain(cell: Any) -> str:
         return ""
     if isinstance(cell, float):
         return f"{cell:.4f}"
-    # A tab or line break inside a name would break the line, an escape sequence the terminal.
-    return "".join(character if character.isprintable() else " " for character in str(cell))
+    return printable(str(cell))

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crossfade.core.errors import ArtifactError, StorageError
+from crossfade.core.paths import shown
 from crossfade.core.replacing import draft_beside, flush_directory, make_directory, move_into_place, remove
 from crossfade.core.version import __version__
 
@@ -195,6 +196,7 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
         errno.EACCES: "this user has no permission to read or write there",
         errno.EPERM: "this user has no permission to read or write there",
         errno.EIO: "the disk failed to read or write. Check it before you go on",
+        errno.ENAMETOOLONG: "the path is too long. Choose a shorter one",
         errno.ENOLCK: "this file system has no locks. Keep the library on another",
     }
     try:
@@ -206,7 +208,7 @@ def translated_storage_errors(place: Path) -> Iterator[None]:
             cause = "the disk is full or failing. Free some space and run the same command again"
         if cause is None:
             raise
-        raise StorageError(f"{error.filename or place}: {cause}. The previous content is untouched.") from error
+        raise StorageError(f"{shown(error.filename or place)}: {cause}. The previous content is untouched.") from error
 
 
 def _write_manifest(draft: Draft) -> None:

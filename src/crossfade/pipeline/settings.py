@@ -25,6 +25,9 @@ from crossfade.models.registry import MODELS, model_class
 from crossfade.pipeline.runner import RUNNERS
 from crossfade.surfaces.registry import SURFACES, registered
 
+MAX_THREADS = 1024
+"""More threads than any machine that runs this has processors; beyond, systems refuse to start them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Checked):
@@ -34,7 +37,7 @@ class RunSettings(Checked):
     models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
     # how many steps run side by side at most, and how many processors each may use; 0 for all processors. Results do
     # not depend on it
-    threads: Annotated[int, Range(0)] = 0
+    threads: Annotated[int, Range(0, MAX_THREADS)] = 0
     # what the steps that run side by side may take by their estimates, in MB; a step that takes more runs alone, and
     # aggregations spill to disk
     memory_mb: Annotated[int, Range(256)] = 4096
