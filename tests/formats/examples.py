@@ -353,6 +353,31 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             "</trackList>\n</playlist>\n"
         ).encode()
     },
+    "itunes-library": {
+        "Library.xml": (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<!DOCTYPE plist PUBLIC "-//Apple Computer//DTD PLIST 1.0//EN" '
+            '"http://www.apple.com/DTDs/PropertyList-1.0.dtd">\n'
+            '<plist version="1.0">\n<dict>\n'
+            "<key>Major Version</key><integer>1</integer>\n"
+            "<key>Library Persistent ID</key><string>6B6A2D4B9C042AA1</string>\n"
+            "<key>Tracks</key>\n<dict>\n"
+            "<key>1001</key>\n<dict>\n<key>Track ID</key><integer>1001</integer>\n"
+            "<key>Name</key><string>J\u00f3ga</string><key>Artist</key><string>Bj\u00f6rk</string>\n"
+            "<key>Album</key><string>Homogenic</string><key>Total Time</key><integer>305000</integer>\n"
+            "<key>Play Count</key><integer>12</integer><key>Play Date UTC</key><date>2017-07-01T23:30:20Z</date>\n"
+            "<key>Loved</key><true/>\n</dict>\n"
+            "<key>1003</key>\n<dict>\n<key>Track ID</key><integer>1003</integer>\n"
+            "<key>Name</key><string>Rhythm &amp; Blues</string><key>Artist</key><string>Low</string>\n</dict>\n"
+            "</dict>\n<key>Playlists</key>\n<array>\n"
+            "<dict>\n<key>Master</key><true/><key>Name</key><string>Library</string>\n<key>Playlist Items</key>\n"
+            "<array>\n<dict><key>Track ID</key><integer>1001</integer></dict>\n</array>\n</dict>\n"
+            "<dict>\n<key>Name</key><string>Evening</string>\n"
+            "<key>Playlist Persistent ID</key><string>2216D24E0458F2DD</string>\n<key>Playlist Items</key>\n"
+            "<array>\n<dict>\n<key>Track ID</key><integer>1003</integer>\n</dict>\n</array>\n</dict>\n"
+            "</array>\n</dict>\n</plist>\n"
+        ).encode()
+    },
     "m3u": {
         "evening.m3u8": (
             "#EXTM3U\n#PLAYLIST:Evening\n#EXTINF:305,Portishead - Roads\n#EXTALB:Dummy\n"

@@ -26,6 +26,7 @@ FORMATS: dict[str, str] = {
     "million-playlist": "crossfade.formats.million_playlist:MillionPlaylist",
     "jspf": "crossfade.formats.jspf:Jspf",
     "xspf": "crossfade.formats.xspf:Xspf",
+    "itunes-library": "crossfade.formats.itunes_library:ItunesLibrary",
     "m3u": "crossfade.formats.m3u:M3u",
     "columns": "crossfade.formats.columns:Columns",
 }

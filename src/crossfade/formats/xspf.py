@@ -8,23 +8,17 @@ https://www.xspf.org/spec
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO
-from xml.parsers import expat
 
-from crossfade.core.errors import InputError
 from crossfade.formats import values
 from crossfade.formats.contract import Member, Sink, Source
 from crossfade.formats.playlist_entries import file_playlist_id, put_entry
 from crossfade.formats.shapes import head_text
+from crossfade.formats.xml_elements import Elements
 
 _PLAYLIST = re.compile(r"<(?:\w+:)?playlist\b[^>]*(?:xspf\.org/ns/0|version)")
 _NAMESPACES = ("http://xspf.org/ns/0/", "")
-# The parser puts it between a namespace and a name; no address contains it.
-_BETWEEN = " "
-_CHUNK = 64 << 10
-
+_TRACK = ["playlist", "trackList", "track"]
 _OF_PLAYLIST = frozenset({"title", "creator", "identifier"})
 _OF_TRACK = frozenset({"title", "creator", "album", "duration", "identifier"})
 
@@ -45,10 +39,10 @@ class Xspf:
     def read(self, source: Source, sink: Sink) -> None:
         """The tracks of each file; the number of a row is its line."""
         for member in source.members:
-            parsed = _Parsed(member)
+            parsed = _Playlist(member.name)
             playlist_id = ""
             with source.open(member) as file:
-                for position, (line, track) in enumerate(parsed.tracks(file)):
+                for position, (line, track) in enumerate(parsed.read(file)):
                     if not position:
                         playlist_id = _put_playlist(sink, member, parsed.playlist)
                     put_entry(
@@ -79,77 +73,32 @@ def _put_playlist(sink: Sink, member: Member, playlist: Texts) -> str:
     return playlist_id
 
 
-class _Parsed:
-    """The parser of one file: its playlist as far as it has been read, and its tracks."""
+class _Playlist(Elements[tuple[int, Texts]]):
+    """The playlist as far as it has been read; finds (line, texts) of each track."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, name: str) -> None:
+        super().__init__(name, _NAMESPACES)
         self.playlist: Texts = {}
-        self._name = member.name
-        self._path: list[str] = []
-        self._text: list[str] | None = None
         self._track: Texts = {}
         self._begun = 0
-        self._ready: list[tuple[int, Texts]] = []
-        self._parser = expat.ParserCreate(namespace_separator=_BETWEEN)
-        self._parser.buffer_text = True
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        self._parser.StartElementHandler = self._begin
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._read
 
-    def tracks(self, file: IO[bytes]) -> Iterator[tuple[int, Texts]]:
-        """Yield (line, texts) of each track, as soon as it ends."""
-        read = getattr(file, "read1", file.read)
-        ended = False
-        while not ended:
-            piece = read(_CHUNK)
-            ended = not piece
-            failure: InputError | None = None
-            try:
-                self._parser.Parse(piece, ended)
-            except (expat.ExpatError, LookupError, ValueError) as error:
-                # Besides its own errors, the parser raises those of an unknown encoding.
-                line = error.lineno if isinstance(error, expat.ExpatError) else self._parser.CurrentLineNumber
-                failure = InputError(f"is not valid XML: {error}", path=self._name, line=line)
-                failure.__cause__ = error
-            yield from self._ready
-            self._ready.clear()
-            if failure is not None:
-                raise failure
+    def begin(self, attributes: dict[str, str]) -> bool:
+        """Want the texts of the playlist and its tracks."""
+        if self.path == _TRACK:
+            self._track, self._begun = {}, self.line
+        return self._texts() is not None
 
-    def _refuse(self, *_: object) -> None:
-        raise InputError(
-            "has a document type (<!DOCTYPE …>), which no playlist needs and which can make a file expand or read "
-            "other files. Remove it by hand if you trust the file.",
-            path=self._name,
-            line=self._parser.CurrentLineNumber,
-        )
+    def end(self, text: str | None) -> None:
+        """Keep the text, or the track."""
+        texts = self._texts()
+        if texts is not None and (value := values.text(text)):
+            texts.setdefault(self.path[-1], []).append(value)
+        elif self.path == _TRACK:
+            self.found.append((self._begun, self._track))
 
-    def _begin(self, element: str, attributes: dict[str, str]) -> None:
-        namespace, _, local = element.rpartition(_BETWEEN)
-        self._path.append(local if namespace in _NAMESPACES else "")
-        if self._path == ["playlist", "trackList", "track"]:
-            self._track, self._begun = {}, self._parser.CurrentLineNumber
-        elif self._wanted() is not None:
-            self._text = []
-
-    def _end(self, _: str) -> None:
-        wanted = self._wanted()
-        if wanted is not None and self._text is not None:
-            if text := values.text("".join(self._text)):
-                wanted.setdefault(self._path[-1], []).append(text)
-            self._text = None
-        elif self._path == ["playlist", "trackList", "track"]:
-            self._ready.append((self._begun, self._track))
-        self._path.pop()
-
-    def _read(self, characters: str) -> None:
-        if self._text is not None:
-            self._text.append(characters)
-
-    def _wanted(self) -> Texts | None:
+    def _texts(self) -> Texts | None:
         """Return the texts that the current element belongs to; None if it is not used."""
-        match self._path:
+        match self.path:
             case ["playlist", name] if name in _OF_PLAYLIST:
                 return self.playlist
             case ["playlist", "trackList", "track", name] if name in _OF_TRACK:
