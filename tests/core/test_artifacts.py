@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from crossfade.core.artifacts import (
     read_manifest,
     translated_storage_errors,
     verify,
+    verify_unless_replaced,
     write_file,
     writing,
 )
@@ -346,3 +348,47 @@ def test_everything_is_on_the_disk_before_the_artifact_has_its_name(tmp_path, mo
     assert len(done) == 3
     assert done[0].startswith(str(tmp_path / ".CURRENT."))
     assert done[1:] == ["renamed", str(tmp_path)]
+
+
+def test_an_artifact_that_is_replaced_or_removed_meanwhile_is_not_damaged(place, monkeypatch):
+    def acting_first(act):
+        def acted(path):
+            monkeypatch.setattr(artifacts, "read_manifest", read_manifest)
+            manifest = read_manifest(path)
+            act()
+            return manifest
+
+        monkeypatch.setattr(artifacts, "read_manifest", acted)
+
+    def replace():
+        with writing(place, IDENTITY) as draft:
+            (draft.path / "other").write_bytes(b"other")
+
+    acting_first(replace)
+    assert verify_unless_replaced(place).files.keys() == {"other"}
+    acting_first(lambda: (place / "other").write_bytes(b"OTHER"))
+    with pytest.raises(ArtifactError, match="does not match its checksum"):
+        verify_unless_replaced(place)
+    acting_first(lambda: discard(place))
+    assert verify_unless_replaced(place) is None
+
+
+def test_verifying_beside_a_writer_finds_no_damage(tmp_path):
+    place, done, found = tmp_path / "space", threading.Event(), []
+
+    def write():
+        for number in range(60):
+            with writing(place, IDENTITY) as draft:
+                for name in "abc"[: 1 + number % 3]:
+                    (draft.path / name).write_bytes(bytes([number]) * 1000)
+            if number % 4 == 3:
+                discard(place)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        found.append(verify_unless_replaced(place))
+    writer.join()
+    assert None in found
+    assert any(found)

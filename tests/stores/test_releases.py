@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from crossfade.core.artifacts import MANIFEST, verify
 from crossfade.core.errors import ArtifactError, BusyError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.stores import files
+from crossfade.stores import releases as releases_module
 from crossfade.stores.contract import Active, Version
 from crossfade.stores.files import CURRENT, REGISTERED, FileRegistry
 from crossfade.stores.sqlite_schema import FILE
@@ -331,6 +334,59 @@ def test_the_release_that_took_its_place_is_opened_instead(releases, release_par
     monkeypatch.setattr(releases, "active", outdated)
     with releases.open() as release:
         assert release.version == active().version != first
+
+
+def test_readers_never_trip_over_publishing_and_pruning(releases, release_parts):
+    release_parts.publish(releases, day="0")
+    done, reads, errors = threading.Event(), Counter(), []
+
+    def opened():
+        with releases.open() as release:
+            verify(release.part("als-artist"))
+            assert release.tables.item("artist", "bjork").id == "mb:bjork"
+
+    def verified():
+        for version in releases.versions():
+            releases.verify_unless_removed(version)
+
+    def loop(read):
+        while not done.is_set():
+            try:
+                read()
+                reads[read] += 1
+            except Exception as error:  # noqa: BLE001  # each is a failure, told below
+                errors.append(error)
+
+    readers = [threading.Thread(target=loop, args=(read,)) for read in (opened, opened, verified)]
+    for reader in readers:
+        reader.start()
+    for day in range(1, 9):
+        release_parts.publish(releases, day=str(day))
+        releases.prune(1)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    assert reads.keys() == {opened, verified}
+
+
+def test_a_release_stays_while_it_is_verified(releases, release_parts, monkeypatch):
+    first, second = (release_parts.publish(releases, day=day).version for day in "12")
+    removed = []
+
+    def pruning(place):
+        monkeypatch.setattr(releases_module, "verify", verify)
+        removed.append(releases.prune(1))
+        return verify(place)
+
+    monkeypatch.setattr(releases_module, "verify", pruning)
+    assert releases.verify_unless_removed(first)
+    assert removed == [[]]
+    assert releases.prune(1) == [first]
+    assert releases.verify_unless_removed(first) is None
+    with pytest.raises(ArtifactError, match="There is no release"):
+        releases.verify(first)
+    assert releases.versions() == [second]
 
 
 def test_a_pointer_that_moves_while_it_is_read_is_read_again(releases, release_parts, monkeypatch):

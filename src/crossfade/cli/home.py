@@ -10,8 +10,7 @@ import click
 
 from crossfade.cli.options import home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
-from crossfade.core.artifacts import MANIFEST
-from crossfade.core.artifacts import verify as verify_artifact
+from crossfade.core.artifacts import MANIFEST, verify_unless_replaced
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import documented
@@ -114,27 +113,28 @@ def rollback(home: Home, version: str | None) -> None:
 def verify(home: Home, as_json: bool) -> None:
     """Read every byte of every import, step and release against its checksum.
 
-    Names everything that is damaged and then ends with exit code 7.
+    Names everything that is damaged and then ends with exit code 7. What a run removes meanwhile is not damaged.
     """
     found = releases_of(home)
     manifests = sorted([*home.listens.glob(f"[!.]*/{MANIFEST}"), *home.runs.glob(f"*/[!.]*/{MANIFEST}")])
-    checks = [partial(verify_artifact, manifest.parent) for manifest in manifests]
-    checks += [partial(found.verify, version) for version in found.versions()]
-    damaged = []
+    checks = [partial(verify_unless_replaced, manifest.parent) for manifest in manifests]
+    checks += [partial(found.verify_unless_removed, version) for version in found.versions()]
+    damaged, checked = [], 0
     for check in checks:
         try:
-            check()
+            checked += check() is not None
         except ArtifactError as error:
+            checked += 1
             damaged.append(str(error))
     if as_json:
-        print_json({"checked": len(checks), "damaged": damaged})
+        print_json({"checked": checked, "damaged": damaged})
     else:
         for line in damaged:
             print_line(line)
-        say(f"Read {len(checks)} artifacts; {len(damaged)} are damaged.")
+        say(f"Read {checked} artifacts; {len(damaged)} are damaged.")
     if damaged:
         raise ArtifactError(
-            f"{len(damaged)} of {len(checks)} artifacts are damaged. Run `crossfade run` to make steps and releases "
+            f"{len(damaged)} of {checked} artifacts are damaged. Run `crossfade run` to make steps and releases "
             "again; import the files of a damaged import again."
         )
 

@@ -24,7 +24,16 @@ from typing import Any
 
 from crossfade.core.errors import ArtifactError, StorageError
 from crossfade.core.paths import shown
-from crossfade.core.replacing import draft_beside, flush_directory, make_directory, move_into_place, remove
+from crossfade.core.replacing import (
+    OWNER_ALONE,
+    draft_beside,
+    flush_directory,
+    make_directory,
+    make_private,
+    move_into_place,
+    private,
+    remove,
+)
 from crossfade.core.version import __version__
 
 MANIFEST = "manifest.json"
@@ -93,7 +102,7 @@ def writing(place: Path, identity: Identity) -> Iterator[Draft]:
     with translated_storage_errors(place):
         make_directory(place.parent)
         draft = Draft(draft_beside(place), identity)
-        draft.path.mkdir()
+        draft.path.mkdir(OWNER_ALONE)
         try:
             yield draft
             _write_manifest(draft)
@@ -146,6 +155,20 @@ def verify(place: Path) -> Manifest:
     return manifest
 
 
+def verify_unless_replaced(place: Path) -> Manifest | None:
+    """Return `verify`'s result while others write; None if the artifact is removed or replaced meanwhile.
+
+    A replacement is verified in its stead. Raises ArtifactError only for damage to an artifact that stays.
+    """
+    while (before := _version_on_disk(place)) is not None:
+        try:
+            return verify(place)
+        except ArtifactError:
+            if _version_on_disk(place) == before:
+                raise
+    return None
+
+
 def is_whole(place: Path, fingerprint: str) -> bool:
     """Return whether the artifact at ``place`` verifies and has this ``fingerprint``."""
     try:
@@ -168,7 +191,7 @@ def write_file(path: Path, content: bytes) -> None:
     with translated_storage_errors(path):
         draft = draft_beside(path)
         try:
-            with draft.open("xb") as file:
+            with open(draft, "xb", opener=private) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -266,6 +289,15 @@ def _parsed(described: dict[str, Any]) -> Manifest:
     )
 
 
+def _version_on_disk(place: Path) -> tuple[int, int] | None:
+    """Return what tells two artifacts at one place apart; None if there is none."""
+    try:
+        status = (place / MANIFEST).lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
 def _is_below(name: str) -> bool:
     """Return whether ``name`` is a normalised relative path that stays below its directory."""
     path = PurePosixPath(name)
@@ -273,10 +305,13 @@ def _is_below(name: str) -> bool:
 
 
 def _flush_tree(directory: Path) -> None:
+    """Flush everything below ``directory`` to the disk, for its owner alone; libraries that wrote it use the umask."""
     for parent, _, files in os.walk(directory):
         for name in files:
             with (Path(parent) / name).open("rb") as file:
+                make_private(file.fileno())
                 os.fsync(file.fileno())
+        make_private(Path(parent))
         flush_directory(Path(parent))
 
 

@@ -14,7 +14,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -140,9 +140,19 @@ class Releases:
     def verify(self, version: Version | None = None) -> Manifest:
         """Read every byte of a release (the active one by default); ArtifactError names what is damaged."""
         version = self.active().version if version is None else version
-        manifest = verify(self._existing(version))
-        self._tables.verify(version)
-        return manifest
+        with self._kept(version) as place:
+            manifest = verify(place)
+            self._tables.verify(version)
+            return manifest
+
+    def verify_unless_removed(self, version: Version) -> Manifest | None:
+        """Return the result of `verify`; None if another process removes the release first."""
+        try:
+            return self.verify(version)
+        except ArtifactError:
+            if version in self.versions():
+                raise
+            return None
 
     def activate(self, version: Version) -> None:
         """Verify ``version``, make it active and pin it: newer releases are not served until `unpin`."""
@@ -198,22 +208,30 @@ class Releases:
         return self._opened(version)
 
     def _opened(self, version: Version) -> Release:
-        place = self._existing(version)
         with contextlib.ExitStack() as resources:
-            try:
-                descriptor = os.open(place / MANIFEST, os.O_RDONLY)
-            except OSError as error:
-                raise ArtifactError(f"{place} cannot be opened: {error.strerror}. {_REMEDY}") from error
-            resources.callback(os.close, descriptor)
-            # A release is not pruned while its manifest is locked.
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            if not place.is_dir():
-                raise ArtifactError(f"{place} was removed while it was being opened. Open the active release instead.")
+            place = resources.enter_context(self._kept(version))
             manifest = read_manifest(place)
             tables = self._tables.open(version)
             resources.callback(tables.close)
             parts = sorted({name.split("/")[1] for name in manifest.files})
             return Release(version, manifest, tables, tuple(parts), place, resources.pop_all())
+
+    @contextlib.contextmanager
+    def _kept(self, version: Version) -> Iterator[Path]:
+        """Yield the directory of ``version``, which is not pruned until the block ends."""
+        place = self._existing(version)
+        try:
+            descriptor = os.open(place / MANIFEST, os.O_RDONLY)
+        except OSError as error:
+            raise ArtifactError(f"{place} cannot be opened: {error.strerror}. {_REMEDY}") from error
+        try:
+            # A release is not pruned while its manifest is locked.
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if not place.is_dir():
+                raise ArtifactError(f"{place} was removed while it was being opened. Open the active release instead.")
+            yield place
+        finally:
+            os.close(descriptor)
 
     def _place(self, version: Version) -> Path:
         """Return the directory of ``version``; ArtifactError if that is not the name of a release."""
