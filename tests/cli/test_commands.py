@@ -372,6 +372,27 @@ def test_the_doctor_finds_a_good_home_well_and_a_bad_setting_bad(call, asked, ow
     assert "Failed checks: settings" in refused.stderr
 
 
+def test_a_home_is_for_its_owner_alone(demo_home):
+    """Whatever wrote a file: Arrow, DuckDB, SQLite, NumPy or we."""
+    opened = [path for path in (demo_home, *demo_home.rglob("*")) if path.stat().st_mode & 0o077]
+    assert not opened
+
+
+def test_the_doctor_finds_a_home_that_others_can_read(call, asked, own_home):
+    def privacy():
+        (finding,) = (one for one in asked("doctor", home=own_home) if one["subject"] == "privacy")
+        return finding
+
+    assert privacy()["state"] == "ok"
+    for path in (own_home, own_home / "listens", own_home / "releases" / "CURRENT"):
+        path.chmod(path.stat().st_mode | 0o044)
+    assert privacy()["state"] == "note"
+    # What is in `releases` is out of reach, since nobody else can enter that.
+    assert " 2 files and directories" in privacy()["found"]
+    subprocess.run(privacy()["what_to_do"], shell=True, check=True)
+    assert privacy()["state"] == "ok"
+
+
 def test_the_doctor_knows_every_extra_of_the_package():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     extras = {name: " ".join(needs) for name, needs in project["optional-dependencies"].items() if name != "all"}

@@ -1,9 +1,12 @@
 """Putting something new in the place of something old."""
 
+import os
+
 import pytest
 
 from crossfade.core import replacing
-from crossfade.core.replacing import draft_beside, make_directory, move_into_place, remove, sweep
+from crossfade.core.artifacts import Identity, write_file, writing
+from crossfade.core.replacing import draft_beside, make_directory, make_private, move_into_place, remove, sweep
 
 
 def directory_with(path, name):
@@ -150,3 +153,29 @@ def test_the_old_one_goes_only_when_the_new_one_is_on_the_disk(tmp_path, monkeyp
     move_into_place(directory_with(draft_beside(place), "new"), place)
     # At the time of the flush both were there: the new one in its place, the old one aside.
     assert seen == [(tmp_path, 2)]
+
+
+def test_what_is_made_is_for_its_owner_alone_and_the_umask_stays(tmp_path):
+    before = os.umask(0)
+    try:
+        make_directory(tmp_path / "a" / "b")
+        with writing(tmp_path / "artifact", Identity(kind="test", version=1)) as draft:
+            (draft.path / "deep").mkdir()
+            (draft.path / "deep" / "file").write_text("as a library writes it")
+            assert draft.path.stat().st_mode & 0o777 == 0o700
+        write_file(tmp_path / "file", b"")
+        assert os.umask(0) == 0
+    finally:
+        os.umask(before)
+    assert {path: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")} == {
+        path: 0o700 if path.is_dir() else 0o600 for path in tmp_path.rglob("*")
+    }
+
+
+def test_permissions_that_cannot_be_changed_are_left(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "not yours")
+
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setattr(os, "chmod", refuse)
+    make_private(tmp_path / "file")

@@ -1,7 +1,9 @@
 """``crossfade doctor``: check the installation, the machine and the home, and say what to do about problems."""
 
+import contextlib
 import importlib.util
 import platform
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from crossfade.cli.output import Column, print_json, print_table, size
 from crossfade.core.artifacts import write_file
 from crossfade.core.errors import CrossfadeError, NotReadyError
 from crossfade.core.home import Home
+from crossfade.core.replacing import OTHERS
 from crossfade.kernels.threads import processors
 
 LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about this much for its temporary files
@@ -106,6 +109,24 @@ def _home(home: Home) -> Iterator[Finding]:
     yield Finding("ok", "home", f"{home.path} can be written")
 
 
+def _privacy(home: Home) -> Iterator[Finding]:
+    if not home.path.exists():
+        return
+    opened, waiting = 0, [home.path]
+    while waiting:
+        path = waiting.pop()
+        # What lies in a directory of its owner alone is out of reach.
+        with contextlib.suppress(OSError):
+            if path.lstat().st_mode & OTHERS and not path.is_symlink():
+                opened += 1
+                waiting += path.iterdir() if path.is_dir() else ()
+    if opened:
+        found = f"other users of this machine can reach {opened:,} files and directories of {home.path}"
+        yield Finding("note", "privacy", found, f"chmod -R go= {shlex.quote(str(home.path))}")
+    else:
+        yield Finding("ok", "privacy", f"{home.path} is for its owner alone")
+
+
 def _settings(home: Home) -> Iterator[Finding]:
     from crossfade.pipeline.settings import Settings, sections
 
@@ -135,4 +156,4 @@ def _release(home: Home) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...]
-_CHECKS = (_program, _kernels, _extras, _disk, _home, _settings, _release)
+_CHECKS = (_program, _kernels, _extras, _disk, _home, _privacy, _settings, _release)

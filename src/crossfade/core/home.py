@@ -43,9 +43,10 @@ class Home:
         return self.path / "releases"
 
     def prepare(self) -> None:
-        """Make the directories that are missing; StorageError if that fails."""
+        """Make the directories that are missing, for their owner alone; StorageError if that fails."""
         with translated_storage_errors(self.path):
             try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)  # not ours, so as the umask has it
                 for directory in (self.path, self.listens, self.runs, self.releases):
                     make_directory(directory)
             except (FileExistsError, NotADirectoryError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import BusyError
+from crossfade.core.replacing import private
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def locked(directory: Path, purpose: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         with translated_storage_errors(directory):
             # Unbuffered, so that locking works on a full disk, where commands that free space need it.
-            file = stack.enter_context((directory / ".lock").open("a+b", buffering=0))
+            file = stack.enter_context(open(directory / ".lock", "a+b", buffering=0, opener=private))
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

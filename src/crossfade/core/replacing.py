@@ -4,18 +4,25 @@ A draft is beside its place under a name that ends in ``.partial``. A directory 
 old and the new one are exchanged in one step where the file system can (Linux's renameat2 with RENAME_EXCHANGE). Where
 it cannot, the old one is renamed first, and `sweep` renames it back if the process was killed before the new one was in
 place.
+
+What is made here belongs to its owner alone (0700 and 0600), whatever the umask: listening history is personal.
 """
 
+import contextlib
 import errno
 import os
 import re
 import secrets
 import shutil
+import stat
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 PARTIAL = ".partial"
+
+OWNER_ALONE = stat.S_IRWXU
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _ASIDE = ".aside"
 _LEFT = re.compile(rf"\.(?P<name>.+)\.[0-9a-f]{{8}}(?P<aside>{re.escape(_ASIDE)})?{re.escape(PARTIAL)}", re.DOTALL)
@@ -29,12 +36,28 @@ def draft_beside(place: Path) -> Path:
 
 
 def make_directory(directory: Path) -> None:
-    """Make ``directory`` and its missing parents, and flush them to the disk."""
+    """Make ``directory`` and its missing parents for their owner alone, and flush them to the disk."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        path.mkdir(OWNER_ALONE, exist_ok=True)
         flush_directory(path.parent)
-    directory.mkdir(exist_ok=True)  # raises if it is a file
+    directory.mkdir(OWNER_ALONE, exist_ok=True)  # raises if it is a file
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file as `open` does with this as its ``opener``: a new one is for its owner alone."""
+    return os.open(path, flags, OWNER_ALONE & ~stat.S_IXUSR)
+
+
+def make_private(path: Path | int) -> None:
+    """Take the permissions of everybody but the owner from a file or a directory; ``path`` may be a descriptor.
+
+    Files of another user, and file systems without permissions, stay as they are.
+    """
+    mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116  # of a descriptor too
+    if mode & OTHERS:
+        with contextlib.suppress(OSError):
+            os.chmod(path, mode & ~OTHERS)  # noqa: PTH101
 
 
 def flush_directory(directory: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 
 from crossfade.core.artifacts import translated_storage_errors, write_file
 from crossfade.core.home import Home
+from crossfade.core.replacing import private
 from crossfade.pipeline.steps import Step, place_of
 
 JOURNAL = "journal.jsonl"
@@ -34,7 +35,7 @@ def note(home: Home, step: Step, seconds: float, peak_bytes: int) -> None:
     """Add that ``step`` has just run."""
     took = {"finished": round(time.time(), 3), "seconds": round(seconds, 3), "peak_bytes": peak_bytes}
     path = home.runs / JOURNAL
-    with translated_storage_errors(path), path.open("a", encoding="utf-8") as lines:
+    with translated_storage_errors(path), open(path, "a", encoding="utf-8", opener=private) as lines:
         # Begins a line of its own even after one that a power loss tore.
         lines.write("\n" + json.dumps({"step": step.name, "fingerprint": step.fingerprint, **took}))
 
