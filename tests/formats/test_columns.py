@@ -171,6 +171,15 @@ def test_parquet_from_an_archive_is_read_up_to_a_limit(tmp_path, monkeypatch):
         import_paths(Home(tmp_path / "other"), [tmp_path / "x.zip"])
 
 
+def test_parquet_of_one_row_without_end_is_refused(read, monkeypatch):
+    monkeypatch.setattr("crossfade.formats.streams.FREE_BYTES", 1 << 20)
+    many = 200_000
+    columns = {"artist": pa.array(["a band of a long name"] * many), "plays": pa.array([1] * many)}
+    found = read("columns", {"x.parquet": parquet(**columns)})
+    assert "expands to more than 1000 times its size" in found.damage
+    assert len(found.counted) < many / 2
+
+
 @pytest.mark.parametrize(
     "times",
     [

@@ -91,6 +91,17 @@ def test_a_decompression_bomb_is_refused_soon(kind: str) -> None:
     assert sum(passed) < 2 * streams.FREE_BYTES
 
 
+def test_a_gzip_of_equal_rows_is_read_to_a_limit() -> None:
+    row = b"anna,Low,Fly,2006-03-26T12:00:12Z\n"
+    packed = gzip.compress(row * (40_000_000 // len(row)), 1)
+    assert 40_000_000 / len(packed) < 200  # less than zeros, but no list of listens is like that
+    passed: list[int] = []
+    with pytest.raises(InputError, match="expands to more than 100 times its size"):
+        passed.extend(map(len, streams.pieces(opened(packed))))
+    # The file is read ahead of the decompressor by up to 256 KiB.
+    assert sum(passed) < streams.FREE_BYTES + (streams.MAX_RATIO << 18)
+
+
 def test_a_bomb_cannot_hide_in_layers() -> None:
     bomb = gzip.compress(gzip.compress(bytes(100 << 20)))
     with pytest.raises(InputError, match="bomb"):

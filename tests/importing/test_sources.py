@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -153,6 +154,53 @@ def test_a_zip_bomb_is_refused_unread(tmp_path: Path) -> None:
     path = zipped(tmp_path / "bomb.zip", {f"{number}.csv": bytes(40 << 20) for number in range(3)})
     with pytest.raises(InputError, match="bomb"):
         open_input(path)
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_a_tar_member_that_says_it_has_32_tebibytes_costs_the_rest_of_the_tar(tmp_path: Path) -> None:
+    good = header("1.csv", 4) + b"one\n".ljust(512, b"\0")
+    (tmp_path / "x.tar").write_bytes(good + header("2.csv", 32 << 40) + b"two\n")
+    begun = time.process_time()
+    found = open_input(tmp_path / "x.tar")
+    assert contents(found) == {"x.tar:1.csv": b"one\n"}
+    assert "expands to more than 100 times its size by its own account" in found.skipped[0][1]
+    (tmp_path / "x.tar").write_bytes(header("2.csv", 32 << 40) + b"two\n")
+    with pytest.raises(InputError, match="by its own account"):
+        open_input(tmp_path / "x.tar")
+    assert time.process_time() - begun < 5
+
+
+def test_a_tar_that_is_cut_short_is_not_read_beyond_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossfade.formats.streams.FREE_BYTES", 1 << 60)
+    (tmp_path / "x.tar").write_bytes(header("1.csv", 32 << 40) + b"one\n" + header("2.csv", 1))
+    begun = time.process_time()
+    with pytest.raises(InputError, match="was cut short"):
+        open_input(tmp_path / "x.tar")
+    assert time.process_time() - begun < 5
+
+
+def test_a_sparse_file_in_a_tar_is_skipped(tmp_path: Path) -> None:
+    sparse = bytearray(header("holes.csv", 512, tarfile.GNUTYPE_SPARSE))
+    # One piece of 512 bytes at the beginning of a file of 32 TiB.
+    sparse[386:410] = b"%011o\0%011o\0" % (0, 512)
+    sparse[483:495] = b"\x80" + (32 << 40).to_bytes(11, "big")
+    sparse[148:156] = b"%06o\0 " % (sum(sparse[:148]) + 8 * ord(" ") + sum(sparse[156:]))
+    (tmp_path / "x.tar").write_bytes(bytes(sparse) + b"a,b\n".ljust(512) + header("1.csv", 4) + b"one\n".ljust(512))
+    found = open_input(tmp_path / "x.tar")
+    assert contents(found) == {"x.tar:1.csv": b"one\n"}
+    assert found.skipped == [("x.tar:holes.csv", "a sparse file, most of which is not in the archive")]
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_an_endless_name_in_a_tar_is_not_read_into_memory(kind: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.tar").write_bytes(header("x", 40 << 20, kind) + b"x" * 1000)
+    with pytest.raises(InputError, match="damaged tar: a name or attribute of 41,943,040 bytes"):
+        open_input(tmp_path / "x.tar")
 
 
 def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_said(tmp_path: Path) -> None:

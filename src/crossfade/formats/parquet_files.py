@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from crossfade.core.errors import InputError
+from crossfade.formats import streams
 from crossfade.formats.contract import Member, Source
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 MARK = b"PAR1"
 """The first and the last bytes of a Parquet file."""
 
+MAX_RATIO = 1_000  # of columns in memory to the file; the listens of one person take some 20 times as much
 MAX_ARCHIVED_BYTES = 512 << 20  # a file inside an archive is read into memory; ListenBrainz's dump has 128 MiB a file
 
 Rows = TypeVar("Rows")
@@ -34,12 +36,19 @@ def parquet_rows(
     import pyarrow.parquet as pq
 
     try:
-        with source.open(member) as stream, pq.ParquetFile(_random_access(stream, member)) as file:
+        with source.open(member) as stream, pq.ParquetFile(content := _random_access(stream, member)) as file:
             names = file.schema_arrow.names
             chosen = list(choose(names))
             if twice := [name for name in chosen if names.count(name) > 1]:
                 raise InputError(f"has several columns {twice[0]!r}", path=member.name)
+            produced, size = 0, content.seek(0, io.SEEK_END)
             for batch in file.iter_batches(at_once, columns=chosen):
+                produced += batch.nbytes
+                if produced > max(streams.FREE_BYTES, MAX_RATIO * size):
+                    raise InputError(
+                        f"expands to more than {MAX_RATIO} times its size, as a few rows repeated without end do",
+                        path=member.name,
+                    )
                 yield convert(batch)
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, OverflowError) as error:
         raise InputError(f"is damaged Parquet: {error}", path=member.name) from error

@@ -17,8 +17,8 @@ from typing import IO, Any
 from crossfade.core.errors import InputError
 
 MAX_LINE_BYTES = 1 << 20  # no row of any format is longer: ListenBrainz refuses listens over 10 KiB
-FREE_BYTES = 64 << 20  # up to this much decompressed data, no ratio is suspicious: it is read in a second
-MAX_RATIO = 250  # play logs compress 10 to 40 times; bombs come close to deflate's limit, 1,032
+FREE_BYTES = 8 << 20  # up to this much decompressed data, no ratio is suspicious: some 100,000 rows, read in seconds
+MAX_RATIO = 100  # play logs compress 10 to 40 times; a file of one row repeated 150 times and more
 MAX_LAYERS = 4  # .zst inside .gz inside …: real files have one or two, bombs have many
 MAX_MEMBER_BYTES = 1 << 40  # a month of all ListenBrainz listeners is a few GiB; a tebibyte is endless data
 BLOCK_BYTES = 4 << 20  # of whole lines, some 5,000 rows, which makes the cost per block negligible

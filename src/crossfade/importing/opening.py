@@ -10,7 +10,7 @@ import stat
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Self
 
 from crossfade.core.errors import InputError
 from crossfade.formats import streams
@@ -19,6 +19,10 @@ from crossfade.importing.sources import Input, Opener, first_bytes, is_tar
 _HIDDEN_BUT_WANTED = frozenset({".scrobbler.log"})  # portable players hide their log
 _JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
 _NO_FILE = "a link or a device, not a file"
+_READS_BEYOND_THE_END = 8
+_IN_MEMORY = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+              tarfile.SOLARIS_XHDTYPE)  # fmt: skip
+_MAX_HEADER_BYTES = 1 << 20  # of a tar's long names and attributes, which are read into memory
 
 
 def open_input(path: Path) -> Input:
@@ -82,7 +86,7 @@ def _add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> 
     if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
         _add_zip(source, path, name, relative)
     elif is_tar(head):
-        _add_tar(source, whole, name, relative)
+        _add_tar(source, whole, name, relative, path.stat().st_size)
     elif not head and not path.stat().st_size:
         source.skip(name, "an empty file")
     else:
@@ -96,13 +100,7 @@ def _add_zip(source: Input, path: Path, name: str, relative: PurePosixPath) -> N
         infos = archive.infolist()
     except streams.DAMAGE as error:
         raise InputError(f"is a damaged zip: {error}", path=name) from error
-    size = path.stat().st_size
-    if sum(info.file_size for info in infos) > max(streams.FREE_BYTES, streams.MAX_RATIO * size):
-        raise InputError(
-            f"expands to more than {streams.MAX_RATIO} times its size by its own account, as decompression bombs do; "
-            "unpack it by hand if you trust it",
-            path=name,
-        )
+    _refuse_bomb(name, sum(info.file_size for info in infos), path.stat().st_size)
     for info in sorted(infos, key=lambda info: info.filename):
         inner = f"{name}:{info.filename}"
         inside = PurePosixPath(info.filename)
@@ -129,6 +127,16 @@ def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> O
         return streams.decompressed(member, name, lambda: info.compress_size)
 
     return opener
+
+
+def _refuse_bomb(name: str, content: int, size: int) -> None:
+    """Raise InputError if an archive of ``size`` bytes says that it has implausibly much ``content``."""
+    if content > max(streams.FREE_BYTES, streams.MAX_RATIO * size):
+        raise InputError(
+            f"expands to more than {streams.MAX_RATIO} times its size by its own account ({content:,} bytes), as "
+            "decompression bombs do; unpack it by hand if you trust it",
+            path=name,
+        )
 
 
 class _Tar:
@@ -173,23 +181,57 @@ class _Tar:
 
     def _start(self) -> tarfile.TarFile:
         try:
-            return tarfile.open(fileobj=self._whole(), mode="r|", errorlevel=1)
+            return tarfile.open(fileobj=_Ending(self._whole(), self._name), mode="r|", tarinfo=_Header, errorlevel=1)
         except streams.DAMAGE as error:
             raise InputError(f"is a damaged tar: {error}", path=self._name) from error
 
 
-def _add_tar(source: Input, whole: Opener, name: str, relative: PurePosixPath) -> None:
+class _Header(tarfile.TarInfo):
+    """An entry of a tar; tarfile.ReadError if its long name or its attributes are implausibly long."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        info = super().frombuf(buf, encoding, errors)
+        if not 0 <= info.size <= _MAX_HEADER_BYTES and info.type in _IN_MEMORY:
+            raise tarfile.ReadError(f"a name or attribute of {info.size:,} bytes")
+        return info
+
+
+class _Ending(io.RawIOBase):
+    """A stream that cannot be read far beyond its end, which the library does for a file that is cut short."""
+
+    def __init__(self, stream: io.BufferedReader, name: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._name = name
+        self._beyond = 0
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._stream.read(size)
+        self._beyond += not piece
+        # The library itself looks beyond the end once or twice.
+        if self._beyond > _READS_BEYOND_THE_END:
+            raise InputError("ends before its last file does: it was cut short", path=self._name)
+        return piece
+
+
+def _add_tar(source: Input, whole: Opener, name: str, relative: PurePosixPath, size: int) -> None:
     reading = _Tar(whole, name)
-    position = 0
+    position = content = 0
     try:
         while (info := reading.step()) is not None:
             inner, inside = f"{name}:{info.name}", PurePosixPath(info.name)
+            if not info.issparse():
+                content += max(info.size, 0)
+                _refuse_bomb(name, content, size)
             if info.isdir() or any(part in _JUNK for part in inside.parts):
                 pass
             elif why := _unwanted(inside):
                 source.skip(inner, why)
             elif not info.isreg():
                 source.skip(inner, _NO_FILE)
+            elif info.issparse():
+                source.skip(inner, "a sparse file, most of which is not in the archive")
             elif not info.size:
                 source.skip(inner, "an empty file")
             else:
