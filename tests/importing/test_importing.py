@@ -222,6 +222,19 @@ def test_files_that_overlap_count_once(home: Home, tmp_path: Path) -> None:
     assert second.samples["duplicate"][0].line == 1
 
 
+def test_of_earlier_imports_only_the_same_times_are_read(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [write(tmp_path / f"{name}.json", *minutes(*span)) for name, span in (("a", (0, 20)), ("b", (20, 30)))]
+    import_paths(home, paths[:1], now=NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(pq.ParquetFile, "read_row_group", None)
+        (later,) = import_paths(home, paths[1:], now=NOW)
+    assert (later.accepted, later.dropped) == (10, {})
+    (both,) = import_paths(home, [write(tmp_path / "c.json", *minutes(19, 31))], now=NOW)
+    assert (both.accepted, both.dropped) == (1, {"duplicate": 11})
+
+
 def test_duplicates_are_found_whatever_the_groups(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from crossfade.importing import staging
 

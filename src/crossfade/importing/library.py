@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +13,11 @@ import pyarrow.parquet as pq
 from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
 from crossfade.core.errors import ArtifactError, UnknownIdError
 from crossfade.core.home import Home
-from crossfade.core.schemas import TABLES
+from crossfade.core.schemas import LISTENS, TABLES
 from crossfade.importing.ledger import LEDGER, Ledger
 
+TIME = LISTENS.field("listened_at").type
+_BOUNDED = ("listened_at", "user_id")
 VERSION = 2  # of an import's tables: items by kind
 INVENTED = "invented"  # the setting in the identity of an import that was made from no files
 
@@ -97,22 +100,38 @@ def delete_import(home: Home, name: str) -> None:
         discard(finished[name].path)
 
 
-def listens_of_buckets(place: Path, first: int, last: int, users: pa.Array) -> Iterator[pa.Table]:
+def listens_of_buckets(
+    place: Path, first: int, last: int, users: pa.Array, times: tuple[int, int]
+) -> Iterator[pa.Table]:
     """Yield the listens of ``users`` (sorted) in an import that are in the buckets ``first`` to ``last``.
 
-    Only the columns user_id, listened_at, kind and item_id. Parts are named by their buckets, and rows are in the order
-    of users, so little else is read.
+    ``times`` are the first and the last time, in milliseconds since 1970; listens at other times are left out. Only the
+    columns user_id, listened_at, kind and item_id, texts as dictionaries. Parts are named by their buckets, rows are in
+    the order of users, and a new day comes after all that there was, so little else is read.
     """
     least, most = users[0].as_py(), users[-1].as_py()
+    since, until = (pa.scalar(time, TIME) for time in times)
     for path in sorted((place / "listens").glob("part-*.parquet")):
         begins, ends = (int(number) for number in path.stem.split("-")[1:])
         if ends < first or begins > last:
             continue
-        with pq.ParquetFile(path) as file:
-            column = file.schema_arrow.get_field_index("user_id")
+        with pq.ParquetFile(path, read_dictionary=["user_id", "kind", "item_id"]) as file:
             for number in range(file.metadata.num_row_groups):
-                bounds = file.metadata.row_group(number).column(column).statistics
-                # Long texts have no statistics, or shortened ones that still bound them.
-                if bounds is None or not bounds.has_min_max or (bounds.max >= least and bounds.min <= most):
-                    rows = file.read_row_group(number, columns=["user_id", "listened_at", "kind", "item_id"])
-                    yield rows.filter(pc.is_in(rows["user_id"], value_set=users))
+                group = file.metadata.row_group(number)
+                bounds = {name: group.column(file.schema_arrow.get_field_index(name)).statistics for name in _BOUNDED}
+                if not _within(bounds["listened_at"], since.as_py(), until.as_py()):
+                    continue
+                if not _within(bounds["user_id"], least, most):
+                    continue
+                rows = file.read_row_group(number, columns=["user_id", "listened_at", "kind", "item_id"])
+                inside = pc.and_(
+                    pc.greater_equal(rows["listened_at"], since), pc.less_equal(rows["listened_at"], until)
+                )
+                rows = rows.filter(inside)
+                yield rows.filter(pc.is_in(rows["user_id"], value_set=users))
+
+
+def _within(bounds: pq.Statistics | None, least: Any, most: Any) -> bool:
+    """Return whether a column with these statistics can have a value from ``least`` to ``most``."""
+    # Long texts have no statistics, or shortened ones that still bound them.
+    return bounds is None or not bounds.has_min_max or (bounds.max >= least and bounds.min <= most)

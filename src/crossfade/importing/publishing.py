@@ -151,8 +151,9 @@ def _changes(*columns: Codes) -> Mask:
 def _in_earlier(listens: _Listens, group: Group, earlier: Sequence[Path]) -> Mask:
     """Return (n,) the listens that an earlier import has."""
     imported = np.zeros(len(listens.rows), dtype=bool)
+    times = int(listens.time.min()), int(listens.time.max())
     for place in earlier:
-        for rows in listens_of_buckets(place, group.first, group.last, listens.users):
+        for rows in listens_of_buckets(place, group.first, group.last, listens.users, times):
             user = pc.index_in(rows["user_id"].combine_chunks(), value_set=listens.users)
             item = pc.index_in(rows["item_id"].combine_chunks(), value_set=listens.items)
             both = pc.and_(user.is_valid(), item.is_valid()).to_numpy(zero_copy_only=False)
