@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -428,20 +427,9 @@ def test_names_are_completed_from_the_release(asked, demo_home):
     popular = asked("popular", "--limit", "1")["entries"][0]
     artist = (popular.get("parent") or popular)["name"]
     begun = artist.split()[0][:5]
-    completed = subprocess.run(
-        [sys.executable, "-m", "crossfade"],
-        env={
-            **os.environ,
-            "_CROSSFADE_COMPLETE": "bash_complete",
-            "COMP_WORDS": f"crossfade related {begun}",
-            "COMP_CWORD": "2",
-            "CROSSFADE_HOME": str(demo_home),
-        },
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert artist in completed.stdout
+    request = {"_CROSSFADE_COMPLETE": "fish_complete", "COMP_WORDS": f"crossfade related {begun}", "COMP_CWORD": begun}
+    completed = CliRunner().invoke(crossfade, env={**request, "CROSSFADE_HOME": str(demo_home)})
+    assert f"plain,{artist}" in completed.stdout.splitlines()
 
 
 def test_a_reader_that_goes_away_is_no_error(demo_home):

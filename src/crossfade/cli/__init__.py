@@ -71,6 +71,11 @@ class CommandGroup(click.Group):
         """Parse and run; our own errors and those of the operating system become messages with their exit codes."""
         try:
             with outputs(), _reported():
+                if request := os.environ.get("_CROSSFADE_COMPLETE"):
+                    from crossfade.cli.completion import answer
+
+                    answer(self, request)
+                    sys.exit()
                 return super().main(*args, **options)
         except CrossfadeError as error:
             # Nothing is left to write it to but the stream itself.

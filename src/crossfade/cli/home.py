@@ -174,23 +174,6 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
         )
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
-    """Print the completion script for SHELL.
-
-    For bash: crossfade completion bash > ~/.local/share/bash-completion/completions/crossfade
-    """
-    from click.shell_completion import get_completion_class
-
-    from crossfade.cli import crossfade
-
-    found = get_completion_class(shell)
-    if found is None:
-        raise SettingsError(f"there is no completion for {shell}")
-    click.echo(found(crossfade, {}, "crossfade", "_CROSSFADE_COMPLETE").source())
-
-
 def _listed(releases: Releases) -> list[dict[str, Any]]:
     """Return all releases, oldest first, with the number of rows of each table; without, if a release is damaged."""
     try:

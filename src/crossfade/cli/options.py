@@ -89,4 +89,7 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
             found = release.tables.search(incomplete, limit=_COMPLETIONS)
     except CrossfadeError:
         return []
-    return [CompletionItem(item.name) for items in found.items.values() for item in items]
+    from crossfade.cli.completion import offered
+
+    names = dict.fromkeys(item.name for items in found.items.values() for item in items)
+    return [CompletionItem(name) for name in names if offered(name)]

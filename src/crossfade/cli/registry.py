@@ -24,7 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "verify": ("Read every byte against its checksum", "home:verify"),
     "config": ("Show the settings", "home:config"),
     "doctor": ("Check the installation, the machine and the home", "doctor:doctor"),
-    "completion": ("Print the completion script for a shell", "home:completion"),
+    "completion": ("Print the completion script for a shell", "completion:completion"),
 }
 """What each command does, and "module:attribute" in this room; a surface's command is made from its own registry."""
 
