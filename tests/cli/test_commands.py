@@ -513,3 +513,30 @@ def test_invented_and_real_listeners_never_share_a_home(call, asked, own_home, t
     assert refused.exit_code == 4
     assert "real listening history (table)" in refused.stderr
     assert [one["import"] for one in asked("status", home=home)["imports"]] == ["table"]
+
+
+def test_users_lists_ones_own_listeners_and_counts_the_others(call, asked, tmp_path):
+    home = tmp_path / "home"
+    history, table = tmp_path / "lastfm.csv", tmp_path / "set.csv"
+    history.write_text('Can,,Vitamin C,"01 Mar 2024, 12:00"\nCan,,Halleluhwah,"02 Mar 2024, 12:00"\n')
+    table.write_text("user,artist,plays\nx,Can,3\ny,Can,4\n")
+    assert call("users", home=home).exit_code == 0
+    assert "There is no listener of your own" in call("users", home=home).stderr
+    assert call("discover", home=home).exit_code == 5
+    assert call("import", "lastfm-csv", str(history), "--user", "ann", home=home).exit_code == 0
+    assert call("import", str(table), home=home).exit_code == 0
+    told = call("users", home=home)
+    assert told.stdout == "ann\t2\t2024-03-01T12:00:00Z\t2024-03-02T12:00:00Z\tlastfm\n"
+    assert "2 more listeners in set" in told.stderr
+    assert [one["user"] for one in asked("users", "--all", home=home)["users"]] == ["ann", "x", "y"]
+    assert asked("users", home=home)["data_sets"] == {"set": 2}
+    assert call("discover", home=home).exit_code == 6  # there is no release yet
+
+
+def test_discover_alone_means_the_only_listener_of_ones_own(call, asked, monkeypatch):
+    monkeypatch.setattr("crossfade.importing.people.own_listeners", lambda home: ["ann-1"])
+    assert asked("discover") == asked("discover", "ann-1")
+    monkeypatch.setattr("crossfade.importing.people.own_listeners", lambda home: ["ann", "bob"])
+    refused = call("discover")
+    assert refused.exit_code == 5
+    assert "There are: ann, bob." in refused.stderr

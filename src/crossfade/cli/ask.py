@@ -37,10 +37,14 @@ def surface_command(surface: Registered) -> click.Command:
         kind: str | None,
         station: int | None = None,
         model: str | None = None,
-        asked: str = EVERYONE,
+        asked: str | None = EVERYONE,
     ) -> None:
         from crossfade.surfaces.asking import OpenRelease
 
+        if asked is None:
+            from crossfade.cli.people import only_listener
+
+            asked = only_listener(home)
         with releases_of(home).open() as release:
             opened = OpenRelease(release)
             table = opened.table(surface.name, kind)
@@ -71,7 +75,10 @@ def surface_command(surface: Registered) -> click.Command:
         _station_option(command)
     if surface.asked_by != "everyone":
         complete = complete_names if surface.asked_by == "item" else None
-        click.argument("asked", metavar=surface.asked_by.upper(), shell_complete=complete)(command)
+        # Without a user, the only listener of one's own is meant.
+        required, name = surface.asked_by != USER, surface.asked_by.upper()
+        metavar = name if required else f"[{name}]"
+        click.argument("asked", metavar=metavar, required=required, shell_complete=complete)(command)
     return command
 
 

@@ -9,11 +9,13 @@ import itertools
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+
+import pyarrow as pa
 
 from crossfade.core.artifacts import Identity, file_digest, writing
 from crossfade.core.errors import InputError, SettingsError
@@ -23,16 +25,16 @@ from crossfade.core.progress import Progress, silent
 from crossfade.formats.columns import Columns
 from crossfade.formats.contract import PASSING, Format, Member
 from crossfade.importing.cleaning import CleaningSettings
-from crossfade.importing.ledger import LEDGER, FileLedger, Ledger
+from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
 from crossfade.importing.opening import files_below, open_input
+from crossfade.importing.people import refuse_doubt
 from crossfade.importing.publishing import publish
 from crossfade.importing.recognition import Recognised, known_format, recognise
 from crossfade.importing.sink import ImportSink
 from crossfade.importing.sources import Input, Selection
 
 KIND = "import"
-DEFAULT_USER = "me"
 
 
 def import_paths(
@@ -50,7 +52,8 @@ def import_paths(
 
     format   the name of the format, None to recognise it
     columns  for tables with named columns: our names (`crossfade.formats.columns.NAMES`) and the file's
-    user     the user of files that name none; "me" if None
+    user     the user of files that name none; None for the one whom they were imported for before, or else for "me",
+             unless that is doubtful (`crossfade.importing.people`)
     now      the present in seconds since 1970, to recognise future times; the clock's if None
 
     One bad path doesn't stop the others: its ledger's ``failure`` tells why. Raises the first InputError if all paths
@@ -74,7 +77,7 @@ def import_paths(
             # Each import is made after those before it.
             work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {})
             try:
-                ledgers.append(_import_path(work, path, wanted, progress))
+                ledgers.append(_import_path(work, path, wanted, progress, user))
             except InputError as error:
                 failures.append(error)
                 ledgers.append(Ledger(name="", source=shown(path.name), failure=str(error)))
@@ -153,12 +156,20 @@ class _Work:
                 and _file_inputs(theirs) == _file_inputs(identity)
                 and dict(theirs.settings) == dict(identity.settings)
                 and after.items() <= identity.inputs.items()
+                and one.ledger.listeners is not None  # else it is imported again, to count them
             ):
                 return one
         return None
 
-    def run(self, name: str, source: Input, readings: Sequence[Recognised], identity: Identity) -> Ledger:
-        """Read ``source``, and publish it as the import called ``name``."""
+    def run(
+        self,
+        name: str,
+        source: Input,
+        readings: Sequence[Recognised],
+        identity: Identity,
+        check: Callable[[pa.Table], None] | None = None,
+    ) -> Ledger:
+        """Read ``source``, and publish it as the import called ``name``; ``check`` is that of `publish`."""
         ledger = Ledger(name=name, source=source.name, skipped=sorted(source.skipped))
         others = [one.path for one in self._others(name)]
         with writing(self.home.listens / name, identity) as draft:
@@ -169,9 +180,10 @@ class _Work:
             for reading in readings:
                 feed(reading, source, sink)
             sink.finish()
-            draft.rows.update(publish(sink, draft.path, others))
+            draft.rows.update(publish(sink, draft.path, others, check))
             shutil.rmtree(staging)
             ledger.tables = dict(sorted(draft.rows.items()))
+            ledger.listener, ledger.listeners = sink.listeners.own, sink.listeners.number
             ledger.check()
             if ledger.is_empty:
                 raise InputError(ledger.why_empty(), path=source.name)
@@ -184,7 +196,8 @@ class _Work:
         return [one for one in self.earlier if one.name != name and one.readable]
 
 
-def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progress) -> Ledger:
+def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progress, user: str | None) -> Ledger:
+    """Import ``path``; ``user`` is whose history it is, None if nobody said so."""
     source = open_input(path)
     if not source.members:
         reasons = "; ".join(f"{name}: {why}" for name, why in source.skipped[:3]) or "an empty folder"
@@ -192,18 +205,43 @@ def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progr
     readings, unknown = recognise(source.name, source.members, wanted)
     source.skipped += [(member.name, "of no known format") for member in unknown]
     digests, size = _digests(path)
+    work = replace(work, user=_user(work, path, digests, user))
     before = next((one for one in work.earlier if _file_inputs(one.manifest.identity) == digests), None)
     fingerprint = before and before.manifest.fingerprint
     name = before.name if before else _free_name({one.name for one in work.earlier}, path)
-    identity = work.identity(name, digests, ",".join(reading.format.name for reading in readings))
+    formats = [reading.format.name for reading in readings]
+    identity = work.identity(name, digests, ",".join(formats))
     if (same := work.same_import(identity)) is not None:
         return _already(same, source.name)
     source.report(progress, size)
-    ledger = work.run(name, source, readings, identity)
+    alike = [one for one in work.earlier if one.name != name and one.readable and {*formats} & {*one.ledger.formats}]
+    check = partial(refuse_doubt, earlier=alike, path=path) if user is None and work.user == DEFAULT_USER else None
+    ledger = work.run(name, source, readings, identity, check)
     if before is not None and Import(name, before.path).manifest.fingerprint == fingerprint:
         # Read again for the rows that were dropped for a reason that can pass, which has not passed.
         return _already(before, source.name)
     return ledger
+
+
+def _user(work: _Work, path: Path, digests: Mapping[str, str], user: str | None) -> str:
+    """Return the user of the rows of ``path`` that name nobody: that of the imports which have its files already.
+
+    Raises InputError if that is not ``user``: nobody's history is taken.
+    """
+    for one in work.earlier:
+        if one.ledger.listeners is None or not {*digests.values()} & {*_file_inputs(one.manifest.identity).values()}:
+            continue
+        owner, before = one.ledger.listener, str(one.manifest.identity.settings["user"])
+        if owner != before:  # the files name their listeners; which user is given does not matter
+            return before
+        if user not in (None, owner):
+            raise InputError(
+                f"is imported already, as the history of {owner!r}. If it is that of {user!r}, first remove the "
+                f"import: crossfade forget {one.name}",
+                path=path,
+            )
+        return owner
+    return user or DEFAULT_USER
 
 
 def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
@@ -247,6 +285,7 @@ def _already(same: Import, source: str) -> Ledger:
     """Return the ledger of an import that adds nothing: the rows accepted before are duplicates now."""
     before = same.ledger
     ledger = Ledger(name=same.name, source=source, skipped=before.skipped, already_imported=same.name)
+    ledger.listener, ledger.listeners = before.listener, before.listeners
     for file in before.files:
         again = FileLedger(
             name=file.name, format=file.format, read=file.read, dropped=dict(file.dropped), damage=file.damage

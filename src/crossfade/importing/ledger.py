@@ -15,6 +15,9 @@ from crossfade.formats.contract import REASONS
 
 LEDGER = "ledger.json"
 
+DEFAULT_USER = "me"
+"""The user of files that name nobody, unless another is given."""
+
 ACCEPTED = ("plays", "skips", "counts", "playlist_items")
 """The columns of `FileLedger` that count accepted rows."""
 
@@ -97,6 +100,9 @@ class Ledger:
     samples           a few dropped rows for each reason; none of private ones
     skipped           (file, why) of the files that belong to no format or cannot be opened
     tables            rows by table, as they were written
+    listener          whose history it is: the user of files that name nobody, or the only one that they name; None for
+                      a data set
+    listeners         how many users its rows are of; None if it was imported before this was counted
     already_imported  the name of the import with the same files; nothing was read again then
     failure           why nothing at all could be imported, None if something could
     """
@@ -107,6 +113,8 @@ class Ledger:
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     tables: dict[str, int] = field(default_factory=dict)
+    listener: str | None = None
+    listeners: int | None = None
     already_imported: str | None = None
     failure: str | None = None
 
@@ -170,6 +178,11 @@ class Ledger:
         if self.already_imported is not None:
             text = [f"{self.source}: already imported as {self.already_imported}; nothing was added"]
         accepted = [f"{getattr(self, column):,} {column.replace('_', ' ')}" for column in ACCEPTED]
+        if self.listener is not None:
+            unnamed = ", since the files name nobody; --user NAME names the listener"
+            text.append(f"the history of {self.listener}{unnamed if self.listener == DEFAULT_USER else ''}")
+        elif self.listeners:
+            text.append(f"the histories of {self.listeners:,} listeners")
         text.append(f"{self.read:,} rows read: {', '.join(accepted)} accepted, {self.read - self.accepted:,} dropped")
         for reason, rows in self.dropped.items():
             text.append(f"  {rows:,} {reason}: {REASONS[reason]}")

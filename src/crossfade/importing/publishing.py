@@ -5,8 +5,9 @@ same history imported twice, or two exports that overlap, add nothing. Every fil
 number of threads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,31 @@ class _Listens:
     users: pa.Array
     items: pa.Array
 
+    @cached_property
+    def once(self) -> Mask:
+        """(n,) the first of equal listens."""
+        return _changes(self.user, self.time, self.item)
 
-def publish(sink: ImportSink, directory: Path, earlier: Sequence[Path]) -> dict[str, int]:
+    def of(self, user: str) -> pa.Table:
+        """Return the listens of ``user`` that are not repeated."""
+        place = pc.index(self.users, user).as_py()
+        return self.rows.filter(pa.array((self.user == place) & self.once))
+
+
+def publish(
+    sink: ImportSink, directory: Path, earlier: Sequence[Path], check: Callable[[pa.Table], None] | None = None
+) -> dict[str, int]:
     """Write the tables of a finished ``sink`` into ``directory``, and return the rows of each.
 
-    ``earlier`` are the home's other imports: rows that they have already are dropped as duplicates.
+    ``earlier`` are the home's other imports: rows that they have already are dropped as duplicates. ``check`` gets the
+    listens of the default user, before they are compared with those.
     """
-    listens = sum(_publish_listens(sink, group, directory, earlier) for group in sink.stage("listens").groups())
+    listens = 0
+    for group in sink.stage("listens").groups():
+        ordered = _in_order(group.rows)
+        if check is not None and (rows := ordered.of(sink.default_user)):
+            check(rows)
+        listens += _publish_listens(sink, group, ordered, directory, earlier)
     written = {"listens": listens}
     for table in TABLES:
         if table != "listens":
@@ -79,9 +98,10 @@ def loops(user: Codes, time: Codes, item: Codes, settings: CleaningSettings) -> 
     return beyond
 
 
-def _publish_listens(sink: ImportSink, group: Group, directory: Path, earlier: Sequence[Path]) -> int:
-    listens = _in_order(group.rows)
-    once = _changes(listens.user, listens.time, listens.item)
+def _publish_listens(
+    sink: ImportSink, group: Group, listens: _Listens, directory: Path, earlier: Sequence[Path]
+) -> int:
+    once = listens.once
     # Loops are cut before the listens of earlier imports are taken out. Otherwise a second import of the same night
     # would lack the beginning of the loop, and keep its middle as a new one.
     looping = np.zeros(len(once), dtype=bool)
@@ -98,6 +118,7 @@ def _publish_listens(sink: ImportSink, group: Group, directory: Path, earlier: S
     skipped = kept["skipped"].to_numpy()
     sink.accepted(kept, skipped, "skips")
     sink.accepted(kept, ~skipped, "plays")
+    sink.listeners.take("listens", kept["user_id"])
     place = directory / "listens"
     place.mkdir(exist_ok=True)
     pq.write_table(
@@ -265,8 +286,9 @@ def _counted(sink: ImportSink, rows: pa.Table) -> pa.Table:
     sink.dropped(rows, repeated, "duplicate", "an earlier import counts as many plays or more")
     sink.accepted(rows, ours & ~repeated, "counts")
     kept = rows.take(starts)
-    kept = kept.set_column(kept.schema.get_field_index("plays"), "plays", pa.array(surplus))
-    return kept.filter(pa.array(is_new)).sort_by([(name, "ascending") for name in keys])
+    kept = kept.set_column(kept.schema.get_field_index("plays"), "plays", pa.array(surplus)).filter(pa.array(is_new))
+    sink.listeners.take("counts", kept["user_id"])
+    return kept.sort_by([(name, "ascending") for name in keys])
 
 
 class _Writer:

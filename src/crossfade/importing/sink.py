@@ -19,6 +19,7 @@ from crossfade.formats.contract import DEFAULT_KIND, REASONS, Member, Place
 from crossfade.importing.cleaning import BATCH, PLACE, CleaningSettings, Judge, Mask
 from crossfade.importing.ledger import FileLedger, Ledger, Sample
 from crossfade.importing.names import DESCRIBED, Names
+from crossfade.importing.people import Listeners
 from crossfade.importing.staging import Stage
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of pairs, which are not text
@@ -60,6 +61,7 @@ class ImportSink:
         self.default_user = user
         self.ledger = ledger
         self.settings = settings
+        self.listeners = Listeners(user)
         self._judge = Judge(settings, now)
         self._stages: dict[str, Stage] = {}
         self._directory = directory

@@ -1,0 +1,55 @@
+"""``crossfade users``: whose listening history is in a home; and who is meant where no user is named."""
+
+import dataclasses
+
+import click
+
+from crossfade.cli.options import home_option, json_option
+from crossfade.cli.output import Column, print_json, print_table, say
+from crossfade.core.errors import UnknownIdError
+from crossfade.core.home import Home
+
+
+@click.command()
+@click.option("--all", "everybody", is_flag=True, help="List the listeners of data sets too.")
+@json_option
+@home_option
+def users(home: Home, everybody: bool, as_json: bool) -> None:
+    """Show whose listening history is in this home.
+
+    A listener of your own is one whose history was imported by itself. Those of data sets are counted.
+    """
+    from crossfade.importing.library import imports
+    from crossfade.importing.people import listeners, own_listeners
+
+    found = listeners(home, None if everybody else own_listeners(home))
+    sets = {one.name: one.ledger.listeners for one in imports(home) if one.ledger.listener is None}
+    if as_json:
+        print_json({"users": [dataclasses.asdict(one) for one in found], "data_sets": sets})
+        return
+    print_table(
+        [Column("user"), Column("listens", "number"), Column("first"), Column("last"), Column("imports")],
+        [[one.user, f"{one.listens:,}", one.first, one.last, ", ".join(one.imports)] for one in found],
+    )
+    if not found:
+        say("There is no listener of your own. Import a history: crossfade import PATH --user NAME")
+    for name, number in sets.items():
+        if number is None:
+            say(f"{name} was imported by an earlier version. Import its files again to see whose history it has.")
+        elif number and not everybody:
+            say(f"{number:,} more listeners in {name}. Show them with --all.")
+
+
+def only_listener(home: Home) -> str:
+    """Return the only listener of one's own; UnknownIdError, which lists them, if there are several or none."""
+    from crossfade.importing.people import own_listeners
+
+    own = own_listeners(home)
+    if len(own) == 1:
+        return own[0]
+    if own:
+        raise UnknownIdError(f"Which listener? There are: {', '.join(own)}. Try: crossfade discover {own[0]}")
+    raise UnknownIdError(
+        "Which listener? No history here was imported by itself. Name one of the data sets' listeners, which "
+        "`crossfade users --all` lists, or import your own: crossfade import PATH --user NAME"
+    )
