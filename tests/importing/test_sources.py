@@ -215,11 +215,47 @@ def test_a_zip_that_lies_about_its_sizes_gives_no_more_than_it_said(tmp_path: Pa
             found.open(member).read()
 
 
-def test_archives_in_archives_are_named_and_left(tmp_path: Path) -> None:
+def test_a_zip_in_a_zip_is_opened(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"folder/1.csv": b"x\n", ".DS_Store": b"z"}).read_bytes()
+    middle = zipped(tmp_path / "middle.zip", {"inner.zip": inner}).read_bytes()
+    found = open_input(zipped(tmp_path / "outer.zip", {"any.dat": middle, "2.csv": b"y\n"}))
+    assert [(member.name, str(member.relative)) for member in found.members] == [
+        ("outer.zip:2.csv", "2.csv"),
+        ("outer.zip:any.dat:inner.zip:folder/1.csv", "folder/1.csv"),
+    ]
+    assert list(contents(found).values()) == [b"y\n", b"x\n"]
+    assert found.skipped == []
+
+
+ARCHIVE = "an archive inside an archive; unpack it and import it by itself"
+
+
+def test_other_archives_in_archives_are_named_and_left(tmp_path: Path) -> None:
     inner = zipped(tmp_path / "inner.zip", {"1.csv": b"x\n"}).read_bytes()
-    found = open_input(zipped(tmp_path / "outer.zip", {"inner.zip": inner, "x.tar": tarred(FILES), "2.csv": b"y\n"}))
+    (tmp_path / "y.tar").write_bytes(tarred({"inner.zip": inner, "2.csv": b"y\n"}))
+    assert [why for _, why in open_input(tmp_path / "y.tar").skipped] == [ARCHIVE]
+    found = open_input(zipped(tmp_path / "outer.zip", {"x.tar": tarred(FILES), "2.csv": b"y\n"}))
     assert [member.name for member in found.members] == ["outer.zip:2.csv"]
-    assert {why for _, why in found.skipped} == {"an archive inside an archive; unpack it and import it by itself"}
+    assert [why for _, why in found.skipped] == [ARCHIVE]
+
+
+def test_zips_in_zips_end_somewhere(tmp_path: Path) -> None:
+    content = b"x\n"
+    for _ in range(6):
+        content = zipped(tmp_path / "x.zip", {"x": content}).read_bytes()
+    found = open_input(tmp_path / "x.zip")
+    assert found.members == []
+    assert [why for _, why in found.skipped] == [ARCHIVE]
+
+
+def test_a_damaged_or_exploding_zip_in_a_zip_costs_itself(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"1.csv": b"x\n"}).read_bytes()
+    bomb = zipped(tmp_path / "bomb.zip", {f"{number}.csv": bytes(40 << 20) for number in range(3)}).read_bytes()
+    parts = {"a.zip": inner[:-30], "b.zip": bomb, "c.csv": b"y\n", "d.zip": b"PK\3\4"}
+    found = open_input(zipped(tmp_path / "outer.zip", parts))
+    assert list(contents(found).values()) == [b"y\n"]
+    assert [name for name, _ in found.skipped] == ["outer.zip:a.zip", "outer.zip:b.zip", "outer.zip:d.zip"]
+    assert "decompression bombs" in found.skipped[1][1]
 
 
 def test_a_damaged_zip_says_so(tmp_path: Path) -> None:

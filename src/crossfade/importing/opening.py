@@ -1,20 +1,23 @@
 """Opens a path to import: a file, a folder, a zip or a tar, perhaps compressed.
 
-Nothing is extracted, so a member's name is only shown and compared and never becomes a path on the disk. Links,
-devices, encrypted members and archives inside archives are skipped, and listed with the reason.
+Nothing is extracted, so a member's name is only shown and compared and never becomes a path on the disk. A zip inside
+a zip, as Apple sends them, is opened too, and the sheets of a spreadsheet are files. Links, devices, encrypted members
+and other archives inside archives are skipped, and listed with the reason.
 """
 
 import io
 import os
 import stat
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
 from crossfade.core.errors import InputError
 from crossfade.formats import streams
-from crossfade.importing.sources import Input, Opener, first_bytes, is_tar
+from crossfade.importing.sources import Input, Opener, SelfClosing, first_bytes, is_tar, is_zip
+from crossfade.importing.spreadsheets import WORKBOOK, Workbook
 
 _HIDDEN_BUT_WANTED = frozenset({".scrobbler.log"})  # portable players hide their log
 _JUNK = frozenset({"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"})
@@ -83,8 +86,8 @@ def _add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> 
         return
     except InputError:
         head = b""  # `add` says what is wrong with it
-    if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
-        _add_zip(source, path, name, relative)
+    if is_zip(start):
+        _add_zip(source, source.raw(path), name, relative, path.stat().st_size)
     elif is_tar(head):
         _add_tar(source, whole, name, relative, path.stat().st_size)
     elif not head and not path.stat().st_size:
@@ -93,14 +96,18 @@ def _add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> 
         source.add(name, relative, whole)
 
 
-def _add_zip(source: Input, path: Path, name: str, relative: PurePosixPath) -> None:
+def _add_zip(source: Input, file: IO[bytes], name: str, relative: PurePosixPath, size: int, depth: int = 1) -> None:
+    """Add the members of the zip in ``file``, which is ``depth`` zips deep inside a file of ``size`` bytes."""
     try:
         # Its members share it, and keep it open as long as one of them is open.
-        archive = zipfile.ZipFile(source.raw(path))
+        archive = zipfile.ZipFile(file)
         infos = archive.infolist()
     except streams.DAMAGE as error:
         raise InputError(f"is a damaged zip: {error}", path=name) from error
-    _refuse_bomb(name, sum(info.file_size for info in infos), path.stat().st_size)
+    _refuse_bomb(name, sum(info.file_size for info in infos), size)
+    if any(info.filename == WORKBOOK for info in infos):
+        _add_sheets(source, archive, name, relative)
+        return
     for info in sorted(infos, key=lambda info: info.filename):
         inner = f"{name}:{info.filename}"
         inside = PurePosixPath(info.filename)
@@ -115,7 +122,54 @@ def _add_zip(source: Input, path: Path, name: str, relative: PurePosixPath) -> N
         elif not info.file_size:
             source.skip(inner, "an empty file")
         else:
-            source.add(inner, _below(relative, inside), _zip_opener(archive, info, inner))
+            opener = _zip_opener(archive, info, inner)
+            if depth < streams.MAX_LAYERS and _begins_as_zip(opener):
+                try:
+                    _add_zip(source, _searchable(opener, inner), inner, _below(relative, inside), size, depth + 1)
+                except InputError as error:
+                    source.skip(inner, str(error))
+            else:
+                source.add(inner, _below(relative, inside), opener)
+
+
+def _add_sheets(source: Input, archive: zipfile.ZipFile, name: str, relative: PurePosixPath) -> None:
+    """Add each sheet of a spreadsheet as a member in CSV."""
+
+    def opened(part: str) -> io.BufferedReader:
+        try:
+            return _zip_opener(archive, archive.getinfo(part), name)()
+        except KeyError as error:
+            raise InputError(f"is a damaged spreadsheet: there is no {part}", path=name) from error
+
+    workbook = Workbook(name, opened)
+    packed = sum(info.compress_size for info in archive.infolist())
+    for sheet, part in workbook.sheets():
+        inner = f"{name}:{sheet}"
+
+        def opener(part: str = part, inner: str = inner) -> io.BufferedReader:
+            return io.BufferedReader(streams.Guarded(workbook.csv(part), inner, lambda: packed))
+
+        source.add(inner, _below(relative, PurePosixPath(sheet.replace("/", "_") or "sheet")), opener)
+
+
+def _begins_as_zip(opener: Opener) -> bool:
+    try:
+        with opener() as content:
+            return is_zip(streams.peeked(content, 4))
+    except InputError:
+        return False  # `add` says what is wrong with it
+
+
+def _searchable(opener: Opener, name: str) -> IO[bytes]:
+    """Return a copy of a zip inside a zip, which cannot be searched in place: a file without a name on the disk."""
+    try:
+        with tempfile.TemporaryFile() as copy, opener() as content:
+            for piece in streams.pieces(content):
+                copy.write(piece)
+            copy.seek(0)
+            return SelfClosing(os.dup(copy.fileno()))
+    except OSError as error:
+        raise InputError(f"cannot be copied to the disk: {error.strerror or error}", path=name) from error
 
 
 def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Opener:

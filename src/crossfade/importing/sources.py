@@ -65,7 +65,7 @@ class Input:
         except InputError as error:
             self.skip(name, str(error))
             return
-        if _is_archive(head):
+        if is_zip(head) or is_tar(head):
             self.skip(name, "an archive inside an archive; unpack it and import it by itself")
             return
         self._openers[name] = opener
@@ -168,8 +168,9 @@ def is_tar(head: bytes) -> bool:
     return head[257:262] == b"ustar"
 
 
-def _is_archive(head: bytes) -> bool:
-    return head.startswith(b"PK\x03\x04") or is_tar(head)
+def is_zip(head: bytes) -> bool:
+    """Return whether a file that begins with ``head`` (at least 4 bytes) is a zip, perhaps an empty one."""
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
 class _Meter:
@@ -189,7 +190,15 @@ class _Meter:
             self._progress(min(self._done, self._total), self._total, "bytes")
 
 
-class _Metered(io.FileIO):
+class SelfClosing(io.FileIO):
+    """A file that archives share: it is closed with the last stream over it."""
+
+    def __del__(self) -> None:
+        """Close."""
+        self.close()
+
+
+class _Metered(SelfClosing):
     """A file that reports its position to an `Input`."""
 
     def __init__(self, path: Path, reporting: Input) -> None:
@@ -202,7 +211,3 @@ class _Metered(io.FileIO):
         piece: Any = super().read(-1 if size is None else size)
         self._reporting.advance(self._path, self.tell())
         return piece or b""
-
-    def __del__(self) -> None:
-        """Close with the last stream over it."""
-        self.close()
