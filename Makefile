@@ -7,10 +7,12 @@ BENCH := .venv-bench
 BUFFALO := .venv-bench-buffalo
 DEMO_HOME ?= build/demo
 INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
+# A file's tests stay together, for the sake of what they share; long files come before the last ones.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench bench-full bench-guard bench-report lint format docs lock clean
+.PHONY: help demo test test-all coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,13 +40,16 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint  ## Lint, types, layers, and every test that takes seconds
+test: lint  ## Lint, types, layers, and every test that takes seconds, on all processors
+	$(PYTEST) -m "not slow"
+
+test-all: lint  ## The same with the slow tests
+	$(PYTEST)
+
+coverage: $(VENV)/ready  ## Show the lines that no test of seconds runs
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -m "not slow"
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
-
-test-all: lint  ## The same with the slow tests
-	$(BIN)/python -m pytest
 
 bench: $(BENCH)/ready $(BUFFALO)/ready  ## Measure against peers, some 20 minutes; writes benchmarks/results/
 	$(BENCH)/bin/python -m benchmarks

@@ -35,7 +35,7 @@ def directory(tmp_path):
         yield Path(place)
 
 
-@pytest.mark.parametrize("manner", ["kill", "full", "failing"])
+@pytest.mark.parametrize("manner", ["kill", "full", pytest.param("failing", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("act", ACTS)
 def test_an_interruption_at_any_step_loses_nothing(act, manner, directory):
     script = Path(__file__).with_name("interrupting.py")
