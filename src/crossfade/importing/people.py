@@ -165,15 +165,14 @@ class _Compared:
 
 def _compared(rows: pa.Table, user: str, earlier: Sequence[Import]) -> Iterator[_Compared]:
     """Compare ``rows`` with the history of ``user`` in ``earlier``, one kind of item at a time: exports split them."""
-    bucket = bucket_of(user)
-    tables = [
-        table
-        for one in earlier
-        if one.ledger.listener == user
-        for table in listens_of_buckets(one.path, bucket, bucket, pa.array([user]))
-    ]
-    if not tables:
-        return
+    bucket, times = bucket_of(user), _times(rows)
+    span = int(times.min()), int(times.max())
+    plain = pa.schema([field for field in LISTENS if field.name in ("listened_at", "kind", "item_id")])
+    tables = [plain.empty_table()]
+    for one in earlier:
+        if one.ledger.listener == user:
+            found = listens_of_buckets(one.path, bucket, bucket, pa.array([user]), span)
+            tables += [table.select(plain.names).cast(plain) for table in found]
     known = pa.concat_tables(tables)
     for kind in pc.unique(rows["kind"]).to_pylist():
         ours, theirs = (table.filter(pc.equal(table["kind"], kind)) for table in (rows, known))
