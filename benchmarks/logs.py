@@ -3,8 +3,8 @@
     python -m benchmarks.logs DIRECTORY --rows 10000000 --day 330000
 
 Listeners are log-normal in how much they play, tracks fall as a power of their rank, and three of four plays stay
-within the listener's own group of artists. Events have ids, times within the last ninety days, and lengths; one in twelve is
-skipped. The columns have names of their own, so an import maps them:
+within the listener's own group of artists. Events have ids, times within the last ninety days, and lengths; one in
+twelve is skipped. The columns have names of their own, so an import maps them:
 
     crossfade import DIRECTORY/past.parquet --column user=account_id --column track_id=recording_id \\
         --column title=recording --column artist=performer --column listened_at=started --column ms_played=ms_heard
