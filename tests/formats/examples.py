@@ -134,6 +134,27 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             }
         ).encode(),
     },
+    "apple-music": {
+        "Apple Music Play Activity.csv": (
+            "Album Name,Artist Name,End Reason Type,Event End Timestamp,Event Start Timestamp,Event Type,"
+            "Media Duration In Milliseconds,Media Type,Play Duration Milliseconds,Song Name,UTC Offset In Seconds\n"
+            "C'mon,Low,NATURAL_END_OF_TRACK,2024-03-01T10:03:41Z,2024-03-01T10:00:00Z,PLAY_END,"
+            "221207,AUDIO,221000,Try to Sleep,3600\n"
+            '"Homogenic",Bj\u00f6rk,TRACK_SKIPPED_FORWARDS,2024-03-01T10:03:59.441Z,2024-03-01T10:03:41.000Z,PLAY_END,'
+            '305000,AUDIO,18441,"J\u00f3ga",3600\n'
+        ).encode(),
+        "Apple Music - Play History Daily Tracks.csv": (
+            b"Country,Track Identifier,Media type,Date Played,Hours,Play Duration Milliseconds,Source Type,Play Count,"
+            b"Skip Count,Ignore For Recommendations,Track Reference,Track Description\n"
+            b"NO,1445167429,AUDIO,20240301,9,221000,APPLE_MUSIC,1,0,false,1445167429,Low - Try to Sleep\n"
+        ),
+    },
+    "deezer": {
+        "10_listeningHistory.csv": (
+            b"Song Title,Artist,ISRC,Album Title,IP Address,Listening Time,Platform Name,Platform Model,Date\n"
+            b'Fly,Low,USSUB1300001,"Invisible Way, The",192.0.2.1,353,web,None,2024-03-01 10:00:00\n'
+        )
+    },
     "lastfm-csv": {
         "scrobbles.csv": (
             "uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid\r\n"

@@ -196,7 +196,7 @@ def _put(sink: Sink, place: Place, row: Mapping[str, Any]) -> None:
             parent=artist,
             item_id=track_id,
             parent_id=artist_id,
-            ms_played=values.milliseconds(row.get("ms_played")),
+            ms_played=values.played(row.get("ms_played")),
             duration_ms=values.milliseconds(row.get("duration_ms")),
             skipped=values.truth(row.get("skipped")),
             album=album,

@@ -203,6 +203,7 @@ REASONS = {
     "incomplete": "a required value is missing: the user, time, item or count",
     "private": "a private or incognito session; never stored",
     "unsupported": "a video, an audiobook or another kind of item that Crossfade does not know",
+    "not-a-play": "an event that is not a play of its own: a search, a lyric shown, a further piece of a paused play",
     "duplicate": "already imported: the same user, time and item, or the same place in a playlist",
     "future": "dated in the future",
     "too-early": "dated before the earliest year allowed (1970 where no time was recorded)",

@@ -58,6 +58,6 @@ def _put(sink: Sink, place: Place, scrobble: Any) -> None:
         track=values.text(track.get("title")),
         album=values.text(album.get("albumtitle") or album.get("name") if isinstance(album, dict) else album),
         # Version 2 did not record the time heard: its duration was the track's length.
-        ms_played=values.milliseconds(scrobble.get("duration"), per_unit=1000) if in_track else None,
+        ms_played=values.played(scrobble.get("duration"), per_unit=1000) if in_track else None,
         duration_ms=values.milliseconds(track.get("length" if in_track else "duration"), per_unit=1000),
     )

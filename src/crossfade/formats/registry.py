@@ -11,6 +11,8 @@ FORMATS: dict[str, str] = {
     "spotify-extended": "crossfade.formats.spotify:SpotifyExtended",
     "spotify": "crossfade.formats.spotify:SpotifyBasic",
     "spotify-library": "crossfade.formats.spotify_library:SpotifyLibrary",
+    "apple-music": "crossfade.formats.apple_music:AppleMusic",
+    "deezer": "crossfade.formats.deezer:Deezer",
     "lastfm-csv": "crossfade.formats.lastfm_csv:LastfmCsv",
     "lastfm-json": "crossfade.formats.lastfm_json:LastfmJson",
     "scrobbler-log": "crossfade.formats.scrobbler_log:ScrobblerLog",

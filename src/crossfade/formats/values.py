@@ -55,6 +55,11 @@ def milliseconds(value: object, *, per_unit: float = 1.0) -> int | None:
     return round(length * per_unit) if length is not None and 0 < length * per_unit < 2**31 - 1 else None
 
 
+def played(value: object, *, per_unit: float = 1.0) -> int | None:
+    """As `milliseconds`, for a time heard, which may be 0."""
+    return 0 if number(value) == 0 else milliseconds(value, per_unit=per_unit)
+
+
 def mbid(value: object) -> str | None:
     """Return a MusicBrainz identifier in lower case."""
     if not value or not isinstance(value, str):
