@@ -7,7 +7,6 @@ import numpy as np
 
 from crossfade.core.home import Home
 from crossfade.core.interactions import Interactions
-from crossfade.core.progress import silent
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.threads import processors
 from crossfade.models.contract import InputKind
@@ -16,6 +15,7 @@ from crossfade.pipeline.gathering import CATALOG
 from crossfade.pipeline.learning import LOADERS
 from crossfade.pipeline.local import LocalRunner
 from crossfade.pipeline.plan import make_plan
+from crossfade.pipeline.runner import Watch
 from crossfade.pipeline.settings import Settings
 
 MEMORY = 2_000_000_000
@@ -53,5 +53,5 @@ def _made(home: Home, name: str, settings: Settings) -> Path:
         waiting += steps[waiting.pop()].needs.keys() - needed
         needed.update(waiting)
     chosen = [step for step in steps.values() if step.name in needed]
-    LocalRunner(threads=processors(), memory_bytes=MEMORY).run(chosen, home, lambda step: silent)
+    LocalRunner(threads=processors(), memory_bytes=MEMORY).run(chosen, home, Watch())
     return steps[name].place(home)

@@ -92,9 +92,9 @@ def open_store(home):
 class MyRunner(LocalRunner):
     """Steps one after the other, that leave a trace."""
 
-    def run(self, steps, home, report):
+    def run(self, steps, home, watch):
         used.add("runner")
-        return super().run(steps, home, report)
+        return super().run(steps, home, watch)
 
 
 def main(lines: Path, home: Home) -> None:
@@ -110,12 +110,13 @@ def main(lines: Path, home: Home) -> None:
         '[run]\nmodels = ["als", "mine"]\nrunner = "mine"\n[index]\nbackend = "mine"\n[store]\nkind = "mine"\n'
     )
     from crossfade.pipeline.run import run
+    from crossfade.pipeline.runner import Watch
     from crossfade.pipeline.settings import Settings
     from crossfade.serve.app import create_app
     from crossfade.surfaces.asking import OpenRelease
 
     (ledger,) = import_paths(home, [lines])
-    run(home, lambda step: lambda done, total, unit: None)
+    run(home, Watch())
     settings = Settings.of(home)
     with open_releases(home, settings.section("store")).open() as release:
         opened = OpenRelease(release)

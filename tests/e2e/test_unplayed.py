@@ -8,6 +8,7 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.importing.imports import import_paths
 from crossfade.pipeline.run import run
+from crossfade.pipeline.runner import Watch
 from crossfade.stores.registry import open_releases
 from crossfade.surfaces.asking import OpenRelease
 
@@ -49,7 +50,7 @@ def release(tmp_path_factory):
     import_paths(home, [place / "hetrec"])
     settings = "[run]\nmodels = ['als', 'cultural']\n[models.cultural]\nmost_items = 1.0\nleast_items = 1\n"
     home.settings_file.write_text(settings)
-    run(home, lambda step: lambda done, total, unit: None)
+    run(home, Watch())
     with open_releases(home).open() as opened:
         yield OpenRelease(opened)
 

@@ -10,15 +10,15 @@ import time
 import pytest
 
 from crossfade.core.errors import InputError
-from crossfade.core.progress import silent
 from crossfade.pipeline import local
 from crossfade.pipeline.local import LocalRunner
+from crossfade.pipeline.runner import UNWATCHED
 
 WAIT = 20.0  # seconds until a test that waits for another thread gives up
 
 
-def run(home, *steps, threads=2, memory_bytes=100, report=lambda _: silent):
-    return LocalRunner(threads=threads, memory_bytes=memory_bytes).run(steps, home, report)
+def run(home, *steps, threads=2, memory_bytes=100, watch=UNWATCHED):
+    return LocalRunner(threads=threads, memory_bytes=memory_bytes).run(steps, home, watch)
 
 
 def meeting(parties):
@@ -145,8 +145,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         from dataclasses import dataclass
         from pathlib import Path
         from crossfade.core.home import Home
-        from crossfade.core.progress import silent
-        from crossfade.pipeline.local import LocalRunner
+                from crossfade.pipeline.local import LocalRunner
         from crossfade.pipeline.steps import Step, needing
 
         @dataclass(frozen=True, kw_only=True)
@@ -168,7 +167,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         home.prepare()
         flour = Line(label="flour")
         LocalRunner(threads=2, memory_bytes=1).run(
-            [flour, Line(label="bread", needs=needing(flour))], home, lambda step: silent
+            [flour, Line(label="bread", needs=needing(flour))], home, Watch()
         )
         """
     )

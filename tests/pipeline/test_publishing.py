@@ -9,6 +9,7 @@ from crossfade.core.home import Home
 from crossfade.core.progress import silent
 from crossfade.importing.imports import import_paths
 from crossfade.pipeline.run import preview, run
+from crossfade.pipeline.runner import Watch
 from crossfade.stores.registry import open_releases
 from crossfade.surfaces.asking import OpenRelease
 
@@ -53,7 +54,7 @@ def watched(home):
                     seen[step.name] = release.version, release.parts, plays
             return silent
 
-        return seen, run(home, report, models)
+        return seen, run(home, Watch(begun=report), models)
 
     return run_watched
 
@@ -123,4 +124,4 @@ def test_only_the_named_model_is_fitted_and_the_others_are_released_as_they_were
 
 def test_a_model_that_does_not_exist_is_refused(home):
     with pytest.raises(SettingsError, match="there is no model 'als2'"):
-        run(home, lambda _: silent, ["als2"])
+        run(home, Watch(), ["als2"])

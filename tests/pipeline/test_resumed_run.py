@@ -11,6 +11,7 @@ from crossfade.core import checkpoints
 from crossfade.core.home import Home
 from crossfade.core.progress import silent
 from crossfade.pipeline.run import run
+from crossfade.pipeline.runner import Watch
 
 
 class StoppedError(Exception):
@@ -37,7 +38,7 @@ def space_of(home: Home) -> str:
 
 def test_a_fit_goes_on_where_the_run_had_stopped(tmp_path, monkeypatch):
     whole = home_in(tmp_path / "whole")
-    run(whole, lambda _: silent)
+    run(whole, Watch())
 
     monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(checkpoints, "TIMES_ITS_COST", 0.0)
@@ -55,10 +56,10 @@ def test_a_fit_goes_on_where_the_run_had_stopped(tmp_path, monkeypatch):
         return of_step
 
     with pytest.raises(StoppedError):
-        run(home, report(5))
+        run(home, Watch(begun=report(5)))
     assert (home.unfinished / "als-artist" / "state").is_dir()
     told.clear()
-    run(home, report(None))
+    run(home, Watch(begun=report(None)))
     assert told == [5, 6, 7, 8, 9]
     assert space_of(home) == space_of(whole)
     assert not home.unfinished.exists()

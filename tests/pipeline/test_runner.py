@@ -3,17 +3,16 @@
 import pytest
 
 from crossfade.core.errors import InputError
-from crossfade.core.progress import silent
 from crossfade.pipeline import journal
-from crossfade.pipeline.runner import RUNNERS, open_runner
+from crossfade.pipeline.runner import RUNNERS, UNWATCHED, Watch, open_runner
 
 
 @pytest.fixture(params=RUNNERS)
 def run(request, home):
     """Runs steps by each registered runner."""
 
-    def complete(*steps, threads=2, report=lambda _: silent):
-        return open_runner(request.param, threads=threads, memory_bytes=10**9).run(steps, home, report)
+    def complete(*steps, threads=2, watch=UNWATCHED):
+        return open_runner(request.param, threads=threads, memory_bytes=10**9).run(steps, home, watch)
 
     return complete
 
@@ -92,6 +91,6 @@ def test_progress_is_reported_by_step_and_only_of_what_is_built(kitchen, home, r
         return lambda *progress: told.append((step.name, *progress))
 
     flour = kitchen.step("flour", act=lambda context: context.progress(1, 2, "cups"))
-    run(flour, report=report)
-    run(flour, report=report)
+    run(flour, watch=Watch(begun=report))
+    run(flour, watch=Watch(begun=report))
     assert told == [("flour", 1, 2, "cups")]

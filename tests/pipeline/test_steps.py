@@ -6,11 +6,12 @@ from typing import get_type_hints
 import pytest
 
 from crossfade.pipeline.local import LocalRunner
+from crossfade.pipeline.runner import Watch
 from crossfade.pipeline.steps import STEPS, from_json, step_class
 
 
 def run(home, *steps):
-    return LocalRunner(threads=1, memory_bytes=1).run(steps, home, lambda _: lambda *_: None)
+    return LocalRunner(threads=1, memory_bytes=1).run(steps, home, Watch())
 
 
 def test_a_fingerprint_follows_the_settings_and_what_is_needed(kitchen):

@@ -5,16 +5,22 @@ import dataclasses
 import shlex
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from crossfade.cli.display import Compiling, Display, progress_of, shown, weights_of
 from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
-from crossfade.cli.output import Column, counted, live_progress, print_json, print_line, print_table, say, size
+from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
+
+if TYPE_CHECKING:
+    from crossfade.pipeline.runner import Watch
+    from crossfade.pipeline.steps import Step
 
 
 @click.command("import")
@@ -47,7 +53,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
     if unclear := [column for column in columns if "=" not in column]:
         raise click.BadParameter(f"{unclear[0]!r} is not of the form OURS=THEIRS", param_hint="--column")
     settings = Settings.of(home).section("import")
-    with live_progress() as opened:
+    with progress_of("Import") as progress:
         ledgers = import_paths(
             home,
             [Path(path) for path in paths],
@@ -55,7 +61,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
             columns={ours: theirs for ours, _, theirs in (column.partition("=") for column in columns)},
             user=user,
             settings=settings,
-            progress=opened("Import"),
+            progress=progress,
         )
     if as_json:
         print_json([ledger.as_json() for ledger in ledgers])
@@ -123,8 +129,8 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
 
     chosen = {"listeners": listeners, "artists": artists, "seed": seed}
     settings = from_table(DemoSettings, {name: value for name, value in chosen.items() if value is not None}, "demo")
-    with live_progress() as opened:
-        ledger = import_demo(home, settings, opened("Simulate a world"))
+    with progress_of("Simulate listeners") as progress:
+        ledger = import_demo(home, settings, progress)
     for line in ledger.lines():
         print_line(line)
     _run(home, as_json=False)
@@ -142,11 +148,34 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")
 
 
+@contextlib.contextmanager
+def _watched(home: Home) -> Iterator["Watch"]:
+    """Show the steps of a run while they are carried out."""
+    from crossfade.pipeline.journal import latest
+    from crossfade.pipeline.runner import Watch
+
+    with contextlib.closing(Compiling()) as compiling:
+        display = Display(note=compiling)
+        with shown(display) as say_above:
+
+            def planned(steps: Sequence["Step"]) -> None:
+                before = sorted(latest(home).values(), key=lambda took: took.finished)
+                took = {one.step: one.seconds for one in before}
+                display.expect(weights_of({step.name: step.action for step in steps}, took))
+
+            yield Watch(
+                planned=planned,
+                begun=lambda step: display.begin(step.name, step.title),
+                ended=lambda result: display.end(result.name),
+                published=lambda version: say_above(f"Pages are ready in release {version}; fitting the other models."),
+            )
+
+
 def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
     from crossfade.pipeline.run import run as run_pipeline
 
-    with live_progress() as opened:
-        result = run_pipeline(home, lambda step: opened(step.title), models)
+    with _watched(home) as watch:
+        result = run_pipeline(home, watch, models)
     if as_json:
         print_json(result)
         return

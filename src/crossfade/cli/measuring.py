@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from crossfade.cli.display import progress_of
 from crossfade.cli.options import complete_models, home_option, json_option
-from crossfade.cli.output import Column, counted, live_progress, print_json, print_table, say, size
+from crossfade.cli.output import Column, counted, print_json, print_table, say, size
 from crossfade.core.home import Home
 from crossfade.models.registry import MODELS
 from crossfade.pipeline.settings import MAX_THREADS
@@ -98,13 +99,8 @@ def evaluate(
     models: list[dict[str, Any]] = []
     first: Any = None
     for name in chosen:
-        with live_progress() as opened:
-            options: dict[str, Any] = {
-                "settings": settings[name],
-                "k": k,
-                "threads": threads,
-                "progress": opened(f"Fit {name}"),
-            }
+        with progress_of(f"Fit {name}") as progress:
+            options: dict[str, Any] = {"settings": settings[name], "k": k, "threads": threads, "progress": progress}
             trial = try_model(name, learned, asked, **options)
         report = trial.report
         first = first or report.per_user

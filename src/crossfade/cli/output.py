@@ -3,14 +3,12 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from crossfade.cli.terminal import printable
-from crossfade.core.progress import Progress, silent
 
 BAR_CELLS = 12  # width of a score's bar
 
@@ -94,43 +92,6 @@ def size(count: float, unit: str = "B") -> str:
             return f"{count:.3g} {prefix}{unit}"
         count /= 1000
     return f"{count:.3g} T{unit}"
-
-
-@contextmanager
-def live_progress() -> Iterator[Callable[[str], Progress]]:
-    """Gives a function that opens a line of progress (rate and time left) by its title.
-
-    On a terminal the lines are bars; elsewhere nothing is drawn, since a log wants results.
-    """
-    if not sys.stderr.isatty():
-        yield lambda title: silent
-        return
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    from crossfade.cli.console import PlainConsole
-
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=PlainConsole("stderr"),
-    ) as bars:
-
-        def opened(title: str) -> Progress:
-            line = bars.add_task(title, total=None, rate="")
-
-            def moved(done: float, total: float | None, unit: str) -> None:
-                speed = bars.tasks[line].speed
-                rate = "" if not speed else f"{size(speed, ' ' + unit).replace('  ', ' ')}/s"
-                bars.update(line, completed=done, total=total, rate=rate)
-
-            return moved
-
-        yield opened
 
 
 def _plain(cell: Any) -> str:

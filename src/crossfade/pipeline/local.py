@@ -12,7 +12,7 @@ from crossfade.core.artifacts import read_manifest, writing
 from crossfade.core.home import Home
 from crossfade.core.memory import peak_bytes, restart_peak
 from crossfade.pipeline import journal
-from crossfade.pipeline.runner import Report, StepResult
+from crossfade.pipeline.runner import StepResult, Watch
 from crossfade.pipeline.steps import Context, Step
 
 GRACE_SECONDS = 5.0
@@ -32,11 +32,11 @@ class LocalRunner:
     threads: int
     memory_bytes: int
 
-    def run(self, steps: Sequence[Step], home: Home, report: Report) -> list[StepResult]:
+    def run(self, steps: Sequence[Step], home: Home, watch: Watch) -> list[StepResult]:
         """As `Runner.run`."""
         # BLAS would start threads of its own in each of ours. Its limit is one of the whole process, so it is set here.
         with threadpool_limits(1, user_api="blas"):
-            return _Run(self, steps, home, report).results()
+            return _Run(self, steps, home, watch).results()
 
 
 class _StoppedError(Exception):
@@ -53,11 +53,11 @@ class _Running:
 
 
 class _Run:
-    def __init__(self, runner: LocalRunner, steps: Sequence[Step], home: Home, report: Report) -> None:
+    def __init__(self, runner: LocalRunner, steps: Sequence[Step], home: Home, watch: Watch) -> None:
         self._runner = runner
         self._steps = steps
         self._home = home
-        self._report = report
+        self._watch = watch
         self._waiting = list(steps)
         self._running: list[_Running] = []
         self._complete: dict[str, StepResult] = {}
@@ -105,7 +105,7 @@ class _Run:
         self._ended.put(running)
 
     def _build(self, running: _Running) -> float:
-        step, progress = running.step, self._report(running.step)
+        step, progress = running.step, self._watch.begun(running.step)
         started = time.monotonic()
 
         def stoppable(done: float, total: float | None, unit: str) -> None:
@@ -135,6 +135,7 @@ class _Run:
             peak_bytes=ended.peak if seconds is not None else 0,
             rows=read_manifest(step.place(self._home)).rows,
         )
+        self._watch.ended(self._complete[step.name])
 
     def _note_peak(self) -> None:
         """Between two calls the same steps run, and the peak belongs to each of them."""

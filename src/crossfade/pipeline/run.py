@@ -18,7 +18,7 @@ from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
-from crossfade.pipeline.runner import Report, StepResult, open_runner
+from crossfade.pipeline.runner import StepResult, Watch, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
@@ -47,8 +47,8 @@ class RunResult:
     active: bool
 
 
-def run(home: Home, report: Report, models: Sequence[str] = ()) -> RunResult:
-    """Bring the release of ``home`` up to date; ``report`` is as for `Runner.run`.
+def run(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
+    """Bring the release of ``home`` up to date; ``watch`` is told what is done.
 
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
     release as they are in the active one. Raises BusyError while another process writes in this home, SettingsError for
@@ -65,10 +65,12 @@ def run(home: Home, report: Report, models: Sequence[str] = ()) -> RunResult:
         released = settings.fitting([*models, *others])
         pages, before, early = plan.pages(), releases.versions(), None
         results: dict[str, StepResult] = {}
+        watch.planned([*plan.steps.values()])
         if _comes_early(home, plan, pages, releases):
-            results = {step.name: step for step in runner.run([*pages.steps.values()], home, report)}
+            results = {step.name: step for step in runner.run([*pages.steps.values()], home, watch)}
             early = _publish(home, pages, released, releases, released.run.models).version
-        for step in runner.run([*plan.steps.values()], home, report):
+            watch.published(early)
+        for step in runner.run([*plan.steps.values()], home, watch):
             results.setdefault(step.name, step)
         release = _publish(home, plan, released, releases, others)
         if early is not None and early != release.version:

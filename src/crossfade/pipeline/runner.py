@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from crossfade.core.home import Home
-from crossfade.core.progress import Progress
+from crossfade.core.progress import Progress, silent
 from crossfade.pipeline.steps import Step
+from crossfade.stores.contract import Version
 
 RUNNERS: Mapping[str, str] = {"local": "crossfade.pipeline.local:LocalRunner"}
 """The class of each runner, as "module:class"; imported only when it is used."""
-
-Report = Callable[[Step], Progress]
-"""Called once for each step that is built; gives what the step reports its progress to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +32,34 @@ class StepResult:
     rows: Mapping[str, int]
 
 
+def _ignore(event: object) -> None:
+    """Do nothing about it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What is told about a run, by any of its threads; by default nobody.
+
+    planned    called once, with all steps that the release is made of, before the first one
+    begun      called for each step that is built; gives what the step reports its progress to
+    ended      called when a step is complete, built or not; again if the runner is asked for it again
+    published  called when pages are published before the other models are fitted
+    """
+
+    planned: Callable[[Sequence[Step]], None] = _ignore
+    begun: Callable[[Step], Progress] = lambda step: silent
+    ended: Callable[[StepResult], None] = _ignore
+    published: Callable[[Version], None] = _ignore
+
+
+UNWATCHED = Watch()
+"""Nobody is told."""
+
+
 class Runner(Protocol):
     """A place where steps are carried out."""
 
-    def run(self, steps: Sequence[Step], home: Home, report: Report) -> list[StepResult]:
+    def run(self, steps: Sequence[Step], home: Home, watch: Watch) -> list[StepResult]:
         """Complete ``steps``, of which each comes after those that it needs; one result a step, in the same order.
 
         A step whose artifact verifies is not carried out again. Raises the first error of a step as it was, and then
