@@ -145,7 +145,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
         from dataclasses import dataclass
         from pathlib import Path
         from crossfade.core.home import Home
-                from crossfade.pipeline.local import LocalRunner
+        from crossfade.pipeline.local import LocalRunner
+        from crossfade.pipeline.runner import Watch
         from crossfade.pipeline.steps import Step, needing
 
         @dataclass(frozen=True, kw_only=True)
