@@ -134,6 +134,21 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             }
         ).encode(),
     },
+    "youtube-music": {
+        "watch-history.json": json.dumps(
+            [
+                {
+                    "header": "YouTube Music",
+                    "title": "Watched Try to Sleep",
+                    "titleUrl": "https://music.youtube.com/watch?v=abcdefghij1",
+                    "subtitles": [{"name": "Low - Topic", "url": "https://www.youtube.com/channel/UC1"}],
+                    "time": "2024-03-01T10:00:00.000Z",
+                    "products": ["YouTube"],
+                    "activityControls": ["YouTube watch history"],
+                }
+            ]
+        ).encode()
+    },
     "apple-music": {
         "Apple Music Play Activity.csv": (
             "Album Name,Artist Name,End Reason Type,Event End Timestamp,Event Start Timestamp,Event Type,"

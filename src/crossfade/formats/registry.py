@@ -11,6 +11,7 @@ FORMATS: dict[str, str] = {
     "spotify-extended": "crossfade.formats.spotify:SpotifyExtended",
     "spotify": "crossfade.formats.spotify:SpotifyBasic",
     "spotify-library": "crossfade.formats.spotify_library:SpotifyLibrary",
+    "youtube-music": "crossfade.formats.youtube_music:YoutubeMusic",
     "apple-music": "crossfade.formats.apple_music:AppleMusic",
     "deezer": "crossfade.formats.deezer:Deezer",
     "lastfm-csv": "crossfade.formats.lastfm_csv:LastfmCsv",
