@@ -195,7 +195,8 @@ def test_noon_and_midnight(text, hour):
 
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "Jan 2, 2020", "10:00:00", "2 Foo 2020, 10:00:00", "32 Jan 2020, 10:00:00",
-             "1/2/3, 10:00:00", "2 Jan 2020, 25:00:00", "2 Jan 99999, 10:00:00", "1" * 100 + " 10:00:00", "1 Jan 0001, 00:00:00 GMT+14"]
+             "1/2/3, 10:00:00", "2 Jan 2020, 25:00:00", "2 Jan 99999, 10:00:00", "1" * 100 + " 10:00:00",
+             "1 Jan 0001, 00:00:00 GMT+14"]
 )  # fmt: skip
 def test_what_is_no_date(text):
     assert local_time(text) is None

@@ -195,7 +195,7 @@ def _listed(parts: Any) -> Iterable[str | None]:
 
 def _is_music(header: str | None, channels: list[str], details: list[str]) -> bool:
     topic = bool(channels) and channels[0].endswith(_TOPIC)
-    return header == _MUSIC or topic or any(_MUSIC in detail for detail in details)
+    return topic or any(_MUSIC in text for text in (header or "", *details))
 
 
 def _cells(file: IO[bytes]) -> Iterator[str]:
