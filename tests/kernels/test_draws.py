@@ -1,8 +1,12 @@
 """Draws that are functions: even, apart from each other, and nothing else than what they are drawn for."""
 
 import numpy as np
+import pytest
 
 from crossfade.kernels.draws import draw_entries, drawn, fraction, mixed, streams
+
+# In Python, where numbers that are meant to overflow warn of it.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered")
 
 
 def test_mixing_is_the_published_generator():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numba
+from numba.core.registry import CPUDispatcher
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -32,14 +33,37 @@ def jit(function: Any = None, *, inline: bool = False, fastmath: bool = False) -
     """
     if function is None:
         return functools.partial(jit, inline=inline, fastmath=fastmath)
-    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "fastmath": fastmath}
+    # What is only put into others needs no code by which Python or C would call it.
+    wrappers = {"no_cpython_wrapper": inline, "no_cfunc_wrapper": True}
+    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "fastmath": fastmath, **wrappers}
     try:
         compiled = numba.njit(cache=True, **options)(function)
+        _stamp(compiled)
     except RuntimeError:
         # Numba raises at decoration if it finds no directory to write to: nothing but the next start is slower.
-        return numba.njit(**options)(function)
-    _stamp(compiled)
+        compiled = numba.njit(**options)(function)
+    if inline:
+        compiled.__class__ = _Inlined
+    compiled.get_call_template = functools.partial(_plain_template, compiled.get_call_template)
     return compiled
+
+
+class _Inlined(CPUDispatcher):  # type: ignore[misc]
+    """A kernel that exists inside others only; Python that calls it runs its source."""
+
+    def __call__(self, *args: Any, **kws: Any) -> Any:
+        return self.py_func(*args, **kws)
+
+
+def _plain_template(template: Callable[..., Any], args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+    """Numba's template of a kernel that another calls, which is compiled once instead of for each kind of number."""
+    return template(tuple(map(_plain, args)), {name: _plain(kind) for name, kind in kws.items()})
+
+
+def _plain(kind: Any) -> Any:
+    """The type of an argument without its literal value; whole numbers with a sign are all int64."""
+    kind = numba.types.unliteral(kind)
+    return numba.types.int64 if isinstance(kind, numba.types.Integer) and kind.signed else kind
 
 
 def _stamp(compiled: Any) -> None:

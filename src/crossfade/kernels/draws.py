@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.kernels.compile import jit
+from crossfade.kernels.search.best import move_largest
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 """2⁶⁴ divided by the golden ratio, odd: its multiples fall far apart."""
 
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+LAST = np.uint64(0x7FFFFFFFFFFFFFFF)
 UNIT = np.float32(2.0**-24)
 
 
@@ -62,8 +64,10 @@ def draw_entries(
     for row in range(len(rows)):
         first, last = indptr[row], indptr[row + 1]
         if last - first > longest:
-            draws = np.empty(last - first, dtype=np.uint64)
+            draws = np.empty(last - first, dtype=np.int64)
             for entry in range(first, last):
-                draws[entry - first] = drawn(rows[row], indices[entry])
-            for place in np.argsort(draws)[longest:]:
-                kept[first + place] = False
+                # As signed numbers, the larger the smaller the draw.
+                draws[entry - first] = np.int64(drawn(rows[row], indices[entry]) ^ LAST)
+            least = move_largest(draws.copy(), last - first, longest)
+            for entry in range(first, last):
+                kept[entry] = draws[entry - first] >= least

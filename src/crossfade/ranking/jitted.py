@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crossfade.core.csr import CSR
 from crossfade.kernels.compile import jit
+from crossfade.kernels.search.best import contains, key_of, ranked, row_of
 from crossfade.kernels.transposing import constant
 
 Ints = npt.NDArray[np.int32]
@@ -90,19 +91,20 @@ def cap_groups(groups: Longs, own: Longs, cap: int, own_cap: int, kept: npt.NDAr
     while room < 2 * groups.shape[1]:
         room *= 2
     # A hash table that belongs to the list whose number stands beside an entry.
-    keys, counts, lists = np.empty(room, np.int64), np.zeros(room, np.int32), np.full(room, -1, np.int64)
-    for ranked in range(len(groups)):
+    keys, counts, lists = np.empty(room, np.int64), np.zeros(room, np.int32), np.empty(room, np.int64)
+    lists[:] = -1
+    for listed in range(len(groups)):
         for place in range(groups.shape[1]):
-            group = groups[ranked, place]
-            if not kept[ranked, place] or group < 0:
+            group = groups[listed, place]
+            if not kept[listed, place] or group < 0:
                 continue
             slot = (group ^ (group >> 31)) & (room - 1)
-            while lists[slot] == ranked and keys[slot] != group:
+            while lists[slot] == listed and keys[slot] != group:
                 slot = (slot + 1) & (room - 1)
-            if lists[slot] != ranked:
-                lists[slot], keys[slot], counts[slot] = ranked, group, 0
-            if counts[slot] >= (own_cap if group == own[ranked] else cap):
-                kept[ranked, place] = False
+            if lists[slot] != listed:
+                lists[slot], keys[slot], counts[slot] = listed, group, 0
+            if counts[slot] >= (own_cap if group == own[listed] else cap):
+                kept[listed, place] = False
             else:
                 counts[slot] += 1
 
@@ -158,8 +160,7 @@ def propose(
                 number += 1
         free = room[user]
         for root in roots[:number]:
-            place = np.searchsorted(known, tables.variants[root])
-            if place == len(known) or known[place] != tables.variants[root]:
+            if not contains(known, tables.variants[root]):
                 for child in range(count):
                     item = tables.children[root, child]
                     if item >= 0 and not heard[item]:
@@ -184,24 +185,32 @@ def inner(vectors: Floats, row: int, others: Floats, other: int) -> np.float32:
 @jit
 def lay_out(point: int, points: Points, units: Floats, row: int) -> None:
     """Write a point at the length of its scale to ``row`` of ``units``; zeros for one that does not exist."""
-    units[row] = 0
+    for column in range(points.width):
+        units[row, column] = points.vectors[point, column] if point >= 0 else np.float32(0)
     if point >= 0:
-        units[row] = points.vectors[point, : points.width]
         length = np.sqrt(inner(units, row, units, row))
-        units[row] *= points.scales[point] / length if length > 0 else np.float32(0)
+        factor = points.scales[point] / length if length > 0 else np.float32(0)
+        for column in range(points.width):
+            units[row, column] *= factor
+
+
+@jit(inline=True)
+def copy_row(vectors: Floats, row: int, others: Floats, other: int) -> None:
+    """Write a row of ``vectors`` to a row of ``others``, which are as wide."""
+    for column in range(vectors.shape[1]):
+        others[other, column] = vectors[row, column]
 
 
 @jit
 def ranked_places(scores: Floats) -> Longs:
     """Places of ``scores`` (n,), best first, earlier ones first among equals."""
-    keys = np.empty(len(scores), dtype=np.uint64)
+    keys = np.empty(len(scores), dtype=np.int64)
     for place in range(len(scores)):
-        bits = np.uint64(np.float32(scores[place]).view(np.uint32))
-        # Floats order as their bits do once those of negative ones are turned round.
-        ordered = np.uint64(0xFFFFFFFF) - bits if bits >> np.uint64(31) else bits | np.uint64(0x80000000)
-        keys[place] = (ordered << np.uint64(32)) | np.uint64(0xFFFFFFFF - place)
-    keys = np.sort(keys)[::-1]
-    return (np.uint64(0xFFFFFFFF) - (keys & np.uint64(0xFFFFFFFF))).astype(np.int64)
+        keys[place] = key_of(scores[place], place)
+    places = ranked(keys)
+    for rank in range(len(places)):
+        places[rank] = row_of(places[rank])
+    return places
 
 
 @jit
@@ -233,7 +242,7 @@ def assemble(
     page_units = np.empty((rules.size, items.width), dtype=np.float32)
     root_unit = np.empty((1, roots.width), dtype=np.float32)
     for user in range(first, last):
-        ranked = ranked_places(pairs.scores[pairs.indptr[user] : pairs.indptr[user + 1]]) + pairs.indptr[user]
+        order = ranked_places(pairs.scores[pairs.indptr[user] : pairs.indptr[user + 1]]) + pairs.indptr[user]
         first_seed, last_seed = seeds.indptr[user], seeds.indptr[user + 1]
         uses = np.zeros(last_seed - first_seed, dtype=np.int64)
         seed_units = np.empty((len(uses), roots.width), dtype=np.float32)
@@ -242,9 +251,9 @@ def assemble(
         pooled, upcoming, chosen = 0, 0, 0
         lowest = np.float32(np.inf)
         while chosen < rules.size:
-            while pooled < rules.pool and upcoming < len(ranked):
-                ranks[pooled], scores[pooled], likeness[pooled] = upcoming, pairs.scores[ranked[upcoming]], 0
-                lay_out(pairs.points[ranked[upcoming]], items, units, pooled)
+            while pooled < rules.pool and upcoming < len(order):
+                ranks[pooled], scores[pooled], likeness[pooled] = upcoming, pairs.scores[order[upcoming]], 0
+                lay_out(pairs.points[order[upcoming]], items, units, pooled)
                 for place in range(chosen):
                     likeness[pooled] = max(likeness[pooled], inner(units, pooled, page_units, place))
                 pooled += 1
@@ -256,11 +265,11 @@ def assemble(
                 value = keep * scores[place] - avoid * likeness[place]
                 if best < 0 or value > best_value or (value == best_value and ranks[place] < ranks[best]):
                     best, best_value = place, value
-            pair = ranked[ranks[best]]
-            page_units[chosen] = units[best]
+            pair = order[ranks[best]]
+            copy_row(units, best, page_units, chosen)
             pooled -= 1
             ranks[best], scores[best], likeness[best] = ranks[pooled], scores[pooled], likeness[pooled]
-            units[best] = units[pooled]
+            copy_row(units, pooled, units, best)
             same = 0
             for place in range(chosen):
                 same += pairs.variants[page_pairs[user, place]] == pairs.variants[pair]

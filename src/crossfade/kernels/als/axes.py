@@ -143,4 +143,6 @@ def _turn_in_place(vectors: Floats, at: int, count: int, matrix: Floats, width: 
     for block in range(0, count, BLOCK):
         part, start = min(BLOCK, count - block), at + block * width
         turn_rows(vectors, start, part, matrix, rows, 0, width, tile)
-        vectors[start : start + part * width] = rows[: part * width]
+        # Numba would compile half a second's worth of checks of shapes for slices.
+        for place in range(part * width):
+            vectors[start + place] = rows[place]

@@ -78,7 +78,9 @@ def solve_by_gradients(
             # What a frozen coordinate adds to the others; its own residual does not count.
             pull[k] = equations.gram[frozen, k] if frozen >= 0 and k != frozen else np.float32(0.0)
     flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
-    gram_offsets = np.arange(width) * width
+    gram_offsets = np.empty(width, dtype=np.int64)
+    for k in range(width):
+        gram_offsets[k] = k * width
     for row in range(first, last):
         start = indptr[row]
         entries = indptr[row + 1] - start

@@ -112,7 +112,9 @@ def solve_by_newton(
     x, step, residual = scratch(width), scratch(width), scratch(width)
     direction, product = scratch(width), scratch(width)
     offsets = np.zeros(room, dtype=np.int64)
-    sampled = np.arange(samples) * width
+    sampled = np.empty(samples, dtype=np.int64)
+    for j in range(samples):
+        sampled[j] = j * width
     flat, drawn = problem.fixed.reshape(-1), problem.sample.reshape(-1)
     logistic, free = problem.logistic, problem.free
     for row in range(first, last):

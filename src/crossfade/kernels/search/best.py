@@ -54,9 +54,21 @@ def score_of(key: np.int64) -> np.float32:
     return np.int32(ordered if ordered >= 0 else ordered ^ np.int64(LAST_ROW)).view(np.float32)
 
 
+@jit(inline=True)
+def row_of(key: np.int64) -> np.int64:
+    """The row in a key."""
+    return LAST_ROW - (key & np.int64(LAST_ROW))
+
+
 @jit
 def keep_largest(keys: Keys, count: int, k: int) -> np.float32:
     """Move the ``k`` largest of the first ``count`` keys, k or more, to the front; return the least score of them."""
+    return score_of(move_largest(keys, count, k))
+
+
+@jit
+def move_largest(keys: Keys, count: int, k: int) -> np.int64:
+    """Move the ``k`` largest of the first ``count`` numbers, k or more, to the front; return the least of them."""
     left, right = 0, count - 1
     while left < right:
         middle = (left + right) // 2
@@ -77,7 +89,10 @@ def keep_largest(keys: Keys, count: int, k: int) -> np.float32:
             left = larger + 1
         else:
             right = larger - 1
-    return score_of(keys[:k].min())
+    least: np.int64 = keys[0]
+    for at in range(1, k):
+        least = min(least, keys[at])
+    return least
 
 
 @jit
@@ -91,10 +106,10 @@ def lay_out(keys: Keys, count: int, keep: int, excluded: Rows, rows: Rows, score
         keep_largest(keys, count, keep)
         count = keep
     place = 0
-    for key in _ranked(keys[:count]):
+    for key in ranked(keys[:count]):
         if place == len(rows):
             break
-        row = LAST_ROW - (key & np.int64(LAST_ROW))
+        row = int(row_of(key))
         if not contains(excluded, row):
             rows[place], scores[place] = row, score_of(key)
             place += 1
@@ -102,8 +117,8 @@ def lay_out(keys: Keys, count: int, keep: int, excluded: Rows, rows: Rows, score
 
 
 @jit
-def _ranked(keys: Keys) -> Keys:
-    """``keys``, which are put into another order, from the largest on: halved by `keep_largest` down to short runs."""
+def ranked(keys: Keys) -> Keys:
+    """``keys``, which are put into another order, from the largest on: halved by `move_largest` down to short runs."""
     count, width = len(keys), RUN
     while width < count:
         width *= 2
@@ -112,7 +127,7 @@ def _ranked(keys: Keys) -> Keys:
         for first in range(0, count, width):
             run = keys[first : first + width]
             if len(run) > half:
-                keep_largest(run, len(run), half)
+                move_largest(run, len(run), half)
         width = half
     ranked = np.empty(count, dtype=np.int64)
     for first in range(0, count, RUN):
@@ -127,7 +142,7 @@ def _ranked(keys: Keys) -> Keys:
 
 
 @jit
-def contains(ascending: Rows, wanted: int) -> bool:
+def contains(ascending: npt.NDArray[np.signedinteger], wanted: int) -> bool:
     """Whether ``wanted`` is in ``ascending``."""
     start, end = 0, len(ascending)
     while start < end:

@@ -34,7 +34,7 @@ def lengths_of(vectors: Floats) -> Lengths:
 @jit
 def unit_vectors(vectors: Floats) -> Floats:
     """The rows of ``vectors`` (n, factors) scaled to length one; a zero vector stays zero."""
-    units = np.zeros_like(vectors)
+    units = np.zeros(vectors.shape, dtype=np.float32)
     lengths = lengths_of(vectors)
     for row in range(len(vectors)):
         if lengths[row] > 0:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats
-from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, room
+from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, move_largest, room
 from crossfade.kernels.search.byte_lanes import (
     FOUR,
     Bytes,
@@ -100,7 +100,8 @@ def scan_pruned(
     bounds = np.empty(heaps, dtype=np.float64)
     stride = head * CHUNK
     keys, filled = np.empty((count, room(k)), dtype=np.int64), np.zeros(count, dtype=np.int64)
-    floors = np.full(count, LOWEST, dtype=np.float32)
+    floors = np.empty(count, dtype=np.float32)
+    floors[:] = LOWEST
     passed[:] = 0
     met[:] = min(items, stride)
     group = np.zeros(steps * GROUP, dtype=np.int32)
@@ -108,7 +109,9 @@ def scan_pruned(
     reached = np.zeros(GROUP, dtype=np.int64)
     sums = np.zeros(GROUP * stride, dtype=np.int32)
     candidates = np.zeros((max(head, 1) * CHUNK * GROUP, 2), dtype=np.int32)
-    live = np.arange(count)
+    live = np.empty(count, dtype=np.int64)
+    for query in range(count):
+        live[query] = query
     for first in range(0, count, GROUP):
         members = min(GROUP, count - first)
         _group(words, live, first, members, group)
@@ -329,14 +332,26 @@ def _first_threshold(
     bounds[:] = -np.inf
     for first in range(0, len(sums), CHUNK):
         unit, slack = shape[0] * sketch.scales[first // CHUNK], slack_of(sketch, first // CHUNK, shape, factors)
-        best[:] = sums[first : first + run]
-        for start in range(first + run, first + CHUNK, run):
+        best[:] = NEVER
+        for start in range(first, first + CHUNK, run):
             for place in range(run):
                 best[place] = max(best[place], sums[start + place])
         for place in range(run):
             bound = unit * (best[place] - shift) - slack if best[place] != NEVER else -np.inf
             bounds[(first + place) % heaps] = max(bounds[(first + place) % heaps], bound)
-    return float(np.partition(bounds, heaps - k)[heaps - k])
+    return _kth_largest(bounds, k)
+
+
+@jit
+def _kth_largest(numbers: Lengths, k: int) -> float:
+    """The ``k``-th largest of ``numbers``, which are spoilt."""
+    bits, magnitude = numbers.view(np.int64), np.int64(0x7FFFFFFFFFFFFFFF)
+    # Among negative numbers, the larger the bits the smaller the number.
+    for place in range(len(bits)):
+        bits[place] = bits[place] if bits[place] >= 0 else bits[place] ^ magnitude
+    least = move_largest(bits, len(bits), k)
+    numbers.view(np.int64)[0] = least if least >= 0 else least ^ magnitude
+    return float(numbers[0])
 
 
 @jit

@@ -46,7 +46,8 @@ def scan(
     interleaved = _interleaved(queries, groups)
     keys = np.empty((count, room(k)), dtype=np.int64)
     filled = np.zeros(count, dtype=np.int64)
-    floors = np.full(groups * GROUP, LOWEST, dtype=np.float32)
+    floors = np.empty(groups * GROUP, dtype=np.float32)
+    floors[:count] = LOWEST
     floors[count:] = np.inf
     tile = np.empty(GROUP * WIDTH, dtype=np.float32)
     size = factors * WIDTH

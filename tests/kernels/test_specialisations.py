@@ -1,0 +1,29 @@
+"""What Numba compiles for kernels that call each other."""
+
+import numpy as np
+
+from crossfade.kernels.compile import jit
+
+
+@jit
+def twice(number):
+    return 2 * number
+
+
+@jit(inline=True)
+def inlined(number):
+    return number + 1
+
+
+@jit
+def calling(numbers):
+    return twice(1) + twice(numbers[0]) + twice(len(numbers)) + inlined(3)
+
+
+def test_a_kernel_is_compiled_once_for_literals_and_whole_numbers_of_any_width():
+    assert calling(np.array([5], dtype=np.int32)) == 2 + 10 + 2 + 4
+    assert len(twice.signatures) == len(inlined.signatures) == 1
+
+
+def test_a_kernel_that_exists_inside_others_runs_its_source_in_python():
+    assert inlined(np.float64(1.5)) == 2.5
