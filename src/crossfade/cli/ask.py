@@ -15,6 +15,7 @@ from crossfade.cli.options import (
     releases_of,
 )
 from crossfade.cli.output import Column, print_json, print_table, say
+from crossfade.cli.people import FEW_LISTENERS, only_listener, what_is_missing
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.tables import EVERYONE, USER
@@ -41,18 +42,21 @@ def surface_command(surface: Registered) -> click.Command:
     ) -> None:
         from crossfade.surfaces.asking import OpenRelease
 
-        if asked is None:
-            from crossfade.cli.people import only_listener
-
-            asked = only_listener(home)
+        asked = only_listener(home) if asked is None else asked
         with releases_of(home).open() as release:
             opened = OpenRelease(release)
             table = opened.table(surface.name, kind)
             key, name, note = _key(release.tables, table, asked)
-            if note:
+            reach = opened.reach(name or asked, kind) if table.key == USER else None
+            alone = note is not None and reach is not None and reach.plays > 0 and reach.listeners < FEW_LISTENERS
+            if alone:  # what is popular would be this listener's own items
+                key, name, note = asked, asked, f"No recommendations for {asked!r} yet."
+            elif note:
                 table = opened.table(FALLBACK, kind)
+            if missing := reach and what_is_missing(reach, name or asked):
+                note = f"{note} {missing}" if note else missing
             whole = None if station is not None else limit
-            entries = opened.entries(table.surface, key, kind=table.kind, model=model, limit=whole)
+            entries = [] if alone else opened.entries(table.surface, key, kind=table.kind, model=model, limit=whole)
             if station is not None:
                 entries = _station(home, entries, station)[:limit]
         if as_json:

@@ -14,6 +14,7 @@ import click
 from crossfade.cli.display import Compiling, Display, progress_of, shown, weights_of
 from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
+from crossfade.cli.people import what_is_missing
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
@@ -21,6 +22,8 @@ from crossfade.core.settings import from_table
 if TYPE_CHECKING:
     from crossfade.pipeline.runner import Watch
     from crossfade.pipeline.steps import Step
+
+SHOWN_LISTENERS = 5  # of one's own whose histories a run comments on
 
 
 @click.command("import")
@@ -197,6 +200,21 @@ def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
     say(f"{'Published' if result.published else 'Nothing has changed since'} release {result.release}.")
     if not result.active:
         say("It is not served, because another one is pinned. Run `crossfade releases unpin` to serve it.")
+    _say_what_is_missing(home)
+
+
+def _say_what_is_missing(home: Home) -> None:
+    """Say what the home's own listeners lack for good recommendations."""
+    from crossfade.importing.people import own_listeners
+    from crossfade.surfaces.asking import OpenRelease
+
+    if own := own_listeners(home):
+        with releases_of(home).open() as release:
+            opened = OpenRelease(release)
+            reaches = [(user, opened.reach(user)) for user in own[:SHOWN_LISTENERS]]
+        for message in dict.fromkeys(what_is_missing(reach, user) for user, reach in reaches if reach):
+            if message:
+                say(message)
 
 
 def _show_demo(home: Home) -> list[str]:

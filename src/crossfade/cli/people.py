@@ -1,6 +1,7 @@
 """``crossfade users``: whose listening history is in a home; and who is meant where no user is named."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,21 @@ from crossfade.cli.options import home_option, json_option
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
+
+if TYPE_CHECKING:
+    from crossfade.surfaces.reach import Reach
+
+FEW_LISTENERS = 20
+"""With fewer listeners, models have next to nothing to learn from."""
+
+SMALL_SHARE = 0.5
+"""Of a listener's plays; if others share less, recommendations follow from a small part of the history."""
+
+DATA_SETS = (
+    "Import a public data set beside it, such as HetRec 2011 (https://grouplens.org/datasets/hetrec-2011/) or current "
+    "listens of ListenBrainz (https://data.metabrainz.org/pub/musicbrainz/listenbrainz/), and run `crossfade run`. "
+    "docs/guides/self-hoster.md shows how."
+)
 
 
 @click.command()
@@ -53,3 +69,18 @@ def only_listener(home: Home) -> str:
         "Which listener? No history here was imported by itself. Name one of the data sets' listeners, which "
         "`crossfade users --all` lists, or import your own: crossfade import PATH --user NAME"
     )
+
+
+def what_is_missing(reach: "Reach", user: str) -> str | None:
+    """Return what ``user`` lacks for good recommendations, and how to get it; None if nothing, or nothing played."""
+    if not reach.plays:
+        return None
+    if reach.listeners < FEW_LISTENERS:
+        listeners = "only one listener" if reach.listeners == 1 else f"only {reach.listeners} listeners"
+        return f"This library has {listeners}, and models learn taste from many. {DATA_SETS}"
+    if reach.share < SMALL_SHARE:
+        return (
+            f"Only {reach.share:.0%} of the plays of {user} are of artists or shows that anybody else here plays, and "
+            f"recommendations follow from these alone. {DATA_SETS}"
+        )
+    return None

@@ -21,6 +21,7 @@ from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
 from crossfade.stores.releases import Release
 from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
+from crossfade.surfaces.reach import Reach, reach_of
 from crossfade.surfaces.registry import kind_listed, registered
 
 Part = TypeVar("Part")
@@ -101,6 +102,18 @@ class OpenRelease:
         model: Any = self._model(WORDS, kind)
         terms: list[tuple[str, float]] = model.top_terms(item_id, n)
         return terms
+
+    def reach(self, user: str, kind: str | None = None) -> Reach | None:
+        """Return how much of the history of ``user`` others share: of roots of ``kind``, or of the first kind there is.
+
+        None if nobody plays such items.
+        """
+        kinds = [name for name in KINDS if self._has(f"interactions-{name}")]
+        root = KINDS[kind or kinds[0]].root if kinds else ""
+        if root not in kinds:
+            return None
+        played = self._part(f"interactions-{root}", partial(Interactions.load, kind=root))
+        return reach_of(user, played, self._catalogue()[root])
 
     def _prepared(self, table: TableInfo, model: str) -> Prepared:
         """The surface behind ``table`` with ``model`` leading."""
