@@ -12,7 +12,7 @@ from crossfade.core.errors import ArtifactError, SettingsError
 from crossfade.serve.settings import ServeSettings
 
 
-@pytest.mark.parametrize("path", ["/v1/popular", "/", "/nowhere", "/v1/search", "/openapi.json", "/ready"])
+@pytest.mark.parametrize("path", ["/v1/popular", "/", "/docs", "/nowhere", "/v1/search", "/openapi.json", "/ready"])
 def test_every_answer_protects_itself(client, path):
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -32,7 +32,7 @@ def test_every_answer_protects_itself(client, path):
         ),
         (ServeSettings(hosts=("box.example",)), ["box.example", "localhost"], ["evil.example"]),
         (ServeSettings(host="::1"), ["[::1]", "localhost"], ["evil.example"]),
-        (ServeSettings(host="0.0.0.0"), ["anything.example", "10.0.0.3:8000"], []),
+        (ServeSettings(host="0.0.0.0"), ["anything.example", "10.0.0.3:8000"], ["", ":80"]),
         (ServeSettings(host="0.0.0.0", hosts=("box.example",)), ["box.example"], ["evil.example"]),
         (ServeSettings(host="box.example"), ["box.example", "other.example"], []),
     ],

@@ -451,9 +451,7 @@ def test_it_only_reads(client, method):
     assert answer.json() == {"type": "about:blank", "title": "Method Not Allowed", "status": 405}
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1", "/v2/popular", "/v1/popular/", "//v1/popular", "/docs", "/redoc", "/v1/users/2"]
-)
+@pytest.mark.parametrize("path", ["/v1", "/v2/popular", "/v1/popular/", "//v1/popular", "/redoc", "/v1/users/2"])
 def test_other_paths_are_problems(client, path):
     answer = client.get(path)
     assert answer.status_code == 404
@@ -467,11 +465,13 @@ def test_head_is_get_without_the_body(client):
     assert head.headers == got.headers
 
 
-def test_the_first_page_leads_to_the_description(client):
-    answer = client.get("/")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_first_page_leads_to_the_description(client, path):
+    answer = client.get(path)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert 'href="/openapi.json"' in answer.text
     assert "/v1/artists/{id}/related" in answer.text
+    assert "<code>limit</code>: How many entries at most." in answer.text
     # Nothing is loaded from anywhere.
     assert "src=" not in answer.text
     assert "http" not in answer.text.replace("over HTTP", "")

@@ -55,9 +55,10 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings)
 
+    @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
     def index() -> Response:
-        """List the routes, for a person with a browser."""
+        """List the routes and their parameters, for a person with a browser."""
         return HTMLResponse(page)
 
     page = _page(app)
@@ -65,11 +66,17 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
 
 
 def _page(app: FastAPI) -> str:
-    """Return a page that lists the routes."""
-    rows = [
-        f"<dt><code>{html.escape(path)}</code></dt><dd>{html.escape(methods['get']['summary'])}</dd>"
-        for path, methods in app.openapi()["paths"].items()
-    ]
+    """Return a page that lists the routes and their parameters, without a script or a style."""
+    rows = []
+    for path, methods in app.openapi()["paths"].items():
+        route = methods["get"]
+        rows.append(f"<dt><code>{html.escape(path)}</code></dt><dd>{html.escape(route['summary'])}")
+        named = [parameter for parameter in route.get("parameters", []) if parameter["in"] == "query"]
+        rows += [
+            f"<br><code>{html.escape(parameter['name'])}</code>: {html.escape(parameter.get('description', ''))}"
+            for parameter in named
+        ]
+        rows.append("</dd>")
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Crossfade</title>\n<h1>Crossfade</h1>',

@@ -3,6 +3,7 @@
 import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
@@ -10,7 +11,10 @@ from crossfade.serve.settings import ServeSettings
 from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
-_BACKLOG = 128  # connections that wait while all threads are busy
+MOST_MESSAGES = 1000  # different ones that are remembered
+
+REPEATED_SECONDS = 60.0
+"""The same warning of another library is logged once in so many seconds."""
 
 _log = logging.getLogger("crossfade.serve")
 
@@ -32,6 +36,7 @@ def serve(
 
         from crossfade.serve.active import ActiveRelease
         from crossfade.serve.app import create_app
+        from crossfade.serve.connections import BACKLOG, Connection
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"fastapi", "pydantic", "starlette", "uvicorn"}:
             raise
@@ -42,6 +47,10 @@ def serve(
         # uvicorn's own access log would record who asked for what; the application logs routes instead.
         config = uvicorn.Config(
             create_app(ActiveRelease(releases), settings, station=station),
+            loop="asyncio",
+            http=Connection,
+            ws="none",
+            backlog=BACKLOG,
             access_log=False,
             log_config=None,
             server_header=False,
@@ -71,7 +80,7 @@ def listening(settings: ServeSettings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
-        listener.listen(_BACKLOG)
+        listener.listen()
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -89,7 +98,35 @@ def _log_readably() -> None:
     """Log one line an event to standard error, with the time; from other libraries only warnings."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    for name, level in (("crossfade.serve", logging.INFO), ("uvicorn", logging.WARNING)):
+    others = logging.StreamHandler()
+    others.setFormatter(handler.formatter)
+    others.addFilter(Seldom())
+    for name, level, to in (
+        ("crossfade.serve", logging.INFO, handler),
+        ("uvicorn", logging.WARNING, others),
+        ("asyncio", logging.WARNING, others),
+    ):
         logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
+        logger.handlers, logger.propagate = [to], False
         logger.setLevel(level)
+
+
+class Seldom(logging.Filter):
+    """Passes a message on once in `REPEATED_SECONDS`, without the traceback of what the machine is short of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the message was not logged lately."""
+        text = record.getMessage().partition("\n")[0]
+        now = time.monotonic()
+        if now - self._last.get(text, float("-inf")) < REPEATED_SECONDS:
+            return False
+        if len(self._last) >= MOST_MESSAGES:
+            self._last.clear()
+        self._last[text] = now
+        if record.exc_info and isinstance(record.exc_info[1], OSError):
+            record.msg, record.args, record.exc_info = f"{text}: {record.exc_info[1]}", None, None
+        return True

@@ -33,7 +33,9 @@ class ServeSettings(Checked):
             return self.host == "localhost"
 
     def answers_to(self, name: str) -> bool:
-        """Whether a request may call the server by ``name`` (without the port)."""
+        """Whether a request may call the server by ``name`` (without the port); no name is none of them."""
+        if not name:
+            return False
         if name.lower() in {"localhost", "127.0.0.1", "[::1]", self.host.lower(), f"[{self.host.lower()}]"}:
             return True
         return name.lower() in {host.lower() for host in self.hosts} if self.hosts else not self.is_local
