@@ -1,5 +1,6 @@
 """What every index must do, whatever is behind it."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -284,9 +285,19 @@ def test_vectors_that_are_not_finite_are_refused(backend, metric, built, queries
         wrong = np.ones((4, FACTORS), dtype=np.float32)
         wrong[2, 1] = number
         with pytest.raises(InputError, match="row 2"):
-            backend.build(space_of(wrong), metric)
+            backend.build(dataclasses.replace(space_of(np.ones_like(wrong)), item_vectors=wrong), metric)
         with pytest.raises(InputError, match="row 2"):
             built(backend, metric).search(wrong, 3)
+
+
+def test_numbers_of_other_types_and_byte_orders_give_the_same(backend, metric, built, queries):
+    index = built(backend, metric)
+    barred, starts, own = [3, 1], np.arange(len(queries) + 1), np.zeros(len(queries), dtype=int)
+    wanted = index.search(queries, 3, Restriction(barred=barred, indptr=starts, indices=own))
+    swapped = Restriction(barred=np.array(barred, ">i8"), indptr=starts.astype(">i4"), indices=own.astype(np.uint8))
+    found = index.search(np.asfortranarray(queries.astype(">f8")), 3, swapped)
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    np.testing.assert_array_equal(found.scores, wanted.scores)
 
 
 def test_questions_that_cannot_be_answered_are_refused(backend, metric, built, queries):
@@ -297,6 +308,18 @@ def test_questions_that_cannot_be_answered_are_refused(backend, metric, built, q
         index.search(queries[:, :5], 3)
     with pytest.raises(InputError, match="40 queries"):
         index.search(queries, 3, Restriction(indptr=np.array([0, 0]), indices=np.zeros(0, dtype=np.int32)))
+    for k in (2.5, "3", None):
+        with pytest.raises(InputError, match="k must be a whole number"):
+            index.search(queries, k)
+    for wrong in (queries.astype(complex), queries.astype(str), queries.astype(object), queries[0]):
+        with pytest.raises(InputError, match="queries must be"):
+            index.search(wrong, 3)
+    for threads in (0, -1):
+        with pytest.raises(InputError, match="threads must be at least 1"):
+            index.search(queries, 3, threads=threads)
+    for rows in (np.array([0.5]), np.array([True, False]), [["0"]]):
+        with pytest.raises(InputError, match="barred must be a 1-d array of whole numbers"):
+            Restriction(barred=rows)
     for wrong in (-1, ITEMS):
         with pytest.raises(InputError, match=str(wrong)):
             index.search(queries, 3, Restriction(barred=np.array([wrong], dtype=np.int32)))

@@ -1,9 +1,12 @@
 """What every registered model must do. A new model is tested here by its line in the registry alone."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crossfade.core.errors import (
     ArtifactError,
@@ -378,6 +381,79 @@ def test_an_index_of_its_space_is_searched_and_another_is_refused(fitted, rng):
     wrong = ExactIndex.build(fitted.space, "dot" if metric == "cosine" else "cosine")
     with pytest.raises(InputError, match=f"by {metric}, the index by"):
         fitted.recommend(PLAYS, 5, index=wrong)
+
+
+NUMBERED = Interactions.from_counts(
+    [int(PLAYS.user_ids[user][1:]) for user in range(BLOCKS * USERS) for _ in range(PLAYED)],
+    [int(PLAYS.item_ids[row][1] + PLAYS.item_ids[row][3:]) for row in PLAYS.indices],
+    PLAYS.weights,
+)
+"""The same plays by people and of items that are numbers: u07 is 7, b2-05 is 205."""
+
+
+def test_whole_numbers_are_ids(model, tmp_path):
+    fit(model, NUMBERED).save(tmp_path)
+    fitted = load_fitted(tmp_path)
+    found = fitted.recommend(NUMBERED.histories([7, 50]), 3, exclude=NUMBERED, exclude_items=[205, np.int8(1)])
+    table = found.to_arrow().to_pydict()
+    assert table["query"] == [7] * 3 + [50] * 3 or list(map(str, table["query"])) == ["50"] * 3 + ["7"] * 3
+    assert all(isinstance(item, int) and item not in (205, 1) for item in table["item"])
+    assert [item for item, _ in found.listed(0)] == table["item"][:3]
+    if fitted.user_ids is not None:
+        asked = fitted.recommend([7, np.int64(50)], 3)
+        same(asked, fitted.recommend(["7", "50"], 3))
+        assert asked.to_arrow()["query"].to_pylist() == [7] * 3 + [50] * 3
+    if isinstance(fitted, ComparesItems):
+        similar = fitted.similar(np.array([205]), 4)
+        assert similar.to_arrow()["query"].to_pylist() == [205] * similar.to_arrow().num_rows
+        assert repr(similar).splitlines()[1].startswith("  205: ")
+
+
+def test_what_is_no_id_or_no_number_is_refused(fitted):
+    asks = {
+        "given in a list": lambda: fitted.recommend("u00", 3),
+        "exclude takes the Interactions": lambda: fitted.recommend(PLAYS, 3, exclude=["b0-00"]),
+        "k must be a whole number": lambda: fitted.recommend(PLAYS, 2.5),
+        "threads must be at least 1": lambda: fitted.recommend(PLAYS, 3, threads=-1),
+        "text or a whole number, not b'b0-00'": lambda: fitted.recommend(PLAYS, 3, exclude_items=[b"b0-00"]),
+        "text or a whole number, not None": lambda: fitted.recommend(PLAYS, 3, allowed_items=[None]),
+    }
+    for says, ask in asks.items():
+        with pytest.raises(InputError, match=re.escape(says)):
+            ask()
+    with pytest.raises(InputError, match="items must be a 1-d array of whole numbers"):
+        fitted.scores(fitted.profiles(PLAYS.histories(["u00"])), [0, 1], [0.5])
+    if fitted.user_ids is not None:
+        for row in (-1, BLOCKS * USERS):
+            with pytest.raises(InputError, match="indices of 100 users"):
+                fitted.trained_profiles(np.array([row]))
+
+
+@of_interactions
+@pytest.mark.parametrize("wrong", [[], None, "interactions", np.ones((2, 2))])
+def test_what_are_no_interactions_is_refused(model, wrong):
+    with pytest.raises(InputError, match=r"fitted on Interactions.*from_csr"):
+        made(model).fit(wrong)
+
+
+@of_interactions
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5), st.floats(-18, 12)), min_size=1, max_size=20),
+    linear=st.booleans(),
+)
+@settings(max_examples=10, deadline=None)
+def test_finite_weights_give_finite_answers(model, pairs, linear):
+    users, items, exponents = zip(*pairs, strict=True)
+    weights = np.minimum(10.0 ** np.array(exponents), 1e12 / len(pairs))
+    interactions = Interactions.from_counts(users, items, weights.clip(1e-17))
+    fields = {field.name for field in dataclasses.fields(model.settings_class)}
+    chosen = {"factors": 8, **({"confidence": "linear", "counts": "linear", "damping": "none"} if linear else {})}
+    fitted = model(**{name: value for name, value in chosen.items() if name in fields}).fit(interactions)
+    found = [fitted.recommend(interactions, 6), fitted.recommend(interactions.user_ids, 6)]
+    if isinstance(fitted, ComparesItems):
+        found.append(fitted.similar(interactions.item_ids, 6))
+    for neighbours in found:
+        assert np.isfinite(neighbours.scores[neighbours.rows != MISSING]).all()
 
 
 @comparing

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
 from crossfade.core.ids import MISSING, Ids, load_array
 
 # Everything that UTF-8 can hold: no lone surrogates.
@@ -49,7 +49,7 @@ def test_few_ids_are_looked_up_without_a_table():
 
 def test_a_text_that_is_no_text_is_not_found():
     assert Ids.of(["a"]).find("\ud800") == MISSING
-    assert 7 not in Ids.of(["7"])
+    assert 1.5 not in Ids.of(["1.5"])
 
 
 def test_an_unknown_id_is_named():
@@ -152,3 +152,29 @@ def test_an_arrow_column_gives_the_rows_of_its_strings():
     assert Ids.of("abc").rows_of_arrow(names).tolist() == [1, MISSING, 0, MISSING, 2]
     assert Ids.of(()).rows_of_arrow(names).tolist() == [MISSING] * 5
     assert Ids.of("abc").rows_of_arrow(names).dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    "names", [[9, 10], np.array([9, 10]), (np.int64(9), "10"), pa.array([9, 10]), iter(["9", 10]), range(9, 11)]
+)
+def test_whole_numbers_are_the_ids_of_their_digits(names):
+    ids = Ids.of([10, 9])
+    assert list(ids) == ["10", "9"]
+    assert ids.rows(names).tolist() == [1, 0]
+    assert 9 in ids
+    assert (1.5 in ids, None in ids, True in ids, b"9" in ids) == (False,) * 4
+
+
+@pytest.mark.parametrize("name", [b"9", 9.0, None, True, ["9"]])
+def test_what_is_neither_text_nor_a_whole_number_is_no_id(name):
+    ids = Ids.of(["9"])
+    with pytest.raises(InputError, match="an id is text or a whole number"):
+        ids.rows([name])
+    with pytest.raises(InputError, match="an id is text or a whole number"):
+        Ids.of([name])
+
+
+@pytest.mark.parametrize("names", ["9", b"9", 9, None, np.array([[9]])])
+def test_ids_that_are_not_in_a_list_are_refused(names):
+    with pytest.raises(InputError, match="ids are given in a list"):
+        Ids.of(["9"]).rows(names)

@@ -2,11 +2,12 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
 
-from crossfade.core.errors import ArtifactError, SpaceMismatchError
+from crossfade.core.errors import ArtifactError, InputError, MissingExtraError, SpaceMismatchError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.spaces import Neighbours, VectorSpace
 
@@ -39,12 +40,27 @@ def test_a_space_knows_its_width():
         {"user_vectors": np.ones((2, 2), dtype=np.float32)},
         {"user_vectors": np.ones((1, 3), dtype=np.float32)},
         {"biased": True, "metric": "cosine"},
+        {"metric": "euclidean"},
+        {"item_ids": ["c", "b", "a"]},
+        {"item_vectors": np.full((3, 2), np.nan)},
+        {"item_vectors": np.full((3, 2), 1e300)},
+        {"user_vectors": np.array([[np.inf, 0]])},
+        {"item_vectors": [["1", "2"]] * 3},
+        {"item_vectors": np.ones((3, 2), complex)},
         {"biased": True, "item_vectors": np.ones((3, 1), dtype=np.float32), "user_vectors": np.ones((1, 1), "f4")},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(changes):
-    with pytest.raises(ArtifactError):
+    with pytest.raises(InputError):
         make(**changes)
+
+
+@pytest.mark.parametrize("dtype", [">f4", np.float64, np.float16, int])
+def test_vectors_of_other_types_are_the_same_space(dtype):
+    made, wanted = make(item_vectors=np.asfortranarray(make().item_vectors.astype(dtype))), make()
+    assert made.item_vectors.dtype == wanted.item_vectors.dtype == np.float32
+    assert made.item_vectors.dtype.isnative
+    assert made.space_id == wanted.space_id
 
 
 def test_a_bias_is_no_place():
@@ -150,3 +166,45 @@ def test_they_are_shown_in_a_line():
     assert repr(make(user_ids=None, user_vectors=None)) == "VectorSpace(als, artist: 3 items, 2 factors, dot)"
     found = Neighbours(rows=np.zeros((3, 2), np.int32), scores=np.zeros((3, 2), np.float32))
     assert repr(found) == "Neighbours(3 queries × 2 items)"
+    named = Neighbours([[2, 0], [1, MISSING]], [[0.5, 0.25], [1, -np.inf]], Ids.of("abc"), ["ann", 7])
+    assert repr(named) == "Neighbours(2 queries × 2 items)\n  ann: c (0.5), a (0.25)\n  7: b (1)"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ([[0]], [[1.0, 2.0]]),
+        ([0], [1.0]),
+        ([[0.5]], [[1.0]]),
+        ([[0]], [["high"]]),
+        ([[0]], [[1.0]], Ids.of("abc"), ["ann", "ben"]),
+    ],
+)
+def test_neighbours_that_do_not_fit_are_refused(parts):
+    with pytest.raises(InputError, match="do not fit"):
+        Neighbours(*parts)
+
+
+def test_ids_that_neighbours_cannot_be_of_are_refused():
+    found = Neighbours([[2, 0]], [[0.5, 0.25]])
+    for ask in (found.to_arrow, lambda **parts: found.listed(0, parts["item_ids"])):
+        with pytest.raises(InputError, match="indices of 2 items"):
+            ask(item_ids=Ids.of("ab"))
+        with pytest.raises(InputError, match="row numbers only"):
+            ask(item_ids=["a", "b", "c"])
+    with pytest.raises(InputError, match="2 query ids do not fit 1 queries"):
+        found.to_arrow(Ids.of("abc"), ["ann", "ben"])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_neighbours_are_data_frames(library, monkeypatch):
+    found = Neighbours([[2, 0]], [[0.5, 0.25]], Ids.of([7, 8, 9]), [42])
+    make_frame = getattr(found, f"to_{library}")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, library, None)
+        with pytest.raises(MissingExtraError, match=f"pip install {library}"):
+            make_frame()
+    pytest.importorskip(library)
+    frame = make_frame()
+    assert list(frame.columns) == ["query", "rank", "item", "score"]
+    assert [frame[name].to_list() for name in frame.columns] == [[42, 42], [1, 2], [9, 7], [0.5, 0.25]]

@@ -83,9 +83,9 @@ def check_indptr(indptr: Starts, entries: int) -> None:
         raise InputError(f"indptr must start at 0, never decrease, and end at {entries}, the number of entries")
 
 
-def check_indices(indices: npt.NDArray[np.integer], columns: int) -> None:
-    """Raise InputError unless all ``indices`` are among ``columns`` columns."""
+def check_indices(indices: npt.NDArray[np.integer], columns: int, what: str = "items") -> None:
+    """Raise InputError unless all ``indices`` are among ``columns`` columns, or another number of ``what``."""
     if len(indices) and not 0 <= indices.min() <= indices.max() < columns:
         raise InputError(
-            f"indices of {columns} items must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
+            f"indices of {columns} {what} must be 0 to {columns - 1}, not {indices.min()} to {indices.max()}"
         )

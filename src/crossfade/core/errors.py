@@ -77,8 +77,7 @@ class MissingExtraError(CrossfadeError):
 
     exit_code = 10
 
-    def __init__(self, feature: str, *, extra: str) -> None:
-        super().__init__(
-            f"{feature} needs a library that is not installed. Install it with: pip install 'crossfade[{extra}]'"
-        )
+    def __init__(self, feature: str, *, extra: str = "", package: str = "") -> None:
+        wanted = f"'crossfade[{extra}]'" if extra else package
+        super().__init__(f"{feature} needs a library that is not installed. Install it with: pip install {wanted}")
         self.extra = extra

@@ -1,5 +1,6 @@
 """Interactions: what most models learn from, (user, item, weight) as a sparse matrix with its ids."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,9 @@ import numpy.typing as npt
 from crossfade.core.columns import columns_of, ids_and_rows, read_matrix_or_table
 from crossfade.core.csr import check_indices, check_indptr, gathered
 from crossfade.core.errors import InputError
-from crossfade.core.ids import Ids, Rows
+from crossfade.core.ids import Id, Ids, Rows, listed_ids
 from crossfade.core.kinds import FIRST_KIND, kind_named
-from crossfade.core.training import TrainingData
+from crossfade.core.training import TrainingData, converted
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -21,6 +22,9 @@ _BLOCK = 1 << 24  # pairs that are checked or counted at a time, to bound the me
 
 _COLUMNS = ("indices", "weights", "plays", "last_played")
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-18, 1e12
+"""Squares of weights in between, and sums of them, are numbers that float32 holds; so models of them are finite."""
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Interactions(TrainingData):
@@ -28,7 +32,7 @@ class Interactions(TrainingData):
 
     indptr       (users + 1,) int64: the pairs of user u are indptr[u]:indptr[u + 1]
     indices      (n,) int32: the pair's item row
-    weights      (n,) float32, > 0: what models learn from (count, log count or decayed count)
+    weights      (n,) float32, 1e-18 to 1e12: what models learn from (count, log count or decayed count)
     plays        (n,) int32, >= 1: how often the user played the item; for reasons and "already played"
     last_played  (n,) uint32: seconds since 1970 of the latest play, 0 where the source has no times
     """
@@ -53,9 +57,13 @@ class Interactions(TrainingData):
             falls = np.flatnonzero(after <= self.indices[start : start + len(after)]) + start + 1
             if np.any(self.indptr[np.searchsorted(self.indptr, falls)] != falls):
                 raise InputError("the indices of each user must ascend, each item once")
-        # The minimum of numbers among which is NaN is NaN, which is not above 0.
-        if not (self.weights.min(initial=1) > 0 and self.weights.max(initial=1) < np.inf):
-            raise InputError("weights must be finite numbers above zero, and not too large or small for float32")
+        # The minimum of numbers among which is NaN is NaN, for which no comparison is true.
+        least, most = (self.weights.min(), self.weights.max()) if self.pairs else (1, 1)
+        if not LEAST_WEIGHT <= least <= most <= MOST_WEIGHT:
+            raise InputError(
+                f"weights must be finite numbers above zero, {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, not {least:g} to "
+                f"{most:g}. Scale them, or leave out what is negligible."
+            )
         if self.plays.min(initial=1) < 1:
             raise InputError("plays must be 1 or more")
 
@@ -77,23 +85,17 @@ class Interactions(TrainingData):
     def from_counts(cls, users: Any, items: Any, plays: Any = None, *, kind: str = FIRST_KIND) -> "Interactions":
         """Make interactions from columns of equal length: lists, arrays, Arrow arrays, or columns of a data frame.
 
-        users, items  ids: text, or whole numbers, which become text (7 is "7")
+        users, items  ids: text, or whole numbers, which are the same ids as their digits (7 is "7"). Results have them
+                      as they were given here
         plays         counts, finite and above zero, which become the weights; None counts each row once
 
         The counts of a pair that stands in several rows are added up. Raises InputError for columns of unequal length,
-        for ids that are neither text nor whole numbers, and for counts that are not finite or not above zero.
+        for ids that are neither text nor whole numbers, and for counts that are not finite or not above zero or whose
+        sums are not 1e-18 to 1e12.
         """
         user_ids, user_rows = ids_and_rows("users", users)
         item_ids, item_rows = ids_and_rows("items", items)
-        try:
-            counts = np.ones(len(user_rows)) if plays is None else np.asarray(plays, dtype=np.float64)
-        except (ValueError, TypeError) as error:
-            raise InputError(f"plays must be numbers: {error}") from error
-        if not (len(user_rows),) == (len(item_rows),) == counts.shape:
-            shape = len(counts) if counts.ndim == 1 else counts.shape
-            raise InputError(
-                f"columns of unequal length: {len(user_rows)} users, {len(item_rows)} items, {shape} plays"
-            )
+        counts = np.ones(len(user_rows)) if plays is None else plays
         return cls.from_rows(user_ids, item_ids, user_rows, item_rows, counts, kind=kind)
 
     @classmethod
@@ -102,13 +104,16 @@ class Interactions(TrainingData):
     ) -> "Interactions":
         """Make interactions from a SciPy sparse matrix (users, items) of counts; zeros are no interactions.
 
-        user_ids, item_ids  an id for each row and each column, all different; None for their numbers: "0", "1", …
+        user_ids, item_ids  an id for each row and each column, all different; None for their numbers from 0
 
-        Users and items are sorted by their ids, so that their rows may be others than in ``matrix``.
+        Users and items are sorted by their ids as text, so rows here are not those of ``matrix``: calls take and
+        results have the ids.
         """
         from scipy.sparse import coo_array
 
         try:
+            if hasattr(matrix, "check_format"):
+                matrix.check_format(full_check=True)  # SciPy crashes on indices that do not fit
             stored = coo_array(matrix)
             some = stored.data != 0
         except (TypeError, ValueError) as error:
@@ -117,6 +122,8 @@ class Interactions(TrainingData):
             raise InputError(f"a matrix of users and items has 2 dimensions, not {stored.ndim}")
         users, user_rows = _each("user_ids", user_ids, stored.shape[0])
         items, item_rows = _each("item_ids", item_ids, stored.shape[1])
+        check_indices(stored.row, len(users), "users")
+        check_indices(stored.col, len(items))
         rows, columns = user_rows[stored.row[some]], item_rows[stored.col[some]]
         return cls.from_rows(users, items, rows, columns, stored.data[some], kind=kind)
 
@@ -169,19 +176,31 @@ class Interactions(TrainingData):
         cls,
         user_ids: Ids,
         item_ids: Ids,
-        user_rows: Rows,
-        item_rows: Rows,
-        counts: npt.NDArray[Any],
+        user_rows: npt.ArrayLike,
+        item_rows: npt.ArrayLike,
+        counts: npt.ArrayLike,
         *,
         kind: str = FIRST_KIND,
     ) -> "Interactions":
-        """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole."""
+        """`from_counts` of n pairs by row, such as those of a split that keeps the ids of the whole.
+
+        Raises InputError for rows that ``user_ids`` and ``item_ids`` do not have.
+        """
         from scipy.sparse import coo_array
 
-        if not (np.all(np.isfinite(counts)) and np.all(counts > 0)):
+        users, items = converted("user_rows", user_rows, np.int32), converted("item_rows", item_rows, np.int32)
+        try:
+            plays = np.asarray(counts, np.float64)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"plays must be numbers: {error}") from error
+        if not (len(users),) == (len(items),) == plays.shape:
+            shape = len(plays) if plays.ndim == 1 else plays.shape
+            raise InputError(f"columns of unequal length: {len(users)} users, {len(items)} items, {shape} plays")
+        check_indices(users, len(user_ids), "users")
+        check_indices(items, len(item_ids))
+        if not (np.all(np.isfinite(plays)) and np.all(plays > 0)):
             raise InputError("every count of plays must be a finite number above zero")
-        pairs = (np.asarray(counts, np.float64), (user_rows, item_rows))
-        summed = coo_array(pairs, shape=(len(user_ids), len(item_ids))).tocsr()
+        summed = coo_array((plays, (users, items)), shape=(len(user_ids), len(item_ids))).tocsr()
         return cls(
             kind=kind,
             user_ids=user_ids,
@@ -201,11 +220,12 @@ class Interactions(TrainingData):
         """The item rows that ``user`` has played, ascending."""
         return self.indices[self.of_user(user)]
 
-    def histories(self, user_ids: Ids) -> "Interactions":
+    def histories(self, user_ids: Iterable[Id]) -> "Interactions":
         """The pairs of ``user_ids``, none for an unknown user; items keep their rows."""
-        indptr, places = gathered(self.indptr, self.user_ids.rows(list(user_ids), missing="mark"))
+        asked = user_ids if isinstance(user_ids, Ids) else Ids.of(listed_ids(user_ids))
+        indptr, places = gathered(self.indptr, self.user_ids.rows(asked, missing="mark"))
         columns = {name: getattr(self, name)[places] for name in _COLUMNS}
-        return replace(self, user_ids=user_ids, indptr=indptr, **columns)
+        return replace(self, user_ids=asked, indptr=indptr, **columns, trusted=True)
 
     def listeners(self) -> npt.NDArray[np.int64]:
         """(items,) how many users have played each item."""

@@ -35,8 +35,11 @@ class TrainingData:
     def __post_init__(self, trusted: bool) -> None:
         kind_named(self.kind)
         for name, kind in _parts(type(self)).items():
+            part = getattr(self, name)
             if not issubclass(kind, Texts):
-                object.__setattr__(self, name, _converted(name, getattr(self, name), kind))
+                object.__setattr__(self, name, converted(name, part, kind))
+            elif issubclass(kind, Ids) and not isinstance(part, kind):
+                raise InputError(f"{name} must be made by `Ids.of`, which sorts them, not a {type(part).__name__}")
         self._check_lengths()
         if not trusted:
             self._check_content()
@@ -67,7 +70,7 @@ def _parts(cls: type) -> Mapping[str, Any]:
     return {name: get_args(get_args(hint)[1])[0] if get_args(hint) else hint for name, hint in hints.items()}
 
 
-def _converted(name: str, array: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
+def converted(name: str, array: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
     """Return ``array`` (n,) as numbers of ``dtype``; InputError for what is not numbers or does not fit the type."""
     numbers, wanted = np.asanyarray(array), np.dtype(dtype)
     whole = wanted.kind in "iu"

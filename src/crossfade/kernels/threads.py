@@ -15,6 +15,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.errors import InputError
+
 Range = tuple[int, int]
 Piece = TypeVar("Piece")
 
@@ -25,6 +27,15 @@ PIECES = 256
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads_for(threads: int | None) -> int:
+    """Return ``threads``, or for None one a processor; InputError below 1."""
+    if threads is None:
+        return processors()
+    if threads < 1:
+        raise InputError(f"threads must be at least 1, or None for all processors, not {threads}")
+    return threads
 
 
 def balanced(indptr: npt.NDArray[np.int64], row_cost: int) -> list[Range]:

@@ -15,7 +15,7 @@ RecSys 2022.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,14 +28,15 @@ from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoints, checkpoints
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SettingsError
-from crossfade.core.ids import load_array
-from crossfade.core.interactions import Interactions
+from crossfade.core.ids import Id, load_array
+from crossfade.core.interactions import MOST_WEIGHT, Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
+from crossfade.core.training import converted
 from crossfade.kernels.als.half_step import FixedSide, Matrix, Solver, gram_matrix
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.threads import processors
+from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.als_objective import Loss, Objective, resolved, scaled_weights
 from crossfade.models.contract import Configured, InputKind, require_interactions
@@ -133,19 +134,19 @@ class FittedALS(SimilarByCosine):
 
     def profiles(self, histories: Interactions, *, threads: int | None = None) -> Vectors:
         """(n, factors) the exact vectors of the n users; see `Fitted.profiles`."""
-        return self._solved(self.histories_of(histories), 0, threads or processors())
+        return self._solved(self.histories_of(histories), 0, threads_for(threads))
 
-    def fold_in_item(self, user_ids: Sequence[str], plays: npt.ArrayLike) -> Vectors:
+    def fold_in_item(self, user_ids: Iterable[Id], plays: npt.ArrayLike) -> Vectors:
         """Return the vector (factors,) float32 of an item that ``user_ids`` (n) played as often as ``plays`` (n) says.
 
         Plays are on the scale of the weights that the model was fitted on; those of an id that is listed twice add up.
         Raises UnknownIdError for a user that the model was not fitted on, InputError for bad plays.
         """
-        rows, weights = self._users().rows(user_ids), np.asarray(plays, dtype=np.float32)
+        rows, weights = self._users().rows(user_ids), converted("plays", plays, np.float32)
         if weights.shape != rows.shape:
             raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
-        if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise InputError("plays must be finite numbers, 0 or more")
+        if not ((weights >= 0) & (weights <= MOST_WEIGHT)).all():
+            raise InputError(f"plays must be numbers from 0 to {MOST_WEIGHT:g}")
         distinct, places = np.unique(rows, return_inverse=True)
         summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
         vector: Vectors = self._solved(CSR(starts_of([len(distinct)]), distinct, summed), 1, 1)[0]
@@ -165,7 +166,7 @@ class FittedALS(SimilarByCosine):
             self._laid_out(0),
             self._laid_out(1),
             self._fitted_with.ones,
-            threads or processors(),
+            threads_for(threads),
         )
 
     def _solved(self, rows: CSR, side: int, threads: int) -> Vectors:
@@ -262,7 +263,7 @@ class ALS(Configured[ALSSettings]):
         process fits in the workspace, StorageError if its disk is full or fails.
         """
         require_interactions(interactions, "ALS")
-        threads = threads or processors()
+        threads = threads_for(threads)
         if workspace is None:
             return self._fitted(interactions, None, threads, progress, track_loss)
         identity = Identity(

@@ -13,7 +13,7 @@ A model that also compares items has the methods of `ComparesItems`; the type sh
 
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
@@ -23,11 +23,12 @@ import numpy.typing as npt
 
 from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
 from crossfade.core.errors import ArtifactError, InputError, NotReadyError, SettingsError
-from crossfade.core.ids import MISSING, Ids, Rows, load_array
+from crossfade.core.ids import MISSING, Id, Ids, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, VectorSpace
+from crossfade.core.training import converted
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
 
 InputKind = Literal["interactions", "sequences", "texts"]
@@ -147,16 +148,18 @@ class Fitted(ABC, Generic[Profiles]):
 
     def recommend(
         self,
-        users: Sequence[str] | Interactions,
+        users: Iterable[Id] | Interactions,
         k: int = 10,
         *,
         exclude: Interactions | None = None,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
+        exclude_items: Iterable[Id] = (),
+        allowed_items: Iterable[Id] | None = None,
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
         """The ``k`` best items for each of ``users``: ids of trained users, or anybody's histories.
+
+        Ids are text or whole numbers, as everywhere.
 
         exclude        interactions whose items are not recommended again to the same user
         exclude_items  recommended to nobody; unknown ids exclude nothing
@@ -168,16 +171,21 @@ class Fitted(ABC, Generic[Profiles]):
         users; give their histories instead.
         """
         if isinstance(users, Interactions):
-            names: Sequence[str] = users.user_ids
+            names: Sequence[Id] = users.user_ids
             asked = self.profiles(users, threads=threads)
         else:
-            names = users
-            asked = self.trained_profiles(self._users().rows(users))
+            names = listed_ids(users)
+            asked = self.trained_profiles(self._users().rows(names))
         restriction = self._restriction(exclude_items, allowed_items)
         if exclude is not None:
-            played = self.histories_of(exclude, exclude.user_ids.rows(list(names), missing="mark"))
+            if not isinstance(exclude, Interactions):
+                raise InputError(
+                    f"exclude takes the Interactions whose items are left out, not a {type(exclude).__name__}; "
+                    "exclude_items takes ids"
+                )
+            played = self.histories_of(exclude, exclude.user_ids.rows(names, missing="mark"))
             restriction = replace(restriction, indptr=played.indptr, indices=played.indices)
-        return self.best(asked, k, restriction, index=index, threads=threads)
+        return self.best(asked, k, restriction, index=index, threads=threads).named(self.item_ids, names)
 
     def histories_of(self, interactions: Interactions, users: Rows | None = None) -> CSR:
         """Return the histories of ``users`` (rows of ``interactions``, MISSING for an empty one; None: all of them).
@@ -207,8 +215,8 @@ class Fitted(ABC, Generic[Profiles]):
             )
         return self.user_ids
 
-    def _restriction(self, exclude_items: Sequence[str], allowed_items: Sequence[str] | None) -> Restriction:
-        def rows(names: Sequence[str]) -> Rows:
+    def _restriction(self, exclude_items: Iterable[Id], allowed_items: Iterable[Id] | None) -> Restriction:
+        def rows(names: Iterable[Id]) -> Rows:
             some = self.item_ids.rows(names, missing="mark")
             return np.unique(some[some != MISSING])
 
@@ -223,7 +231,7 @@ class Fitted(ABC, Generic[Profiles]):
 
     def _pairs(self, profiles: int, indptr: npt.ArrayLike, items: npt.ArrayLike) -> tuple[Starts, Rows]:
         """Return the pairs of so many profiles with items of this model; InputError if they are not."""
-        starts, rows = np.asarray(indptr, dtype=np.int64), np.asarray(items, dtype=np.int32)
+        starts, rows = converted("indptr", indptr, np.int64), converted("items", items, np.int32)
         if len(starts) != profiles + 1:
             raise InputError(f"indptr of {len(starts)} does not fit {profiles} profiles")
         check_indptr(starts, len(rows))
@@ -254,11 +262,11 @@ class ComparesItems(Protocol):
 
     def similar(
         self,
-        items: Sequence[str],
+        items: Iterable[Id],
         k: int = 10,
         *,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
+        exclude_items: Iterable[Id] = (),
+        allowed_items: Iterable[Id] | None = None,
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
@@ -340,6 +348,11 @@ class Configured(Generic[Chosen]):
 
 def require_interactions(interactions: Interactions, model: str) -> None:
     """Raise InputError for interactions that ``model`` cannot be fitted on."""
+    if not isinstance(interactions, Interactions):
+        raise InputError(
+            f"{model} is fitted on Interactions, not a {type(interactions).__name__}: make them with "
+            "Interactions.from_csr, from_frame or from_counts"
+        )
     if not interactions.pairs:
         raise InputError(f"{model} cannot be fitted on no interactions. Import listens first, or lower [interactions].")
 

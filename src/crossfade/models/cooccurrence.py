@@ -35,7 +35,7 @@ from crossfade.core.settings import Range
 from crossfade.kernels import cooccurrence as kernels
 from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
-from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
 from crossfade.models.similarity import (
@@ -110,7 +110,7 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
 
         Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from.
         """
-        threads = processors() if threads is None else threads
+        threads = threads_for(threads)
         similar = nearest_items(interactions, self.settings, threads=threads, progress=progress)
         histories = damped_histories(interactions, self.settings.damping)
         return fitted(self.name, interactions, self.settings, histories, similar.lists, threads)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR, starts_of
+from crossfade.core.ids import Id
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
@@ -60,7 +61,7 @@ class FittedCultural(FittedItems):
     vocabulary: Texts
     words: CSR
 
-    def top_terms(self, item_id: str, n: int = 10) -> list[tuple[str, float]]:
+    def top_terms(self, item_id: Id, n: int = 10) -> list[tuple[str, float]]:
         """Return the ``n`` terms that say most about an item, with their weights; UnknownIdError for an unknown one."""
         terms = self.words.take(self.item_ids.rows([item_id])).first(n)
         return [

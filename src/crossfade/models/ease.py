@@ -29,7 +29,7 @@ from crossfade.core.settings import Range
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
-from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
 from crossfade.models.similarity import Damping, FittedSimilarity, SimilaritySettings, damped_histories, fitted
@@ -77,7 +77,7 @@ class EASE(Configured[EASESettings]):
         more items than the settings allow, and for a λ so small that the matrix cannot be inverted.
         """
         require_interactions(interactions, self.name)
-        items, threads = len(interactions.item_ids), processors() if threads is None else threads
+        items, threads = len(interactions.item_ids), threads_for(threads)
         if items > self.settings.most_items:
             raise InputError(_too_many(items, self.settings.most_items))
         histories = damped_histories(interactions, self.settings.damping)

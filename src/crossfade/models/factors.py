@@ -7,7 +7,7 @@ FittedItems      such a model that learned nothing of users: a profile is Σ ln(
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +15,15 @@ from typing import Self
 
 import numpy as np
 
-from crossfade.core.csr import CSR, Starts
+from crossfade.core.csr import CSR, Starts, check_indices
 from crossfade.core.errors import ArtifactError
-from crossfade.core.ids import Rows
+from crossfade.core.ids import Id, Rows, listed_ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.panels import unit_vectors
-from crossfade.kernels.threads import processors
+from crossfade.kernels.threads import threads_for
 from crossfade.models.contract import Fitted, Floats
 from crossfade.nearest.backends import build_index, load_index
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but
@@ -40,7 +40,7 @@ class FittedFactors(Fitted[Vectors]):
 
     def trained_profiles(self, users: Rows) -> Vectors:
         """The vectors of trained users; see `Fitted.trained_profiles`."""
-        self._users()
+        check_indices(users, len(self._users()), "users")
         return np.asarray(self.space.user_vectors)[users]
 
     def best(
@@ -82,18 +82,20 @@ class SimilarByCosine(FittedFactors):
 
     def similar(
         self,
-        items: Sequence[str],
+        items: Iterable[Id],
         k: int = 10,
         *,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
+        exclude_items: Iterable[Id] = (),
+        allowed_items: Iterable[Id] | None = None,
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
         """The ``k`` items with the largest cosine to each of ``items``; see `ComparesItems.similar`."""
-        rows = self.item_ids.rows(items)
+        names = listed_ids(items)
+        rows = self.item_ids.rows(names)
         others = each_but(rows, self._restriction(exclude_items, allowed_items))
-        return self._searched("cosine", index).search(self.space.points[rows], k, others, threads=threads)
+        found = self._searched("cosine", index).search(self.space.points[rows], k, others, threads=threads)
+        return found.named(self.item_ids, names)
 
     def item_index(self, scales: Floats, settings: IndexSettings, *, progress: Progress = silent) -> "PointIndex":
         """Its items ready to be compared by cosine times ``scales``; see `ComparesItems.item_index`."""
@@ -123,7 +125,7 @@ class FittedItems(SimilarByCosine):
         """(n, factors) the directions of the items that the n users played; see `Fitted.profiles`."""
         rows = self.histories_of(histories)
         damped = CSR(rows.indptr, rows.indices, np.log1p(rows.values))
-        return unit_vectors(multiplied(damped, self._units, threads or processors()))
+        return unit_vectors(multiplied(damped, self._units, threads_for(threads)))
 
     @cached_property
     def _units(self) -> Vectors:

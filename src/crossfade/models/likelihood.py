@@ -30,7 +30,7 @@ from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.likelihood.half_pass import Link, Sample, sample_of, solve_rows
-from crossfade.kernels.threads import processors
+from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.factors import SimilarByCosine
 
@@ -203,7 +203,7 @@ class FittedLikelihood(SimilarByCosine):
         """The most likely vectors (n, factors) of the n users; see `Fitted.profiles`."""
         settings, rows = self.settings_class(**self.settings), self.histories_of(histories)
         counts, (items, biases) = rows._replace(values=settings.counted(rows.values)), self._items
-        solved = settings.likelihood().fold_in(counts, items, biases, threads or processors())
+        solved = settings.likelihood().fold_in(counts, items, biases, threads_for(threads))
         return joined(solved, settings.factors, np.ones(rows.rows, dtype=np.float32) if self.space.biased else None)
 
     @cached_property
@@ -247,7 +247,7 @@ def fit_space(
         passes=settings.passes,
         cg_steps=settings.cg_steps,
         rng=rng,
-        threads=threads or processors(),
+        threads=threads_for(threads),
         progress=progress,
         after_pass=lambda gains: after_pass(state, users, items, gains),
     )

@@ -9,7 +9,7 @@ needs points: diversity, indexes, maps.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,16 +18,16 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts
+from crossfade.core.csr import CSR, Starts, check_indices
 from crossfade.core.errors import ArtifactError, SpaceMismatchError
-from crossfade.core.ids import Rows, load_array
+from crossfade.core.ids import Id, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
 from crossfade.kernels import histories as kernels
 from crossfade.kernels.histories import Similarities, add_products, multiplied
-from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import constant, transposed
 from crossfade.models.contract import Fitted, Floats
 from crossfade.models.sketch import sketched
@@ -84,6 +84,7 @@ class FittedSimilarity(Fitted[CSR]):
 
     def trained_profiles(self, users: Rows) -> CSR:
         """The damped histories of trained users; see `Fitted.trained_profiles`."""
+        check_indices(users, len(self._users()), "users")
         return self.histories.take(users)
 
     def best(
@@ -97,7 +98,7 @@ class FittedSimilarity(Fitted[CSR]):
     ) -> Neighbours:
         """The ``k`` best items for each profile; see `Fitted.best`."""
         require_count(k)
-        workers = threads or processors()
+        workers = threads_for(threads)
         if index is not None:
             self._require_index(index, "dot")
             vectors = multiplied(profiles, self.space.item_vectors, workers)
@@ -121,17 +122,17 @@ class FittedSimilarity(Fitted[CSR]):
         each(
             lambda piece: kernels.score_pairs(*piece, asked, similarities, count, starts, rows, scores),
             balanced(profiles.indptr, ROW_COST),
-            threads or processors(),
+            threads_for(threads),
         )
         return scores
 
     def similar(
         self,
-        items: Sequence[str],
+        items: Iterable[Id],
         k: int = 10,
         *,
-        exclude_items: Sequence[str] = (),
-        allowed_items: Sequence[str] | None = None,
+        exclude_items: Iterable[Id] = (),
+        allowed_items: Iterable[Id] | None = None,
         index: Index | None = None,
         threads: int | None = None,
     ) -> Neighbours:
@@ -139,12 +140,15 @@ class FittedSimilarity(Fitted[CSR]):
 
         Lists of the nearest end early where ``k`` is larger. With an ``index`` by cosine the vectors are searched.
         """
-        rows, restriction = self.item_ids.rows(items), self._restriction(exclude_items, allowed_items)
+        names = listed_ids(items)
+        rows, restriction = self.item_ids.rows(names), self._restriction(exclude_items, allowed_items)
         if index is not None:
             self._require_index(index, "cosine")
-            return index.search(self.space.points[rows], k, each_but(rows, restriction), threads=threads)
-        scales = np.ones(len(self.item_ids), dtype=np.float32)
-        return self.scaled(rows, k, scales, restriction, threads=threads)
+            found = index.search(self.space.points[rows], k, each_but(rows, restriction), threads=threads)
+        else:
+            scales = np.ones(len(self.item_ids), dtype=np.float32)
+            found = self.scaled(rows, k, scales, restriction, threads=threads)
+        return found.named(self.item_ids, names)
 
     def scaled(
         self,
@@ -175,7 +179,7 @@ class FittedSimilarity(Fitted[CSR]):
             scores = matrix[rows[query]] * scales[rows[query]] * scales
             kernels.keep_best(query, scores, opened, itself, found.rows[query], found.scores[query])
 
-        each(search, range(len(rows)), threads or processors())
+        each(search, range(len(rows)), threads_for(threads))
         return found
 
     def item_index(self, scales: Floats, settings: IndexSettings, *, progress: Progress = silent) -> "SimilarityIndex":

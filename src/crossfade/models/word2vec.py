@@ -29,7 +29,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import VectorSpace
-from crossfade.kernels.threads import processors
+from crossfade.kernels.threads import threads_for
 from crossfade.models.contract import Configured, InputKind
 from crossfade.models.factors import FittedItems
 
@@ -85,7 +85,7 @@ class Word2Vec(Configured[Word2VecSettings]):
         vectors = np.zeros((len(sequences.item_ids), self.settings.factors), dtype=np.float32)
         counts = np.bincount(sequences.indices, minlength=len(vectors))
         if np.any(counts >= self.settings.least_count):
-            trained = self._train(sequences, threads or processors(), progress)
+            trained = self._train(sequences, threads_for(threads), progress)
             rows = np.array(trained.index_to_key, dtype=np.int64)
             vectors[rows] = trained.vectors
         return FittedItems(

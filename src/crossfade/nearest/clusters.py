@@ -32,7 +32,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.search.best import room
 from crossfade.kernels.search.panels import lengths_of, unit_vectors
-from crossfade.kernels.threads import each, processors
+from crossfade.kernels.threads import each, processors, threads_for
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction, each_but
 from crossfade.nearest.exclusions import Exclusions, Places
 from crossfade.nearest.files import read_description, write_description
@@ -180,7 +180,7 @@ class ClusterIndex:
             alike = np.flatnonzero((taken == count) & (sizes == size))
             block = min(BLOCK, max(1, TABLE_ENTRIES // room(width + 2**size)))
             for some in np.array_split(alike, -(-len(alike) * count // LISTED)):
-                self._search(ready, some, count, block, search_block, threads or processors())
+                self._search(ready, some, count, block, search_block, threads_for(threads))
         return found
 
     def _search(

@@ -23,6 +23,7 @@ from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
+from crossfade.core.training import converted
 from crossfade.nearest.registry import BACKENDS
 
 NO_ROWS: Rows = np.zeros(0, dtype=np.int32)
@@ -68,6 +69,13 @@ class Restriction:
     indices: Rows = field(default_factory=lambda: NO_ROWS)
     barred: Rows = field(default_factory=lambda: NO_ROWS)
     allowed: Rows | None = None
+
+    def __post_init__(self) -> None:
+        """Convert other number types and byte orders; InputError for what are not row numbers."""
+        for name, dtype in (("indptr", np.int64), ("indices", np.int32), ("barred", np.int32), ("allowed", np.int32)):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, converted(name, given, dtype))
 
     def open_items(self, items: int) -> npt.NDArray[np.bool_]:
         """(items,) whether an item may be returned at all. Raises InputError for a row that does not exist."""

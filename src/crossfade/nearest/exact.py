@@ -22,7 +22,7 @@ from crossfade.kernels.search.panels import GROUP, lengths_of, packed, unit_vect
 from crossfade.kernels.search.pruned import scan_pruned
 from crossfade.kernels.search.scan import scan
 from crossfade.kernels.search.sketch import CHUNK, WIDEST, Sketch, sketched
-from crossfade.kernels.threads import each, processors
+from crossfade.kernels.threads import each, threads_for
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction
 from crossfade.nearest.exclusions import among
 from crossfade.nearest.files import read_description, write_description
@@ -118,7 +118,7 @@ class ExactIndex:
             opened, panels = np.ones(left, dtype=np.bool_), packed(self._items, listed, unit=self.metric == "cosine")
         if panels is not None or width * EASY > len(opened):
             sketch = None
-        workers = threads or processors()
+        workers = threads_for(threads)
         block = min(BLOCK, -(-len(queries) // (workers * GROUP)) * GROUP)
 
         def search_block(first: int) -> None:

@@ -28,7 +28,7 @@ from crossfade.core.ids import MISSING, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.search.panels import lengths_of, unit_vectors
-from crossfade.kernels.threads import processors
+from crossfade.kernels.threads import threads_for
 from crossfade.nearest.contract import DEFAULT_SETTINGS, EVERYTHING, IndexSettings, Restriction
 from crossfade.nearest.exact import ExactIndex
 from crossfade.nearest.exclusions import Exclusions, Places
@@ -147,7 +147,7 @@ class ProposingIndex(ABC):
         require_count(k)
         ready = checked_queries(queries, self._items.shape[1], self.metric)
         exclusions, found = Exclusions(restriction, len(ready), len(self._items)), Neighbours.none(len(ready), k)
-        rows, scores, workers = found.rows, found.scores, threads or processors()
+        rows, scores, workers = found.rows, found.scores, threads_for(threads)
         breadths = self._first_breadths(k, exclusions)
         pending = np.flatnonzero(exclusions.left > 0)
         while pending.size:

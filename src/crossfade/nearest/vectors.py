@@ -7,7 +7,7 @@ from crossfade.core.errors import InputError
 from crossfade.core.ids import Rows
 from crossfade.core.spaces import Metric, Vectors, VectorSpace
 from crossfade.kernels.search.panels import lengths_of, score_pairs, unit_vectors
-from crossfade.kernels.threads import balanced, each, processors
+from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import constant
 
 LONGEST = 1e18
@@ -33,8 +33,10 @@ def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
     Raises InputError for another shape, and for numbers that are not finite or too large.
     """
     queries = np.asarray(queries)
-    if queries.ndim != 2 or queries.shape[1] != factors:
-        raise InputError(f"queries must be (n, {factors}) numbers for this space, not of shape {queries.shape}")
+    if queries.ndim != 2 or queries.shape[1] != factors or queries.dtype.kind not in "biuf":
+        raise InputError(
+            f"queries must be (n, {factors}) numbers for this space, not {queries.dtype} of shape {queries.shape}"
+        )
     checked = _checked(queries, "the queries")
     return unit_vectors(checked) if metric == "cosine" else checked
 
@@ -52,25 +54,26 @@ def pair_scores(
     each(
         lambda piece: score_pairs(*piece, of, unit, asking, starts, rows, scores),
         balanced(indptr, PAIRS),
-        threads or processors(),
+        threads_for(threads),
     )
     return scores
 
 
-def require_count(k: int) -> None:
+def require_count(k: object) -> None:
     """Raise InputError unless ``k`` is at least 1."""
-    if k < 1:
-        raise InputError(f"k must be at least 1, not {k}")
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise InputError(f"k must be a whole number, at least 1, not {k!r}")
 
 
 def _checked(vectors: Vectors, what: str) -> Vectors:
-    contiguous = np.ascontiguousarray(vectors, dtype=np.float32)
+    with np.errstate(over="ignore"):  # refused as infinite
+        contiguous = np.ascontiguousarray(vectors, dtype=np.float32)
     lengths = lengths_of(contiguous)
     # Written positively, so that NaN is refused too.
     wrong = ~(lengths <= LONGEST)
     if np.any(wrong):
         raise InputError(
             f"{what} must be finite and no longer than {LONGEST:.0e}; {int(wrong.sum())} of {len(wrong)} are not, "
-            f"the first in row {int(np.flatnonzero(wrong)[0])}. Fit the model again."
+            f"the first in row {int(np.flatnonzero(wrong)[0])}"
         )
     return contiguous

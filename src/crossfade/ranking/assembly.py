@@ -66,7 +66,7 @@ class Assembler(NamedTuple):
 
         ``scores`` (n,) are those of the ``candidates``, from any scorer; ``seeds`` what the users recognise.
         """
-        from crossfade.kernels.threads import Range, balanced, each, processors
+        from crossfade.kernels.threads import Range, balanced, each, threads_for
         from crossfade.ranking import jitted
 
         shape = len(candidates.indptr) - 1, self.rules.size
@@ -87,7 +87,7 @@ class Assembler(NamedTuple):
         def fill(piece: Range) -> None:
             jitted.assemble(piece[0], piece[1], *inputs, self.rules, pages)
 
-        each(fill, balanced(candidates.indptr, ROW_COST), self.threads or processors())
+        each(fill, balanced(candidates.indptr, ROW_COST), threads_for(self.threads))
         listed = np.arange(shape[1]) < counts[:, None]
         columns = {
             "score": pages[3][listed],

@@ -87,7 +87,7 @@ class Sources:
         familiar  the roots that are no discovery to each user
         played    the items that each user played
         """
-        from crossfade.kernels.threads import Range, balanced, each, processors
+        from crossfade.kernels.threads import Range, balanced, each, threads_for
         from crossfade.ranking import jitted
 
         self.related.fill(seeds.rows)
@@ -111,7 +111,7 @@ class Sources:
             jitted.propose(piece[0], piece[1], *asked, room, found, scratch)
             self.scratch.append(scratch)
 
-        each(fill, balanced(room, ROW_COST), threads or processors())
+        each(fill, balanced(room, ROW_COST), threads_for(threads))
         indptr = starts_of(counts)
         places = np.arange(indptr[-1]) + np.repeat(room[:-1] - indptr[:-1], counts)
         return Candidates(indptr, items[places], roots[places], {CLOSENESS: found[3][places]})
