@@ -475,6 +475,41 @@ def test_a_forgotten_import_is_gone(call, asked, tmp_path):
     assert call("forget", name, home=home).exit_code == 5
 
 
+def test_who_is_to_be_forgotten_has_to_be_clear(call, asked, tmp_path):
+    home = tmp_path / "home"
+    for name, user in (("ann", "ann"), ("ben-history", "ben")):
+        table = tmp_path / f"{name}.csv"
+        table.write_text(f"user,artist,plays\n{user},Can,3\n")
+        asked("import", str(table), home=home)
+    both = call("forget", "ann", home=home)
+    assert both.exit_code == 2
+    assert "--import ann or --user ann" in both.stderr
+    unknown = call("forget", "bne", home=home)
+    assert unknown.exit_code == 5
+    assert "Did you mean ben?" in unknown.stderr
+    assert call("forget", "--import", "ben", home=home).exit_code == 5
+    assert call("forget", "--user", "ben-history", home=home).exit_code == 5
+    assert call("forget", home=home).exit_code == 2
+    would = call("forget", "ben", "--dry-run", home=home)
+    assert would.exit_code == 0, would.output
+    assert "Would remove import ben-history: 1 artists, 1 counts" in would.stdout
+    assert [one["import"] for one in asked("status", home=home)["imports"]] == ["ann", "ben-history"]
+    done = asked("forget", "ben", home=home)
+    assert [(one["name"], one["deleted"]) for one in done["imports"]] == [("ben-history", True)]
+    assert (done["served"], done["run"], done["mentioned"]) == (False, None, {"ben": []})
+    assert call("forget", "--user", "ann", home=home).exit_code == 0
+    assert asked("status", home=home)["imports"] == []
+
+
+def test_a_forgotten_listener_is_in_no_release(call, asked, own_home):
+    user = asked("users", "--all", home=own_home)["users"][0]["user"]
+    told = call("forget", user, "--no-run", home=own_home)
+    assert told.exit_code == 0, told.output
+    assert "Removed release 00000" in told.stdout
+    assert "Nothing is served now" in told.stderr
+    assert user not in {one["user"] for one in asked("users", "--all", home=own_home)["users"]}
+
+
 def test_an_import_of_the_same_file_twice_adds_nothing(call, asked, tmp_path):
     history = tmp_path / "StreamingHistory0.json"
     rows = [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -115,6 +116,18 @@ class TestRegistry:
         with pytest.raises(ArtifactError, match="is active"):
             registry.remove(SECOND)
         assert registry.versions() == [SECOND]
+
+    def test_none_is_active_after_the_active_one_has_stopped_to_be(self, registry):
+        registry.deactivate()
+        registry.add(FIRST)
+        registry.add(SECOND)
+        registry.deactivate()
+        assert registry.versions() == [FIRST, SECOND]
+        with pytest.raises(NotReadyError):
+            registry.active()
+        registry.remove(SECOND)
+        registry.activate(FIRST, pinned=False)
+        assert registry.active() == Active(FIRST, pinned=False)
 
     def test_another_process_sees_the_same(self, registry, home, settings):
         registry.add(FIRST)
@@ -451,6 +464,29 @@ class TestReleases:
         assert releases.versions() == table_store.versions() == [versions[1], versions[3], versions[4]]
         assert releases.active().version == versions[1]
         assert releases.prune(0) == [versions[3]]
+
+    def test_what_is_retired_is_gone_and_the_newest_other_one_is_active(self, releases, release_parts, table_store):
+        first, second, third = (release_parts.publish(releases, day=day).version for day in "123")
+        releases.activate(second)
+        with releases.open() as opened:
+            releases.retire([second, third], patience=0.0)
+            assert opened.tables.item("artist", "bjork").id == "mb:bjork"
+        assert releases.versions() == table_store.versions() == [first]
+        assert releases.active() == Active(first, pinned=False)
+        releases.retire([first, second])
+        assert releases.versions() == table_store.versions() == []
+        with pytest.raises(NotReadyError):
+            releases.active()
+
+    def test_who_has_a_release_open_gets_time_to_turn_to_another_one(self, releases, release_parts):
+        first, second = (release_parts.publish(releases, day=day).version for day in "12")
+        opened = releases.open(first)
+        closing = threading.Timer(0.2, opened.close)
+        closing.start()
+        before = time.monotonic()
+        releases.retire([first], patience=30.0)
+        assert 0.1 < time.monotonic() - before < 20.0
+        assert releases.versions() == [second]
 
     def test_a_release_that_is_open_is_not_pruned(self, releases, release_parts):
         first = release_parts.publish(releases, day="1").version

@@ -20,14 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from crossfade.core.artifacts import verify
-from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError, UnknownIdError
+from crossfade.core.errors import ArtifactError, InputError, SettingsError, StorageError
 from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.formats.contract import REASONS, Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.forgetting import begin, changes, clean_imports
 from crossfade.importing.imports import import_paths, import_rows
 from crossfade.importing.ledger import ADVICE, Ledger
-from crossfade.importing.library import delete_import, imports, tables_of
+from crossfade.importing.library import imports, tables_of
 from crossfade.importing.staging import Stage
 
 NOW = 1_700_000_000.0  # 14 November 2023
@@ -364,13 +365,13 @@ def test_other_settings_replace_an_import(home: Home, tmp_path: Path) -> None:
 def test_rows_come_back_when_the_import_that_had_them_is_gone(home: Home, tmp_path: Path) -> None:
     a, b = write(tmp_path / "a.json", *minutes(0, 20)), write(tmp_path / "b.json", *minutes(10, 30))
     import_paths(home, [a, b], now=NOW)
-    delete_import(home, "a")
+    with home.locked("forget"):
+        begin(home, ["a"], [], changes(home, ["a"], []), serve=False)
+        clean_imports(home)
     assert [one.name for one in imports(home)] == ["b"]
     assert len(heard(home)) == 10
     (again,) = import_paths(home, [b], now=NOW)
     assert (again.already_imported, again.accepted) == (None, 20)
-    with pytest.raises(UnknownIdError, match="b"):
-        delete_import(home, "a")
 
 
 def test_equal_files_give_equal_bytes(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The release that is being served."""
 
+import asyncio
 import logging
 import threading
 
@@ -7,6 +8,7 @@ import pytest
 
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.serve.active import ActiveRelease
+from crossfade.serve.settings import ServeSettings
 
 
 def version_of(active):
@@ -143,3 +145,38 @@ def test_many_threads_across_a_change(active, release_parts, releases):
         thread.join()
     assert not wrong
     assert seen <= set(versions)
+
+
+def test_what_was_removed_is_not_served_on(active, release_parts, releases):
+    first, second = (release_parts.publish(releases, day=day).version for day in "12")
+    assert version_of(active) == second
+    with active.reading() as opened:
+        releases.retire([second], patience=0)
+        # A request that has begun ends as it began; the next one gets what is left.
+        assert opened.release.tables.item("artist", "bjork").id == "mb:bjork"
+        assert version_of(active) == first
+    releases.retire([first], patience=0)
+    with pytest.raises(NotReadyError):
+        version_of(active)
+
+
+def test_a_server_that_nobody_asks_lets_a_release_go(releases, release_parts, monkeypatch):
+    """Else `crossfade forget` would wait for it in vain."""
+    from crossfade.serve import app as app_module
+
+    monkeypatch.setattr(app_module, "CHECK_SECONDS", 0.01)
+    active = ActiveRelease(releases, check_seconds=0)
+    app = app_module.create_app(active, ServeSettings())
+    first = release_parts.publish(releases, day="1").version
+
+    async def serve():
+        async with app.router.lifespan_context(app):
+            assert version_of(active) == first
+            release_parts.publish(releases, day="2")
+            for _ in range(500):
+                if releases.prune(1):
+                    return True
+                await asyncio.sleep(0.01)
+        return False
+
+    assert asyncio.run(serve())

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections import Counter
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ NO_RELEASE = "There is no release yet. Run `crossfade run` to make one."
 @json_option
 def status(home: Home, as_json: bool) -> None:
     """Show what is in this home, and what is served."""
+    from crossfade.importing.forgetting import pending
     from crossfade.importing.library import imports
 
     listed: list[dict[str, Any]] = [
@@ -47,6 +49,8 @@ def status(home: Home, as_json: bool) -> None:
         [Column("import"), Column("format"), *(Column(name, "number") for name in numbers)],
         [[one["import"], ", ".join(one["formats"]), *(f"{one[name]:,}" for name in numbers)] for one in listed],
     )
+    if pending(home) is not None:
+        say("What `crossfade forget` began is not complete: `crossfade run` finishes it.")
     if served is None:
         say(NO_RELEASE if listed else "There are no imports yet. Start with `crossfade import PATH`.")
     else:
@@ -79,8 +83,8 @@ def releases(context: click.Context, home: Home, as_json: bool) -> None:
 @home_option
 def activate(home: Home, version: str) -> None:
     """Serve VERSION and pin it: later runs publish new releases without serving them."""
-    with home.locked("releases activate"):
-        releases_of(home).activate(Version(version))
+    with _changing(home, "releases activate") as found:
+        _activate(home, found, version)
     _say_pinned(version)
 
 
@@ -88,8 +92,8 @@ def activate(home: Home, version: str) -> None:
 @home_option
 def unpin(home: Home) -> None:
     """Serve the newest release again, and each new one as it is published."""
-    with home.locked("releases unpin"):
-        version = releases_of(home).unpin()
+    with _changing(home, "releases unpin") as found:
+        version = found.unpin()
     say(f"Serving release {version}, and each new one as it is published.")
 
 
@@ -98,12 +102,11 @@ def unpin(home: Home) -> None:
 @home_option
 def rollback(home: Home, version: str | None) -> None:
     """Serve the release before the active one, or VERSION, and pin it. Nothing is removed."""
-    with home.locked("rollback"):
-        found = releases_of(home)
+    with _changing(home, "rollback") as found:
         if version is None:
             version = found.roll_back()
         else:
-            found.activate(Version(version))
+            _activate(home, found, version)
     _say_pinned(version)
 
 
@@ -172,6 +175,29 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
             ],
             title=f"[{name}]",
         )
+
+
+@contextlib.contextmanager
+def _changing(home: Home, purpose: str) -> Iterator[Releases]:
+    """Lock the home to change which release is active, and finish what `crossfade forget` began, as far as possible."""
+    from crossfade.pipeline.removal import catch_up
+
+    with home.locked(purpose):
+        found = releases_of(home)
+        catch_up(home, found)
+        yield found
+        catch_up(home, found)
+
+
+def _activate(home: Home, found: Releases, version: str) -> None:
+    from crossfade.importing.forgetting import pending
+
+    wish = pending(home)
+    if wish is not None and version in wish.releases:
+        raise ArtifactError(
+            f"Release {version} is being forgotten. `crossfade run` publishes one that takes its place."
+        )
+    found.activate(Version(version))
 
 
 def _listed(releases: Releases) -> list[dict[str, Any]]:

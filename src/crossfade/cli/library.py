@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import shlex
 import sys
 import webbrowser
@@ -15,7 +16,7 @@ from crossfade.cli.display import Compiling, Display, progress_of, shown, weight
 from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.cli.people import what_is_missing
-from crossfade.core.errors import InputError, UnknownIdError
+from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
 
@@ -77,17 +78,99 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--user", "users", multiple=True, metavar="USER", help="Forget a listener; may be repeated.")
+@click.option("--import", "names", multiple=True, metavar="IMPORT", help="Forget an import; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
+@click.option("--no-run", is_flag=True, help="Remove at once, without a run that publishes a new release first.")
+@json_option
 @home_option
-def forget(home: Home, name: str) -> None:
-    """Remove the import NAME; `crossfade status` lists the imports.
+def forget(
+    home: Home,
+    name: str | None,
+    users: tuple[str, ...],
+    names: tuple[str, ...],
+    dry_run: bool,
+    no_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove a listener, or an import, and everything that was made from it.
 
-    Existing releases still contain what was learned from it. They are pruned as new ones are published.
+    NAME is one of `crossfade status` or a listener. Imports, steps and releases that have it are removed or made again,
+    so that no byte of it stays in the home. The old release is served until a run has published one without it.
     """
-    from crossfade.importing.library import delete_import
+    from crossfade.importing.forgetting import mentions
+    from crossfade.pipeline import forgetting
 
-    delete_import(home, name)
-    say(f"Removed `{name}`. Run `crossfade run` to publish a release without it.")
+    chosen, listeners = _to_forget(home, name, names, users)
+    if dry_run:
+        forgotten = forgetting.preview(home, chosen, listeners)
+    else:
+        with _watched(home) as watch:
+            forgotten = forgetting.forget(home, chosen, listeners, watch=None if no_run else watch)
+    mentioned = {user: mentions(home, user) for user in listeners}
+    if as_json:
+        print_json({**dataclasses.asdict(forgotten), "mentioned": mentioned})
+        return
+    would = "Would remove" if dry_run else "Removed"
+    for change in forgotten.imports:
+        whole = "import" if change.deleted else "from import"
+        print_line(f"{would} {whole} {change.name}: {counted(change.rows) or 'no rows'}")
+    for version in forgotten.releases:
+        print_line(f"{would} release {version}")
+    print_line(f"{would} {forgotten.artifacts} results of steps")
+    for user, where in mentioned.items():
+        for one in where:
+            say(f"Import {one} has no rows of {user}, but that name. Is it theirs? crossfade forget --import {one}")
+    if forgotten.run is not None:
+        say(f"Serving release {forgotten.run.release}, which has nothing of it.")
+    elif forgotten.served:
+        say("A run would publish a release first." if dry_run and not no_run else _now_served(home))
+
+
+def _to_forget(home: Home, name: str | None, names: Sequence[str], users: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the imports and the users (full ids) that a person means."""
+    from crossfade.importing.forgetting import user_named
+    from crossfade.importing.library import imports, users_of
+
+    known, listeners = [one.name for one in imports(home)], users_of(home) if name or users else {}
+    found = [user_named(user, listeners) for user in users]
+    chosen = [*names]
+    if name is not None:
+        user = None
+        with contextlib.suppress(UnknownIdError):
+            user = user_named(name, listeners)
+        if user is not None and name in known:
+            raise click.UsageError(
+                f"Both an import and a listener are called {name}. Try --import {name} or --user {shlex.quote(user)}."
+            )
+        if user is None and name not in known:
+            close = difflib.get_close_matches(name, [*known, *listeners, *(_bare(one) for one in listeners)], n=3)
+            raise UnknownIdError(
+                f"There is no import and no listener {name!r}.", suggestions=tuple(dict.fromkeys(close))
+            )
+        found += [user] if user is not None else []
+        chosen += [name] if user is None else []
+    for one in chosen:
+        if one not in known:
+            close = difflib.get_close_matches(one, known, n=3)
+            raise UnknownIdError(f"There is no import {one!r}.", suggestions=tuple(close))
+    if not chosen and not found:
+        raise click.UsageError(
+            "What is to be forgotten? Name an import or a listener; `crossfade status` lists imports."
+        )
+    return chosen, found
+
+
+def _bare(user: str) -> str:
+    return user.partition(":")[2] or user
+
+
+def _now_served(home: Home) -> str:
+    try:
+        return f"Serving release {releases_of(home).active().version}."
+    except NotReadyError:
+        return "Nothing is served now. Run `crossfade run` to publish a release of what is left."
 
 
 @click.command()

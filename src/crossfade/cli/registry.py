@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("Show which models are fitted on what", "measuring:models"),
     "evaluate": ("Fit models on one file and measure them on another", "measuring:evaluate"),
     "status": ("Show what is in this home, and what is served", "home:status"),
-    "forget": ("Remove an import", "library:forget"),
+    "forget": ("Remove a listener or an import, and all that was made from it", "library:forget"),
     "releases": ("List, activate and unpin releases", "home:releases"),
     "rollback": ("Serve an earlier release and pin it", "home:rollback"),
     "verify": ("Read every byte against its checksum", "home:verify"),

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -175,6 +176,16 @@ def is_whole(place: Path, fingerprint: str) -> bool:
         return read_manifest(place).fingerprint == fingerprint and verify(place).fingerprint == fingerprint
     except ArtifactError:
         return False
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Put a file of an artifact into another one: linked where possible, since files of artifacts never change."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        # Another file system, or one without links; a full disk shows itself in the copy.
+        shutil.copyfile(source, target)
 
 
 def discard(place: Path) -> None:

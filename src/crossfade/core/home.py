@@ -38,6 +38,11 @@ class Home:
         return self.path / "unfinished"
 
     @property
+    def forgetting(self) -> Path:
+        """What is still to be forgotten; absent unless a `crossfade forget` was interrupted."""
+        return self.path / "forgetting.json"
+
+    @property
     def releases(self) -> Path:
         """One directory a release, and ``CURRENT``."""
         return self.path / "releases"

@@ -113,6 +113,11 @@ def sweep(directory: Path, *, below: bool = True) -> None:
         directories[:] = [name for name in directories if below and not _LEFT.fullmatch(name)]
 
 
+def left_over(directory: Path) -> list[Path]:
+    """Return the drafts in and below ``directory`` that could not be removed."""
+    return [path for path in directory.rglob(f".*{PARTIAL}") if _LEFT.fullmatch(path.name)]
+
+
 def _exchanged(draft: Path, place: Path) -> bool:
     """Exchange two names in one step; return False if the system or the file system cannot."""
     import ctypes

@@ -25,6 +25,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.formats.columns import Columns
 from crossfade.formats.contract import PASSING, Format, Member
 from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.forgetting import clean_imports
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
 from crossfade.importing.opening import files_below, open_input
@@ -68,6 +69,7 @@ def import_paths(
     ledgers: list[Ledger] = []
     failures: list[InputError] = []
     with home.locked("import"):
+        clean_imports(home)
         if invented := [one.name for one in imports(home) if one.invented]:
             raise InputError(
                 f"{home.path} has an invented world, {invented[0]!r}, whose listeners would mix with yours. Choose "
@@ -104,6 +106,7 @@ def import_rows(
     """
     member = Member(name, PurePosixPath(name), b"")
     with home.locked("import"):
+        clean_imports(home)
         if real := [one.name for one in imports(home) if not one.invented]:
             raise InputError(
                 f"{home.path} has real listening history ({', '.join(real[:3])}), which would mix with the invented "

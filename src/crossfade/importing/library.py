@@ -1,6 +1,6 @@
-"""The imports of a home: their names, their tables, and how to delete one."""
+"""The imports of a home: their names, their tables, and the users that they name."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
-from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.artifacts import MANIFEST, Manifest, read_manifest
+from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.schemas import LISTENS, TABLES
 from crossfade.importing.ledger import LEDGER, Ledger
@@ -20,6 +20,15 @@ TIME = LISTENS.field("listened_at").type
 _BOUNDED = ("listened_at", "user_id")
 VERSION = 2  # of an import's tables: items by kind
 INVENTED = "invented"  # the setting in the identity of an import that was made from no files
+
+PEOPLE: Mapping[str, tuple[str, ...]] = {
+    "listens": ("user_id",),
+    "counts": ("user_id",),
+    "feedback": ("user_id",),
+    "friends": ("user_id", "friend_id"),
+    "playlists": ("owner",),
+}
+"""The columns of each table that name users."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +96,32 @@ def tables_of(home: Home, names: Collection[str] | None = None) -> dict[str, lis
     return {table: [path for one in chosen for path in one.files(table)] for table in TABLES}
 
 
-def delete_import(home: Home, name: str) -> None:
-    """Delete the import called ``name``; UnknownIdError, with the names of all, if there is none.
+def people_of(one: Import, tables: Collection[str] = tuple(PEOPLE), *, without: Collection[str] = ()) -> set[str]:
+    """Return the ids of all users that ``tables`` name: who listened, owns a playlist, or has a friend or is one.
 
-    Rows that later imports had too were dropped from those as duplicates, and are deleted with it: import their files
-    again to restore them.
+    Of rows about one of the users ``without``, nobody is named.
     """
-    with home.locked("forget"):
-        finished = {one.name: one for one in imports(home)}
-        if name not in finished:
-            raise UnknownIdError(f"There is no import {name!r}.", suggestions=tuple(finished))
-        discard(finished[name].path)
+    found: set[str] = set()
+    left_out = pa.array(sorted(without), pa.string())
+    for table, columns in ((table, PEOPLE[table]) for table in tables):
+        for path in one.files(table):
+            with pq.ParquetFile(path, read_dictionary=list(columns)) as file:
+                for number in range(file.num_row_groups):
+                    rows = file.read_row_group(number, columns=list(columns))
+                    for column in columns if without else ():
+                        rows = rows.filter(pc.invert(pc.is_in(rows[column], value_set=left_out)))
+                    for column in columns:
+                        found.update(pc.unique(rows[column]).drop_null().to_pylist())
+    return found
+
+
+def users_of(home: Home) -> dict[str, list[str]]:
+    """Return every user that an import names, with the names of those imports; both sorted."""
+    found: dict[str, list[str]] = {}
+    for one in imports(home):
+        for user in people_of(one):
+            found.setdefault(user, []).append(one.name)
+    return dict(sorted(found.items()))
 
 
 def listens_of_buckets(

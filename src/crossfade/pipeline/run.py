@@ -18,6 +18,7 @@ from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.plan import Plan, make_plan
+from crossfade.pipeline.removal import catch_up, finish
 from crossfade.pipeline.runner import StepResult, Watch, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
@@ -56,35 +57,43 @@ def run(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
     from there.
     """
     with home.locked("run"):
-        settings = Settings.of(home)
-        limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
-        runner = open_runner(settings.run.runner, **limits)
-        releases = open_releases(home, settings.section("store"))
-        plan = make_plan(home, settings.fitting(models))
-        others = [name for name in settings.run.models if name not in models] if models else []
-        released = settings.fitting([*models, *others])
-        pages, before, early = plan.pages(), releases.versions(), None
-        results: dict[str, StepResult] = {}
-        watch.planned([*plan.steps.values()])
-        if _comes_early(home, plan, pages, releases):
-            results = {step.name: step for step in runner.run([*pages.steps.values()], home, watch)}
-            early = _publish(home, pages, released, releases, released.run.models).version
-            watch.published(early)
-        for step in runner.run([*plan.steps.values()], home, watch):
-            results.setdefault(step.name, step)
-        release = _publish(home, plan, released, releases, others)
-        if early is not None and early != release.version:
-            releases.withdraw(early)
-        releases.prune(settings.run.keep_releases)
-        _prune_artifacts(home, plan, settings.run.keep_artifacts)
-        journal.prune(home)
-        remove(home.unfinished)
+        return run_locked(home, watch, models)
+
+
+def run_locked(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
+    """Do the same as `run` for a caller that has the home's lock."""
+    settings = Settings.of(home)
+    limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
+    runner = open_runner(settings.run.runner, **limits)
+    releases = open_releases(home, settings.section("store"))
+    # Of a release that is to be forgotten nothing goes into the next one.
+    forgetting = catch_up(home, releases) is not None
+    plan = make_plan(home, settings.fitting(models))
+    others = [name for name in settings.run.models if name not in models] if models and not forgetting else []
+    released = settings.fitting([*models, *others])
+    pages, before, early = plan.pages(), releases.versions(), None
+    results: dict[str, StepResult] = {}
+    watch.planned([*plan.steps.values()])
+    if not forgetting and _comes_early(home, plan, pages, releases):
+        results = {step.name: step for step in runner.run([*pages.steps.values()], home, watch)}
+        early = _publish(home, pages, released, releases, released.run.models).version
+        watch.published(early)
+    for step in runner.run([*plan.steps.values()], home, watch):
+        results.setdefault(step.name, step)
+    release = _publish(home, plan, released, releases, others)
+    finish(home, releases, keep=release.version)
+    if early is not None and early != release.version:
+        releases.withdraw(early)
+    releases.prune(settings.run.keep_releases)
+    _prune_artifacts(home, plan, settings.run.keep_artifacts)
+    journal.prune(home)
+    remove(home.unfinished)
     return RunResult(
         steps=[results[name] for name in plan.steps],
         skipped=plan.skipped,
         release=release.version,
         published=release.version not in before,
-        active=release.active,
+        active=releases.active().version == release.version,
     )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crossfade.core.errors import ArtifactError, NotReadyError, StorageError
+from crossfade.core.errors import ArtifactError, CrossfadeError, NotReadyError, StorageError
 from crossfade.stores.releases import Release, Releases
 from crossfade.surfaces.asking import OpenRelease
 
@@ -32,7 +32,8 @@ class _Shared:
 class ActiveRelease:
     """Lends each request one whole release, whatever is published meanwhile.
 
-    If a new release cannot be opened, the one before is still served, and the log says why.
+    If a new release cannot be opened, the one before is still served, and the log says why. If there is none any more,
+    nothing is served.
     """
 
     def __init__(self, releases: Releases, *, check_seconds: float = CHECK_SECONDS) -> None:
@@ -63,6 +64,11 @@ class ActiveRelease:
                 shared.readers -= 1
                 self._close_unread(shared)
 
+    def turn(self) -> None:
+        """Turn to another release if one has become active, as each request does; errors are left to the requests."""
+        with self._lock, contextlib.suppress(CrossfadeError):
+            self._refresh()
+
     def close(self) -> None:
         """Let go of the release once its last reader is done."""
         with self._lock:
@@ -82,8 +88,9 @@ class ActiveRelease:
             self.pinned = active.pinned
             self._warned = ""
         except NotReadyError:
-            if self._shared is None:
-                return
+            # `crossfade forget` has removed what was served, and nothing is left instead.
+            self._replace(None)
+            return
         except (ArtifactError, StorageError) as error:
             if self._shared is None:
                 raise

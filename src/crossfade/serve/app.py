@@ -1,5 +1,6 @@
 """The application: routes over the active release. It only reads."""
 
+import asyncio
 import contextlib
 import html
 import logging
@@ -10,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from crossfade import __version__
 from crossfade.core.errors import CrossfadeError
-from crossfade.serve.active import ActiveRelease
+from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.lists import list_routes
 from crossfade.serve.replies import add_problem_replies
@@ -36,7 +37,9 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
         except CrossfadeError as error:
             # Go on: a release may come while the server runs.
             logging.getLogger("crossfade.serve").warning("%s", error)
+        turning = asyncio.create_task(_keep_turning(active))
         yield
+        turning.cancel()
         active.close()
 
     # The pages that FastAPI offers for its documentation load scripts from elsewhere: nothing here leaves the machine.
@@ -63,6 +66,13 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
 
     page = _page(app)
     return app
+
+
+async def _keep_turning(active: ActiveRelease) -> None:
+    """Let go of a release that is not active any more even while nobody asks: `crossfade forget` waits for that."""
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        await asyncio.to_thread(active.turn)
 
 
 def _page(app: FastAPI) -> str:

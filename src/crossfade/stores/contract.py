@@ -199,6 +199,9 @@ class Registry(Protocol):
     def activate(self, version: Version, *, pinned: bool) -> None:
         """Make ``version`` active, with a pin or without; ArtifactError for a release that does not exist."""
 
+    def deactivate(self) -> None:
+        """Make no release active; those that exist stay recorded."""
+
     def remove(self, version: Version) -> None:
         """Forget ``version``, if it is recorded; ArtifactError for the active release."""
 

@@ -61,6 +61,14 @@ class FileRegistry:
             raise ArtifactError(f"There is no release {version}. There are: {', '.join(self.versions()) or 'none'}.")
         self._point_to(version, pinned=pinned)
 
+    def deactivate(self) -> None:
+        active = self._readable()
+        if active is not None:
+            self._record(active.version)
+        with translated_storage_errors(self._pointer):
+            self._pointer.unlink(missing_ok=True)
+            flush_directory(self._pointer.parent)
+
     def remove(self, version: Version) -> None:
         active = self._readable()
         if active is not None and active.version == version:

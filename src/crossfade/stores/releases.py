@@ -13,14 +13,14 @@ import contextlib
 import fcntl
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from crossfade.core.artifacts import MANIFEST, Identity, Manifest, discard, read_manifest, verify, writing
+from crossfade.core.artifacts import MANIFEST, Identity, Manifest, discard, link_or_copy, read_manifest, verify, writing
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.tables import SurfaceTable
@@ -29,6 +29,9 @@ from crossfade.stores.files import versions_among
 
 LAYOUT = 1
 """The version of the layout of a release's directory."""
+
+PATIENCE = 10.0
+"""Seconds for which a release that must go waits for its readers; a server turns to another one within two."""
 
 _PART = re.compile(r"[a-z][a-z0-9_-]*")
 _REMEDY = "Run `crossfade rollback` to serve the newest whole release, or `crossfade run` to make a new one."
@@ -182,6 +185,32 @@ class Releases:
         """
         return self._remove(version)
 
+    def sources(self, version: Version) -> set[str]:
+        """Return the fingerprints and checksums of what the parts of a release were made from, besides each other."""
+        place = self._existing(version)
+        names = {name.split("/")[1] for name in read_manifest(place).files}
+        parts = [read_manifest(place / "parts" / name) for name in names]
+        made_from = {source for part in parts for source in part.identity.inputs.values()}
+        return made_from - {part.fingerprint for part in parts}
+
+    def retire(self, versions: Collection[Version], patience: float = PATIENCE) -> None:
+        """Remove ``versions`` for good, even the active one, and what killed processes left of others.
+
+        The newest whole release that stays becomes the active one, without a pin; if there is none, none is active.
+        Whoever has one of ``versions`` open gets ``patience`` seconds to turn to another release, and may fail then.
+        """
+        self._remove_unregistered()
+        active = self._readable_active()
+        if active is not None and active.version in versions:
+            try:
+                stay = [version for version in self.versions() if version not in versions]
+                self._activate_newest(stay, "No release stays.", pinned=False)
+            except NotReadyError:
+                self._registry.deactivate()
+        deadline = time.monotonic() + patience
+        for version in set(versions) & self._written():
+            self._remove(version, deadline)
+
     def prune(self, keep: int) -> list[Version]:
         """Remove all but the ``keep`` newest releases and return those removed, oldest first.
 
@@ -275,17 +304,26 @@ class Releases:
         for version in self._written() - set(self.versions()):
             self._remove(version)
 
-    def _remove(self, version: Version) -> bool:
-        """Remove a release unless a reader has it open; return whether it is gone."""
+    def _remove(self, version: Version, deadline: float | None = None) -> bool:
+        """Remove a release unless a reader has it open; return whether it is gone.
+
+        With a ``deadline`` (of `time.monotonic`) it is removed then in any case.
+        """
         place = self._place(version)
         with contextlib.ExitStack() as resources:
             with contextlib.suppress(FileNotFoundError):
                 descriptor = os.open(place / MANIFEST, os.O_RDONLY)
                 resources.callback(os.close, descriptor)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return False
+                while True:
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except BlockingIOError:
+                        if deadline is None:
+                            return False
+                        if time.monotonic() < deadline:
+                            time.sleep(0.05)
+                            continue
+                    break
             # First it stops to exist; what remains of it after a kill is then unregistered.
             self._registry.remove(version)
             self._tables.drop(version)
@@ -305,10 +343,4 @@ def _include(name: str, source: Path, directory: Path) -> None:
     for empty in manifest.empty_directories:
         (directory / name / empty).mkdir(parents=True, exist_ok=True)
     for path in (MANIFEST, *manifest.files):
-        target = directory / name / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            target.hardlink_to(source / path)
-        except OSError:
-            # Another file system, or one without links; a full disk shows itself in the copy.
-            shutil.copyfile(source / path, target)
+        link_or_copy(source / path, directory / name / path)

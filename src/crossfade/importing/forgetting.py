@@ -1,0 +1,404 @@
+"""Forgetting, first half: what an import or a user brought leaves the imports of a home.
+
+What is to be forgotten is recorded in ``forgetting.json`` before anything changes, so that the next command that writes
+finishes what a killed one began. An import is deleted. A user's rows are taken out of each import that has them, with
+their playlists and the items that nobody else in that import refers to; an import that names nobody else is deleted.
+Once the imports are clean, the record names neither import nor user: only the checksums that the imports had. The
+second half, `crossfade.pipeline.removal`, removes what was made from those.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from crossfade.core.artifacts import MANIFEST, Identity, discard, file_digest, link_or_copy, verify, write_file, writing
+from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.home import Home
+from crossfade.core.kinds import KINDS
+from crossfade.core.replacing import flush_directory
+from crossfade.core.schemas import ITEMS, TABLES
+from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
+from crossfade.importing.library import INVENTED, PEOPLE, Import, imports, people_of
+from crossfade.importing.publishing import PUBLISHED_ROW_GROUP
+
+_AFTER = "after/"
+
+_PLAYED = ("listens", "counts", "feedback", "playlist_items")
+"""The tables whose rows refer to items because somebody played or listed them."""
+
+_JUDGED = {
+    **{table: list(columns) for table, columns in PEOPLE.items()},
+    "listens": ["user_id", "context"],
+    "playlist_items": ["playlist_id"],
+    **{table: ["item_id"] for table in ITEMS},
+    "tags": ["kind", "item_id"],
+    "texts": ["kind", "item_id"],
+}
+"""The columns of each table that tell whether a row stays."""
+
+_CHILDREN = [(kind.plural, kind.name, kind.parent) for kind in KINDS.values() if kind.parent is not None]
+"""The tables of items that have parents, their kinds, and the kinds of the parents."""
+
+Items = dict[str, set[str]]
+"""Ids of items by kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """What is still to be forgotten.
+
+    imports, users  those to take out of the imports; none once that is done
+    gone            the checksums of the imports that had them, until it is known which releases were made from those
+    releases        those to remove
+    serve           whether the active release among them is served until a run has replaced it
+    """
+
+    imports: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    serve: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What forgetting does to one import.
+
+    deleted  whether the whole import goes
+    rows     how many rows go, by table
+    """
+
+    name: str
+    deleted: bool
+    rows: Mapping[str, int]
+
+
+def pending(home: Home) -> Pending | None:
+    """Return what is still to be forgotten; ArtifactError if the record is damaged."""
+    try:
+        return msgspec.json.decode(home.forgetting.read_bytes(), type=Pending)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(
+            f"{home.forgetting} cannot be read: {error}. Remove it, and repeat `crossfade forget`."
+        ) from error
+
+
+def record(home: Home, wish: Pending | None) -> None:
+    """Record what is still to be forgotten; None for nothing. The caller has the home's lock."""
+    if wish is not None:
+        write_file(home.forgetting, msgspec.json.encode(wish))
+    elif home.forgetting.exists():
+        home.forgetting.unlink()
+        flush_directory(home.path)
+
+
+def changes(home: Home, names: Collection[str], users: Collection[str]) -> list[Change]:
+    """Return what forgetting these imports and users (full ids) does to each import that it concerns."""
+    found = []
+    for one in imports(home):
+        if one.name in names:
+            found.append(Change(name=one.name, deleted=True, rows=one.manifest.rows))
+            continue
+        theirs = [_Theirs(one, user) for user in users if _holds(one, user)]
+        if not theirs:
+            continue
+        if people_of(one, without=users):
+            rows = {table: sum(one.rows(table) for one in theirs) for table in TABLES}
+            found.append(Change(name=one.name, deleted=False, rows={name: rows[name] for name in rows if rows[name]}))
+        else:
+            found.append(Change(name=one.name, deleted=True, rows=one.manifest.rows))
+    return found
+
+
+def checksums(home: Home) -> dict[str, str]:
+    """Return the checksum of each import by its name; the manifests of what was made from it have that."""
+    return {one.name: file_digest(one.path / MANIFEST) for one in imports(home)}
+
+
+def changed_checksums(home: Home, found: Iterable[Change]) -> set[str]:
+    """Return the checksums of the imports that ``found`` changes, and of those whose manifests name one of them."""
+    names = {change.name for change in found}
+    return {digest for name, digest in checksums(home).items() if name in names} | {
+        file_digest(one.path / MANIFEST) for one in imports(home) if not _after(one).keys().isdisjoint(names)
+    }
+
+
+def begin(home: Home, names: Collection[str], users: Collection[str], found: Iterable[Change], *, serve: bool) -> None:
+    """Record what to forget, before anything changes; ``found`` is from `changes`. The caller has the home's lock."""
+    earlier = pending(home) or Pending()
+    wish = Pending(
+        imports=tuple(sorted({*earlier.imports, *names})),
+        users=tuple(sorted({*earlier.users, *users})),
+        gone=tuple(sorted({*earlier.gone, *changed_checksums(home, found)})),
+        releases=earlier.releases,
+        serve=serve and earlier.serve,
+    )
+    record(home, wish)
+
+
+def clean_imports(home: Home) -> None:
+    """Take what is to be forgotten out of the imports, if that is not done. The caller has the home's lock.
+
+    Raises ArtifactError for an import that is damaged; it can be forgotten as a whole.
+    """
+    wish = pending(home)
+    if wish is None or not (wish.imports or wish.users):
+        return
+    for one in imports(home):
+        if one.name in wish.imports:
+            discard(one.path)
+    for user in wish.users:
+        for one in imports(home):
+            if _holds(one, user):
+                _forget_user(home, one, user)
+    names = {one.name for one in imports(home)}
+    for one in imports(home):
+        if gone := {name for name in _after(one) if name not in names}:
+            _rename_inputs(one, gone)
+    record(home, replace(wish, imports=(), users=()))
+
+
+def mentions(home: Home, user: str) -> list[str]:
+    """Return the imports without a row of ``user`` whose file names have the user's name in them as a word."""
+    found = []
+    for one in imports(home):
+        ledger = one.ledger
+        names = [one.name, ledger.source, *(file.name for file in ledger.files), *(name for name, _ in ledger.skipped)]
+        if not _holds(one, user) and any(_mentions(name, user) for name in names):
+            found.append(one.name)
+    return found
+
+
+def user_named(text: str, users: Iterable[str]) -> str:
+    """Return the full id of a user: ``text`` itself, else the one id that is ``text`` after a source's name.
+
+    Raises UnknownIdError; its suggestions are the ids that ``text`` could stand for.
+    """
+    known = set(users)
+    if text in known:
+        return text
+    found = sorted(user for user in known if user.partition(":")[2] == text)
+    if len(found) == 1:
+        return found[0]
+    raise UnknownIdError(
+        f"{'More than one user is called' if found else 'There is no user'} {text!r}.", suggestions=tuple(found)
+    )
+
+
+def _holds(one: Import, user: str) -> bool:
+    """Return whether an import has rows of ``user``, or was imported as theirs."""
+    as_theirs = (one.manifest.identity.settings.get("user"), one.ledger.listener)
+    return (user in as_theirs and user != DEFAULT_USER) or user in people_of(one)
+
+
+def _after(one: Import) -> dict[str, str]:
+    """Return the imports that were there before this one and are named in its manifest, with their fingerprints."""
+    inputs = one.manifest.identity.inputs.items()
+    return {
+        name.removeprefix(_AFTER): fingerprint
+        for name, fingerprint in inputs
+        if name.startswith(_AFTER) and name != _AFTER + fingerprint
+    }
+
+
+def _rename_inputs(one: Import, gone: Collection[str]) -> None:
+    """Have the manifest name the imports ``gone`` by their fingerprints: importing the same files reads them again."""
+    manifest = verify(one.path)
+    inputs = {
+        (_AFTER + digest if name.removeprefix(_AFTER) in gone and name.startswith(_AFTER) else name): digest
+        for name, digest in manifest.identity.inputs.items()
+    }
+    with writing(one.path, replace(manifest.identity, inputs=inputs)) as draft:
+        draft.rows.update(manifest.rows)
+        for name in manifest.files:
+            link_or_copy(one.path / name, draft.path / name)
+
+
+def _forget_user(home: Home, one: Import, user: str) -> None:
+    """Write an import without ``user``, or delete it if it names nobody else."""
+    if not people_of(one, without=[user]):
+        discard(one.path)
+        return
+    verify(one.path)  # what is damaged must not get new checksums
+    if _mentions(one.name, user):
+        one = _renamed(home, one)
+    ledger, theirs = one.ledger, _Theirs(one, user)
+    stays = theirs.stays()
+    with writing(one.path, one.manifest.identity) as draft:
+        for table in TABLES:
+            for path in one.files(table):
+                rows = _write_kept(path, draft.path / path.relative_to(one.path), table, stays)
+                draft.rows[table] = draft.rows.get(table, 0) + rows
+        draft.rows = {table: rows for table, rows in draft.rows.items() if rows}
+        source = one.name if _mentions(ledger.source, user) else ledger.source
+        new = Ledger(name=one.name, source=source, tables=draft.rows)
+        new = _ledger_of(draft.path, new, ledger.formats, people_of(one, ("listens", "counts"), without=[user]))
+        (draft.path / LEDGER).write_bytes(new.to_json())
+        kept = {key: value for key, value in draft.identity.settings.items() if key in ("formats", INVENTED)}
+        files = sorted(path for path in draft.path.rglob("*.parquet"))
+        draft.identity = Identity(
+            kind=draft.identity.kind,
+            version=draft.identity.version,
+            inputs={f"table/{path.relative_to(draft.path).as_posix()}": file_digest(path) for path in files},
+            settings=kept,
+        )
+
+
+def _renamed(home: Home, one: Import) -> Import:
+    """Give an import another name, in one step, before it is rewritten under it."""
+    taken = {other.name for other in imports(home)}
+    name = next(name for number in range(1, len(taken) + 2) if (name := f"import-{number}") not in taken)
+    one.path.rename(home.listens / name)
+    flush_directory(home.listens)
+    return Import(name, home.listens / name)
+
+
+def _ledger_of(place: Path, ledger: Ledger, formats: Sequence[str], listeners: Collection[str]) -> Ledger:
+    """Return the ledger of what is left: nothing of single files, which may be named after people."""
+    ledger.listeners, ledger.listener = len(listeners), min(listeners) if len(listeners) == 1 else None
+    ledger.files = [FileLedger(name=ledger.source, format=name) for name in formats]
+    file = ledger.files[0]
+    for path in sorted((place / "listens").glob("*.parquet")):
+        for rows in _row_groups(path, ["skipped"]):
+            skips = pc.sum(rows["skipped"]).as_py() or 0
+            file.accept("skips", skips)
+            file.accept("plays", len(rows) - skips)
+    for column in ("counts", "playlist_items"):
+        file.accept(column, ledger.tables.get(column, 0))
+    file.read = file.accepted
+    ledger.check()
+    return ledger
+
+
+class _Theirs:
+    """What one user brought to an import."""
+
+    def __init__(self, one: Import, user: str) -> None:
+        self._one = one
+        self._user = user
+        self.playlists: set[str] = set()
+        for rows in self._rows("playlists", ["playlist_id", "owner"]):
+            self.playlists.update(rows.filter(pc.equal(rows["owner"], user))["playlist_id"].to_pylist())
+
+    def rows(self, table: str) -> int:
+        """Return how many rows of ``table`` are the user's own."""
+        columns = _JUDGED[table]
+        return sum(pc.sum(self._mask(table, rows)).as_py() or 0 for rows in self._rows(table, columns))
+
+    def stays(self) -> Callable[[str, pa.Table], pa.Table]:
+        """Return a function that gives the rows of a table, with its judged columns at least, that stay."""
+        alone = {kind: pa.array(sorted(ids), pa.string()) for kind, ids in self._alone().items() if ids}
+        playlists = pa.array(sorted(self.playlists), pa.string())
+
+        def kept(table: str, rows: pa.Table) -> pa.Table:
+            gone = self._mask(table, rows)
+            for kind, ids in alone.items():
+                if table == KINDS[kind].plural:
+                    gone = pc.or_(gone, pc.is_in(rows["item_id"], value_set=ids))
+                elif table in ("tags", "texts"):
+                    gone = pc.or_(gone, pc.and_(pc.equal(rows["kind"], kind), pc.is_in(rows["item_id"], value_set=ids)))
+            rows = rows.filter(pc.invert(gone))
+            if table == "listens" and len(playlists):
+                # Others may have listened to these playlists; an id can have its owner's name in it.
+                place = rows.schema.get_field_index("context")
+                context = pc.if_else(pc.is_in(rows["context"], value_set=playlists), None, rows["context"])
+                rows = rows.set_column(place, rows.schema.field(place), context)
+            return rows
+
+        return kept
+
+    def _mask(self, table: str, rows: pa.Table) -> pa.ChunkedArray:
+        """Return (n,) the rows of ``table`` that are the user's own."""
+        if table == "playlist_items":
+            return pc.is_in(rows["playlist_id"], value_set=pa.array(sorted(self.playlists), pa.string()))
+        masks = [pc.fill_null(pc.equal(rows[column], self._user), False) for column in PEOPLE.get(table, ())]
+        if not masks:
+            return pa.chunked_array([pa.repeat(pa.scalar(False), len(rows))])
+        return masks[0] if len(masks) == 1 else pc.or_(*masks)
+
+    def _alone(self) -> Items:
+        """Return the items that the user's rows refer to, and no others of this import."""
+        alone: Items = {kind: set() for kind in KINDS}
+        for mine, rows in self._played():
+            for kind, ids in _items_of(rows.filter(mine)):
+                alone[kind].update(ids.to_pylist())
+        for table, child, parent in _CHILDREN:
+            for rows in self._rows(table, ["item_id", "parent_id"]):
+                parents = rows.filter(_among(rows["item_id"], alone[child]))["parent_id"]
+                alone[parent].update(pc.unique(parents.drop_null()).to_pylist())
+        for mine, rows in self._played():
+            for kind, ids in _items_of(rows.filter(pc.invert(mine))):
+                alone[kind].difference_update(ids.filter(_among(ids, alone[kind])).to_pylist())
+        for table, child, parent in _CHILDREN:
+            for rows in self._rows(table, ["item_id", "parent_id"]):
+                parents = rows.filter(pc.invert(_among(rows["item_id"], alone[child])))["parent_id"]
+                alone[parent].difference_update(pc.unique(parents.drop_null()).to_pylist())
+        return alone
+
+    def _played(self) -> Iterator[tuple[pa.ChunkedArray, pa.Table]]:
+        """Yield rows that refer to items, and which of them are the user's own."""
+        for table in _PLAYED:
+            own = _JUDGED[table][0]
+            items = [name for name in ("kind", "item_id", "parent_id") if name in TABLES[table].names]
+            for rows in self._rows(table, [own, *items]):
+                yield self._mask(table, rows), rows
+
+    def _rows(self, table: str, columns: list[str]) -> Iterator[pa.Table]:
+        for path in self._one.files(table):
+            yield from _row_groups(path, columns)
+
+
+def _items_of(rows: pa.Table) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the distinct ids of the items that ``rows`` refer to, by kind."""
+    for name in pc.unique(rows["kind"]).to_pylist():
+        own = rows.filter(pc.equal(rows["kind"], name))
+        yield name, pc.unique(own["item_id"])
+        parent = KINDS[name].parent
+        if parent is not None and "parent_id" in own.schema.names:
+            yield parent, pc.unique(own["parent_id"]).drop_null()
+
+
+def _among(ids: pa.ChunkedArray | pa.Array, items: set[str]) -> pa.ChunkedArray | pa.Array:
+    return pc.is_in(ids, value_set=pa.array(sorted(items), pa.string()))
+
+
+def _row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=columns)
+
+
+def _write_kept(path: Path, target: Path, table: str, stays: Callable[[str, pa.Table], pa.Table]) -> int:
+    """Write the rows of a file that stay, if there are any, and return how many there are."""
+    total, changed = 0, False
+    for rows in _row_groups(path, _JUDGED[table]):
+        kept = stays(table, rows)
+        total += len(kept)
+        changed |= not kept.equals(rows)
+    if not changed:
+        link_or_copy(path, target)
+    elif total:
+        target.parent.mkdir(exist_ok=True)
+        with pq.ParquetWriter(target, TABLES[table], compression="zstd") as writer:
+            for rows in _row_groups(path):
+                writer.write_table(stays(table, rows).cast(TABLES[table]), row_group_size=PUBLISHED_ROW_GROUP)
+    return total
+
+
+def _mentions(text: str, user: str) -> bool:
+    """Return whether ``text`` has a user's name, with or without the source's, in it as a word."""
+    bare = _plain(user.partition(":")[2] or user)
+    # A number, or a single letter, is in too many names.
+    return len(bare) > 1 and not bare.isdigit() and f"-{bare}-" in f"-{_plain(text)}-"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]+", "-", text.casefold()).strip("-")
