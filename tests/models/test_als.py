@@ -308,3 +308,42 @@ def test_the_model_is_made_from_settings_or_keywords():
 
 def test_support_is_the_listeners_of_an_item(interactions):
     np.testing.assert_array_equal(ALS(factors=8, iterations=1).fit(interactions).support, interactions.listeners())
+
+
+def day_after(interactions, more=1):
+    """The interactions of the next day: each of the first users has played one item more, and there is a new user."""
+    user = np.repeat(np.arange(len(interactions.user_ids)), np.diff(interactions.indptr))
+    users = [*interactions.user_ids.select(user), *(interactions.user_ids[row] for row in range(more)), "new"]
+    items = [*interactions.item_ids.select(interactions.indices), *(interactions.item_ids[0] for _ in range(more + 1))]
+    return Interactions.from_counts(users, items, [*interactions.weights, *np.ones(more + 1)])
+
+
+@pytest.mark.parametrize("fields", [{}, {"biases": True, "solver": "cholesky"}, {"factors": 40}])
+def test_a_fit_that_starts_from_the_day_before_ends_where_one_from_nothing_does(fields):
+    rng = np.random.default_rng(0)
+    taste = rng.integers(0, 4, 300)
+    users, items = np.repeat(np.arange(300), 12), []
+    for group in taste:
+        items += [*(100 + group * 30 + rng.choice(30, 10, replace=False)), *rng.integers(100, 220, 2)]
+    yesterday = Interactions.from_counts(users, items)
+    today = day_after(yesterday)
+    fields = {"factors": 8, "iterations": 40, **fields}
+    start = ALS(**fields).fit(yesterday)
+    warm = ALS(**fields, warm_iterations=3).fit(today, start=start, track_loss=True)
+    cold = ALS(**fields, warm_iterations=3).fit(today, track_loss=True)
+    assert len(warm.history) == 6
+    assert warm.history[-1].total == pytest.approx(cold.history[-1].total, rel=2e-3)
+    assert warm.history[0].total < cold.history[6].total, "it starts from what was learned"
+    again = ALS(**fields, warm_iterations=3).fit(today, start=start)
+    assert again.space.space_id == warm.space.space_id
+
+
+def test_a_fit_starts_from_nothing_where_much_has_changed_or_no_warm_iterations_are_wanted():
+    yesterday = Interactions.from_counts(np.repeat(np.arange(20), 4), (np.arange(80) * 7) % 23)
+    start = ALS(factors=8).fit(yesterday)
+    for today, fields in ((day_after(yesterday, more=12), {}), (day_after(yesterday), {"warm_iterations": 0})):
+        model = ALS(factors=8, **fields)
+        assert model.fit(today, start=start).space.space_id == model.fit(today).space.space_id
+    assert ALS(factors=8).fit(day_after(yesterday), start=start).space.space_id != start.space.space_id
+    with pytest.raises(InputError, match="same kind of item, factors"):
+        ALS(factors=9).fit(day_after(yesterday), start=start)

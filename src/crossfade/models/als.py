@@ -28,7 +28,7 @@ from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoints, checkpoints
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SettingsError
-from crossfade.core.ids import Id, load_array
+from crossfade.core.ids import MISSING, Id, load_array
 from crossfade.core.interactions import MOST_WEIGHT, Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
@@ -46,6 +46,9 @@ TURNED = 33
 """From this many factors on, which take three lanes, "auto" and the final vectors of all users take preconditioned
 steps: turning vectors to the axes of their Gram matrix costs less than what it saves, and needs no copy of the other
 side. `python -m benchmarks.als_solvers` measures it."""
+
+MOST_NEW_PAIRS = 0.1
+"""The share of pairs that may have come or gone since the model that a fit starts from."""
 
 Sides = tuple[Floats, Floats]
 """The vectors of users and of items."""
@@ -76,6 +79,8 @@ class ALSSettings(Checked):
     # closer; "auto" is cg up to 32 factors, else pcg
     solver: Literal["auto", "cg", "pcg", "cholesky"] = "auto"
     cg_steps: Annotated[int, Range(1, 100)] = 3  # steps of solvers "cg" and "pcg" for each row and iteration
+    # iterations of a fit that starts from the vectors of an earlier one on nearly the same data; 0: no fit does
+    warm_iterations: Annotated[int, Range(0)] = 4
     seed: Annotated[int, Range(0)] = 0  # of the first item vectors
 
     def __post_init__(self) -> None:
@@ -237,6 +242,7 @@ class ALS(Configured[ALSSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
     fitted_class: ClassVar[type[FittedALS]] = FittedALS
+    starts_warm: ClassVar[bool] = True
 
     def fit(
         self,
@@ -247,6 +253,7 @@ class ALS(Configured[ALSSettings]):
         progress: Progress = silent,
         workspace: Path | None = None,
         track_loss: bool = False,
+        start: FittedALS | None = None,
     ) -> FittedALS:
         """Fit vectors of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
 
@@ -258,26 +265,40 @@ class ALS(Configured[ALSSettings]):
                     it once the model is saved
         track_loss  keep the exact loss after each half-iteration in `FittedALS.history`, at the cost of another
                     pass over the pairs
+        start       a model fitted with the same settings on nearly the same interactions: its vectors are the first
+                    ones, and ``warm_iterations`` follow. If the number of pairs differs by more than a tenth, the fit
+                    starts from nothing, as it does without ``start``
 
         Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
         process fits in the workspace, StorageError if its disk is full or fails.
         """
         require_interactions(interactions, "ALS")
         threads = threads_for(threads)
+        if start is not None and not self._starts_from(start, interactions):
+            start = None
         if workspace is None:
-            return self._fitted(interactions, None, threads, progress, track_loss)
+            return self._fitted(interactions, start, None, threads, progress, track_loss)
         identity = Identity(
             kind="als-fit",
             version=2,
-            inputs=_digests(interactions),
+            inputs={**_digests(interactions), **({} if start is None else {"start": start.space.space_id})},
             settings={**as_table(self.settings), "track_loss": track_loss},
         )
         with checkpoints(workspace, identity) as states:
-            return self._fitted(interactions, states, threads, progress, track_loss)
+            return self._fitted(interactions, start, states, threads, progress, track_loss)
+
+    def _starts_from(self, start: FittedALS, interactions: Interactions) -> bool:
+        """Return whether a fit on ``interactions`` gains by the vectors of ``start``; InputError if they do not fit."""
+        columns = start._fitted_with.columns, start._fitted_with.biases
+        if start.kind != interactions.kind or columns != (self.settings.columns, self.settings.biases):
+            raise InputError("ALS can only start from a model of the same kind of item, factors and biases.")
+        before, today = int(start.support.sum()), interactions.pairs
+        return bool(self.settings.warm_iterations) and abs(today - before) <= MOST_NEW_PAIRS * before
 
     def _fitted(
         self,
         interactions: Interactions,
+        start: FittedALS | None,
         states: Checkpoints | None,
         threads: int,
         progress: Progress,
@@ -288,7 +309,11 @@ class ALS(Configured[ALSSettings]):
         by_item = transposed(by_user, len(interactions.item_ids))
         settings, listeners = resolved(self.settings, by_user, by_item), np.diff(by_item.indptr)
         objective, vectors = Objective.of(settings), _first_vectors(settings, interactions.shape)
-        history = _train(settings, objective, (by_user, by_item), vectors, states, threads, progress, track_loss)
+        turns = 2 * settings.iterations
+        if start is not None:
+            _start_from(start, interactions, vectors)
+            turns = 2 * settings.warm_iterations
+        history = _train(settings, objective, (by_user, by_item), vectors, turns, states, threads, progress, track_loss)
         # Only the rows of users are needed from here on.
         del by_item
         users, items = vectors
@@ -306,8 +331,7 @@ class ALS(Configured[ALSSettings]):
             threads=threads,
         )
         del by_user, scaled
-        rounds = 2 * settings.iterations + 1
-        progress(rounds, rounds, "half-iterations")
+        progress(turns + 1, turns + 1, "half-iterations")
         space = VectorSpace(
             model=self.name,
             kind=interactions.kind,
@@ -328,13 +352,14 @@ def _train(
     objective: Objective,
     rows: tuple[CSR, CSR],
     vectors: Sides,
+    turns: int,
     states: Checkpoints | None,
     threads: int,
     progress: Progress,
     track_loss: bool,
 ) -> list[Loss]:
-    """Improve the ``vectors`` of both sides in turn, from the last state on; return the losses on the way."""
-    turns, history, done = 2 * settings.iterations, list[Loss](), 0
+    """Improve the ``vectors`` of both sides in so many turns, from the last state on; return the losses on the way."""
+    history, done = list[Loss](), 0
     if states is not None and (state := states.latest()) is not None:
         done = state.steps
         for name, side in zip(("users", "items"), vectors, strict=True):
@@ -375,6 +400,14 @@ def _first_vectors(settings: ALSSettings, shape: tuple[int, int]) -> Sides:
     if settings.biases:
         users[:, settings.ones[0]] = items[:, settings.ones[1]] = 1.0
     return users, items
+
+
+def _start_from(start: FittedALS, interactions: Interactions, vectors: Sides) -> None:
+    """Replace the first ``vectors`` of the users and items that ``start`` knows by what it made of them."""
+    for side, ids in enumerate((interactions.user_ids, interactions.item_ids)):
+        rows = (start._users(), start.item_ids)[side].rows_of_arrow(ids.to_arrow())
+        found = np.flatnonzero(rows != MISSING)
+        vectors[side][found] = start._laid_out(side, rows[found])
 
 
 def _narrowed(settings: ALSSettings, vectors: Floats) -> Vectors:

@@ -293,6 +293,9 @@ class Model(Protocol[Learned]):
     needs: ClassVar[tuple[str, str] | None]
     """The library and the extra of Crossfade that it needs, if any."""
 
+    starts_warm: ClassVar[bool]
+    """Whether `fit` takes an earlier fitted model as ``start``; such a model has the setting ``warm_iterations``."""
+
     settings_class: ClassVar[type[Any]]
     """The frozen dataclass of its settings, the seed among them."""
 
@@ -326,6 +329,7 @@ class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
 
     needs: ClassVar[tuple[str, str] | None] = None
+    starts_warm: ClassVar[bool] = False
     settings_class: ClassVar[type[Any]]
 
     def __init__(self, settings: Chosen | None = None, /, **fields: Any) -> None:

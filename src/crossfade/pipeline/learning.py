@@ -1,12 +1,12 @@
 """Steps that fit models, compare their items, and build surfaces of them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from crossfade.core.artifacts import Draft
+from crossfade.core.artifacts import Draft, Identity
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, Ids
@@ -16,7 +16,7 @@ from crossfade.core.writings import Writings
 from crossfade.models.contract import InputKind
 from crossfade.models.registry import load_fitted, model_class
 from crossfade.nearest.contract import IndexSettings
-from crossfade.pipeline.steps import Context, Step
+from crossfade.pipeline.steps import Context, Step, place_of
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.surfaces.contract import Listing, SurfaceInputs, build_table
 from crossfade.surfaces.registry import registered
@@ -25,6 +25,9 @@ CATALOGUE = "catalogue"
 
 INDEX = "index."
 """Begins the names of those settings of a step that say how vectors are indexed."""
+
+START, WARM_FITS = "start", "warm_fits"
+"""What the identity of a fit that starts from another has besides: an input and a setting."""
 
 LOADERS: Mapping[InputKind, Callable[..., Any]] = {
     "interactions": Interactions.load,
@@ -53,15 +56,30 @@ class OfModel(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class FitModel(OfModel):
-    """Fits a model; ``source`` names the step that made what it learns from."""
+    """Fits a model.
+
+    source     the name of the step that made what it learns from
+    start      the fingerprint of the earlier fit that it starts from; "" for none
+    warm_fits  how many fits in a row, with this one, started from the one before
+    """
 
     action: ClassVar[str] = "fit"
     label: ClassVar[str] = "Fit {model} on {plural}"
     source: str
+    start: str = ""
+    warm_fits: int = 0
 
     @property
     def name(self) -> str:
         return self.fitted
+
+    @property
+    def identity(self) -> Identity:
+        identity = super().identity
+        if not self.start:
+            return identity
+        inputs, settings = {**identity.inputs, START: self.start}, {**identity.settings, WARM_FITS: self.warm_fits}
+        return replace(identity, inputs=inputs, settings=settings)
 
     def memory(self, home: Home) -> int:
         items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
@@ -70,11 +88,13 @@ class FitModel(OfModel):
     def run(self, draft: Draft, context: Context) -> None:
         """Fit the model, from the last checkpoint if a fit was stopped."""
         model = model_class(self.model)
+        start = {"start": load_fitted(place_of(context.home, self.name, self.start))} if self.start else {}
         fitted = model(**self.settings).fit(
             LOADERS[model.learns_from](self.inputs(context.home)[self.source], kind=self.kind),
             threads=context.threads,
             progress=context.progress,
             workspace=context.home.unfinished / self.name,
+            **start,
         )
         fitted.save(draft.path)
         draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))

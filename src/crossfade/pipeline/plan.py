@@ -26,6 +26,7 @@ from crossfade.models.registry import compares_items, model_class
 from crossfade.pipeline import gathering, learning
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step, needing, plain
+from crossfade.pipeline.warm import LEAST_PLAYS, warmed
 from crossfade.surfaces.contract import Library, Listing
 from crossfade.surfaces.registry import SURFACES, Registered
 
@@ -72,10 +73,11 @@ def kinds_in(paths: Sequence[Path]) -> list[str]:
 class _Planning:
     def __init__(self, home: Home, settings: Settings) -> None:
         tables = tables_of(home)
-        self._settings = settings
+        self._home, self._settings = home, settings
         self._steps: dict[str, Step] = {}
         # What an import has depends on what was there before it, so its content names it, not its origin.
         self._imports = {one.name: file_digest(one.path / MANIFEST) for one in imports(home)}
+        self._plays = sum(one.manifest.rows.get(table, 0) for one in imports(home) for table in ("listens", "counts"))
         self._played = kinds_in([*tables["listens"], *tables["counts"]])
         listed = kinds_in(tables["playlist_items"])
         self._ordered = {*kinds_in(tables["listens"]), *listed}
@@ -139,7 +141,8 @@ class _Planning:
                     continue
                 about: dict[str, Any] = {"model": name, "kind": kind}
                 fit = learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
-                self._add(fit)
+                warm = model.starts_warm and self._plays >= LEAST_PLAYS and settings["warm_iterations"]
+                self._add(warmed(self._home, fit, source) if warm else fit)
         return skipped
 
     def _compare(self, fit: learning.FitModel) -> Step:
