@@ -9,6 +9,7 @@ from crossfade.cli.options import (
     complete_models,
     complete_names,
     home_option,
+    ids_option,
     json_option,
     kind_option,
     limit_option,
@@ -35,6 +36,7 @@ def surface_command(surface: Registered) -> click.Command:
         home: Home,
         limit: int,
         as_json: bool,
+        ids: bool,
         kind: str | None,
         station: int | None = None,
         model: str | None = None,
@@ -68,10 +70,12 @@ def surface_command(surface: Registered) -> click.Command:
         if note:
             say(note)
         title = f"{surface.title}: {name}" if name else surface.title
-        print_entries(entries, title=title, note=f"release {release.version}" + (f", {model}" if model else ""))
+        print_entries(
+            entries, title=title, note=f"release {release.version}" + (f", {model}" if model else ""), ids=ids
+        )
 
     command = click.Command(surface.name, callback=show, help=surface.help)
-    for option in (kind_option, limit_option, json_option, home_option):
+    for option in (kind_option, limit_option, ids_option, json_option, home_option):
         option(command)
     if surface.learned:
         _model_option(command)
@@ -90,9 +94,10 @@ def surface_command(surface: Registered) -> click.Command:
 @click.argument("text", shell_complete=complete_names)
 @kind_option
 @limit_option
+@ids_option
 @json_option
 @home_option
-def search(home: Home, text: str, kind: str | None, limit: int, as_json: bool) -> None:
+def search(home: Home, text: str, kind: str | None, limit: int, as_json: bool, ids: bool) -> None:
     """Find items by name, ignoring case and diacritics."""
     with releases_of(home).open() as release:
         found = release.tables.search(text, limit=limit, kinds=None if kind is None else [kind])
@@ -103,12 +108,19 @@ def search(home: Home, text: str, kind: str | None, limit: int, as_json: bool) -
     if found.suggestions:
         say(f"Nothing is called {text!r}. Did you mean {', '.join(found.suggestions)}?")
     print_table(
-        [Column("kind"), Column("name"), Column("of"), Column("listeners", "number"), Column("id")],
+        [
+            Column("kind"),
+            Column("name"),
+            Column("of", optional=1),
+            Column("listeners", "number", optional=1),
+            Column("id", "id"),
+        ],
         [
             [item.kind, item.name, item.parent.name if item.parent else "", item.listeners, item.id]
             for group in found.items.values()
             for item in group
         ],
+        ids=ids,
     )
 
 
@@ -144,7 +156,7 @@ def as_plain(value: Entry | Item) -> dict[str, Any]:
     )
 
 
-def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> None:
+def print_entries(entries: list[Entry], *, title: str = "", note: str = "", ids: bool = False) -> None:
     """Print a ranked list: rank, name, parent and reason if there are any, and the score as a bar."""
     best = max((entry.score for entry in entries if entry.score is not None), default=0.0)
     columns = [(Column("#", "number"), range(1, len(entries) + 1)), (Column("name"), [entry.name for entry in entries])]
@@ -153,15 +165,19 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "") -> N
         columns.append((Column("/".join(sorted(parents))), names))
     if best > 0:
         scores = [entry.score or 0.0 for entry in entries]
-        columns += [(Column("score", "number"), scores), (Column("", "bar"), [score / best for score in scores])]
+        columns += [
+            (Column("score", "number", optional=1), scores),
+            (Column("", "bar"), [score / best for score in scores]),
+        ]
     if any(entry.reason for entry in entries):
-        columns.append((Column("because you played"), [_reason(entry.reason) for entry in entries]))
-    columns.append((Column("id"), [entry.id for entry in entries]))
+        columns.append((Column("because you played", optional=1), [_reason(entry.reason) for entry in entries]))
+    columns.append((Column("id", "id"), [entry.id for entry in entries]))
     print_table(
         [column for column, _ in columns],
         list(zip(*(cells for _, cells in columns), strict=True)),
         title=title,
         note=note,
+        ids=ids,
     )
 
 

@@ -53,7 +53,7 @@ def doctor(home: Home, as_json: bool) -> None:
         print_json(findings)
     else:
         print_table(
-            [Column(""), Column("checked"), Column("found"), Column("what to do")],
+            [Column(""), Column("checked", "name"), Column("found", "prose"), Column("what to do", "prose")],
             [[finding.state, finding.subject, finding.found, finding.what_to_do] for finding in findings],
         )
     if bad := [finding.subject for finding in findings if finding.state == "bad"]:

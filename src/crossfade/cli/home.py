@@ -46,7 +46,7 @@ def status(home: Home, as_json: bool) -> None:
     say(f"{home.path}: " + ", ".join(f"{size(count)} of {name}" for name, count in used.items()))
     numbers = ("plays", "skips", "counts", "dropped")
     print_table(
-        [Column("import"), Column("format"), *(Column(name, "number") for name in numbers)],
+        [Column("import", "name"), Column("format"), *(Column(name, "number", optional=1) for name in numbers)],
         [[one["import"], ", ".join(one["formats"]), *(f"{one[name]:,}" for name in numbers)] for one in listed],
     )
     if pending(home) is not None:
@@ -73,7 +73,7 @@ def releases(context: click.Context, home: Home, as_json: bool) -> None:
     if not listed:
         say(NO_RELEASE)
     print_table(
-        [Column("active"), Column("version"), Column("rows")],
+        [Column("active"), Column("version", "name"), Column("rows", "prose")],
         [["*" * one["active"] + " pinned" * one["pinned"], one["version"], counted(one["rows"])] for one in listed],
     )
 
@@ -168,7 +168,13 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
     for name in shown:
         values = settings.section(name)
         print_table(
-            [Column(title) for title in ("setting", "value", "default", "accepts", "meaning")],
+            [
+                Column("setting", "name"),
+                Column("value", "prose"),
+                Column("default", "prose", optional=2),
+                Column("accepts", "prose", optional=1),
+                Column("meaning", "prose"),
+            ],
             [
                 [f"{name}.{one.name}", getattr(values, one.name), one.default, one.accepts, one.meaning]
                 for one in documented(settings_class(name))

@@ -194,7 +194,7 @@ def run(home: Home, models: tuple[str, ...], dry_run: bool, as_json: bool) -> No
         print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
         return
     print_table(
-        [Column("step"), Column(""), Column("because")],
+        [Column("step"), Column(""), Column("because", "prose")],
         [[step.title, "run" if why else "keep", why or "nothing has changed"] for step, why in steps],
     )
 
@@ -265,8 +265,16 @@ def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
+    # A person reads what was done; a script, what there is.
+    listed = [step for step in result.steps if step.built] if sys.stdout.isatty() else result.steps
     print_table(
-        [Column("step"), Column(""), Column("seconds", "number"), Column("peak memory", "number"), Column("rows")],
+        [
+            Column("step"),
+            Column(""),
+            Column("seconds", "number"),
+            Column("memory", "number", optional=1),
+            Column("rows", optional=1),
+        ],
         [
             [
                 step.title,
@@ -275,9 +283,11 @@ def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
                 size(step.peak_bytes) if step.built else "",
                 counted(step.rows),
             ]
-            for step in result.steps
+            for step in listed
         ],
     )
+    if kept := len(result.steps) - len(listed):
+        say(f"{kept} more steps are as they were.")
     for name, why in result.skipped.items():
         say(f"Skipped {name}: {why}.")
     say(f"{'Published' if result.published else 'Nothing has changed since'} release {result.release}.")

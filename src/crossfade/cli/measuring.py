@@ -32,8 +32,12 @@ def models(home: Home, as_json: bool) -> None:
         return
     print_table(
         [
-            *(Column(title) for title in ("model", "state", "rows", "fitted at")),
-            *(Column(title, "number") for title in ("seconds", "peak memory")),
+            Column("model", "name"),
+            Column("state"),
+            Column("rows", "prose"),
+            Column("fitted at", "name", optional=2),
+            Column("seconds", "number", optional=1),
+            Column("memory", "number", optional=1),
         ],
         [
             [

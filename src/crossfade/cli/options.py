@@ -58,6 +58,7 @@ def _home_option(name: str) -> Callable[[Command], Command]:
 home_option = _home_option("crossfade")
 demo_home_option = _home_option("crossfade-demo")  # invented listeners never share a home with real ones
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+ids_option = click.option("--ids", is_flag=True, help="Show ids in tables too; a pipe and JSON always have them.")
 limit_option = click.option(
     "-n", "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Show at most so many."
 )
