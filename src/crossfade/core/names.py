@@ -10,6 +10,8 @@ import unicodedata
 NAMED = "name:"
 """The prefix of ids that are made from a name, where the source gives no id."""
 
+LONGEST = 8192  # characters of a name that count; imports drop names over 4,096. Composing accents takes quadratic time
+
 
 class _Folding(dict[int, str]):
     """What each letter of a decomposed name is folded to, by its code, computed when it is first asked for."""
@@ -28,8 +30,11 @@ _FOLDING = _Folding({ord(letter): folded for letter, folded in (_LETTERS | dict.
 
 
 def normalised(name: str) -> str:
-    """Return ``name`` as ids contain it: compatibility forms folded, case folded, white space collapsed."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return ``name`` as ids contain it: compatibility forms folded, case folded, white space collapsed.
+
+    What follows the first `LONGEST` characters is left out.
+    """
+    return " ".join(unicodedata.normalize("NFKC", name[:LONGEST]).casefold().split())
 
 
 def named_id(name: str, parent: str | None = None) -> str:
@@ -42,5 +47,5 @@ def folded(text: str) -> str:
 
     A name that is all punctuation ("!!!") is kept as it is, in small letters.
     """
-    plain = unicodedata.normalize("NFKD", text).casefold().translate(_FOLDING)
+    plain = unicodedata.normalize("NFKD", text[:LONGEST]).casefold().translate(_FOLDING)
     return " ".join(plain.split()) or " ".join(text.casefold().split())

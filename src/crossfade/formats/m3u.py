@@ -23,8 +23,8 @@ from crossfade.formats.playlist_entries import file_playlist_id, put_entry
 from crossfade.formats.shapes import head_lines
 
 _SUFFIXES = frozenset({".m3u", ".m3u8"})
-# seconds, perhaps key="value" attributes, then the text for people
-_EXTINF = re.compile(r'#EXTINF:\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+="[^"]*")*\s*,(.*)', re.IGNORECASE)
+# seconds, perhaps key="value" attributes, then the text for people; possessive, so that a bad line fails at once
+_EXTINF = re.compile(r'#EXTINF:\s*+(-?\d++(?:\.\d++)?)?(?:\s+[\w-]++="[^"]*+")*\s*+,(.*)', re.IGNORECASE)
 # A number alone may belong to the artist (50 Cent), unless it begins with a zero.
 _NUMBERED = re.compile(r"^(?:\d{1,3}\s*[.)_-]\s*|0\d\s+)(?=\S.* - )")
 

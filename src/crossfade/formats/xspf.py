@@ -16,7 +16,7 @@ from crossfade.formats.playlist_entries import file_playlist_id, put_entry
 from crossfade.formats.shapes import head_text
 from crossfade.formats.xml_elements import Elements
 
-_PLAYLIST = re.compile(r"<(?:\w+:)?playlist\b[^>]*(?:xspf\.org/ns/0|version)")
+_PLAYLIST = re.compile(r"<(?:\w+:)?playlist\b[^<>]*(?:xspf\.org/ns/0|version)")
 _NAMESPACES = ("http://xspf.org/ns/0/", "")
 _TRACK = ["playlist", "trackList", "track"]
 _OF_PLAYLIST = frozenset({"title", "creator", "identifier"})
