@@ -5,6 +5,7 @@ import io
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -60,6 +61,10 @@ def _footer(content: bytes) -> bytes:
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
 
 
+def _lines(first: int | pa.Array, table: pa.Table) -> list[int]:
+    return list(range(first, first + len(table))) if isinstance(first, int) else first.to_pylist()
+
+
 @dataclass
 class Recording:
     """A `Sink` that keeps what it takes; ``line`` in a row is the second half of its place.
@@ -84,12 +89,24 @@ class Recording:
     def listen(self, place: Place, **row: Any) -> None:
         self.listened.append({"line": place[1], **row})
 
-    def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
-        for offset, row in enumerate(table.to_pylist()):
-            if row["listened_at"] is not None:
+    def listens(self, member: Member, first: int | pa.Array, table: pa.Table, private: pa.Array | None = None) -> None:
+        hidden = [False] * len(table) if private is None else private.to_pylist()
+        for line, row, is_private in zip(_lines(first, table), table.to_pylist(), hidden, strict=True):
+            if is_private:
+                self.drop((member, line), "private", "a private session")
+                continue
+            if isinstance(row["listened_at"], datetime):
                 row["listened_at"] = row["listened_at"].timestamp()
             row["parent"] = row.pop("parent_name")
-            self.listened.append({"line": first + offset, **row})
+            self.listened.append({"line": line, **row})
+
+    def counts(self, member: Member, first: int | pa.Array, table: pa.Table) -> None:
+        for line, row in zip(_lines(first, table), table.to_pylist(), strict=True):
+            self.count((member, line), **row)
+
+    def item_rows(self, kind: str, table: pa.Table) -> None:
+        for row in table.to_pylist():
+            self.item(kind, **row)
 
     def count(self, place: Place, *, kind: str, parent_id: str | None = None, **row: Any) -> None:
         assert kind in KINDS

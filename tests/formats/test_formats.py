@@ -1,5 +1,5 @@
 import re
-from pathlib import Path
+import time
 
 import pytest
 
@@ -127,3 +127,49 @@ def test_the_names_of_columns_are_those_of_the_docs():
         if ours in NAMES
     }
     assert {ours: tuple(names) for ours, names in said.items()} == NAMES
+
+
+SIZE = 400_000
+HOSTILE = {
+    "broken records": ("lastfm-json", "x", b"[" + b'{"ts": nope},\n' * (SIZE // 14) + b"]"),
+    "every second record is broken": (
+        "maloja",
+        "x",
+        b'{"scrobbles": [' + b'{"time": 1},{"time": nope},' * (SIZE // 27),
+    ),
+    "texts without an end": ("lastfm-json", "x", b"[" + b'{"a": "x},\n' * (SIZE // 11)),
+    "words": ("jspf", "x", b"[" + b"nope, " * (SIZE // 6) + b"]"),
+    "quotes": ("spotify", "x", b"[" + b'"' * SIZE),
+    "braces": ("spotify-extended", "x", b"[" + (b"{" * 50 + b"}" * 50 + b",") * (SIZE // 101)),
+    "a broken page": ("lastfm-json", "x", b'{"track": [' + b'{"a": {}, "b" 1},' * (SIZE // 17) + b"]}"),
+    "a directive of blanks": ("m3u", "x.m3u", b"#EXTM3U\n#EXTINF:" + b" " * SIZE + b"x\nx.mp3\n"),
+    "an unordered pile of accents": (
+        "columns",
+        "x.csv",
+        b"artist,plays\n" + b"\xcc\x95\xcc\x80" * (SIZE // 4) + b",1\n",
+    ),
+    "a chain of aliases": (
+        "audioscrobbler",
+        "artist_alias.txt",
+        b"".join(b"%d\t%d\n" % (number, number + 1) for number in range(SIZE // 13)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_content_takes_no_longer_than_its_bytes(case, read, recognised):
+    format_name, name, content = HOSTILE[case]
+    begun = time.process_time()
+    recognised(format_name, name, content)
+    read(format_name, {name: content})
+    # Each takes well under two seconds, and took from ten to thousands where some part was quadratic.
+    assert time.process_time() - begun < 6
+
+
+def test_a_listenbrainz_dump_with_every_second_line_broken(tmp_path):
+    good = b'{"listened_at": 1600000000, "track_metadata": {"artist_name": "a", "track_name": "b"}}\n'
+    (tmp_path / "x.listens").write_bytes((good + b"nope\n") * 20_000)
+    begun = time.process_time()
+    (ledger,) = import_paths(Home(tmp_path / "home"), [tmp_path / "x.listens"])
+    assert (ledger.read, ledger.plays, ledger.dropped) == (40_000, 1, {"malformed": 20_000, "duplicate": 19_999})
+    assert time.process_time() - begun < 6

@@ -2,9 +2,9 @@
 
 A format is one file in this room and one line in `crossfade.formats.registry.FORMATS`. It knows nothing of cleaning
 rules, settings, batches or Parquet: the `Sink` counts, checks and stores what the format reads. For every row of a file
-a format calls exactly one of ``sink.listen``, ``sink.listens``, ``sink.count``, ``sink.playlist_item`` and
-``sink.drop``, so that rows read = accepted + dropped holds by construction. The other methods take what is no row of
-its own, such as names and tags; the ledger counts those by table.
+a format calls exactly one of ``sink.listen``, ``sink.listens``, ``sink.count``, ``sink.counts``, ``sink.playlist_item``
+and ``sink.drop``, so that rows read = accepted + dropped holds by construction. The other methods take what is no row
+of its own, such as names and tags; the ledger counts those by table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -106,9 +106,12 @@ class Sink(Protocol):
         fields       the kind's own, such as a track's album
         """
 
-    def listens(self, member: Member, first: int, table: "pa.Table", private: "pa.Array | None" = None) -> None:
-        """Take many play events at once, from columnar sources; row r of ``table`` is record ``first + r``.
+    def listens(
+        self, member: Member, first: "int | pa.Array", table: "pa.Table", private: "pa.Array | None" = None
+    ) -> None:
+        """Take many play events at once.
 
+        first    the number of the first record, the others following it; or int64 (rows,), the number of each
         table    any of the columns of `crossfade.core.schemas.LISTENS`, ``name``, ``parent_name`` and the fields of the
                  kinds, with the meaning and the defaults that they have in `listen`
         private  marks the rows to drop
@@ -125,6 +128,12 @@ class Sink(Protocol):
         parent_id: str | None = None,
     ) -> None:
         """Take a number of plays that the source counted itself, without times."""
+
+    def counts(self, member: Member, first: "int | pa.Array", table: "pa.Table") -> None:
+        """Take many numbers of plays at once: ``user_id``, ``plays``, ``kind``, ``item_id`` and ``parent_id``.
+
+        ``first`` is as in `listens`.
+        """
 
     def playlist_item(
         self,
@@ -149,6 +158,9 @@ class Sink(Protocol):
         self, kind: str, item_id: str, name: str, *, parent_id: str | None = None, **fields: str | int | None
     ) -> None:
         """Take an item's name, its parent, and the fields of its kind."""
+
+    def item_rows(self, kind: str, table: "pa.Table") -> None:
+        """Take many items of ``kind`` at once: ``item_id``, ``name``, ``parent_id`` and the fields of the kind."""
 
     def tag(self, kind: str, item_id: str, tag: str, count: int = 1) -> None:
         """Take a tag that ``count`` users gave to the item; equal pairs are summed."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from crossfade.core.errors import InputError
 from crossfade.core.names import named_id
@@ -105,26 +106,25 @@ class _Reading:
                 self._one_by_one(member, _decoded(enumerate(lines, start=first)))
 
     def _one_by_one(self, member: Member, rows: Iterable[tuple[int, Any]]) -> None:
-        """Convert rows one by one, and hand runs of valid ones to the sink together."""
+        """Convert rows one by one, and hand many valid ones to the sink together."""
         run: list[Listen] = []
-        first = 1
+        numbers: list[int] = []
         try:
             for number, row in rows:
                 listen = self._rows.one(row)
-                if listen is None or number != first + len(run) or len(run) == _RUN:
-                    self._put(member, first, run)
-                    run, first = [], number
+                if len(run) == _RUN:
+                    self._put(member, pa.array(numbers, pa.int64()), run)
+                    run, numbers = [], []
                 if listen is not None:
                     run.append(listen)
+                    numbers.append(number)
                 else:
                     self._sink.drop((member, number), "malformed", "not a JSON object with ListenBrainz's columns")
-        except InputError:
-            # The rows before the damage are good.
-            self._put(member, first, run)
-            raise
-        self._put(member, first, run)
+        finally:
+            # The rows before damage are good.
+            self._put(member, pa.array(numbers, pa.int64()), run)
 
-    def _put(self, member: Member, first: int, listens: Sequence[Listen]) -> None:
+    def _put(self, member: Member, first: int | pa.Array, listens: Sequence[Listen]) -> None:
         if not listens:
             return
         self._sink.listens(member, first, listen_table(listens, self._user))

@@ -27,6 +27,7 @@ ADVICE = {
     "incomplete": _OTHER_FORMAT,
     "private": "Private sessions are never imported.",
     "unsupported": "Only music and podcasts can be imported.",
+    "not-a-play": "Export the history of plays, and import that.",
     "future": "If the clock of this computer is wrong, set it and import the file again.",
     "too-early": "If these times are right, lower `earliest_year` in the section [import] of crossfade.toml.",
     "loop": "To keep them, set `loop_hours` in the section [import] of crossfade.toml.",

@@ -24,6 +24,7 @@ from crossfade.importing.staging import Stage
 
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of pairs, which are not text
 BATCH_ROWS = 100_000  # judged at once, some 20 MiB, which makes the cost per batch negligible
+BATCH_TABLES = 1_000  # that may wait, however few rows they have
 BATCH_TEXTS = 1_000  # texts are long; everything else is short
 
 PLACED = ("listens", "counts", "playlist_items")
@@ -73,6 +74,7 @@ class ImportSink:
         self._file = FileLedger(name="", format="")
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
         self._tables: dict[str, list[pa.Table]] = {table: [] for table in TABLES}
+        self._in_tables = dict.fromkeys(TABLES, 0)  # the rows of each
 
     def begin(self, format_name: str) -> None:
         """Take the rows that follow as those of ``format_name``."""
@@ -131,11 +133,11 @@ class ImportSink:
         if fields:
             raise TypeError(f"a listen has no {', '.join(fields)}")
 
-    def listens(self, member: Member, first: int, table: pa.Table, private: pa.Array | None = None) -> None:
+    def listens(self, member: Member, first: int | pa.Array, table: pa.Table, private: pa.Array | None = None) -> None:
         """See `contract.Sink`."""
         file = self._turn_to(member)
         file.read += len(table)
-        lines = pa.array(np.arange(first, first + len(table), dtype=np.int64))
+        lines = _lines(first, len(table))
         if unknown := set(table.schema.names).difference(BATCH.names):
             raise TypeError(f"a listen has no {', '.join(sorted(unknown))}")
         if private is not None:
@@ -152,10 +154,7 @@ class ImportSink:
             "line": lines,
         }
         columns["kind"] = pc.fill_null(columns["kind"], DEFAULT_KIND)
-        self._settle("listens")  # so that the order of arrival stays
-        self._tables["listens"].append(_fitted(columns, BATCH, rows))
-        if sum(map(len, self._tables["listens"])) >= BATCH_ROWS:
-            self._flush("listens")
+        self._add_table("listens", _fitted(columns, BATCH, rows))
 
     def count(
         self, place: Place, *, user_id: str, plays: float, kind: str, item_id: str, parent_id: str | None = None
@@ -165,6 +164,12 @@ class ImportSink:
         file = self._file if member is self._member else self._turn_to(member)
         file.read += 1
         self._add("counts", (self._number, line, user_id, kind, item_id, parent_id, plays))
+
+    def counts(self, member: Member, first: int | pa.Array, table: pa.Table) -> None:
+        """See `contract.Sink`."""
+        self._turn_to(member).read += len(table)
+        place = {"file": pa.repeat(pa.scalar(self._number, pa.int32()), len(table)), "line": _lines(first, len(table))}
+        self._add_table("counts", _fitted({**_by_name(table), **place}, _WAITING["counts"], len(table)))
 
     def playlist_item(
         self,
@@ -193,6 +198,11 @@ class ImportSink:
         """See `contract.Sink`."""
         table = kind_named(kind).plural
         self._add(table, (item_id, name, *map(described.get, _FIELDS[table])))
+
+    def item_rows(self, kind: str, table: pa.Table) -> None:
+        """See `contract.Sink`."""
+        name = kind_named(kind).plural
+        self._add_table(name, _fitted(_by_name(table), _WAITING[name], len(table)))
 
     def tag(self, kind: str, item_id: str, tag: str, count: int = 1) -> None:
         """See `contract.Sink`."""
@@ -262,10 +272,18 @@ class ImportSink:
         if len(rows) >= (BATCH_TEXTS if table == "texts" else BATCH_ROWS):
             self._flush(table)
 
+    def _add_table(self, table: str, rows: pa.Table) -> None:
+        self._settle(table)  # so that the order of arrival stays
+        self._tables[table].append(rows)
+        self._in_tables[table] += len(rows)
+        if self._in_tables[table] >= BATCH_ROWS or len(self._tables[table]) >= BATCH_TABLES:
+            self._flush(table)
+
     def _settle(self, table: str) -> None:
         """Move single rows to the tables that wait."""
         if rows := self._rows[table]:
             self._tables[table].append(_table(rows, _WAITING[table]))
+            self._in_tables[table] += len(rows)
             self._rows[table] = []
 
     def _flush(self, table: str) -> None:
@@ -273,7 +291,7 @@ class ImportSink:
         self._settle(table)
         if not (waiting := self._tables[table]):
             return
-        self._tables[table] = []
+        self._tables[table], self._in_tables[table] = [], 0
         batch = pa.concat_tables(waiting)
         if table not in ITEMS and table != "listens":
             # The judge has to know by name which items to leave out before it judges rows with ids alone.
@@ -292,6 +310,14 @@ class ImportSink:
         else:
             columns = {name: kept[name] for name in kept.schema.names}
             self.stage(table).append(_fitted(columns, STAGED[table], len(kept)))
+
+
+def _lines(first: int | pa.Array, rows: int) -> pa.Array:
+    return pa.array(np.arange(first, first + rows, dtype=np.int64)) if isinstance(first, int) else first
+
+
+def _by_name(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: table[name] for name in table.schema.names}
 
 
 def _fitted(columns: dict[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
