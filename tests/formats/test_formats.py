@@ -1,5 +1,6 @@
 import re
 import time
+from pathlib import Path
 
 import pytest
 
