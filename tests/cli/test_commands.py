@@ -13,17 +13,9 @@ from click.testing import CliRunner
 
 from crossfade.cli import crossfade
 from crossfade.cli.doctor import EXTRAS
-from crossfade.cli.registry import COMMANDS
 from crossfade.core.errors import MissingExtraError
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_releases
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command):
-    shown = CliRunner().invoke(crossfade, [command, "--help"])
-    assert shown.exit_code == 0
-    assert "Usage: " in shown.output
 
 
 def test_related_by_name_and_by_id_are_the_same_list(asked):
@@ -398,12 +390,6 @@ def test_the_doctor_knows_every_extra_of_the_package():
     assert EXTRAS.keys() == extras.keys()
     for name, (module, _) in EXTRAS.items():
         assert module in extras[name]
-
-
-def test_an_unknown_command_suggests_the_closest_one(call):
-    refused = call("relatd")
-    assert refused.exit_code == 2
-    assert "Did you mean 'related'?" in refused.stderr
 
 
 def test_an_interruption_ends_with_130(call, monkeypatch):

@@ -5,7 +5,6 @@ once. Exit codes are those of `crossfade.core.errors`; 2 is a usage error, 130 a
 """
 
 import contextlib
-import difflib
 import os
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import click
 
 from crossfade import __version__
+from crossfade.cli.options import SuggestingGroup, group_home_option
 from crossfade.cli.registry import COMMANDS, load_command
 from crossfade.cli.terminal import outputs, printable
 from crossfade.core.artifacts import translated_storage_errors
@@ -40,7 +40,7 @@ def _reported() -> Iterator[None]:
     sys.exit(code)
 
 
-class CommandGroup(click.Group):
+class CommandGroup(SuggestingGroup):
     """All commands by name; each is imported only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -55,17 +55,6 @@ class CommandGroup(click.Group):
         """One line a command, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, what) for name, (what, _) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that ``args`` begin with; for a name that is unknown, suggest the closest one."""
-        names = self.list_commands(ctx)
-        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
-            close = difflib.get_close_matches(args[0], names, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else "`crossfade --help` lists them."
-            raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Parse and run; our own errors and those of the operating system become messages with their exit codes."""
@@ -96,6 +85,7 @@ class CommandGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with `crossfade demo`, or bring your own: `crossfade import PATH`, then `crossfade run`.",
 )
+@group_home_option
 @click.version_option(__version__, prog_name="crossfade")
 def crossfade() -> None:
     """Recommendations from listening history: Discover, Related, Radio."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from crossfade.cli.options import home_option, json_option, releases_of
+from crossfade.cli.options import SuggestingGroup, group_home_option, home_option, json_option, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.core.artifacts import MANIFEST, verify_unless_replaced
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
@@ -58,7 +58,7 @@ def status(home: Home, as_json: bool) -> None:
         say(f"Serving release {served['version']}{pinned}: {counted(served['rows'])}.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @click.pass_context
 @home_option
 @json_option
@@ -142,7 +142,8 @@ def verify(home: Home, as_json: bool) -> None:
         )
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
+@group_home_option
 def config() -> None:
     """Show the settings."""
 

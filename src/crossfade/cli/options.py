@@ -1,5 +1,6 @@
 """Options that several commands share, and completion of names from the active release."""
 
+import difflib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +21,23 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_GIVEN = f"{__name__}.home"  # of the contexts of a command line: the home that it names
 _COMPLETIONS = 20  # names offered at a time; a person reads no more
+
+
+class SuggestingGroup(click.Group):
+    """A group that suggests the closest of its commands."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with; for a name that is unknown, suggest the closest one."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = difflib.get_close_matches(args[0], names, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"`{ctx.command_path} --help` lists them."
+            raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def default_home(name: str = "crossfade") -> Path:
@@ -28,18 +45,23 @@ def default_home(name: str = "crossfade") -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / name
 
 
-def _as_home(context: click.Context, parameter: click.Parameter, value: Path) -> Home:
-    # A group has the option too, and what is given to the group is meant for its commands.
-    outer = context.parent.params.get("home") if context.parent else None
-    if outer is not None and context.get_parameter_source("home") is not ParameterSource.COMMANDLINE:
-        return outer  # type: ignore[no-any-return]
+def _as_home(context: click.Context, parameter: click.Parameter, value: Path | None) -> Home | None:
+    # Groups have the option too, and what is given to a group is meant for its commands.
+    given = context.get_parameter_source("home") is ParameterSource.COMMANDLINE
+    if not given and _GIVEN in context.meta:
+        return context.meta[_GIVEN]  # type: ignore[no-any-return]
+    if value is None:
+        return None
     try:
         value = value.expanduser()
     except RuntimeError as error:
         raise click.BadParameter(f"{value}: there is no user of that name.") from error
     if shown(value) != str(value):
         raise click.BadParameter(f"{shown(value)}: the name is not UTF-8. Choose another directory.")
-    return Home(value)
+    home = Home(value)
+    if given:
+        context.meta[_GIVEN] = home
+    return home
 
 
 def _home_option(name: str) -> Callable[[Command], Command]:
@@ -57,6 +79,13 @@ def _home_option(name: str) -> Callable[[Command], Command]:
 
 home_option = _home_option("crossfade")
 demo_home_option = _home_option("crossfade-demo")  # invented listeners never share a home with real ones
+group_home_option = click.option(  # for groups that do nothing themselves
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_as_home,
+    expose_value=False,
+    help="The directory of the library, for the command that follows.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ids_option = click.option("--ids", is_flag=True, help="Show ids in tables too; a pipe and JSON always have them.")
 limit_option = click.option(
