@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from crossfade.core import checkpoints as checkpoints_module
 from crossfade.core import replacing
@@ -28,14 +29,17 @@ from crossfade.core.artifacts import Identity, verify, write_file, writing
 from crossfade.core.checkpoints import checkpoints
 from crossfade.core.errors import StorageError
 from crossfade.core.home import Home
+from crossfade.importing.forgetting import begin, changes, clean_imports, pending
+from crossfade.importing.imports import import_paths
+from crossfade.importing.library import imports, people_of
 from crossfade.stores.registry import open_releases
 
 STEPS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "sqlite3.connect"}
 NOT_REACHED, STORAGE_ERROR, ABSORBED = 0, 9, 3
 
 
-def interrupt(number: int, manner: str, home: Path) -> Callable[[], bool]:
-    """Make the step ``number`` of this process the one that is interrupted; tells whether it was reached."""
+def interrupt(number: int, manner: str, home: Path) -> Callable[[], int]:
+    """Make the step ``number`` of this process the one that is interrupted; tells how many steps there were."""
     steps: list[None] = []
 
     def step() -> None:
@@ -65,7 +69,7 @@ def interrupt(number: int, manner: str, home: Path) -> Callable[[], bool]:
     os.fsync = stepping(os.fsync)  # type: ignore[assignment]
     replacing._exchanged = stepping(replacing._exchanged)  # type: ignore[assignment]
     sys.addaudithook(hook)
-    return lambda: len(steps) >= number
+    return lambda: len(steps)
 
 
 class Replacing:
@@ -233,6 +237,73 @@ class Pruning(Publishing):
         return "old" if len(self.releases.versions()) > 1 else "new"
 
 
+class Retiring(Publishing):
+    """The active release and the one before are removed for good."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home)
+        self.parts.publish(self.releases, content="middle")
+        self.parts.publish(self.releases, content="new")
+
+    def act(self) -> None:
+        self.releases.retire([version for version in self.releases.versions() if version != self.first], patience=0.0)
+
+    def content(self) -> str:
+        served = super().content()
+        assert served in ("old", "new")
+        return "new" if self.releases.versions() == [self.first] else "old"
+
+
+class ForgettingAListener:
+    """Annika is taken out of two imports: one is named after her, and one is hers alone."""
+
+    TEXTS = (b"annika", b"zyzzyva")
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        made = home.path.parent / "made"
+        if not made.exists():
+            before = Home(made / "home")
+            before.prepare()
+            for name, users in (
+                ("bob", ["bob"]),
+                ("annika-and-bob", ["annika", "bob", "carl"]),
+                ("annika", ["annika"]),
+            ):
+                rows = [
+                    f"{user},{artist},{user} on {artist},{1_700_000_000 + 100 * len(name) + 600 * number}"
+                    for user in users
+                    for number, artist in enumerate(("Can", f"Zyzzyva {name}" if user == "annika" else "Neu"))
+                ]
+                (made / f"{name}.csv").write_text("\n".join(["user,artist,title,listened_at", *rows]))
+                import_paths(before, [made / f"{name}.csv"])
+        shutil.copytree(made / "home", home.path, dirs_exist_ok=True)
+
+    def act(self) -> None:
+        if pending(self.home) is None and any("annika" in people_of(one) for one in imports(self.home)):
+            begin(self.home, [], ["annika"], changes(self.home, [], ["annika"]), serve=True)
+        clean_imports(self.home)
+
+    def content(self) -> str:
+        users = [user for one in imports(self.home) for user in sorted(people_of(one))]
+        for one in imports(self.home):
+            verify(one.path)
+            one.ledger.check()
+        assert sorted(user for user in users if user != "annika") == ["bob", "bob", "carl"]
+        wish = pending(self.home)
+        return "new" if wish is not None and not wish.users and not self.traces() else "old"
+
+    def traces(self) -> list[Path]:
+        found = []
+        for path in self.home.path.rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            if path.suffix == ".parquet":
+                content += str(pq.read_table(path).to_pylist()).encode()
+            if any(text in content.lower() or text in path.name.encode() for text in self.TEXTS):
+                found.append(path)
+        return found
+
+
 def unregistered(home: Home) -> list[Path]:
     """What there is of releases that do not exist."""
     versions = set(open_releases(home).versions())
@@ -253,6 +324,8 @@ ACTS = {
         RollingBack,
         Unpinning,
         Pruning,
+        Retiring,
+        ForgettingAListener,
     )
 }
 
@@ -266,13 +339,13 @@ def run(act: str, manner: str, directory: Path) -> int:
         assert scene.content() == "old"
         child = os.fork()
         if child == 0:
-            reached = interrupt(number, manner, home.path)
+            steps = interrupt(number, manner, home.path)
             try:
                 scene.act()
             except StorageError:
                 os._exit(STORAGE_ERROR)
             # What is only tidied up may fail without a word: the next holder of the lock sweeps.
-            os._exit(ABSORBED if reached() else NOT_REACHED)
+            os._exit(ABSORBED if steps() >= number else NOT_REACHED)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         wanted = (-signal.SIGKILL,) if manner == "kill" else (STORAGE_ERROR, ABSORBED)
         assert status in (NOT_REACHED, *wanted), f"step {number} ended with {status}"

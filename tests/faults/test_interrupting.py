@@ -21,6 +21,8 @@ ACTS = {
     "RollingBack": 4,
     "Unpinning": 4,
     "Pruning": 10,
+    "Retiring": 10,
+    "ForgettingAListener": 40,
 }
 
 
@@ -38,10 +40,24 @@ def directory(tmp_path):
 @pytest.mark.parametrize("manner", ["kill", "full", pytest.param("failing", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("act", ACTS)
 def test_an_interruption_at_any_step_loses_nothing(act, manner, directory):
-    script = Path(__file__).with_name("interrupting.py")
+    assert printed("interrupting.py", act, manner, directory) >= ACTS[act]
+
+
+KILLS = 24
+"""Of each command, evenly spread over its steps, of which a forgetting that runs the pipeline has some thousand."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "least"), {"import": KILLS, "run": KILLS, "forget": KILLS, "rollback": 4}.items())
+def test_a_kill_of_a_whole_command_is_made_good_by_the_next(command, least, directory):
+    assert printed("killing.py", command, KILLS, directory) >= least
+
+
+def printed(script, *arguments):
+    """The number that a program of this folder prints."""
     # One thread: it forks.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, script, act, manner, directory]
+    command = [sys.executable, Path(__file__).with_name(script), *map(str, arguments)]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
-    assert int(run.stdout) >= ACTS[act]
+    return int(run.stdout)

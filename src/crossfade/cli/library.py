@@ -99,10 +99,16 @@ def forget(
     NAME is one of `crossfade status` or a listener. Imports, steps and releases that have it are removed or made again,
     so that no byte of it stays in the home. The old release is served until a run has published one without it.
     """
-    from crossfade.importing.forgetting import mentions
+    from crossfade.importing.forgetting import mentions, pending
     from crossfade.pipeline import forgetting
 
-    chosen, listeners = _to_forget(home, name, names, users)
+    try:
+        chosen, listeners = _to_forget(home, name, names, users)
+    except UnknownIdError as error:
+        if dry_run or pending(home) is None:
+            raise
+        say(f"{error} Something else is still to be forgotten, which is finished now.")
+        chosen, listeners = [], []
     if dry_run:
         forgotten = forgetting.preview(home, chosen, listeners)
     else:

@@ -17,11 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from crossfade.core.artifacts import MANIFEST, Identity, discard, file_digest, link_or_copy, verify, write_file, writing
-from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.artifacts import (
+    MANIFEST,
+    Identity,
+    discard,
+    file_digest,
+    link_or_copy,
+    translated_storage_errors,
+    verify,
+    write_file,
+    writing,
+)
+from crossfade.core.errors import ArtifactError, StorageError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
-from crossfade.core.replacing import flush_directory
+from crossfade.core.replacing import flush_directory, left_over
 from crossfade.core.schemas import ITEMS, TABLES
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, PEOPLE, Import, imports, people_of
@@ -96,8 +106,9 @@ def record(home: Home, wish: Pending | None) -> None:
     if wish is not None:
         write_file(home.forgetting, msgspec.json.encode(wish))
     elif home.forgetting.exists():
-        home.forgetting.unlink()
-        flush_directory(home.path)
+        with translated_storage_errors(home.forgetting):
+            home.forgetting.unlink()
+            flush_directory(home.path)
 
 
 def changes(home: Home, names: Collection[str], users: Collection[str]) -> list[Change]:
@@ -152,18 +163,26 @@ def clean_imports(home: Home) -> None:
     wish = pending(home)
     if wish is None or not (wish.imports or wish.users):
         return
-    for one in imports(home):
-        if one.name in wish.imports:
-            discard(one.path)
-    for user in wish.users:
+    with translated_storage_errors(home.listens):
         for one in imports(home):
-            if _holds(one, user):
-                _forget_user(home, one, user)
-    names = {one.name for one in imports(home)}
-    for one in imports(home):
-        if gone := {name for name in _after(one) if name not in names}:
-            _rename_inputs(one, gone)
+            if one.name in wish.imports:
+                discard(one.path)
+        for user in wish.users:
+            for one in imports(home):
+                if _holds(one, user):
+                    _forget_user(home, one, user)
+        names = {one.name for one in imports(home)}
+        for one in imports(home):
+            if gone := {name for name in _after(one) if name not in names}:
+                _rename_inputs(one, gone)
+    require_gone(home.listens)
     record(home, replace(wish, imports=(), users=()))
+
+
+def require_gone(directory: Path) -> None:
+    """Raise StorageError if something that was removed from ``directory`` is still there, under another name."""
+    if left := left_over(directory):
+        raise StorageError(f"{left[0]} cannot be removed. Fix its permissions and run the same command again.")
 
 
 def mentions(home: Home, user: str) -> list[str]:

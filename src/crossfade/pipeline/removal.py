@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
-from crossfade.core.errors import ArtifactError, NotReadyError, StorageError
+from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.home import Home
-from crossfade.core.replacing import left_over, remove
+from crossfade.core.replacing import remove
 from crossfade.demo.importing import truth_place
-from crossfade.importing.forgetting import Pending, checksums, clean_imports, pending, record
+from crossfade.importing.forgetting import Pending, checksums, clean_imports, pending, record, require_gone
 from crossfade.pipeline import journal
 from crossfade.stores.contract import Version
 from crossfade.stores.releases import Releases
@@ -81,8 +81,8 @@ def finish(home: Home, releases: Releases, keep: Version | None = None) -> None:
     if wish is None:
         return
     releases.retire([Version(version) for version in wish.releases if version != keep])
-    if left := [path for directory in (home.listens, home.runs, home.releases) for path in left_over(directory)]:
-        raise StorageError(f"{left[0]} cannot be removed. Fix its permissions and run the same command again.")
+    for directory in (home.runs, home.releases):
+        require_gone(directory)
     record(home, None)
 
 
