@@ -7,6 +7,11 @@
     model.recommend(["ann"], 10, exclude=interactions)
     model.similar(["Radiohead"], 10)
 
+    from crossfade import open_release
+
+    with open_release() as release:
+        release.discover("ann")
+
 Names are loaded on first use, so that importing the package costs next to nothing.
 """
 
@@ -16,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from crossfade.core.version import __version__
 
 if TYPE_CHECKING:
+    from crossfade.core.ids import Ids
     from crossfade.core.interactions import Interactions
     from crossfade.core.sequences import Sequences
     from crossfade.core.spaces import Neighbours, VectorSpace
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
     from crossfade.models.popularity import Popularity, PopularitySettings
     from crossfade.models.vector_exp import VectorExp, VectorExpSettings
     from crossfade.models.word2vec import Word2Vec, Word2VecSettings
+    from crossfade.pipeline.opening import OpenedRelease, Page, open_release
 
 _MODULES = {
+    "core.ids": ["Ids"],
     "core.interactions": ["Interactions"],
     "core.sequences": ["Sequences"],
     "core.spaces": ["Neighbours", "VectorSpace"],
@@ -44,6 +52,7 @@ _MODULES = {
     "models.popularity": ["Popularity", "PopularitySettings"],
     "models.vector_exp": ["VectorExp", "VectorExpSettings"],
     "models.word2vec": ["Word2Vec", "Word2VecSettings"],
+    "pipeline.opening": ["OpenedRelease", "Page", "open_release"],
 }
 _HOMES = {name: f"crossfade.{module}" for module, names in _MODULES.items() for name in names}
 
@@ -56,10 +65,13 @@ __all__ = [
     "Cultural",
     "CulturalSettings",
     "EASESettings",
+    "Ids",
     "Interactions",
     "Logistic",
     "LogisticSettings",
     "Neighbours",
+    "OpenedRelease",
+    "Page",
     "Popularity",
     "PopularitySettings",
     "Sequences",
@@ -71,6 +83,7 @@ __all__ = [
     "Word2VecSettings",
     "Writings",
     "__version__",
+    "open_release",
 ]
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
-from crossfade import __version__
 from crossfade.cli.options import SuggestingGroup, group_home_option
 from crossfade.cli.registry import COMMANDS, load_command
 from crossfade.cli.terminal import outputs, printable
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import CrossfadeError
+from crossfade.core.version import __version__
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells have it."""

@@ -12,13 +12,13 @@ from typing import Literal
 
 import click
 
-from crossfade import __version__
 from crossfade.cli.options import home_option, json_option
 from crossfade.cli.output import Column, print_json, print_table, size
 from crossfade.core.artifacts import write_file
 from crossfade.core.errors import CrossfadeError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.replacing import OTHERS
+from crossfade.core.version import __version__
 from crossfade.kernels.threads import processors
 
 LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about this much for its temporary files

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from crossfade.core.errors import CrossfadeError
-from crossfade.core.home import Home
+from crossfade.core.home import Home, default_home
 from crossfade.core.kinds import KINDS
 from crossfade.core.paths import shown
 
@@ -38,11 +38,6 @@ class SuggestingGroup(click.Group):
             hint = f"Did you mean {close[0]!r}?" if close else f"`{ctx.command_path} --help` lists them."
             raise click.UsageError(f"There is no command {args[0]!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
-
-
-def default_home(name: str = "crossfade") -> Path:
-    """``$XDG_DATA_HOME/<name>``, by default ``~/.local/share/<name>``."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / name
 
 
 def _as_home(context: click.Context, parameter: click.Parameter, value: Path | None) -> Home | None:

@@ -1,6 +1,7 @@
 """A library's home directory: its paths, and its lock."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,11 @@ from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import StorageError
 from crossfade.core.locking import locked
 from crossfade.core.replacing import make_directory, sweep
+
+
+def default_home(name: str = "crossfade") -> Path:
+    """``$XDG_DATA_HOME/<name>``, by default ``~/.local/share/<name>``."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / name
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
 
-from crossfade import __version__
 from crossfade.core.errors import CrossfadeError
+from crossfade.core.version import __version__
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.lists import list_routes

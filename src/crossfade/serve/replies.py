@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from crossfade import __version__
 from crossfade.core.errors import CrossfadeError, NotReadyError, UnknownIdError
+from crossfade.core.version import __version__
 from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
 
