@@ -5,7 +5,6 @@ import io
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -61,6 +60,9 @@ def _footer(content: bytes) -> bytes:
     return content[-8 - int.from_bytes(content[-8:-4], "little") : -8]
 
 
+MILLISECONDS = pa.timestamp("ms", tz="UTC")
+
+
 def _lines(first: int | pa.Array, table: pa.Table) -> list[int]:
     return list(range(first, first + len(table))) if isinstance(first, int) else first.to_pylist()
 
@@ -91,12 +93,17 @@ class Recording:
 
     def listens(self, member: Member, first: int | pa.Array, table: pa.Table, private: pa.Array | None = None) -> None:
         hidden = [False] * len(table) if private is None else private.to_pylist()
+        seconds = [
+            None if time is None else time / 1000
+            for time in table["listened_at"].cast(MILLISECONDS).cast("int64").to_pylist()
+        ]
+        table = table.set_column(
+            table.schema.get_field_index("listened_at"), "listened_at", pa.array(seconds, pa.float64())
+        )
         for line, row, is_private in zip(_lines(first, table), table.to_pylist(), hidden, strict=True):
             if is_private:
                 self.drop((member, line), "private", "a private session")
                 continue
-            if isinstance(row["listened_at"], datetime):
-                row["listened_at"] = row["listened_at"].timestamp()
             row["parent"] = row.pop("parent_name")
             self.listened.append({"line": line, **row})
 

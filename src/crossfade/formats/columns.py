@@ -7,17 +7,18 @@ An id that is neither an MBID nor prefixed with its source's name gets the prefi
 are.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from crossfade.core.errors import InputError, SettingsError
-from crossfade.core.names import named_id
-from crossfade.formats import values
-from crossfade.formats.contract import Member, Place, Sink, Source
+from crossfade.formats.contract import Member, Sink, Source
 from crossfade.formats.delimited import records
-from crossfade.formats.parquet_files import MARK, decoded, parquet_rows
+from crossfade.formats.parquet_files import MARK, parquet_rows
 from crossfade.formats.scrobbles import unusable_time
 from crossfade.formats.shapes import head_lines
 
@@ -50,6 +51,14 @@ NAMES: dict[str, tuple[str, ...]] = {
 _DELIMITERS = (",", "\t", ";", "|")
 _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_ -]*")
 _ROWS_AT_ONCE = 1 << 15
+_TEXTS = ("user", "artist", "title", "album", "isrc", "source", "context", "platform")
+_OF_A_LISTEN = {
+    **{
+        name: name for name in ("album", "isrc", "source", "context", "platform", "ms_played", "duration_ms", "skipped")
+    },
+    **{"user": "user_id", "title": "name", "artist": "parent_name", "track_id": "item_id", "artist_id": "parent_id"},
+}
+"""The names that our columns have in `contract.Sink.listens`."""
 _ITEMS = frozenset({"artist", "artist_id", "title", "track_id"})
 _OTHERS = frozenset({"user", "listened_at", "plays"})
 
@@ -89,33 +98,45 @@ class Columns:
                 self._read_text(source, member, sink)
 
     def _read_text(self, source: Source, member: Member, sink: Sink) -> None:
+        import pyarrow as pa
+
         lines = source.text_lines(member)
         first = next(((line, row) for line, row in lines if row.strip()), None)
         if first is None:
             return
         delimiter, header = _header(first[1], self._columns)
         places = {ours: header.index(name) for ours, name in self._required(member, header).items()}
-        for line, record in records(lines, delimiter):
-            if record is None:
-                sink.drop((member, line), "malformed", "a quoted value does not end")
-            elif len(record) != len(header):
-                sink.drop((member, line), "malformed", f"{len(record)} columns instead of {len(header)}")
-            else:
-                _put(sink, (member, line), {ours: record[place] for ours, place in places.items()})
+        numbered = records(lines, delimiter)
+        while batch := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
+            rows = [(line, row) for line, row in batch if row is not None and len(row) == len(header)]
+            if len(rows) < len(batch):
+                for line, row in batch:
+                    if row is None:
+                        sink.drop((member, line), "malformed", "a quoted value does not end")
+                    elif len(row) != len(header):
+                        sink.drop((member, line), "malformed", f"{len(row)} columns instead of {len(header)}")
+            columns = {ours: pa.array([row[place] for _, row in rows], pa.string()) for ours, place in places.items()}
+            _put(sink, member, pa.array([line for line, _ in rows], pa.int64()), columns)
 
     def _read_parquet(self, source: Source, member: Member, sink: Sink) -> None:
+        import pyarrow as pa
+
+        from crossfade.formats.value_columns import plain
+
         places: dict[str, str] = {}
 
         def choose(header: Sequence[str]) -> list[str]:
             places.update(self._required(member, header))
             return sorted(set(places.values()))
 
-        def rows(batch: "pa.RecordBatch") -> Iterator[tuple[Any, ...]]:
-            return zip(*(_plain(batch.column(name)) for name in places.values()), strict=True)
+        def columns(batch: "pa.RecordBatch") -> dict[str, pa.Array]:
+            return {ours: plain(batch.column(theirs)) for ours, theirs in places.items()}
 
-        batches = parquet_rows(source, member, _ROWS_AT_ONCE, choose, rows)
-        for number, row in enumerate(itertools.chain.from_iterable(batches), start=1):
-            _put(sink, (member, number), dict(zip(places, row, strict=True)))
+        first = 1
+        for batch in parquet_rows(source, member, _ROWS_AT_ONCE, choose, columns):
+            rows = len(next(iter(batch.values())))
+            _put(sink, member, pa.array(range(first, first + rows), pa.int64()), batch)
+            first += rows
 
     def _recognised(self, header: Sequence[str]) -> dict[str, str]:
         """Return the file's column for each of ours that it has."""
@@ -158,77 +179,118 @@ def _header(line: str, mapped: Mapping[str, str]) -> tuple[str, list[str]]:
     return best[1], best[2]
 
 
-def _plain(column: "pa.Array") -> list[Any]:
-    """Return the values of a Parquet column; times as seconds since 1970."""
-    import pyarrow as pa
+def _put(sink: Sink, member: Member, lines: "pa.Array", row: Mapping[str, "pa.Array"]) -> None:
+    """Hand the rows to ``sink``: ``row`` has our columns (rows,), ``lines`` their numbers."""
+    import pyarrow.compute as pc
 
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        since = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return [None if value is None else value / 1e6 for value in since.to_pylist()]
-    try:
-        plain: list[Any] = column.to_pylist()
-    except UnicodeDecodeError:
-        return decoded(column)
-    return plain
+    from crossfade.formats import value_columns as convert
 
-
-def _put(sink: Sink, place: Place, row: Mapping[str, Any]) -> None:
-    if values.truth(row.get("private")):
+    drops = _Drops(len(lines))
+    if "private" in row:
         # First of all: of a private row not even the faults are recorded.
-        sink.drop(place, "private", "a private session")
-        return
-    user, artist, title, album = (_name(row.get(column)) for column in ("user", "artist", "title", "album"))
-    artist_id, track_id = _identifier(row.get("artist_id")), _identifier(row.get("track_id"))
-    if "user" in row and user is None:
-        sink.drop(place, "incomplete", "the user is empty")
-    elif not (artist or artist_id or track_id):
-        sink.drop(place, "incomplete", "neither the artist nor the track's id is there")
-    elif "listened_at" in row:
-        listened_at = values.time(row["listened_at"])
-        if listened_at is None:
-            sink.drop(place, *unusable_time(row["listened_at"]))
-            return
-        sink.listen(
-            place,
-            user_id=user,
-            listened_at=listened_at,
-            name=title,
-            parent=artist,
-            item_id=track_id,
-            parent_id=artist_id,
-            ms_played=values.played(row.get("ms_played")),
-            duration_ms=values.milliseconds(row.get("duration_ms")),
-            skipped=values.truth(row.get("skipped")),
-            album=album,
-            isrc=_name(row.get("isrc")),
-            source=_name(row.get("source")),
-            context=_name(row.get("context")),
-            platform=_name(row.get("platform")),
-        )
-    elif (plays := values.number(row.get("plays", 1))) is None:
-        sink.drop(place, "malformed", "the number of plays is not a number")
+        drops.add(convert.truths(row["private"]).fill_null(False), "private", "a private session")
+    ours = {name: convert.names(row[name]) for name in _TEXTS if name in row}
+    ours |= {name: convert.identifiers(row[name], "columns") for name in ("artist_id", "track_id") if name in row}
+    if "user" in ours:
+        drops.add(ours["user"].is_null(), "incomplete", "the user is empty")
+    identified = [ours[name].is_null() for name in ("artist", "artist_id", "track_id") if name in ours]
+    if identified:
+        nothing = functools.reduce(pc.and_, identified)
+        drops.add(nothing, "incomplete", "neither the artist nor the track's id is there")
+    else:  # a title alone
+        drops.add(lines.is_valid(), "incomplete", "neither the artist nor the track's id is there")
+    if "listened_at" in row:
+        since = convert.times(row["listened_at"])
+        empty = _is_empty(row["listened_at"])
+        drops.add(pc.and_(since.is_null(), empty), *unusable_time(None))
+        drops.add(since.is_null(), *unusable_time("unreadable"))
+        ours["listened_at"] = since
+        put = _put_listens
     else:
-        credited = artist or artist_id
-        artist_id = artist_id or (named_id(artist) if artist else None)
-        track_id = track_id or (named_id(title, credited) if credited and title else None)
-        if artist_id and artist:
-            sink.item("artist", artist_id, artist)
-        if track_id and title:
-            sink.item("track", track_id, title, parent_id=artist_id, album=album)
-        user_id = user or sink.default_user
-        if track_id:
-            sink.count(place, user_id=user_id, plays=plays, kind="track", item_id=track_id, parent_id=artist_id)
-        elif artist_id:
-            sink.count(place, user_id=user_id, plays=plays, kind="artist", item_id=artist_id)
+        if "plays" in row:
+            ours["plays"] = convert.numbers(row["plays"])
+            drops.add(ours["plays"].is_null(), "malformed", "the number of plays is not a number")
+        put = _put_counts
+    for at, reason, why in drops.each():
+        sink.drop((member, lines[at].as_py()), reason, why)
+    for name, lengths in (("ms_played", {"zero": True}), ("duration_ms", {})):
+        if name in row:
+            ours[name] = convert.milliseconds(row[name], **lengths)
+    if "skipped" in row:
+        ours["skipped"] = convert.truths(row["skipped"])
+    kept = drops.kept
+    if len(ours) and kept is not None:
+        ours, lines = {name: column.filter(kept) for name, column in ours.items()}, lines.filter(kept)
+    if len(lines):
+        put(sink, member, lines, ours)
 
 
-def _name(value: Any) -> str | None:
-    """Return a name, which may be a number in a Parquet file."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else values.text(value)
+class _Drops:
+    """Why rows (n,) are dropped; the first reason of a row counts."""
+
+    def __init__(self, rows: int) -> None:
+        self._codes = np.zeros(rows, dtype=np.int8)  # 0 kept, else 1 + place in `_reasons`
+        self._reasons: list[tuple[str, str]] = []
+
+    def add(self, mask: "pa.Array", reason: str, why: str) -> None:
+        rows = mask.to_numpy(zero_copy_only=False)
+        if rows.any():
+            self._reasons.append((reason, why))
+            self._codes[rows & (self._codes == 0)] = len(self._reasons)
+
+    def each(self) -> Iterator[tuple[int, str, str]]:
+        for at in np.flatnonzero(self._codes).tolist():
+            yield at, *self._reasons[self._codes[at] - 1]
+
+    @property
+    def kept(self) -> "pa.Array | None":
+        """The rows that are not dropped; None if all are kept."""
+        import pyarrow as pa
+
+        return pa.array(self._codes == 0) if self._reasons else None
 
 
-def _identifier(value: Any) -> str | None:
-    name = _name(value)
-    if name is None or ":" in name:
-        return name
-    return values.mbid(name) or f"columns:{name}"
+def _is_empty(column: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    empty = column.is_null()
+    return pc.or_kleene(empty, pc.equal(column, "")) if pa.types.is_string(column.type) else empty
+
+
+def _put_listens(sink: Sink, member: Member, lines: "pa.Array", ours: dict[str, "pa.Array"]) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    milliseconds = pc.round(pc.multiply(ours["listened_at"], 1000.0), round_mode="half_to_even").cast(pa.int64())
+    columns = {theirs: ours[name] for name, theirs in _OF_A_LISTEN.items() if name in ours}
+    columns["listened_at"] = milliseconds.cast(pa.timestamp("ms", tz="UTC"))
+    for name in ("name", "parent_name", "item_id", "parent_id"):
+        columns.setdefault(name, pa.nulls(len(lines), pa.string()))
+    sink.listens(member, lines, pa.table(columns))
+
+
+def _put_counts(sink: Sink, member: Member, lines: "pa.Array", ours: dict[str, "pa.Array"]) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from crossfade.formats.value_columns import named_ids
+
+    rows = len(lines)
+    nothing = pa.nulls(rows, pa.string())
+    artist, title = ours.get("artist", nothing), ours.get("title", nothing)
+    credited = pc.coalesce(artist, ours.get("artist_id", nothing))
+    artist_id = pc.coalesce(ours.get("artist_id", nothing), named_ids(artist))
+    track_id = pc.coalesce(ours.get("track_id", nothing), named_ids(title, credited))
+    artists = pa.table({"item_id": artist_id, "name": artist})
+    sink.item_rows("artist", artists.filter(artist.is_valid()))
+    tracks = {"item_id": track_id, "name": title, "parent_id": artist_id, "album": ours.get("album", nothing)}
+    sink.item_rows("track", pa.table(tracks).filter(pc.and_(track_id.is_valid(), title.is_valid())))
+    counted = {
+        "user_id": ours.get("user", pa.repeat(sink.default_user, rows)),
+        "plays": ours.get("plays", pa.repeat(1.0, rows)),
+        "kind": pc.if_else(track_id.is_valid(), "track", "artist"),
+        "item_id": pc.coalesce(track_id, artist_id),
+        "parent_id": pc.if_else(track_id.is_valid(), artist_id, None),
+    }
+    sink.counts(member, lines, pa.table(counted))

@@ -22,7 +22,7 @@ _MONTHS = {
 _DAY_MONTH_YEAR = re.compile(r"(\d{1,2}) ([A-Za-z]{3}) (\d{4}),? (\d{2}):(\d{2})(?::(\d{2}))?")
 
 # Seconds since 1970 pass 1e11 in the year 5138, so a larger number is in a smaller unit.
-_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
+UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 
 
 def text(value: object) -> str | None:
@@ -113,7 +113,7 @@ def time(value: object) -> float | None:
     "19 Aug 2026, 20:48".
     """
     if (since := number(value)) is not None:
-        for below, per_second in _UNITS:
+        for below, per_second in UNITS:
             if abs(since) < below:
                 return since / per_second
         return None
