@@ -153,7 +153,7 @@ class Columns:
     def _required(self, member: Member, header: Sequence[str]) -> dict[str, str]:
         """`_recognised`; InputError if a mapped column is missing or no column names items."""
         columns = self._recognised(header)
-        present = f"There are: {', '.join(header[:20])}."
+        present = f"There are: {', '.join(name[:40] for name in header[:20])}."
         if missing := [name for name in self._columns.values() if name not in header]:
             raise InputError(f"there is no column {missing[0]!r}. {present}", path=member.name, line=1)
         if not _ITEMS & columns.keys():

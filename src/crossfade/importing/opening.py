@@ -177,7 +177,8 @@ def _zip_opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> O
         try:
             member = archive.open(info)
         except streams.DAMAGE as error:
-            raise InputError(f"is damaged: {error}", path=name) from error
+            # The library's own message repeats the name as bytes.
+            raise InputError(f"is damaged: {str(error)[:200]}", path=name) from error
         return streams.decompressed(member, name, lambda: info.compress_size)
 
     return opener
