@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from crossfade.models.ease import EASE, EASESettings
     from crossfade.models.logistic import Logistic, LogisticSettings
     from crossfade.models.popularity import Popularity, PopularitySettings
+    from crossfade.models.registry import load_fitted
     from crossfade.models.vector_exp import VectorExp, VectorExpSettings
     from crossfade.models.word2vec import Word2Vec, Word2VecSettings
     from crossfade.pipeline.opening import OpenedRelease, Page, open_release
@@ -50,6 +51,7 @@ _MODULES = {
     "models.ease": ["EASE", "EASESettings"],
     "models.logistic": ["Logistic", "LogisticSettings"],
     "models.popularity": ["Popularity", "PopularitySettings"],
+    "models.registry": ["load_fitted"],
     "models.vector_exp": ["VectorExp", "VectorExpSettings"],
     "models.word2vec": ["Word2Vec", "Word2VecSettings"],
     "pipeline.opening": ["OpenedRelease", "Page", "open_release"],
@@ -83,6 +85,7 @@ __all__ = [
     "Word2VecSettings",
     "Writings",
     "__version__",
+    "load_fitted",
     "open_release",
 ]
 

@@ -144,7 +144,11 @@ def test_it_is_registered_under_its_name_and_says_what_it_is(model, fitted):
 
 
 def test_it_is_made_from_settings_or_from_keywords(model):
-    assert repr(model(model.settings_class())) == repr(model())
+    assert repr(model(model.settings_class())) == repr(model()) == f"{model.__name__}()"
+    assert repr(made(model)).startswith(f"{model.__name__}(")
+    changed = {field.name for field in dataclasses.fields(model.settings_class)} & {"seed", "half_life_days"}
+    for name in changed:
+        assert repr(model(**{name: 7})) in (f"{model.__name__}({name}=7)", f"{model.__name__}({name}=7.0)")
     with pytest.raises(SettingsError, match="not both"):
         model(model.settings_class(), nothing=1)
     with pytest.raises(SettingsError, match="no such setting"):
@@ -165,8 +169,9 @@ def test_every_number_that_can_be_set_has_a_range(model):
 
 
 def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
-    fitted.save(tmp_path)
-    loaded = load_fitted(tmp_path)
+    place = tmp_path / "made" / "with it"
+    fitted.save(str(place))
+    loaded = load_fitted(str(place))
     assert type(loaded) is type(fitted)
     assert loaded.space.space_id == fitted.space.space_id
     np.testing.assert_array_equal(loaded.support, fitted.support)

@@ -191,6 +191,34 @@ def test_what_cannot_be_evaluated_is_refused():
         evaluate(model, train, Interactions.from_counts(["u"], ["b"], [1], kind="track"))
 
 
+def test_a_report_is_read_at_a_glance_and_compared_user_by_user():
+    plays = played([("ann", "x"), ("ann", "y"), ("bob", "x"), ("bob", "z")])
+    test = played([("ann", "z"), ("bob", "y")])
+    right = evaluate(model_of([[0, 0, 1], [0, 1, 0]], ["ann", "bob"], "xyz"), plays, test, k=1)
+    wrong = evaluate(model_of([[0, 0, -1], [0, -1, 1]], ["ann", "bob"], "xyz"), plays, test, k=1)
+    heading, first, *rest = repr(right).splitlines()
+    assert heading == "Report(given: 2 users, lists of 1)"
+    assert first == "  recall@1         1.0000 [1.0000, 1.0000]"
+    assert rest[-1].startswith("  novelty@1")
+    assert list(right.asked) == ["ann", "bob"]
+    assert right.minus(wrong)["recall@1"].value == right.per_user["recall@1"].mean() - wrong.per_user["recall@1"].mean()
+    without = evaluate(fitted_of(model_of([[0, 0, 1]] * 2, ["ann", "bob"], "xyz").space), plays, test, 1, shown=plays)
+    assert without.minus(right).keys() == right.per_user.keys()
+    fewer = evaluate(model_of([[0, 0, 1]], ["ann"], "xyz"), plays, test, k=1)
+    for other in (fewer, evaluate(model_of([[0, 0, 1], [0, 1, 0]], ["ann", "bob"], "xyz"), plays, test, k=2)):
+        with pytest.raises(InputError, match="cannot be compared"):
+            right.minus(other)
+
+
+@pytest.mark.parametrize("wrong", [None, np.ones((2, 2)), "test"])
+def test_only_interactions_are_evaluated_on(wrong):
+    plays = played([("ann", "x")])
+    model = model_of([[1.0]], ["ann"], "x")
+    for train, test in ((wrong, plays), (plays, wrong)):
+        with pytest.raises(InputError, match="train, shown and test are Interactions"):
+            evaluate(model, train, test)
+
+
 def test_popularity_meets_its_published_values(shared_data):
     """Recall@20 .1161 and NDCG@20 .1176 are published for this split of MovieLens-1M."""
 

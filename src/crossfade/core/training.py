@@ -50,13 +50,16 @@ class TrainingData:
     def _check_content(self) -> None:
         """Raise InputError for entries that are out of range, each of which has to be read."""
 
-    def save(self, directory: Path) -> None:
-        """Write the parts into ``directory``."""
+    def save(self, directory: Path | str) -> None:
+        """Write the parts into ``directory``, which is made if it is missing."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
         save_parts(directory, {name: getattr(self, name) for name in _parts(type(self))})
 
     @classmethod
-    def load(cls, directory: Path, *, kind: str) -> Self:
+    def load(cls, directory: Path | str, *, kind: str) -> Self:
         """Memory-map what `save` wrote; ArtifactError if the parts do not fit each other."""
+        directory = Path(directory)
         parts = load_parts(directory, _parts(cls))
         try:
             return cls(kind=kind, **parts, trusted=True)

@@ -35,7 +35,7 @@ from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.intervals import Estimate, mean_estimate
+from crossfade.evaluate.intervals import Estimate, difference_estimate, mean_estimate
 from crossfade.models.contract import Fitted
 from crossfade.nearest.contract import Restriction
 
@@ -53,15 +53,17 @@ class Task:
     excluded  (users, items) their histories, which are not recommended again
     hidden    (users, items) their test items; MISSING for an item that the model does not know
     skipped   users with test items but without a profile
+    asked     the ids of the users
     """
 
     profiles: Any
     excluded: CSR
     hidden: CSR
     skipped: int
+    asked: Ids
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Report:
     """How a model did.
 
@@ -69,16 +71,35 @@ class Report:
     totals     by metric: numbers of all lists together
     per_user   by metric: the values (users,) behind the estimates, for paired comparisons
     users      how many users were asked about
+    asked      their ids
     skipped    how many have test items, but are unknown to the model
     """
 
     model: str
     k: int
     users: int
+    asked: Ids
     skipped: int
     estimates: Mapping[str, Estimate]
     totals: Mapping[str, float]
     per_user: Mapping[str, PerUser]
+
+    def __repr__(self) -> str:
+        numbers = {name: str(one) for name, one in self.estimates.items()}
+        numbers |= {name: f"{one:.4f}" for name, one in self.totals.items()}
+        skipped = f", {self.skipped:,} skipped" if self.skipped else ""
+        lines = [f"Report({self.model}: {self.users:,} users{skipped}, lists of {self.k})"]
+        return "\n".join([*lines, *(f"  {name:<{max(map(len, numbers))}}  {one}" for name, one in numbers.items())])
+
+    def minus(self, other: "Report") -> dict[str, Estimate]:
+        """Return by metric the mean difference to ``other``, user by user, with its 95 % interval.
+
+        An interval without 0 is a difference that is not by chance. Raises InputError for reports of other users.
+        """
+        if self.k != other.k or self.asked != other.asked:
+            raise InputError("these reports are of other users or other lengths of lists, so they cannot be compared")
+        both = [name for name in self.per_user if name in other.per_user]
+        return {name: difference_estimate(self.per_user[name], other.per_user[name]) for name in both}
 
 
 def evaluate(
@@ -117,6 +138,7 @@ def evaluate(
         model=model.name,
         k=k,
         users=task.hidden.rows,
+        asked=task.asked,
         skipped=task.skipped,
         estimates={name: mean_estimate(values, seed=seed) for name, values in per_user.items()},
         totals={
@@ -144,6 +166,9 @@ def validate(
     """
     if k < 1:
         raise InputError(f"a list has at least one place, not {k}")
+    given: tuple[object, ...] = (shown, test)
+    if wrong := [type(one).__name__ for one in given if not isinstance(one, Interactions)]:
+        raise InputError(f"train, shown and test are Interactions, not a {wrong[0]}")
     if not shown.kind == test.kind == model.kind:
         raise InputError(f"a model of {model.kind}s cannot be evaluated on {shown.kind}s and {test.kind}s")
     trained = None if fold_in else model.user_ids
@@ -160,6 +185,7 @@ def validate(
         excluded=model.histories_of(histories),
         hidden=CSR(hidden.indptr, _translated(test.item_ids, model.item_ids)[hidden.indices], hidden.weights),
         skipped=int(np.count_nonzero(~present)),
+        asked=users,
     )
 
 

@@ -14,7 +14,7 @@ A model that also compares items has the methods of `ComparesItems`; the type sh
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
@@ -125,8 +125,10 @@ class Fitted(ABC, Generic[Profiles]):
         The score of a pair equals, to the bit, its score in `best` without an index.
         """
 
-    def save(self, directory: Path) -> None:
-        """Write everything into ``directory``."""
+    def save(self, directory: Path | str) -> None:
+        """Write everything into ``directory``, which is made if it is missing; `crossfade.load_fitted` reads it."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
         self.space.save(directory)
         np.save(directory / "support.npy", self.support, allow_pickle=False)
         self._save_more(directory)
@@ -343,7 +345,10 @@ class Configured(Generic[Chosen]):
             raise SettingsError(f"{model} has no such setting: {error}") from error
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.settings!r})"
+        default = self.settings_class()
+        chosen = {field.name: getattr(self.settings, field.name) for field in fields(self.settings_class)}
+        changed = [f"{name}={value!r}" for name, value in chosen.items() if value != getattr(default, name)]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def memory_bytes(self, items: int) -> int:
         """Three times the item vectors; see `Model.memory_bytes`."""

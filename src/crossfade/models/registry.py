@@ -35,8 +35,9 @@ def compares_items(name: str) -> bool:
     return issubclass(model_class(name).fitted_class, ComparesItems)
 
 
-def load_fitted(directory: Path) -> Fitted[Any]:
+def load_fitted(directory: Path | str) -> Fitted[Any]:
     """Memory-map a saved model of any class; ArtifactError if there is none, or one that this version does not know."""
+    directory = Path(directory)
     try:
         name = json.loads((directory / "space.json").read_text(encoding="utf-8"))["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
