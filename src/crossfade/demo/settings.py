@@ -12,12 +12,12 @@ from crossfade.core.settings import Checked, Range
 class DemoSettings(Checked):
     """The size and the character of a simulated world; equal settings give equal bytes."""
 
-    listeners: Annotated[int, Range(2, 10_000_000)] = 2_000  # people in the world
-    artists: Annotated[int, Range(10, 5_000_000)] = 3_000  # artists in its catalogue
+    listeners: Annotated[int, Range(2, 10_000_000)] = 1_000  # people in the world
+    artists: Annotated[int, Range(10, 5_000_000)] = 1_500  # artists in its catalogue
     # tracks of the typical artist, before compilations
     tracks_per_artist: Annotated[float, Range(2, 50)] = 10.0
-    playlists: Annotated[int, Range(0, 5_000_000)] = 1_500  # playlists that listeners made
-    days: Annotated[int, Range(7, 3_650, unit="days")] = 180  # length of the history
+    playlists: Annotated[int, Range(0, 5_000_000)] = 750  # playlists that listeners made
+    days: Annotated[int, Range(7, 3_650, unit="days")] = 150  # length of the history
     start: str = "2024-01-01"  # first day of the history, UTC, as YYYY-MM-DD, from 2000 on
     # plays a day of the mean listener, skips included
     plays_per_day: Annotated[float, Range(above=0, high=200)] = 6.0
@@ -63,4 +63,4 @@ SMALL = DemoSettings(listeners=120, artists=240, tracks_per_artist=6.0, playlist
 """For tests: some 36 thousand listens in about a second."""
 
 DEFAULT = DemoSettings()
-"""For `make demo`: well over a million listens in seconds."""
+"""For `make demo`: some 590 thousand listens in seconds."""
