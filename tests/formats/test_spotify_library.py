@@ -1,6 +1,10 @@
 """Spotify's library and playlists."""
 
 import json
+import zipfile
+
+from crossfade.core.home import Home
+from crossfade.importing.imports import import_paths
 
 
 def test_liked_and_banned_are_thumbs(read):
@@ -54,3 +58,22 @@ def test_playlists_of_one_name_stay_apart(read):
     found = read("spotify-library", playlists({"name": "A", "items": []}, {"name": "A", "items": []}, {"name": "B"}))
     assert list(found.playlists) == ["spotify-library:me/A", "spotify-library:me/A (2)"]
     assert found.reasons == [(3, "malformed")]
+
+
+def test_the_zip_as_it_is_downloaded(tmp_path):
+    play = {"endTime": "2020-01-02 10:00", "artistName": "Low", "trackName": "Fly", "msPlayed": 60_000}
+    track = {"trackName": "Fly", "artistName": "Low", "albumName": "C'mon", "trackUri": "spotify:track:1"}
+    parts = {
+        "StreamingHistory_music_0.json": [play],
+        "YourLibrary.json": {"tracks": [{"artist": "Low", "album": "", "track": "Fly", "uri": "spotify:track:1"}]},
+        "Playlist1.json": {"playlists": [{"name": "A", "lastModifiedDate": "2020-01-02", "items": [item(track)]}]},
+        "Userdata.json": {"username": "someone", "country": "NO"},
+        "SearchQueries.json": [{"platform": "IPHONE", "searchTime": "2020-01-02T10:00:00Z", "searchQuery": "low"}],
+    }
+    with zipfile.ZipFile(tmp_path / "my_spotify_data.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(f"Spotify Account Data/{name}", json.dumps(content))
+    (ledger,) = import_paths(Home(tmp_path / "home"), [tmp_path / "my_spotify_data.zip"])
+    assert ledger.formats == ["spotify", "spotify-library"]
+    assert (ledger.plays, ledger.playlist_items, ledger.tables["feedback"]) == (1, 1, 1)
+    assert len(ledger.skipped) == 2

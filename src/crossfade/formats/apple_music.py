@@ -11,7 +11,8 @@ from the same day, else from the title if only one artist has it, else from the 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 
 from crossfade.core.errors import InputError
 from crossfade.formats import values
@@ -188,14 +189,18 @@ class _Artists:
     def artist(self, title: str, time: float) -> str | None:
         """Return the artist of ``title``, played at ``time``; None if it is not known which."""
         key = _key(title)
-        try:
-            played = datetime.fromtimestamp(time, UTC)
-            days = [f"{played + timedelta(days=offset):%Y%m%d}" for offset in (0, -1, 1)]
-        except (OverflowError, ValueError, OSError):
-            days = []
         # The day in the file is that of the place where it was played.
-        found = (self._by_day[day, key] for day in days if (day, key) in self._by_day)
+        found = (self._by_day[day, key] for day in _days_around(time // 86_400) if (day, key) in self._by_day)
         return next(found, None) or self._by_title.get(key)
+
+
+@lru_cache
+def _days_around(day: float) -> tuple[str, ...]:
+    """Return a day since 1970, that before it and that after it, as "20240301"; none beyond the calendar."""
+    try:
+        return tuple(f"{date(1970, 1, 1) + timedelta(days=day + offset):%Y%m%d}" for offset in (0, -1, 1))
+    except OverflowError:
+        return ()
 
 
 def _key(title: str) -> str:
