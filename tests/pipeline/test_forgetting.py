@@ -324,3 +324,41 @@ def test_playlists_and_friends_go_too(tmp_path):
     gone = {context for context in contexts if context and context.startswith("demo:playlist")} - known
     assert not gone
     assert not truth_place(demo).exists()
+
+
+def test_a_damaged_import_can_be_forgotten_as_a_whole(home, tmp_path):
+    for name in ("annika", "bob"):
+        (tmp_path / f"{name}.csv").write_text(rows(name, "Can"))
+        import_paths(home, [tmp_path / f"{name}.csv"])
+    (home.listens / "annika" / "manifest.json").write_text("damaged")
+    assert CliRunner().invoke(crossfade, ["forget", "annika", "--home", str(home.path)]).exit_code == 0
+    assert [one.name for one in imports(home)] == ["bob"]
+    assert_forgotten(home)
+
+
+def test_damage_is_not_given_new_checksums(family):
+    ledger = family.listens / "family" / "ledger.json"
+    ledger.write_bytes(ledger.read_bytes() + b" ")
+    with pytest.raises(ArtifactError, match=r"ledger.json has"):
+        forgetting.forget(family, users=["annika"])
+    # That import has to go as a whole then, after which the rest is done.
+    forgetting.forget(family, ["family"])
+    assert_forgotten(family)
+
+
+def test_a_table_that_cannot_be_read_is_named_before_anything_changes(family):
+    (path,) = (family.listens / "family").glob("artists.parquet")
+    path.write_bytes(path.read_bytes()[:4] + bytes(40) + path.read_bytes()[44:])
+    with pytest.raises(ArtifactError, match=r"artists.parquet cannot be read: .* `crossfade forget`"):
+        forgetting.forget(family, users=["annika"])
+    assert pending(family) is None
+
+
+def test_who_was_given_as_the_listener_is_forgotten_without_a_row(home, tmp_path):
+    (tmp_path / "list.m3u").write_text("#EXTM3U\n#EXTINF:200,Can - Vitamin C\nCan/Vitamin C.mp3\n")
+    import_paths(home, [tmp_path / "list.m3u"], user="annika")
+    assert traces(home, "annika")
+    result = CliRunner().invoke(crossfade, ["forget", "anika", "--home", str(home.path)])
+    assert (result.exit_code, "Did you mean annika?" in result.output) == (5, True)
+    assert CliRunner().invoke(crossfade, ["forget", "annika", "--home", str(home.path)]).exit_code == 0
+    assert_forgotten(home)

@@ -136,7 +136,7 @@ def forget(
 
 def _to_forget(home: Home, name: str | None, names: Sequence[str], users: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the imports and the users (full ids) that a person means."""
-    from crossfade.importing.forgetting import user_named
+    from crossfade.importing.forgetting import bare, user_named
     from crossfade.importing.library import imports, users_of
 
     known, listeners = [one.name for one in imports(home)], users_of(home) if name or users else {}
@@ -151,7 +151,7 @@ def _to_forget(home: Home, name: str | None, names: Sequence[str], users: Sequen
                 f"Both an import and a listener are called {name}. Try --import {name} or --user {shlex.quote(user)}."
             )
         if user is None and name not in known:
-            close = difflib.get_close_matches(name, [*known, *listeners, *(_bare(one) for one in listeners)], n=3)
+            close = difflib.get_close_matches(name, [*known, *listeners, *map(bare, listeners)], n=3)
             raise UnknownIdError(
                 f"There is no import and no listener {name!r}.", suggestions=tuple(dict.fromkeys(close))
             )
@@ -163,13 +163,9 @@ def _to_forget(home: Home, name: str | None, names: Sequence[str], users: Sequen
             raise UnknownIdError(f"There is no import {one!r}.", suggestions=tuple(close))
     if not chosen and not found:
         raise click.UsageError(
-            "What is to be forgotten? Name an import or a listener; `crossfade status` lists imports."
+            "Name an import or a listener. `crossfade status` lists imports, `crossfade users` listeners."
         )
     return chosen, found
-
-
-def _bare(user: str) -> str:
-    return user.partition(":")[2] or user
 
 
 def _now_served(home: Home) -> str:

@@ -7,6 +7,8 @@ Once the imports are clean, the record names neither import nor user: only the c
 second half, `crossfade.pipeline.removal`, removes what was made from those.
 """
 
+import contextlib
+import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +36,7 @@ from crossfade.core.kinds import KINDS
 from crossfade.core.replacing import flush_directory, left_over
 from crossfade.core.schemas import ITEMS, TABLES
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
-from crossfade.importing.library import INVENTED, PEOPLE, Import, imports, people_of
+from crossfade.importing.library import INVENTED, PEOPLE, Import, imports, people_of, row_groups
 from crossfade.importing.publishing import PUBLISHED_ROW_GROUP
 
 _AFTER = "after/"
@@ -116,7 +118,7 @@ def changes(home: Home, names: Collection[str], users: Collection[str]) -> list[
     found = []
     for one in imports(home):
         if one.name in names:
-            found.append(Change(name=one.name, deleted=True, rows=one.manifest.rows))
+            found.append(Change(name=one.name, deleted=True, rows=_rows_of(one)))
             continue
         theirs = [_Theirs(one, user) for user in users if _holds(one, user)]
         if not theirs:
@@ -125,7 +127,7 @@ def changes(home: Home, names: Collection[str], users: Collection[str]) -> list[
             rows = {table: sum(one.rows(table) for one in theirs) for table in TABLES}
             found.append(Change(name=one.name, deleted=False, rows={name: rows[name] for name in rows if rows[name]}))
         else:
-            found.append(Change(name=one.name, deleted=True, rows=one.manifest.rows))
+            found.append(Change(name=one.name, deleted=True, rows=_rows_of(one)))
     return found
 
 
@@ -189,27 +191,45 @@ def mentions(home: Home, user: str) -> list[str]:
     """Return the imports without a row of ``user`` whose file names have the user's name in them as a word."""
     found = []
     for one in imports(home):
-        ledger = one.ledger
-        names = [one.name, ledger.source, *(file.name for file in ledger.files), *(name for name, _ in ledger.skipped)]
-        if not _holds(one, user) and any(_mentions(name, user) for name in names):
-            found.append(one.name)
+        with contextlib.suppress(ArtifactError):
+            ledger = one.ledger
+            files = [*(file.name for file in ledger.files), *(name for name, _ in ledger.skipped)]
+            if any(_mentions(name, user) for name in (one.name, ledger.source, *files)) and not _holds(one, user):
+                found.append(one.name)
     return found
 
 
 def user_named(text: str, users: Iterable[str]) -> str:
     """Return the full id of a user: ``text`` itself, else the one id that is ``text`` after a source's name.
 
-    Raises UnknownIdError; its suggestions are the ids that ``text`` could stand for.
+    Raises UnknownIdError; its suggestions are the ids that ``text`` could stand for, or similar ones.
     """
-    known = set(users)
-    if text in known:
-        return text
-    found = sorted(user for user in known if user.partition(":")[2] == text)
+    ids: dict[str, list[str]] = {}
+    for user in sorted(users):
+        if user == text:
+            return user
+        ids.setdefault(bare(user), []).append(user)
+    found = ids.get(text, [])
     if len(found) == 1:
         return found[0]
+    similar = (user for name in difflib.get_close_matches(text, ids, n=3) for user in ids[name])
     raise UnknownIdError(
-        f"{'More than one user is called' if found else 'There is no user'} {text!r}.", suggestions=tuple(found)
+        f"{'More than one user is called' if found else 'There is no user'} {text!r}.",
+        suggestions=tuple(found or similar)[:5],
     )
+
+
+def bare(user: str) -> str:
+    """Return what follows the source's name in a user's id; all of it if there is none."""
+    return user.partition(":")[2] or user
+
+
+def _rows_of(one: Import) -> Mapping[str, int]:
+    """Return the rows of an import by table; none of a damaged one, which can be deleted all the same."""
+    try:
+        return one.manifest.rows
+    except ArtifactError:
+        return {}
 
 
 def _holds(one: Import, user: str) -> bool:
@@ -220,7 +240,10 @@ def _holds(one: Import, user: str) -> bool:
 
 def _after(one: Import) -> dict[str, str]:
     """Return the imports that were there before this one and are named in its manifest, with their fingerprints."""
-    inputs = one.manifest.identity.inputs.items()
+    try:
+        inputs = one.manifest.identity.inputs.items()
+    except ArtifactError:
+        return {}
     return {
         name.removeprefix(_AFTER): fingerprint
         for name, fingerprint in inputs
@@ -286,7 +309,7 @@ def _ledger_of(place: Path, ledger: Ledger, formats: Sequence[str], listeners: C
     ledger.files = [FileLedger(name=ledger.source, format=name) for name in formats]
     file = ledger.files[0]
     for path in sorted((place / "listens").glob("*.parquet")):
-        for rows in _row_groups(path, ["skipped"]):
+        for rows in row_groups(path, ["skipped"]):
             skips = pc.sum(rows["skipped"]).as_py() or 0
             file.accept("skips", skips)
             file.accept("plays", len(rows) - skips)
@@ -372,7 +395,7 @@ class _Theirs:
 
     def _rows(self, table: str, columns: list[str]) -> Iterator[pa.Table]:
         for path in self._one.files(table):
-            yield from _row_groups(path, columns)
+            yield from row_groups(path, columns)
 
 
 def _items_of(rows: pa.Table) -> Iterator[tuple[str, pa.Array]]:
@@ -389,16 +412,10 @@ def _among(ids: pa.ChunkedArray | pa.Array, items: set[str]) -> pa.ChunkedArray 
     return pc.is_in(ids, value_set=pa.array(sorted(items), pa.string()))
 
 
-def _row_groups(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        for number in range(file.num_row_groups):
-            yield file.read_row_group(number, columns=columns)
-
-
 def _write_kept(path: Path, target: Path, table: str, stays: Callable[[str, pa.Table], pa.Table]) -> int:
     """Write the rows of a file that stay, if there are any, and return how many there are."""
     total, changed = 0, False
-    for rows in _row_groups(path, _JUDGED[table]):
+    for rows in row_groups(path, _JUDGED[table]):
         kept = stays(table, rows)
         total += len(kept)
         changed |= not kept.equals(rows)
@@ -407,16 +424,16 @@ def _write_kept(path: Path, target: Path, table: str, stays: Callable[[str, pa.T
     elif total:
         target.parent.mkdir(exist_ok=True)
         with pq.ParquetWriter(target, TABLES[table], compression="zstd") as writer:
-            for rows in _row_groups(path):
+            for rows in row_groups(path):
                 writer.write_table(stays(table, rows).cast(TABLES[table]), row_group_size=PUBLISHED_ROW_GROUP)
     return total
 
 
 def _mentions(text: str, user: str) -> bool:
     """Return whether ``text`` has a user's name, with or without the source's, in it as a word."""
-    bare = _plain(user.partition(":")[2] or user)
+    word = _plain(bare(user))
     # A number, or a single letter, is in too many names.
-    return len(bare) > 1 and not bare.isdigit() and f"-{bare}-" in f"-{_plain(text)}-"
+    return len(word) > 1 and not word.isdigit() and f"-{word}-" in f"-{_plain(text)}-"
 
 
 def _plain(text: str) -> str:

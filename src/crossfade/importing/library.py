@@ -1,6 +1,7 @@
 """The imports of a home: their names, their tables, and the users that they name."""
 
-from collections.abc import Collection, Iterator, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from crossfade.core.artifacts import MANIFEST, Manifest, read_manifest
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.schemas import LISTENS, TABLES
-from crossfade.importing.ledger import LEDGER, Ledger
+from crossfade.importing.ledger import DEFAULT_USER, LEDGER, Ledger
 
 TIME = LISTENS.field("listened_at").type
 _BOUNDED = ("listened_at", "user_id")
@@ -103,24 +104,47 @@ def people_of(one: Import, tables: Collection[str] = tuple(PEOPLE), *, without: 
     """
     found: set[str] = set()
     left_out = pa.array(sorted(without), pa.string())
-    for table, columns in ((table, PEOPLE[table]) for table in tables):
+    for table, columns in ((table, list(PEOPLE[table])) for table in tables):
         for path in one.files(table):
-            with pq.ParquetFile(path, read_dictionary=list(columns)) as file:
-                for number in range(file.num_row_groups):
-                    rows = file.read_row_group(number, columns=list(columns))
-                    for column in columns if without else ():
-                        rows = rows.filter(pc.invert(pc.is_in(rows[column], value_set=left_out)))
-                    for column in columns:
-                        found.update(pc.unique(rows[column]).drop_null().to_pylist())
+            for rows in row_groups(path, columns, dictionaries=columns):
+                for column in columns if without else ():
+                    rows = rows.filter(pc.invert(pc.is_in(rows[column], value_set=left_out)))
+                for column in columns:
+                    found.update(pc.unique(rows[column]).drop_null().to_pylist())
     return found
 
 
+def row_groups(
+    path: Path, columns: Sequence[str] | None = None, *, dictionaries: Sequence[str] = ()
+) -> Iterator[pa.Table]:
+    """Yield the row groups of a table's file, of ``columns`` alone; those in ``dictionaries`` as such.
+
+    Raises ArtifactError if the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(path, read_dictionary=list(dictionaries)) as file:
+            for number in range(file.num_row_groups):
+                yield file.read_row_group(number, columns=None if columns is None else list(columns))
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        why = str(error).splitlines()[0]
+        raise ArtifactError(
+            f"{path} cannot be read: {why}. Import its files again, or remove it with `crossfade forget`."
+        ) from error
+
+
 def users_of(home: Home) -> dict[str, list[str]]:
-    """Return every user that an import names, with the names of those imports; both sorted."""
+    """Return every user that an import names, or was imported for, with those imports; both sorted.
+
+    Imports that cannot be read name nobody.
+    """
     found: dict[str, list[str]] = {}
     for one in imports(home):
-        for user in people_of(one):
-            found.setdefault(user, []).append(one.name)
+        with contextlib.suppress(ArtifactError):
+            named = one.manifest.identity.settings.get("user", DEFAULT_USER)
+            for user in people_of(one) | ({named} - {DEFAULT_USER}):
+                found.setdefault(user, []).append(one.name)
     return dict(sorted(found.items()))
 
 
