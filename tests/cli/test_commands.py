@@ -128,7 +128,7 @@ def test_a_dry_run_says_what_a_changed_setting_touches(call, asked, own_home):
 
 
 def test_results_that_are_no_longer_needed_are_let_go(asked, own_home):
-    (own_home / "crossfade.toml").write_text("[run]\nkeep_artifacts = 1\n\n[surfaces.related]\nsize = 7\n")
+    (own_home / "crossfade.toml").write_text("[surfaces.related]\nsize = 7\n")
     before = {place.name for place in (own_home / "runs" / "surface-related-artist").iterdir()}
     assert asked("run", home=own_home)["published"]
     steps = [step for step in (own_home / "runs").iterdir() if step.is_dir()]

@@ -42,7 +42,7 @@ class RunSettings(Checked):
     # aggregations spill to disk
     memory_mb: Annotated[int, Range(256)] = 4096
     runner: str = "local"  # what runs the steps: "local" is this machine
-    keep_artifacts: Annotated[int, Range(1)] = 2  # how many results of each step to keep, the newest first
+    keep_artifacts: Annotated[int, Range(1)] = 1  # how many results of each step to keep, the newest first
     keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them
 
     def __post_init__(self) -> None:
