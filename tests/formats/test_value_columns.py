@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crossfade.core.names import named_id
 from crossfade.formats import value_columns, values
 
 ODD = [
@@ -116,15 +115,3 @@ def test_datetimes_are_seconds(times):
     assert value_columns.times(value_columns.plain(pa.array(times, pa.timestamp("us")))).to_pylist() == pytest.approx(
         since
     )
-
-
-NAMES = st.lists(st.tuples(st.one_of(st.none(), st.text()), st.one_of(st.none(), st.text())))
-
-
-@given(pairs=NAMES)
-def test_ids_are_made_of_both_names(pairs):
-    names, parents = (pa.array([pair[place] for pair in pairs], pa.string()) for place in (0, 1))
-    expected = [None if None in pair else named_id(*pair) for pair in pairs]
-    assert value_columns.named_ids(names, parents).to_pylist() == expected
-    alone = [None if name is None else named_id(name) for name, _ in pairs]
-    assert value_columns.named_ids(names).to_pylist() == alone

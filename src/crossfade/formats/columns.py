@@ -274,7 +274,7 @@ def _put_counts(sink: Sink, member: Member, lines: "pa.Array", ours: dict[str, "
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from crossfade.formats.value_columns import named_ids
+    from crossfade.core.name_columns import named_ids
 
     rows = len(lines)
     nothing = pa.nulls(rows, pa.string())

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from crossfade.core.names import named_id
 from crossfade.formats import values
 from crossfade.formats.listenbrainz_rows import mbids
 
@@ -115,21 +114,6 @@ def truths(column: pa.Array) -> pa.Array:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         return pc.not_equal(column.cast(pa.float64(), safe=False), 0.0)
     return column.cast(pa.bool_())
-
-
-def named_ids(names: pa.Array, parents: pa.Array | None = None) -> pa.Array:
-    """Return `named_id` of names and, if given, of their parents' names; null where one of them is null."""
-    encoded = names.dictionary_encode()
-    if parents is None:
-        made = pa.array([named_id(name) for name in encoded.dictionary.to_pylist()], pa.string())
-        return made.take(encoded.indices)
-    owners = parents.dictionary_encode()
-    both = pc.add(pc.multiply(owners.indices.cast(pa.int64()), len(encoded.dictionary)), encoded.indices)
-    pairs = both.dictionary_encode()
-    texts, owning = encoded.dictionary.to_pylist(), owners.dictionary.to_pylist()
-    split = (divmod(pair, len(texts)) for pair in pairs.dictionary.to_pylist())
-    made = pa.array([named_id(texts[name], owning[owner]) for owner, name in split], pa.string())
-    return made.take(pairs.indices)
 
 
 def _valid_text(column: pa.Array) -> pa.Array:

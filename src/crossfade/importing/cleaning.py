@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crossfade.core.kinds import DURATION, Kind, item_fields, kind_named
-from crossfade.core.names import NAMED, named_id, normalised
+from crossfade.core.name_columns import named_ids
+from crossfade.core.names import NAMED, normalised
 from crossfade.core.settings import Checked, Range
 
 MAX_TEXT = 4096  # characters of an id or a name; the longest real titles have some 1,000
@@ -244,12 +245,11 @@ def _with_named_ids(ids: pa.Array, names: pa.Array, parents: pa.Array) -> pa.Arr
     lacking = ids.is_null()
     if not ids.null_count:
         return ids
-    # No text that is kept contains NUL, so it can separate the two.
-    pairs = pc.binary_join_element_wise(parents.filter(lacking).fill_null(""), names.filter(lacking), "\0")
-    encoded = pairs.dictionary_encode()
-    split = (pair.split("\0", 1) for pair in encoded.dictionary.to_pylist())
-    made = pa.array([named_id(name, parent or None) for parent, name in split], pa.string())
-    return pc.replace_with_mask(ids, lacking, made.take(encoded.indices))
+    names, parents = names.filter(lacking), parents.filter(lacking)
+    made = named_ids(names) if parents.null_count == len(parents) else named_ids(names, parents)
+    if 0 < parents.null_count < len(parents):
+        made = pc.coalesce(made, named_ids(names))
+    return pc.replace_with_mask(ids, lacking, made)
 
 
 def _trimmed(texts: pa.Array) -> pa.Array:
