@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,3 +205,36 @@ def test_garbage_is_records_or_damage(beginning, garbage, chunk):
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(InputError):
         patch.setattr(module, "_CHUNK", chunk)
         parsed(beginning + garbage, ("a",), 7)
+
+
+ALIKE = [
+    {"a": {"a": 1}, "b": '}, {"a": '},
+    {"a": [{"a": 1}, {"a": 2}]},
+    {"a": "\u2028 ] }"},
+    {"b": 1},
+    {"a": None},
+]
+
+
+@given(chosen=st.lists(st.sampled_from(range(7)), min_size=1), indent=st.sampled_from([None, 1]))
+def test_records_that_are_decoded_together_are_those_that_stand_there(chosen: list[int], indent: int | None) -> None:
+    whole = [ALIKE[number] if number < 5 else f"broken {number}" for number in chosen]
+    text = json.dumps(whole, indent=indent)
+    # A record that is not JSON, and one with a number that only some decoders take.
+    text = text.replace('"broken 5"', '{"a": nope}').replace('"broken 6"', '{"a": NaN}')
+    odd = {"broken 5": None, "broken 6": {"a": None}}
+    found = [record for _, record in json_records(io.BytesIO(text.encode()), (), "x")]
+    assert found == [odd[record] if isinstance(record, str) else record for record in whole]
+
+
+class _A(msgspec.Struct):
+    a: int | None = None
+
+
+def test_columns_are_a_structure_where_records_have_them() -> None:
+    text = json.dumps([{"a": number} for number in range(9)] + [{"a": "x"}, {"a": 1}, {"a": 2}])
+    found = [record for _, record in json_records(io.BytesIO(text.encode()), (), "x", _A)]
+    assert [record.a if isinstance(record, _A) else record["a"] for record in found] == [*range(9), "x", 1, 2]
+    many = json.dumps([{"a": number} for number in range(99)])
+    found = [record for _, record in json_records(io.BytesIO(many.encode()), (), "x", _A)]
+    assert sum(isinstance(record, _A) for record in found) == 98

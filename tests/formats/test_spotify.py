@@ -105,6 +105,7 @@ def test_an_episode_is_a_listen_that_belongs_to_its_show(read) -> None:
         "ms_played": 200_000,
         "source": "chosen",
         "platform": "linux",
+        "album": None,
     }
 
 
@@ -117,6 +118,19 @@ def test_videos_are_not_supported(read) -> None:
     rows = [row(), episode(), row(incognito_mode=True)]
     found = read("spotify-extended", {"Streaming_History_Video_2023.json": json.dumps(rows).encode()})
     assert found.reasons == [(1, "unsupported"), (2, "unsupported"), (3, "private")]
+
+
+def test_times_of_every_notation_are_those_of_one_row(read) -> None:
+    odd = [
+        "2020-02-29T10:00:00Z",
+        "2020-01-02T10:00:00",
+        "2020-01-02 10:00:00Z",
+        "2021-02-29T10:00:00Z",
+        "0999-01-01T00:00:00Z",
+    ]
+    found = read("spotify-extended", extended(*(row(ts=ts) for ts in odd)))
+    assert found.reasons == [(2, "malformed"), (3, "malformed"), (4, "malformed")]
+    assert [listen["line"] for listen in found.listened] == [1, 5]
 
 
 def test_a_row_of_another_shape_costs_itself(read) -> None:
@@ -150,8 +164,8 @@ def test_basic_rows_name_the_minute_at_which_they_ended(read) -> None:
     found = read("spotify", {"StreamingHistory0.json": json.dumps(rows).encode()})
     common = {"listened_at": TEN - 60, "ms_played": 60_000}
     assert found.listened == [
-        {"line": 1, "kind": "track", "parent": "Low", "name": "Monkey", **common},
-        {"line": 2, "kind": "episode", "parent": "A show", "name": "One", **common},
+        {"line": 1, "kind": "track", "parent": "Low", "name": "Monkey", "item_id": None, **common},
+        {"line": 2, "kind": "episode", "parent": "A show", "name": "One", "item_id": None, **common},
     ]
     assert found.reasons == [
         (3, "malformed"),

@@ -8,14 +8,25 @@ columns (addresses, devices, countries), only the platform is kept.
 """
 
 import datetime
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from crossfade.formats.contract import DEFAULT_KIND, Member, Place, Sink, Source
-from crossfade.formats.json_records import json_rows
+from crossfade.formats.contract import DEFAULT_KIND, Member, Sink, Source
+from crossfade.formats.json_records import json_records
 from crossfade.formats.scrobbles import unusable_time
+from crossfade.formats.value_columns import DATE, MINUTE, calendar_times
+
+_ROWS_AT_ONCE = 20_000
+_UTC = pa.timestamp("ms", tz="UTC")
+# How the two histories write times: for the rare ones, and for those that are read at once.
+_EXTENDED = ("%Y-%m-%dT%H:%M:%SZ", f"^{DATE}T{MINUTE}:[0-5][0-9]Z$")
+_BASIC = ("%Y-%m-%d %H:%M", f"^{DATE} {MINUTE}$")
 
 # Why a play began, as far as it tells whether the listener chose the item.
 _STARTS = {
@@ -72,8 +83,7 @@ class SpotifyExtended:
 
     def read(self, source: Source, sink: Sink) -> None:
         """One listen a row."""
-        for place, row in _rows(source, sink, _Extended):
-            _put_extended(sink, place, row)
+        _read(source, sink, _Extended, _put_extended)
 
 
 class SpotifyBasic:
@@ -88,70 +98,117 @@ class SpotifyBasic:
 
     def read(self, source: Source, sink: Sink) -> None:
         """One listen a row."""
-        for place, row in _rows(source, sink, _Basic):
-            item = (DEFAULT_KIND, row.track_name, row.artist_name)
-            if row.podcast_name or row.episode_name:
-                item = ("episode", row.episode_name, row.podcast_name)
-            _put(sink, place, row.end_time, "%Y-%m-%d %H:%M", row.ms_played, item)
+        _read(source, sink, _Basic, _put_basic)
 
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 
 
-def _rows(source: Source, sink: Sink, columns: type[Row]) -> Iterator[tuple[Place, Row]]:
-    """Yield (place, row) of every row that has ``columns``, and drop the others."""
-    for place, record in json_rows(source, ()):
+def _read(
+    source: Source, sink: Sink, columns: type[Row], put: Callable[[Sink, Member, list[int], list[Row]], None]
+) -> None:
+    """Hand many rows that have ``columns`` at once to ``put``, with their numbers, and drop the others."""
+    for member in source.members:
+        rows: list[Row] = []
+        numbers: list[int] = []
         try:
-            row = msgspec.convert(record, columns)
-        except msgspec.ValidationError:
-            sink.drop(place, "malformed", "not a JSON object with Spotify's columns")
-        else:
-            yield place, row
+            with source.open(member) as file:
+                for number, record in json_records(file, (), member.name, columns):
+                    row = record
+                    if type(record) is not columns:
+                        try:
+                            row = msgspec.convert(record, columns)
+                        except msgspec.ValidationError:
+                            sink.drop((member, number), "malformed", "not a JSON object with Spotify's columns")
+                            continue
+                    rows.append(row)
+                    numbers.append(number)
+                    if len(rows) == _ROWS_AT_ONCE:
+                        put(sink, member, numbers, rows)
+                        rows, numbers = [], []
+        finally:
+            # The rows before damage are good.
+            if rows:
+                put(sink, member, numbers, rows)
 
 
-def _put_extended(sink: Sink, place: Place, row: _Extended) -> None:
-    # First of all: of a private row not even the kind is recorded.
-    if row.incognito_mode:
-        sink.drop(place, "private", "an incognito row")
-        return
-    if row.audiobook_title or "video" in place[0].relative.name.lower():
-        sink.drop(place, "unsupported", "a video or an audiobook")
-        return
-    item = (DEFAULT_KIND, row.master_metadata_track_name, row.master_metadata_album_artist_name)
-    more = {"item_id": row.spotify_track_uri, "album": row.master_metadata_album_album_name}
-    if row.episode_name or row.episode_show_name or row.spotify_episode_uri:
-        item = ("episode", row.episode_name, row.episode_show_name)
-        more = {"item_id": row.spotify_episode_uri}
-    source = _STARTS.get(row.reason_start or "")
-    _put(sink, place, row.ts, "%Y-%m-%dT%H:%M:%SZ", row.ms_played, item, source=source, platform=row.platform, **more)
+def _put_extended(sink: Sink, member: Member, numbers: list[int], rows: list[_Extended]) -> None:
+    is_video = "video" in member.relative.name.lower()
+    odd = [
+        # First of all: of a private row not even the kind is recorded.
+        ("private", "an incognito row")
+        if row.incognito_mode
+        else ("unsupported", "a video or an audiobook")
+        if is_video or row.audiobook_title
+        else None
+        for row in rows
+    ]
+    episodes = [bool(row.episode_name or row.episode_show_name or row.spotify_episode_uri) for row in rows]
+    kinds = pa.array(episodes)
+
+    def either(of_episodes: list[str | None], of_tracks: list[str | None]) -> pa.Array:
+        return pc.if_else(kinds, pa.array(of_episodes, pa.string()), pa.array(of_tracks, pa.string()))
+
+    columns = {
+        "kind": pc.if_else(kinds, "episode", DEFAULT_KIND),
+        "name": either([row.episode_name for row in rows], [row.master_metadata_track_name for row in rows]),
+        "parent_name": either(
+            [row.episode_show_name for row in rows], [row.master_metadata_album_artist_name for row in rows]
+        ),
+        "item_id": either([row.spotify_episode_uri for row in rows], [row.spotify_track_uri for row in rows]),
+        "album": either([None] * len(rows), [row.master_metadata_album_album_name for row in rows]),
+        "source": pa.array([_STARTS.get(row.reason_start or "") for row in rows], pa.string()),
+        "platform": pa.array([row.platform for row in rows], pa.string()),
+    }
+    _put(sink, member, numbers, [row.ts for row in rows], _EXTENDED, [row.ms_played for row in rows], columns, odd)
+
+
+def _put_basic(sink: Sink, member: Member, numbers: list[int], rows: list[_Basic]) -> None:
+    episodes = pa.array([bool(row.podcast_name or row.episode_name) for row in rows])
+
+    def either(of_episodes: list[str | None], of_tracks: list[str | None]) -> pa.Array:
+        return pc.if_else(episodes, pa.array(of_episodes, pa.string()), pa.array(of_tracks, pa.string()))
+
+    columns = {
+        "kind": pc.if_else(episodes, "episode", DEFAULT_KIND),
+        "name": either([row.episode_name for row in rows], [row.track_name for row in rows]),
+        "parent_name": either([row.podcast_name for row in rows], [row.artist_name for row in rows]),
+        "item_id": pa.nulls(len(rows), pa.string()),
+    }
+    times, played = [row.end_time for row in rows], [row.ms_played for row in rows]
+    _put(sink, member, numbers, times, _BASIC, played, columns, [None] * len(rows))
 
 
 def _put(
     sink: Sink,
-    place: Place,
-    time: str | None,
-    layout: str,
-    ms_played: int | None,
-    item: tuple[str, str | None, str | None],
-    **more: Any,
+    member: Member,
+    numbers: list[int],
+    times: list[str | None],
+    layout: tuple[str, str],
+    played: list[int | None],
+    columns: dict[str, pa.Array],
+    odd: Sequence[tuple[str, str] | None],
 ) -> None:
-    """Hand a play of ``item`` (kind, name, name of its parent) that stopped at ``time`` to ``sink``, or drop it."""
-    kind, name, parent = item
-    stopped = _seconds(time, layout)
-    if stopped is None:
-        sink.drop(place, *unusable_time(time))
-    elif not parent:
-        sink.drop(place, "incomplete", "neither artist nor show is named: Spotify no longer lists the item")
-    else:
-        sink.listen(
-            place,
-            listened_at=stopped - max(ms_played or 0, 0) / 1000,
-            kind=kind,
-            name=name,
-            parent=parent,
-            ms_played=ms_played,
-            **more,
-        )
+    """Hand plays that stopped at ``times`` to ``sink``, or drop them.
+
+    layout  of a time, as `datetime.strptime` and as a regular expression
+    odd     (rows,) the reason to drop a row, and what is wrong with it; None for a listen
+    """
+    stopped = calendar_times(pa.array(times, pa.string()), layout[1], partial(_seconds, layout=layout[0]))
+    unnamed = pc.equal(pc.coalesce(columns["parent_name"], pa.scalar("")), "")
+    kept = pc.and_(pc.and_(stopped.is_valid(), pc.invert(unnamed)), pa.array([why is None for why in odd]))
+    for at in np.flatnonzero(~kept.to_numpy(zero_copy_only=False)).tolist():
+        why = odd[at]
+        if why is None:
+            nobody = "neither artist nor show is named: Spotify no longer lists the item"
+            why = unusable_time(times[at]) if not stopped[at].is_valid else ("incomplete", nobody)
+        sink.drop((member, numbers[at]), *why)
+    lengths = pa.array([None if ms is None else min(max(ms, -1), 2**53) for ms in played], pa.int64())
+    begun = pc.subtract(pc.multiply(stopped, 1000.0), pc.max_element_wise(lengths.fill_null(0), 0))
+    begun = pc.max_element_wise(begun, -1e15, skip_nulls=False)  # a time beyond every calendar, which is dropped later
+    columns["listened_at"] = pc.round(begun, round_mode="half_to_even").cast(pa.int64()).cast(_UTC)
+    columns["ms_played"] = lengths
+    sink.listens(member, pa.array(numbers, pa.int64()).filter(kept), pa.table(columns).filter(kept))
 
 
 def _confidence(member: Member, keys: tuple[bytes, ...]) -> float:
@@ -162,7 +219,7 @@ def _confidence(member: Member, keys: tuple[bytes, ...]) -> float:
     return 1.0 if present == len(keys) else 0.3 * present / len(keys)
 
 
-def _seconds(text: str | None, layout: str) -> float | None:
+def _seconds(text: str, layout: str) -> float | None:
     """Return the seconds since 1970 of a UTC time; None if it is not one."""
     try:
         return datetime.datetime.strptime(f"{text}+0000", f"{layout}%z").timestamp()
