@@ -8,7 +8,9 @@ import numba
 import pytest
 from rich.cells import cell_len
 
+from crossfade.cli.console import PlainConsole, Reflowing
 from crossfade.cli.display import Compiling, Display, shown, spoken, weights_of
+from crossfade.cli.output import print_line
 from crossfade.cli.terminal import Output
 
 
@@ -129,3 +131,27 @@ def test_a_terminal_is_left_as_it_was_with_what_was_said_above(terminal, monkeyp
     assert "\x1b]0" not in drawn
     assert ("\x1b[36m" in drawn) == (not colours)
     assert drawn.rstrip().endswith(("\x1b[2K", "\x1b[?25h"))
+
+
+def test_a_terminal_that_gets_narrower_shows_nothing_twice(terminal, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    display = Display()
+    with contextlib.redirect_stderr(Output(terminal, "stderr")):
+        console = PlainConsole("stderr")
+        with Reflowing(display, console, 0.001) as live:
+            display.expect({"a": 1.0})
+            display.begin("a", "First")(1, 2, "rows")
+            live.refresh()  # two lines of 59 cells
+            terminal.truncate(0)
+            console.width = 30
+            live.refresh()
+    # Both lines were broken in two: four rows are erased, with three steps up, before anything is drawn.
+    assert terminal.getvalue().replace("\0", "").partition("First")[0].count("\x1b[1A") == 3
+
+
+def test_lines_of_a_result_are_broken_between_words(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "24")
+    print_line("  one two three four five")
+    assert capsys.readouterr().out == "  one two three four\n    five\n"

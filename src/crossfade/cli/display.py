@@ -14,7 +14,8 @@ from crossfade.core.progress import Progress
 
 SHOWN = 3  # of what runs side by side; the others are counted
 PER_SECOND = 4  # how often the display is drawn
-FIRST_ESTIMATE = 0.03  # the share of the work after which the time left is estimated
+FIRST_ESTIMATE = 0.1  # the share of the work after which the time left is estimated
+KNOWN_ESTIMATE = 0.02  # the same where earlier runs say how long each part takes
 SHORTEST_BAR = 8  # cells
 
 
@@ -42,6 +43,8 @@ class Display:
     clock: Callable[[], float] = time.monotonic
     note: Callable[[], str] = lambda: ""  # what else is going on; "" for nothing
     announce: Callable[[str], None] = lambda title: None  # called with the title of what begins
+    drawn: list[int] = field(default_factory=list)  # the cells of each line that is on the terminal
+    _estimate: float = FIRST_ESTIMATE
     _weights: dict[str, float] = field(default_factory=dict)
     _running: dict[str, _Work] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
@@ -52,10 +55,11 @@ class Display:
         """Start the clock."""
         self._began = self.clock()
 
-    def expect(self, weights: Mapping[str, float]) -> None:
-        """All the work, by name."""
+    def expect(self, weights: Mapping[str, float], *, known: bool = False) -> None:
+        """All the work, by name; ``known`` if the weights are what it took before."""
         with self._lock:
             self._weights = dict(weights)
+            self._estimate = KNOWN_ESTIMATE if known else FIRST_ESTIMATE
 
     def begin(self, name: str, title: str) -> Progress:
         """Show ``title`` until `end` is called with ``name``; returns what its progress is reported to."""
@@ -106,15 +110,18 @@ class Display:
     def _left(self, share: float) -> str:
         """Return the time left as people say it; "" while it is unknown."""
         seconds = self.clock() - self._began
-        if not FIRST_ESTIMATE <= share < 1 or seconds < 2:
+        if not self._estimate <= share < 1 or seconds < 2:
             return ""
         return f"{spoken(seconds / share - seconds)} left"
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
         """Draw it."""
+        from rich.cells import cell_len
         from rich.text import Text
 
-        for before, full, after in self.lines(options.max_width - 1):
+        lines = self.lines(options.max_width - 1)
+        self.drawn = [cell_len("".join(parts)) for parts in lines]
+        for before, full, after in lines:
             # Where a terminal is narrower than it says, a line is cut, never broken.
             yield Text.assemble(before, (full, "cyan"), (after, "dim"), no_wrap=True, overflow="crop")
 
@@ -163,16 +170,14 @@ def shown(display: Display) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield say
         return
-    from rich.live import Live
-
-    from crossfade.cli.console import PlainConsole
+    from crossfade.cli.console import PlainConsole, Reflowing
 
     console = PlainConsole("stderr")
     if console.is_dumb_terminal:
         display.announce = say
         yield say
         return
-    with Live(display, console=console, refresh_per_second=PER_SECOND, transient=True, redirect_stdout=False):
+    with Reflowing(display, console, PER_SECOND):
         yield lambda line: console.print(printable(line), soft_wrap=True)
 
 

@@ -249,7 +249,7 @@ def _watched(home: Home) -> Iterator["Watch"]:
             def planned(steps: Sequence["Step"]) -> None:
                 before = sorted(latest(home).values(), key=lambda took: took.finished)
                 took = {one.step: one.seconds for one in before}
-                display.expect(weights_of({step.name: step.action for step in steps}, took))
+                display.expect(weights_of({step.name: step.action for step in steps}, took), known=bool(took))
 
             yield Watch(
                 planned=planned,
@@ -268,19 +268,20 @@ def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
         print_json(result)
         return
     # A person reads what was done; a script, what there is.
-    listed = [step for step in result.steps if step.built] if sys.stdout.isatty() else result.steps
+    terminal = sys.stdout.isatty()
+    listed = [step for step in result.steps if step.built or not terminal]
     print_table(
         [
             Column("step"),
-            Column(""),
+            *([] if terminal else [Column("")]),
             Column("seconds", "number"),
-            Column("memory", "number", optional=1),
+            Column("memory", "number", optional=2),
             Column("rows", optional=1),
         ],
         [
             [
                 step.title,
-                "built" if step.built else "kept",
+                *([] if terminal else ["built" if step.built else "kept"]),
                 f"{step.seconds:.1f}" if step.built else "",
                 size(step.peak_bytes) if step.built else "",
                 counted(step.rows),

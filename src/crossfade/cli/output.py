@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -139,8 +141,13 @@ def _level(sizes: list[int], room: int) -> int:
 
 
 def print_line(text: str) -> None:
-    """Print one line of the result."""
-    click.echo(printable(text))
+    """Print one line of the result; on a terminal it is broken between words."""
+    text = printable(text)
+    if sys.stdout.isatty():
+        indent = " " * (len(text) - len(text.lstrip()) + 2)
+        width = shutil.get_terminal_size().columns
+        text = textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    click.echo(text)
 
 
 def say(message: str) -> None:
