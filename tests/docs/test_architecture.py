@@ -40,7 +40,6 @@ MODELS_NAMED_IN = {
     "kernels/likelihood/half_pass.py": {"logistic"},
     "kernels/likelihood/oracle.py": {"logistic"},
     "ranking/features.py": {"popularity"},
-    "cli/doctor.py": {"word2vec"},
 }
 
 

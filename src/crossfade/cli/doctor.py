@@ -27,7 +27,6 @@ LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about th
 EXTRAS = {
     "serve": ("fastapi", "`crossfade serve`"),
     "index": ("usearch", "the graph index"),
-    "word2vec": ("gensim", "the model word2vec"),
     "annoy": ("annoy", "the forest index"),
 }
 """Every extra of the package: a module that it installs, and what that is for."""
