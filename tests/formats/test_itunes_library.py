@@ -27,7 +27,7 @@ FLY = {"Name": "Fly", "Artist": "Low", "Album": "The Invisible Way", "Total Time
 def test_plays_are_counts_and_hearts_are_thumbs(read, recognised):
     tracks = {
         1: FLY,
-        2: {"Name": "Monkey", "Artist": "Low", "Disliked": True},
+        2: {"Name": "Monkey", "Artist": "Low", "Favorited": True},
         3: {**FLY, "Name": "Roads", "Loved": True, "Rating": 80},
     }
     files = library(tracks)
@@ -43,7 +43,7 @@ def test_plays_are_counts_and_hearts_are_thumbs(read, recognised):
         "album": "The Invisible Way",
         "duration_ms": 353000,
     }
-    assert found.thumbs == [(None, "name:low / monkey", -1, None), (None, "name:low / roads", 1, None)]
+    assert found.thumbs == [(None, "name:low / monkey", 1, None), (None, "name:low / roads", 1, None)]
     assert found.dropped == []
 
 

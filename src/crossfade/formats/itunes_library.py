@@ -28,9 +28,9 @@ from crossfade.formats.xml_elements import Elements
 _PLIST = re.compile(r"<plist\b")
 _KEYS = re.compile(r"<key>(?:Library Persistent ID|Tracks|Music Folder)</key>")
 _SCALARS = frozenset({"string", "integer", "real", "date", "data", "true", "false"})
-_UNWANTED = ("Podcast", "Movie", "TV Show", "Music Video", "Has Video", "iTunesU", "Audiobook", "Voice Memo", "Tone")
+_UNWANTED = ("Podcast", "Movie", "TV Show", "Music Video", "Has Video", "iTunesU", "Audiobook")
 _MADE_BY_THE_APP = ("Master", "Distinguished Kind", "Folder", "Smart Info", "Smart Criteria")
-_OF_TRACK = ("Track ID", "Name", "Artist", "Album", "Total Time", "Play Count", "Loved", "Favorited", "Disliked")
+_OF_TRACK = ("Track ID", "Name", "Artist", "Album", "Total Time", "Play Count", "Loved", "Favorited")
 _OF_PLAYLIST = ("Name", "Playlist Persistent ID", "Playlist Items")
 _WANTED = frozenset({*_UNWANTED, *_MADE_BY_THE_APP, *_OF_TRACK, *_OF_PLAYLIST})
 
@@ -96,8 +96,6 @@ class _Library:
             sink.count(place, user_id=user, plays=plays, kind="track", item_id=track_id, parent_id=artist_id)
         if track.get("Loved") or track.get("Favorited"):
             sink.feedback(None, track_id, 1)
-        elif track.get("Disliked"):
-            sink.feedback(None, track_id, -1)
 
     def put_entry(self, line: int, entry: Dict, playlist: Dict) -> None:
         """Take an entry of a playlist that people made."""
