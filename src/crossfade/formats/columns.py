@@ -108,15 +108,17 @@ class Columns:
         places = {ours: header.index(name) for ours, name in self._required(member, header).items()}
         numbered = records(lines, delimiter)
         while batch := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
-            rows = [(line, row) for line, row in batch if row is not None and len(row) == len(header)]
-            if len(rows) < len(batch):
-                for line, row in batch:
-                    if row is None:
-                        sink.drop((member, line), "malformed", "a quoted value does not end")
-                    elif len(row) != len(header):
-                        sink.drop((member, line), "malformed", f"{len(row)} columns instead of {len(header)}")
+            rows: list[tuple[int, list[str]]] = []
+            faults: list[Fault] = []
+            for line, row in batch:
+                if row is None:
+                    faults.append((line, "malformed", "a quoted value does not end"))
+                elif len(row) != len(header):
+                    faults.append((line, "malformed", f"{len(row)} columns instead of {len(header)}"))
+                else:
+                    rows.append((line, row))
             columns = {ours: pa.array([row[place] for _, row in rows], pa.string()) for ours, place in places.items()}
-            _put(sink, member, pa.array([line for line, _ in rows], pa.int64()), columns)
+            _put(sink, member, pa.array([line for line, _ in rows], pa.int64()), columns, faults)
 
     def _read_parquet(self, source: Source, member: Member, sink: Sink) -> None:
         import pyarrow as pa
@@ -179,8 +181,14 @@ def _header(line: str, mapped: Mapping[str, str]) -> tuple[str, list[str]]:
     return best[1], best[2]
 
 
-def _put(sink: Sink, member: Member, lines: "pa.Array", row: Mapping[str, "pa.Array"]) -> None:
-    """Hand the rows to ``sink``: ``row`` has our columns (rows,), ``lines`` their numbers."""
+Fault = tuple[int, str, str]
+"""The number of a row, the reason to drop it, and what is wrong with it."""
+
+
+def _put(
+    sink: Sink, member: Member, lines: "pa.Array", row: Mapping[str, "pa.Array"], faults: Sequence[Fault] = ()
+) -> None:
+    """Hand the rows to ``sink``: ``row`` has our columns (rows,), ``lines`` their numbers; drop those with ``faults``."""
     import pyarrow.compute as pc
 
     from crossfade.formats import value_columns as convert
@@ -211,8 +219,8 @@ def _put(sink: Sink, member: Member, lines: "pa.Array", row: Mapping[str, "pa.Ar
             ours["plays"] = convert.numbers(row["plays"])
             drops.add(ours["plays"].is_null(), "malformed", "the number of plays is not a number")
         put = _put_counts
-    for at, reason, why in drops.each():
-        sink.drop((member, lines[at].as_py()), reason, why)
+    for line, reason, why in sorted([*faults, *drops.faults(lines)]):
+        sink.drop((member, line), reason, why)
     for name, lengths in (("ms_played", {"zero": True}), ("duration_ms", {})):
         if name in row:
             ours[name] = convert.milliseconds(row[name], **lengths)
@@ -238,9 +246,10 @@ class _Drops:
             self._reasons.append((reason, why))
             self._codes[rows & (self._codes == 0)] = len(self._reasons)
 
-    def each(self) -> Iterator[tuple[int, str, str]]:
-        for at in np.flatnonzero(self._codes).tolist():
-            yield at, *self._reasons[self._codes[at] - 1]
+    def faults(self, lines: "pa.Array") -> Iterator[Fault]:
+        at = np.flatnonzero(self._codes)
+        for line, code in zip(lines.to_numpy()[at].tolist(), self._codes[at].tolist(), strict=True):
+            yield line, *self._reasons[code - 1]
 
     @property
     def kept(self) -> "pa.Array | None":

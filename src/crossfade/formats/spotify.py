@@ -102,15 +102,25 @@ class SpotifyBasic:
 
 
 Row = TypeVar("Row", bound=msgspec.Struct)
+Fault = tuple[int, str, str]
+"""The number of a row, the reason to drop it, and what is wrong with it."""
 
 
 def _read(
-    source: Source, sink: Sink, columns: type[Row], put: Callable[[Sink, Member, list[int], list[Row]], None]
+    source: Source, sink: Sink, columns: type[Row], put: Callable[[Sink, Member, list[int], list[Row]], list[Fault]]
 ) -> None:
-    """Hand many rows that have ``columns`` at once to ``put``, with their numbers, and drop the others."""
+    """Hand many rows that have ``columns`` at once to ``put``, with their numbers, and drop the others and its faults."""
     for member in source.members:
         rows: list[Row] = []
         numbers: list[int] = []
+        faults: list[Fault] = []
+
+        def hand_over(member: Member = member) -> None:
+            for number, reason, why in sorted([*faults, *(put(sink, member, numbers, rows) if rows else ())]):
+                sink.drop((member, number), reason, why)
+            for done in (rows, numbers, faults):
+                done.clear()
+
         try:
             with source.open(member) as file:
                 for number, record in json_records(file, (), member.name, columns):
@@ -119,20 +129,17 @@ def _read(
                         try:
                             row = msgspec.convert(record, columns)
                         except msgspec.ValidationError:
-                            sink.drop((member, number), "malformed", "not a JSON object with Spotify's columns")
+                            faults.append((number, "malformed", "not a JSON object with Spotify's columns"))
                             continue
                     rows.append(row)
                     numbers.append(number)
                     if len(rows) == _ROWS_AT_ONCE:
-                        put(sink, member, numbers, rows)
-                        rows, numbers = [], []
+                        hand_over()
         finally:
-            # The rows before damage are good.
-            if rows:
-                put(sink, member, numbers, rows)
+            hand_over()  # the rows before damage are good
 
 
-def _put_extended(sink: Sink, member: Member, numbers: list[int], rows: list[_Extended]) -> None:
+def _put_extended(sink: Sink, member: Member, numbers: list[int], rows: list[_Extended]) -> list[Fault]:
     is_video = "video" in member.relative.name.lower()
     odd = [
         # First of all: of a private row not even the kind is recorded.
@@ -160,10 +167,12 @@ def _put_extended(sink: Sink, member: Member, numbers: list[int], rows: list[_Ex
         "source": pa.array([_STARTS.get(row.reason_start or "") for row in rows], pa.string()),
         "platform": pa.array([row.platform for row in rows], pa.string()),
     }
-    _put(sink, member, numbers, [row.ts for row in rows], _EXTENDED, [row.ms_played for row in rows], columns, odd)
+    return _put(
+        sink, member, numbers, [row.ts for row in rows], _EXTENDED, [row.ms_played for row in rows], columns, odd
+    )
 
 
-def _put_basic(sink: Sink, member: Member, numbers: list[int], rows: list[_Basic]) -> None:
+def _put_basic(sink: Sink, member: Member, numbers: list[int], rows: list[_Basic]) -> list[Fault]:
     episodes = pa.array([bool(row.podcast_name or row.episode_name) for row in rows])
 
     def either(of_episodes: list[str | None], of_tracks: list[str | None]) -> pa.Array:
@@ -176,7 +185,7 @@ def _put_basic(sink: Sink, member: Member, numbers: list[int], rows: list[_Basic
         "item_id": pa.nulls(len(rows), pa.string()),
     }
     times, played = [row.end_time for row in rows], [row.ms_played for row in rows]
-    _put(sink, member, numbers, times, _BASIC, played, columns, [None] * len(rows))
+    return _put(sink, member, numbers, times, _BASIC, played, columns, [None] * len(rows))
 
 
 def _put(
@@ -188,8 +197,8 @@ def _put(
     played: list[int | None],
     columns: dict[str, pa.Array],
     odd: Sequence[tuple[str, str] | None],
-) -> None:
-    """Hand plays that stopped at ``times`` to ``sink``, or drop them.
+) -> list[Fault]:
+    """Hand plays that stopped at ``times`` to ``sink``, and return the faults of the others.
 
     layout  of a time, as `datetime.strptime` and as a regular expression
     odd     (rows,) the reason to drop a row, and what is wrong with it; None for a listen
@@ -197,18 +206,20 @@ def _put(
     stopped = calendar_times(pa.array(times, pa.string()), layout[1], partial(_seconds, layout=layout[0]))
     unnamed = pc.equal(pc.coalesce(columns["parent_name"], pa.scalar("")), "")
     kept = pc.and_(pc.and_(stopped.is_valid(), pc.invert(unnamed)), pa.array([why is None for why in odd]))
+    faults: list[Fault] = []
     for at in np.flatnonzero(~kept.to_numpy(zero_copy_only=False)).tolist():
         why = odd[at]
         if why is None:
             nobody = "neither artist nor show is named: Spotify no longer lists the item"
             why = unusable_time(times[at]) if not stopped[at].is_valid else ("incomplete", nobody)
-        sink.drop((member, numbers[at]), *why)
+        faults.append((numbers[at], *why))
     lengths = pa.array([None if ms is None else min(max(ms, -1), 2**53) for ms in played], pa.int64())
     begun = pc.subtract(pc.multiply(stopped, 1000.0), pc.max_element_wise(lengths.fill_null(0), 0))
     begun = pc.max_element_wise(begun, -1e15, skip_nulls=False)  # a time beyond every calendar, which is dropped later
     columns["listened_at"] = pc.round(begun, round_mode="half_to_even").cast(pa.int64()).cast(_UTC)
     columns["ms_played"] = lengths
     sink.listens(member, pa.array(numbers, pa.int64()).filter(kept), pa.table(columns).filter(kept))
+    return faults
 
 
 def _confidence(member: Member, keys: tuple[bytes, ...]) -> float:
