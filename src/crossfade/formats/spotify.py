@@ -8,9 +8,9 @@ columns (addresses, devices, countries), only the platform is kept.
 """
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -104,39 +104,41 @@ class SpotifyBasic:
 Row = TypeVar("Row", bound=msgspec.Struct)
 Fault = tuple[int, str, str]
 """The number of a row, the reason to drop it, and what is wrong with it."""
+Put = Callable[[Sink, Member, list[int], list[Row]], list[Fault]]
+"""Hands rows to a sink and returns the faults of those that cannot be used."""
 
 
-def _read(
-    source: Source, sink: Sink, columns: type[Row], put: Callable[[Sink, Member, list[int], list[Row]], list[Fault]]
-) -> None:
-    """Hand many rows that have ``columns`` at once to ``put``, with their numbers, and drop the others and its faults."""
+def _read(source: Source, sink: Sink, columns: type[Row], put: Put[Row]) -> None:
+    """Hand many rows that have ``columns`` at once to ``put``, with their numbers; drop the others, and its faults."""
     for member in source.members:
-        rows: list[Row] = []
-        numbers: list[int] = []
-        faults: list[Fault] = []
+        with source.open(member) as file:
+            _read_records(json_records(file, (), member.name, columns), member, sink, columns, put)
 
-        def hand_over(member: Member = member) -> None:
-            for number, reason, why in sorted([*faults, *(put(sink, member, numbers, rows) if rows else ())]):
-                sink.drop((member, number), reason, why)
-            for done in (rows, numbers, faults):
-                done.clear()
 
-        try:
-            with source.open(member) as file:
-                for number, record in json_records(file, (), member.name, columns):
-                    row = record
-                    if type(record) is not columns:
-                        try:
-                            row = msgspec.convert(record, columns)
-                        except msgspec.ValidationError:
-                            faults.append((number, "malformed", "not a JSON object with Spotify's columns"))
-                            continue
-                    rows.append(row)
-                    numbers.append(number)
-                    if len(rows) == _ROWS_AT_ONCE:
-                        hand_over()
-        finally:
-            hand_over()  # the rows before damage are good
+def _read_records(
+    records: Iterator[tuple[int, Any]], member: Member, sink: Sink, columns: type[Row], put: Put[Row]
+) -> None:
+    rows: list[Row] = []
+    numbers: list[int] = []
+    faults: list[Fault] = []
+
+    def hand_over() -> None:
+        for number, reason, why in sorted([*faults, *(put(sink, member, numbers, rows) if rows else ())]):
+            sink.drop((member, number), reason, why)
+        for done in (rows, numbers, faults):
+            done.clear()
+
+    try:
+        for number, record in records:
+            try:
+                rows.append(record if type(record) is columns else msgspec.convert(record, columns))
+                numbers.append(number)
+            except msgspec.ValidationError:
+                faults.append((number, "malformed", "not a JSON object with Spotify's columns"))
+            if len(rows) == _ROWS_AT_ONCE:
+                hand_over()
+    finally:
+        hand_over()  # the rows before damage are good
 
 
 def _put_extended(sink: Sink, member: Member, numbers: list[int], rows: list[_Extended]) -> list[Fault]:
