@@ -188,7 +188,7 @@ Fault = tuple[int, str, str]
 def _put(
     sink: Sink, member: Member, lines: "pa.Array", row: Mapping[str, "pa.Array"], faults: Sequence[Fault] = ()
 ) -> None:
-    """Hand the rows to ``sink``: ``row`` has our columns (rows,), ``lines`` their numbers; drop those with ``faults``."""
+    """Hand rows to ``sink``: ``row`` has our columns (rows,), ``lines`` their numbers; drop those with ``faults``."""
     import pyarrow.compute as pc
 
     from crossfade.formats import value_columns as convert
