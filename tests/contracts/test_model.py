@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossfade.core.csr import CSR
 from crossfade.core.errors import (
     ArtifactError,
     InputError,
@@ -151,8 +152,10 @@ def test_it_is_made_from_settings_or_from_keywords(model):
         assert repr(model(**{name: 7})) in (f"{model.__name__}({name}=7)", f"{model.__name__}({name}=7.0)")
     with pytest.raises(SettingsError, match="not both"):
         model(model.settings_class(), nothing=1)
-    with pytest.raises(SettingsError, match="no such setting"):
+    with pytest.raises(SettingsError, match=f"{model.__name__}: there is no setting 'nothing'"):
         model(nothing=1)
+    with pytest.raises(SettingsError, match=f"takes {model.settings_class.__name__}, not 'fast'"):
+        model("fast")
 
 
 def test_it_estimates_the_memory_of_a_fit(model):
@@ -434,11 +437,20 @@ def test_what_is_no_id_or_no_number_is_refused(fitted):
                 fitted.trained_profiles(np.array([row]))
 
 
-@of_interactions
 @pytest.mark.parametrize("wrong", [[], None, "interactions", np.ones((2, 2))])
-def test_what_are_no_interactions_is_refused(model, wrong):
-    with pytest.raises(InputError, match=r"fitted on Interactions.*from_csr"):
+def test_what_it_does_not_learn_from_is_refused(model, wrong):
+    with pytest.raises(InputError, match=r"is fitted on (Interactions|Sequences|Writings).*make them with"):
         made(model).fit(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, "vectors", [[1.0], [1.0, 2.0]], CSR(*map(np.array, ([0, 9], [99], [1.0])))])
+def test_profiles_of_something_else_are_refused(fitted, wrong):
+    with pytest.raises(InputError):
+        fitted.best(wrong, 3)
+    with pytest.raises(InputError):
+        fitted.scores(wrong, np.arange(2), np.zeros(1, np.int32))
+    with pytest.raises(InputError, match="histories are Interactions"):
+        fitted.profiles(wrong)
 
 
 @of_interactions

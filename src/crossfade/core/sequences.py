@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossfade.core.columns import ids_and_rows
 from crossfade.core.csr import check_indices, check_indptr, starts_of
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.ids import MISSING, Rows, listed_ids
 from crossfade.core.kinds import FIRST_KIND
 from crossfade.core.training import TrainingData
 
@@ -29,7 +29,7 @@ class Sequences(TrainingData):
     @classmethod
     def from_lists(cls, lists: Iterable[Iterable[Any]], *, kind: str = FIRST_KIND) -> "Sequences":
         """Make sequences from lists of ids, which are text or whole numbers; repetitions in a row count once."""
-        listed = [list(one) for one in lists]
+        listed = [listed_ids(one) for one in lists]
         item_ids, rows = ids_and_rows("items", list(chain.from_iterable(listed)))
         starts = starts_of([len(one) for one in listed])
         kept = np.diff(rows, prepend=MISSING) != 0

@@ -62,14 +62,15 @@ class ALSSettings(Checked):
     # what is minimised: "hkv" weighs played pairs by their confidence and all others 1; "ials" weighs unplayed pairs
     # unobserved_weight and scales the regularization with the number of a row's pairs
     objective: Literal["hkv", "ials"] = "ials"
-    regularization: Annotated[float, Range(above=0)] | None = None  # λ; unset: follows from the noise in the data
+    # λ; unset: follows from the noise in the data
+    regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
     # confidence that one play adds; unset: 10 for "hkv", 1 for "ials"
-    alpha: Annotated[float, Range(0)] | None = None
+    alpha: Annotated[float, Range(0, 1e12)] | None = None
     confidence: Literal["linear", "log"] = "log"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
-    epsilon: Annotated[float, Range(above=0)] = 1.0  # plays at which the logarithm bends; only for confidence "log"
+    epsilon: Annotated[float, Range(1e-12, 1e12)] = 1.0  # plays at which the logarithm bends; only for confidence "log"
     # α₀, weight of an unplayed pair, only for objective "ials"; unset: unplayed pairs together weigh eight times the
     # played ones
-    unobserved_weight: Annotated[float, Range(above=0)] | None = None
+    unobserved_weight: Annotated[float, Range(above=0, high=1e30)] | None = None
     # ν, how regularization grows with a row's pairs (0: not at all); only for objective "ials"
     frequency_exponent: Annotated[float, Range(0, 2)] = 1.0
     # whether users and items have biases: what an item's score has for every user, and a user's for every item

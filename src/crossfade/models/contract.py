@@ -27,6 +27,7 @@ from crossfade.core.ids import MISSING, Id, Ids, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import from_table
 from crossfade.core.spaces import Metric, Neighbours, VectorSpace
 from crossfade.core.training import converted
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction
@@ -195,6 +196,8 @@ class Fitted(ABC, Generic[Profiles]):
         Columns are this model's items, ascending; values are the weights. Items that the model does not know are left
         out. Raises InputError for items of another kind.
         """
+        if not isinstance(interactions, Interactions):
+            raise InputError(f"histories are Interactions, not a {type(interactions).__name__}")
         if interactions.kind != self.kind:
             raise InputError(
                 f"{self.name} was fitted on {self.kind}s, so interactions with {interactions.kind}s don't fit"
@@ -339,10 +342,9 @@ class Configured(Generic[Chosen]):
         model = type(self).__name__
         if settings is not None and fields:
             raise SettingsError(f"{model} takes settings or keywords, not both")
-        try:
-            self.settings: Chosen = settings if settings is not None else self.settings_class(**fields)
-        except TypeError as error:
-            raise SettingsError(f"{model} has no such setting: {error}") from error
+        if settings is not None and not isinstance(settings, self.settings_class):
+            raise SettingsError(f"{model} takes {self.settings_class.__name__}, not {settings!r}")
+        self.settings: Chosen = settings if settings is not None else from_table(self.settings_class, fields, model)
 
     def __repr__(self) -> str:
         default = self.settings_class()
@@ -355,13 +357,17 @@ class Configured(Generic[Chosen]):
         return 3 * 4 * items * int(getattr(self.settings, "factors", 0))
 
 
+def require(kind: type, learned: object, model: str, makers: str) -> None:
+    """Raise InputError unless ``learned`` is what ``model`` is fitted on: a ``kind``, made by one of its ``makers``."""
+    if not isinstance(learned, kind):
+        raise InputError(
+            f"{model} is fitted on {kind.__name__}, not a {type(learned).__name__}: make them with {makers}"
+        )
+
+
 def require_interactions(interactions: Interactions, model: str) -> None:
     """Raise InputError for interactions that ``model`` cannot be fitted on."""
-    if not isinstance(interactions, Interactions):
-        raise InputError(
-            f"{model} is fitted on Interactions, not a {type(interactions).__name__}: make them with "
-            "Interactions.from_csr, from_frame or from_counts"
-        )
+    require(Interactions, interactions, model, "Interactions.from_csr, from_frame or from_counts")
     if not interactions.pairs:
         raise InputError(f"{model} cannot be fitted on no interactions. Import listens first, or lower [interactions].")
 

@@ -27,7 +27,7 @@ from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.texts import Texts
 from crossfade.core.writings import Writings
-from crossfade.models.contract import Configured, InputKind
+from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
 from crossfade.models.terms import Mentions, mentions
 
@@ -99,6 +99,7 @@ class Cultural(Configured[CulturalSettings]):
 
         Keeps nothing in the ``workspace``.
         """
+        require(Writings, writings, "Cultural", "the class crossfade.Writings")
         settings, items = self.settings, len(writings.item_ids)
         shares = np.array([settings.tag_weight, settings.playlist_weight, settings.prose_weight])
         mentioned = mentions(writings, shares, settings.least_items, settings.most_items)

@@ -47,7 +47,8 @@ ROWS = 512
 class EASESettings(SimilaritySettings):
     """What `EASE` is fitted with."""
 
-    regularization: Annotated[float, Range(above=0)] | None = None  # λ; unset: estimated from the noise in the data
+    # λ; unset: estimated from the noise in the data
+    regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
     damping: Damping = "binary"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
     most_items: Annotated[int, Range(1)] = 20_000  # more are refused, since memory grows with their square
     # of the inverse: 4 bytes a pair of items, or 12; "auto" is double where rounding in single precision would show

@@ -55,11 +55,12 @@ class LikelihoodSettings(Checked):
     """What models by maximum likelihood are fitted with."""
 
     factors: Annotated[int, Range(8, 2048)] = 64  # width of a vector
-    regularization: Annotated[float, Range(above=0)] | None = None  # λ; unset: estimated from the noise in the data
+    # λ; unset: estimated from the noise in the data
+    regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
     # ν, how regularization grows with the total count of a row; 0: not at all
     frequency_exponent: Annotated[float, Range(0, 2)] = 0.5
     counts: Literal["linear", "log"] = "log"  # what a weight r counts for: r, or for heavy tails ln(1 + r / epsilon)
-    epsilon: Annotated[float, Range(above=0)] = 1.0  # plays at which the logarithm bends; only for counts "log"
+    epsilon: Annotated[float, Range(1e-12, 1e12)] = 1.0  # plays at which the logarithm bends; only for counts "log"
     samples: Annotated[int, Range(64, 1_000_000)] = 1024  # rows of the other side that a half-pass looks at
     passes: Annotated[int, Range(1, 1000)] = 10  # times that users and items are improved
     cg_steps: Annotated[int, Range(1, 100)] = 4  # conjugate gradients in a step of Newton's

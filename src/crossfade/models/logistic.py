@@ -43,7 +43,7 @@ class LogisticSettings(LikelihoodSettings):
 
     # how often a pair of count one counts as played; unset: played pairs count once on average, as pairs that were not
     # played do
-    alpha: Annotated[float, Range(above=0)] | None = None
+    alpha: Annotated[float, Range(above=0, high=1e36)] | None = None
 
     def counted(self, weights: Floats) -> Floats:
         """What ``weights`` (n,) count for: how often their pairs count as played."""

@@ -18,13 +18,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts, check_indices
-from crossfade.core.errors import ArtifactError, SpaceMismatchError
+from crossfade.core.csr import CSR, Starts, check_indices, check_indptr
+from crossfade.core.errors import ArtifactError, InputError, SpaceMismatchError
 from crossfade.core.ids import Id, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
+from crossfade.core.training import converted
 from crossfade.kernels import histories as kernels
 from crossfade.kernels.histories import Similarities, add_products, multiplied
 from crossfade.kernels.threads import balanced, each, threads_for
@@ -98,7 +99,7 @@ class FittedSimilarity(Fitted[CSR]):
     ) -> Neighbours:
         """The ``k`` best items for each profile; see `Fitted.best`."""
         require_count(k)
-        workers = threads_for(threads)
+        profiles, workers = self._checked(profiles), threads_for(threads)
         if index is not None:
             self._require_index(index, "dot")
             vectors = multiplied(profiles, self.space.item_vectors, workers)
@@ -115,6 +116,7 @@ class FittedSimilarity(Fitted[CSR]):
 
     def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
         """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
+        profiles = self._checked(profiles)
         indptr, items = self._pairs(profiles.rows, indptr, items)
         starts, rows = constant(indptr), constant(items)
         asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
@@ -125,6 +127,20 @@ class FittedSimilarity(Fitted[CSR]):
             threads_for(threads),
         )
         return scores
+
+    def _checked(self, profiles: CSR) -> CSR:
+        """Return ``profiles`` in the types that kernels want; InputError unless they are histories of its items."""
+        if not isinstance(profiles, CSR):
+            raise InputError(
+                f"profiles of {self.name} are those that its profiles() gave, not a {type(profiles).__name__}"
+            )
+        types = zip(CSR._fields, (np.int64, np.int32, np.float32), strict=True)
+        checked = CSR(*(converted(name, getattr(profiles, name), dtype) for name, dtype in types))
+        check_indptr(checked.indptr, len(checked.indices))
+        check_indices(checked.indices, len(self.item_ids))
+        if len(checked.values) != len(checked.indices):
+            raise InputError(f"{len(checked.indices)} indices do not fit {len(checked.values)} values")
+        return checked
 
     def similar(
         self,
@@ -252,7 +268,14 @@ def fitted(
     similarities: CSR | Vectors,
     threads: int,
 ) -> FittedSimilarity:
-    """The model ``name`` fitted on ``interactions``, whose damped ``histories`` (users, items) are its profiles."""
+    """The model ``name`` fitted on ``interactions``, whose damped ``histories`` (users, items) are its profiles.
+
+    Raises InputError for similarities that are not finite.
+    """
+    if not np.isfinite(similarities.values if isinstance(similarities, CSR) else similarities).all():
+        raise InputError(
+            f"{name} has similarities that are not finite numbers: its settings or weights are too extreme"
+        )
     if isinstance(similarities, CSR):
         product = _sparse_product(similarities, threads)
     else:

@@ -30,7 +30,7 @@ from crossfade.core.spaces import VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.skipgram import Corpus, Draws, train
 from crossfade.kernels.threads import threads_for
-from crossfade.models.contract import Configured, InputKind
+from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
 
 PARTS = 16
@@ -83,6 +83,7 @@ class Word2Vec(Configured[Word2VecSettings]):
 
         Equal sequences and settings give equal bytes for any number of ``threads``. Keeps nothing in the ``workspace``.
         """
+        require(Sequences, sequences, "Word2Vec", "Sequences.from_lists")
         counts = np.bincount(sequences.indices, minlength=len(sequences.item_ids))
         counts[counts < self.settings.least_count] = 0
         vectors = np.zeros((len(counts), self.settings.factors), dtype=np.float32)

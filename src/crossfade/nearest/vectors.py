@@ -32,7 +32,10 @@ def checked_queries(queries: Vectors, factors: int, metric: Metric) -> Vectors:
 
     Raises InputError for another shape, and for numbers that are not finite or too large.
     """
-    queries = np.asarray(queries)
+    try:
+        queries = np.asarray(queries)
+    except ValueError as error:
+        raise InputError(f"queries must be (n, {factors}) numbers for this space: {error}") from error
     if queries.ndim != 2 or queries.shape[1] != factors or queries.dtype.kind not in "biuf":
         raise InputError(
             f"queries must be (n, {factors}) numbers for this space, not {queries.dtype} of shape {queries.shape}"
