@@ -6,9 +6,9 @@ import pytest
 
 from crossfade.catalog.build import build_catalog
 from crossfade.core.errors import ArtifactError
-from crossfade.core.schemas import ALIASES, TABLES
+from crossfade.core.schemas import ALIASES, NAMESAKES, TABLES
 
-MERGED = (TABLES.keys() | {"aliases"}) - {"listens", "counts"}
+MERGED = (TABLES.keys() | {"aliases", "namesakes"}) - {"listens", "counts"}
 MBID = "a74b1b7f-71a5-4011-9441-d0b5e4122711"
 
 
@@ -24,7 +24,7 @@ def merged(imported, tmp_path):
         tables = {path.stem: pq.read_table(path) for path in place.iterdir()}
         assert {name: table.num_rows for name, table in tables.items()} == rows
         for name, table in tables.items():
-            assert table.schema.equals({**TABLES, "aliases": ALIASES}[name])
+            assert table.schema.equals({**TABLES, "aliases": ALIASES, "namesakes": NAMESAKES}[name])
         return {name: [tuple(row.values()) for row in table.to_pylist()] for name, table in tables.items()}
 
     return merge

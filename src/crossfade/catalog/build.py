@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crossfade.catalog.identity import CatalogSettings, find_aliases
+from crossfade.catalog.namesakes import read_listeners
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.core.progress import Progress, silent
@@ -26,11 +27,11 @@ def build_catalog(
 
     ``tables`` lists the Parquet files of `schemas.TABLES` by table name, in the order of the imports; any may be
     absent. Written are the items of every kind, called by its plural, ``tags``, ``texts``, ``friends``,
-    ``playlists``, ``playlist_items`` and ``feedback`` with the columns of `schemas.TABLES`, and ``aliases``, each
-    as ``.parquet`` and sorted by its ids. What does not fit into ``memory_limit`` bytes goes to a directory below
+    ``playlists``, ``playlist_items`` and ``feedback`` with the columns of `schemas.TABLES`, ``aliases`` and
+    ``namesakes``, each as ``.parquet`` and sorted by its ids. What does not fit into ``memory_limit`` bytes goes to a directory below
     ``directory``, which is removed in the end. Raises StorageError if the disk is full.
     """
-    from crossfade.core.schemas import ALIASES, TABLES, items_schema
+    from crossfade.core.schemas import ALIASES, NAMESAKES, TABLES, items_schema
 
     merged = {}
     for kind in KINDS.values():
@@ -45,9 +46,11 @@ def build_catalog(
                 for name, (_, schema) in merged.items():
                     queries.view(name, tables.get(name, ()), schema)
                 _rank_imports(queries, *(tables.get(name, ()) for name in ("playlists", "playlist_items")))
+                read_listeners(queries, tables)
                 find_aliases(queries, settings)
                 queries.run(_PARENT_ALIASES.format(", ".join(f"('{k.name}', '{k.parent}')" for k in KINDS.values())))
                 merged["aliases"] = ("SELECT * FROM aliases ORDER BY ALL", ALIASES)
+                merged["namesakes"] = ("SELECT * FROM namesakes ORDER BY ALL", NAMESAKES)
                 for number, (name, (sql, schema)) in enumerate(merged.items()):
                     rows[name] = queries.write(sql, schema, directory / f"{name}.parquet")
                     progress(number + 1, len(merged), "tables")

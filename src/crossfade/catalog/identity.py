@@ -9,12 +9,15 @@ identifiers included. Between sources, names decide, and only where they are una
 2. An id that was made from a name joins the only item of that name after step 1, or the only one among
    several that has a MusicBrainz identifier.
 
+What a name joins in steps 1 and 2, the taste of the listeners may part again (`crossfade.catalog.namesakes`).
+
 A child is compared by its name together with its parent's id, once the parents are settled. Linear in the names,
 but for sorting.
 """
 
 from dataclasses import dataclass
 
+from crossfade.catalog.namesakes import tell_apart
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.core.names import NAMED, normalised
 from crossfade.core.queries import Queries
@@ -27,6 +30,8 @@ class CatalogSettings(Checked):
 
     join_sources: bool = True  # ids of other sources join the MusicBrainz identifier of their name
     join_names: bool = True  # ids made from names join the only item of that name
+    compare_taste: bool = True  # namesakes stay apart if their listeners in two sources have too little in common
+    same: tuple[str, ...] = ()  # names of artists and shows that are joined whatever their listeners have in common
 
 
 def parents_first() -> list[Kind]:
@@ -37,15 +42,19 @@ def parents_first() -> list[Kind]:
 def find_aliases(queries: Queries, settings: CatalogSettings) -> None:
     """Make a table ``aliases`` (kind, from_id, to_id) of the views of all items, which are called by their plural.
 
-    No to_id is itself a from_id.
+    No to_id is itself a from_id. What is kept apart by taste, from the view ``heard`` of `namesakes.read_listeners`, is
+    in a table ``namesakes`` with the columns of `schemas.NAMESAKES`.
     """
     queries.function("normalised", normalised)
     queries.run("CREATE TEMP TABLE aliases (kind VARCHAR, from_id VARCHAR, to_id VARCHAR)")
+    queries.run("CREATE TEMP TABLE namesakes AS SELECT *, 0::BIGINT AS observed, 0::BIGINT AS expected FROM aliases")
     for kind in parents_first():
         queries.run(_ROOT_KEYS.format(kind) if kind.parent is None else _CHILD_KEYS.format(kind))
         queries.run(_SOURCES, named=NAMED)
         queries.run(_JOIN_SOURCES, kind=kind.name, wanted=settings.join_sources)
         queries.run(_JOIN_NAMES, kind=kind.name, wanted=settings.join_names)
+        if settings.compare_taste and kind.parent is None:
+            tell_apart(queries, kind, [normalised(name) for name in settings.same])
 
 
 _ROOT_KEYS = """

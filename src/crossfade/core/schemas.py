@@ -78,6 +78,9 @@ FEEDBACK = pa.schema(
 ALIASES = pa.schema([_KIND, pa.field("from_id", _STRING, nullable=False), pa.field("to_id", _STRING, nullable=False)])
 """Ids that mean the same item as another id; no to_id is a from_id. Made by the catalogue."""
 
+NAMESAKES = pa.schema([*ALIASES, pa.field("observed", pa.int64()), pa.field("expected", pa.int64())])
+"""Ids of one name that are kept apart: plays in common that their listeners have, and would have by chance."""
+
 
 def items_schema(kind: Kind) -> pa.Schema:
     """The columns of the table of all items of ``kind``, which is called by its plural."""
