@@ -28,8 +28,8 @@ def build_catalog(
     ``tables`` lists the Parquet files of `schemas.TABLES` by table name, in the order of the imports; any may be
     absent. Written are the items of every kind, called by its plural, ``tags``, ``texts``, ``friends``,
     ``playlists``, ``playlist_items`` and ``feedback`` with the columns of `schemas.TABLES`, ``aliases`` and
-    ``namesakes``, each as ``.parquet`` and sorted by its ids. What does not fit into ``memory_limit`` bytes goes to a directory below
-    ``directory``, which is removed in the end. Raises StorageError if the disk is full.
+    ``namesakes``, each as ``.parquet`` and sorted by its ids. What does not fit into ``memory_limit`` bytes goes to a
+    directory below ``directory``, which is removed in the end. Raises StorageError if the disk is full.
     """
     from crossfade.core.schemas import ALIASES, NAMESAKES, TABLES, items_schema
 
