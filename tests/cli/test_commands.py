@@ -418,6 +418,16 @@ def test_names_are_completed_from_the_release(asked, demo_home):
     assert f"plain,{artist}" in completed.stdout.splitlines()
 
 
+def test_only_names_that_the_command_accepts_are_completed(asked, call, demo_home):
+    for command, kind in (("related", "artist"), ("radio", "track"), ("search", None)):
+        request = {"_CROSSFADE_COMPLETE": "fish_complete", "COMP_WORDS": f"crossfade {command} a", "COMP_CWORD": "a"}
+        completed = CliRunner().invoke(crossfade, env={**request, "CROSSFADE_HOME": str(demo_home)})
+        names = [line.removeprefix("plain,") for line in completed.stdout.splitlines()]
+        assert names
+        accepted = asked("search", "a", *(["--kind", kind] if kind else []))["items"]
+        assert {*names} <= {item["name"] for items in accepted.values() for item in items}
+
+
 def test_a_reader_that_goes_away_is_no_error(demo_home):
     shown = subprocess.run(
         f"{sys.executable} -m crossfade popular --json --home {demo_home} | head -c 1",

@@ -106,7 +106,7 @@ class Shell:
         arguments = self.place / "arguments"
         arguments.unlink(missing_ok=True)
         before = len(self.seen)
-        os.write(self._master, f"crossfade related {begun}\t".encode())
+        os.write(self._master, f"crossfade terms {begun}\t".encode())
         # The shell reads keys only after its completion has ended, so that Enter cannot come too early.
         os.write(self._master, b"\n")
         self._wait(arguments.exists, self.seen[before:])
@@ -137,7 +137,7 @@ def shell(request, program):
 
 def test_a_completed_name_is_one_argument_and_runs_nothing(shell):
     for begun, name in NAMES.items():
-        assert shell.complete(begun) == ["related", name], shell.seen
+        assert shell.complete(begun) == ["terms", name], shell.seen
     assert not list(shell.place.rglob("ran"))
 
 
@@ -158,7 +158,7 @@ def bash(program):
     ],
 )
 def test_bash_completes_what_is_quoted_already(bash, begun, name):
-    assert bash.complete(begun) == ["related", name], bash.seen
+    assert bash.complete(begun) == ["terms", name], bash.seen
     assert not list(bash.place.rglob("ran"))
 
 
@@ -177,5 +177,5 @@ def test_names_that_cannot_be_typed_are_not_offered(shell_home, monkeypatch):
     for name in REFUSED:
         environment = {"_CROSSFADE_COMPLETE": "bash_complete", "CROSSFADE_HOME": str(shell_home)}
         begun = name[:2] if name[0] == "-" else name[:3]
-        environment |= {"COMP_LINE": f"crossfade related {begun}", "COMP_WORD": begun}
+        environment |= {"COMP_LINE": f"crossfade terms {begun}", "COMP_WORD": begun}
         assert CliRunner().invoke(crossfade, env=environment).output.strip() == ""

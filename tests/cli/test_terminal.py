@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import unicodedata
@@ -144,6 +145,18 @@ def test_titles_cells_and_messages_are_one_line_each(where, monkeypatch):
         assert not unsafe(text)
     said = err.getvalue().decode().splitlines()[0]
     assert said.endswith("B C")
+
+
+def test_nothing_is_written_past_the_seam():
+    source = Path(__file__).parents[2] / "src" / "crossfade"
+    past = re.compile(r"sys\.__std|rich\.console import Console\b|os\.write\(|/dev/tty")
+    found = {
+        path.name
+        for room in ("cli", "serve", "pipeline")
+        for path in (source / room).glob("*.py")
+        if past.search(path.read_text())
+    }
+    assert found <= {"console.py", "terminal.py"}
 
 
 class Failing(io.StringIO):

@@ -15,7 +15,7 @@ import click
 
 from crossfade.cli.options import SuggestingGroup, group_home_option
 from crossfade.cli.registry import COMMANDS, load_command
-from crossfade.cli.terminal import outputs, printable
+from crossfade.cli.terminal import hold_standard_descriptors, outputs, printable
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.version import __version__
@@ -93,6 +93,7 @@ def crossfade() -> None:
 
 def main() -> None:
     """The entry point of the ``crossfade`` command."""
+    hold_standard_descriptors()
     try:
         crossfade(prog_name="crossfade")
     except SystemExit as end:
@@ -100,7 +101,3 @@ def main() -> None:
             # A step that has not stopped yet would crash while the interpreter is taken down around its thread.
             os._exit(INTERRUPTED)
         raise
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

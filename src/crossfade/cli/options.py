@@ -15,6 +15,7 @@ from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home, default_home
 from crossfade.core.kinds import KINDS
 from crossfade.core.paths import shown
+from crossfade.surfaces.registry import SURFACES
 
 if TYPE_CHECKING:
     from crossfade.stores.releases import Releases
@@ -107,11 +108,16 @@ def complete_models(context: click.Context, parameter: click.Parameter, incomple
 
 
 def complete_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer the items of the active release whose names start with what was typed."""
+    """Offer the items of the active release that the command accepts, by what was typed of their names."""
+    from crossfade.surfaces.asking import OpenRelease
+
+    kind, surface = context.params.get("kind"), SURFACES.get(context.info_name or "")
     try:
         home = context.params.get("home") or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
         with releases_of(home).open() as release:
-            found = release.tables.search(incomplete, limit=_COMPLETIONS)
+            if surface is not None:
+                kind = OpenRelease(release).table(surface.name, kind).key
+            found = release.tables.search(incomplete, limit=_COMPLETIONS, kinds=None if kind is None else [kind])
     except CrossfadeError:
         return []
     from crossfade.cli.completion import offered

@@ -47,6 +47,15 @@ def printable_lines(text: str) -> str:
     return text.translate(_PRINTABLE_LINES)
 
 
+def hold_standard_descriptors() -> None:
+    """Open the standard streams that the caller closed, so that no file of ours takes their place and their output."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the system gives the lowest one that is free
+
+
 class Raw:
     """A text stream that writes what its encoding has, falls silent when its reader is gone, and names its failure.
 
