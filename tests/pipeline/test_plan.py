@@ -10,7 +10,7 @@ from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.pipeline import plan as module
 from crossfade.pipeline.plan import kinds_in, make_plan
-from crossfade.pipeline.run import PARTS
+from crossfade.pipeline.run import parts_of
 from crossfade.pipeline.settings import Settings
 
 
@@ -118,7 +118,7 @@ def test_a_table_is_made_from_the_kinds_that_it_lists_and_gives_as_reasons(plann
 def test_a_release_includes_models_and_what_they_are_asked_with(planned):
     plan = planned({"counts": counts(("artist", None))}, models=["popularity", "als"])
     fitted = {"popularity-artist", "als-artist", "neighbours-als-artist"}
-    assert {step.name for step in plan.of(*PARTS)} == {"catalogue", "interactions-artist", *fitted}
+    assert {step.name for step in parts_of(plan)} == {"catalogue", "interactions-artist", *fitted}
     # The first model that compares items leads.
     assert plan.steps["surface-radio-artist"].models == {"artist": "als-artist"}
 
@@ -130,6 +130,13 @@ def test_the_steps_of_the_pages_come_first_and_only_the_leading_model_gets_neigh
     assert list(plan.steps)[len(pages.steps) :] == ["popularity-artist", "als-artist"]
     assert [step.name for step in plan.of("neighbours")] == ["neighbours-cooccurrence-artist"]
     assert {step.name for step in pages.of("surface", "fit")} >= {"cooccurrence-artist", "surface-radio-artist"}
+
+
+def test_a_release_has_no_neighbour_tables_of_children(planned):
+    plan = planned({"counts": counts(("track", "a"))})
+    assert {step.name for step in plan.of("neighbours")} == {"neighbours-als-artist", "neighbours-als-track"}
+    assert "neighbours-als-artist" in {step.name for step in parts_of(plan)}
+    assert "neighbours-als-track" not in {step.name for step in parts_of(plan)}
 
 
 def test_playlists_stand_in_where_a_kind_has_no_listens(planned):

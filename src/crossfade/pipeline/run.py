@@ -27,7 +27,11 @@ from crossfade.stores.registry import open_releases
 from crossfade.stores.releases import Published, Releases
 
 PARTS = ("catalogue", "interactions", "fit", "neighbours")
-"""The actions whose artifacts a release includes, so that it can be asked as models are."""
+"""The actions whose artifacts a release includes, so that it can be asked as models are.
+
+Of neighbours only those of roots, which pages of reasons need a hundred of. Those of children (tracks) are a library's
+largest tables, and only Radio reads them, whose own lists are in the release: another list is searched on request.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +119,16 @@ def _comes_early(home: Home, plan: Plan, pages: Plan, releases: Releases) -> boo
     return any(not step.place(home).exists() for name, step in plan.steps.items() if name not in pages.steps)
 
 
+def parts_of(plan: Plan) -> list[Step]:
+    """Return the steps whose artifacts a release of ``plan`` includes."""
+    return [step for step in plan.of(*PARTS) if step.action != "neighbours" or KINDS[step.kind].parent is None]
+
+
 def _publish(home: Home, plan: Plan, settings: Settings, releases: Releases, others: Sequence[str]) -> Published:
     """Publish what the ``plan`` made, and of other models what the active release has."""
-    inputs = {step.name: step.fingerprint for step in plan.of("surface", *PARTS)}
-    parts = {step.name: step.place(home) for step in plan.of(*PARTS)}
+    included = parts_of(plan)
+    inputs = {step.name: step.fingerprint for step in (*plan.of("surface"), *included)}
+    parts = {step.name: step.place(home) for step in included}
     with contextlib.ExitStack() as opened:
         with contextlib.suppress(NotReadyError, ArtifactError):
             active = opened.enter_context(releases.open())

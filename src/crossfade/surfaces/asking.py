@@ -1,6 +1,7 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -28,6 +29,26 @@ Part = TypeVar("Part")
 
 WORDS = "cultural"
 """The model that knows the words about items."""
+
+
+@dataclass(frozen=True)
+class _Neighbourhoods(Mapping[str, Neighbourhood]):
+    """Neighbourhoods by kind that are opened when they are used; a surface rarely uses all of a family."""
+
+    models: Mapping[str, str]
+    open: Callable[[str, str], Neighbourhood]
+
+    def __getitem__(self, kind: str) -> Neighbourhood:
+        return self.open(self.models[kind], kind)
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self.models
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
 
 
 class OpenRelease:
@@ -135,7 +156,7 @@ class OpenRelease:
     def _inputs(self, root: str, model: str) -> SurfaceInputs:
         """What surfaces of one family of kinds are made from, with ``model`` leading."""
         models: dict[str, list[Fitted[Any]]] = {}
-        neighbourhoods: dict[str, Neighbourhood] = {}
+        compared: dict[str, str] = {}
         played: dict[str, Interactions] = {}
         for kind in (name for name in KINDS if KINDS[name].root == root):
             fitted = [name for name in (model, *self.models) if self._has(f"{name}-{kind}")]
@@ -145,11 +166,14 @@ class OpenRelease:
             if leading:
                 models[kind] = [self._model(leading[0], kind)]
             if comparing:
-                neighbourhoods[kind] = self._neighbourhood(comparing[0], kind)
+                compared[kind] = comparing[0]
             if self._has(f"interactions-{kind}"):
                 played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
         return SurfaceInputs(
-            catalogue=self._catalogue(), interactions=played, models=models, neighbourhoods=neighbourhoods
+            catalogue=self._catalogue(),
+            interactions=played,
+            models=models,
+            neighbourhoods=_Neighbourhoods(compared, self._neighbourhood),
         )
 
     def _neighbourhood(self, model: str, kind: str) -> Neighbourhood:
