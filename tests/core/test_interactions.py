@@ -182,6 +182,26 @@ def test_arrays_that_are_not_what_they_should_be_are_refused(small, arrays, says
         made_with(small, **arrays)
 
 
+small_numbers = st.lists(st.integers(-2, 5), max_size=6)
+
+
+@given(small_numbers, small_numbers, st.sampled_from(["<i4", ">i4", ">i8", "<u2"]))
+def test_whatever_the_arrays_are_every_pair_that_is_accepted_exists_once(indptr, indices, dtype):
+    users, items = Ids.of("uvw"), Ids.of("abcd")
+    with np.errstate(all="ignore"):
+        starts, rows = np.array(indptr).astype(dtype), np.array(indices).astype(dtype)
+    ones = np.ones(len(rows), dtype=np.uint8)
+    arrays = {"indptr": starts, "indices": rows, "weights": ones, "plays": ones, "last_played": ones}
+    try:
+        made = Interactions(kind="artist", user_ids=users, item_ids=items, **arrays)
+    except InputError:
+        return
+    pairs = [(user, item) for user in range(3) for item in made.played(user).tolist()]
+    assert len(pairs) == len(set(pairs)) == made.pairs
+    assert pairs == sorted(pairs)
+    assert all(0 <= item < 4 for _, item in pairs)
+
+
 @pytest.mark.parametrize("block", [1, 2, 3, 7])
 def test_items_that_do_not_ascend_are_noticed_wherever_they_stand(monkeypatch, block):
     monkeypatch.setattr(module, "_BLOCK", block)

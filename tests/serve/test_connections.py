@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import resource
 import socket
 import subprocess
 import sys
@@ -88,6 +89,14 @@ def sends(opened, part, times, pause):
 
 
 REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def test_there_are_fewer_connections_than_descriptors(monkeypatch):
+    from crossfade.serve import connections
+
+    for limit, most in ((256, 92), (1024, 860), (64, 16), (resource.RLIM_INFINITY, 1000), (1 << 20, 1000)):
+        monkeypatch.setattr(connections.resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        assert connections.most_connections() == most
 
 
 def test_half_open_requests_keep_nobody_out(server):

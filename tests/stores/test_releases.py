@@ -47,6 +47,14 @@ def test_a_release_is_an_artifact_with_its_parts(releases, directory, release_pa
     assert (directory / CURRENT).read_text() == f"{version} pinned\n"
 
 
+def test_an_open_release_says_what_it_has(releases, release_parts):
+    version = release_parts.publish(releases).version
+    with releases.open() as release:
+        assert repr(release).startswith(f"Release({version}: tables ")
+        assert "discover-artist" in repr(release)
+        assert repr(release).endswith(f"parts {', '.join(release.parts)})")
+
+
 def test_a_release_outlives_what_it_was_made_from(releases, release_parts):
     release_parts.publish(releases)
     for place in release_parts.parts.values():

@@ -15,7 +15,7 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -44,7 +44,7 @@ class Published(NamedTuple):
     active: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Release:
     """One whole release, open for reading; safe to use from any number of threads.
 
@@ -59,8 +59,11 @@ class Release:
     manifest: Manifest
     tables: Tables
     parts: tuple[str, ...]
-    _place: Path = field(repr=False)
-    _resources: contextlib.ExitStack = field(repr=False)
+    _place: Path
+    _resources: contextlib.ExitStack
+
+    def __repr__(self) -> str:
+        return f"Release({self.version}: tables {', '.join(self.tables.tables)}; parts {', '.join(self.parts)})"
 
     def part(self, name: str) -> Path:
         """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part."""
