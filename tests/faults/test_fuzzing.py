@@ -322,8 +322,8 @@ def fuzz(case: str, directory: Path) -> bool:
     if ledger is not None:
         ledger.check()
         check_tables(home.listens / ledger.name, ledger)
-    shutil.rmtree(directory)
-    directory.mkdir()
+    shutil.rmtree(folder)
+    shutil.rmtree(home.path, ignore_errors=True)
     return ledger is not None
 
 
@@ -343,9 +343,7 @@ def fuzz_all(seed: int, until: Callable[[int], bool], directory: Path) -> tuple[
     return number, imported
 
 
-def test_spoiled_files_of_every_format_cost_rows_or_files_and_nothing_else(tmp_path: Path) -> None:
-    directory = tmp_path / "one"
-    directory.mkdir()
+def test_spoiled_files_of_every_format_cost_rows_or_files_and_nothing_else(directory: Path) -> None:
     if case := os.environ.get("CROSSFADE_FUZZ_CASE"):
         fuzz(case, directory)
         return
@@ -354,9 +352,7 @@ def test_spoiled_files_of_every_format_cost_rows_or_files_and_nothing_else(tmp_p
 
 
 @pytest.mark.slow
-def test_many_more_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    directory = tmp_path / "one"
-    directory.mkdir()
+def test_many_more_of_them(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = int(os.environ.get("CROSSFADE_FUZZ_SEED") or random.SystemRandom().randrange(10**6))
     end = time.monotonic() + float(os.environ.get("CROSSFADE_FUZZ_SECONDS") or 600)
     with capsys.disabled():

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,17 +23,6 @@ ACTS = {
     "Retiring": 10,
     "ForgettingAListener": 40,
 }
-
-
-@pytest.fixture
-def directory(tmp_path):
-    """In memory where the system has that: a kill is as sudden there, and hundreds of flushes cost nothing."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(prefix="crossfade-", dir=memory) as place:
-        yield Path(place)
 
 
 @pytest.mark.parametrize("manner", ["kill", "full", pytest.param("failing", marks=pytest.mark.slow)])
