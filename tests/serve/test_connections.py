@@ -108,6 +108,7 @@ def test_half_open_requests_keep_nobody_out(server):
     assert max(slowest, server.seconds_of_an_answer()) < 2
     assert server.log.stat().st_size < 10_000
     assert "Traceback" not in server.log.read_text()
+    assert server.log.read_text().count("WARNING There are 92 connections, the limit") == 1
     for one in opened:
         one.close()
 

@@ -6,11 +6,14 @@ clients that open connections and send nothing cannot keep others out.
 """
 
 import asyncio
+import logging
 import resource
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+_log = logging.getLogger("crossfade.serve.connections")
 
 REQUEST_SECONDS = 10.0
 """From the first moment of a connection, or the first byte of a later request, to the last byte of the request."""
@@ -54,9 +57,11 @@ class Connection(H11Protocol):
         """Expect a request. If there are too many connections, close the one that has waited longest for its client."""
         super().connection_made(transport)
         self._expect(REQUEST_SECONDS)
-        if len(self.connections) > most_connections():
+        most = most_connections()
+        if len(self.connections) > most:
+            _log.warning("There are %d connections, the limit: closing those that wait longest for their client.", most)
             waiting = [one for one in self.connections if isinstance(one, Connection) and one.waits_for_client]
-            min(waiting, key=lambda one: one.waiting_since)._close()
+            min(waiting, key=lambda one: one.waiting_since)._close()  # this one waits too
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more."""

@@ -109,6 +109,7 @@ def _log_readably() -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [to], False
         logger.setLevel(level)
+    logging.getLogger("crossfade.serve.connections").filters = [Seldom()]
 
 
 class Seldom(logging.Filter):
