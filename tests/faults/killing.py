@@ -78,8 +78,8 @@ def made(directory: Path, command: str) -> Home:
     return home
 
 
-def next_command(home: Home, command: str, arguments: list[str]) -> None:
-    """Find everything whole, and finish."""
+def next_command(home: Home, command: str, arguments: list[str], number: int) -> None:
+    """Find everything whole, and finish; what is to be forgotten by a run, or by the same command again."""
     releases = open_releases(home)
     for version in releases.versions():
         releases.verify(version)
@@ -92,7 +92,7 @@ def next_command(home: Home, command: str, arguments: list[str]) -> None:
         with home.locked("a test"):
             pass
     elif command == "forget":
-        call(home, "run")
+        call(home, *(["run"] if number % 2 and pending(home) is not None else arguments))
         assert not traces(home), traces(home)
         assert pending(home) is None
     else:
@@ -150,7 +150,9 @@ def run(command: str, kills: int, directory: Path) -> int:
         status = forked(lambda number=number: act(number))  # type: ignore[misc]
         # Threads may take a few steps fewer than when they were counted.
         assert status in (-signal.SIGKILL, 0), f"step {number} ended with {status}"
-        assert forked(lambda: next_command(home, command, arguments)) == 0, f"step {number} of {total}"
+        assert forked(lambda number=number: next_command(home, command, arguments, number)) == 0, (
+            f"step {number} of {total}"
+        )
         done += 1
     return done
 

@@ -122,6 +122,7 @@ def test_a_listener_is_forgotten_to_the_last_byte(family):
     forgotten = forgetting.forget(family, users=["annika"], watch=UNWATCHED)
     assert_forgotten(family)
     assert {change.name: change.deleted for change in forgotten.imports} == {"annika-more": True, "family": False}
+    assert forgotten.imports[1].rows == {"listens": 9, "artists": 1, "tracks": 1}
     # The release of Bob alone has nothing of Annika, and stays.
     assert (before[1:], forgotten.served) == (forgotten.releases, True)
     assert open_releases(family).versions() == [before[0], forgotten.run.release]

@@ -10,6 +10,7 @@ second half, `crossfade.pipeline.removal`, removes what was made from those.
 import contextlib
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,8 +125,8 @@ def changes(home: Home, names: Collection[str], users: Collection[str]) -> list[
         if not theirs:
             continue
         if people_of(one, without=users):
-            rows = {table: sum(one.rows(table) for one in theirs) for table in TABLES}
-            found.append(Change(name=one.name, deleted=False, rows={name: rows[name] for name in rows if rows[name]}))
+            rows = sum((one.rows() for one in theirs), Counter())
+            found.append(Change(name=one.name, deleted=False, rows=dict(rows)))
         else:
             found.append(Change(name=one.name, deleted=True, rows=_rows_of(one)))
     return found
@@ -330,10 +331,14 @@ class _Theirs:
         for rows in self._rows("playlists", ["playlist_id", "owner"]):
             self.playlists.update(rows.filter(pc.equal(rows["owner"], user))["playlist_id"].to_pylist())
 
-    def rows(self, table: str) -> int:
-        """Return how many rows of ``table`` are the user's own."""
-        columns = _JUDGED[table]
-        return sum(pc.sum(self._mask(table, rows)).as_py() or 0 for rows in self._rows(table, columns))
+    def rows(self) -> Counter[str]:
+        """Return how many rows of each table go with the user; none of tables that stay as they are."""
+        stays = self.stays()
+        groups = ((table, rows) for table in TABLES for rows in self._rows(table, _JUDGED[table]))
+        counted: Counter[str] = Counter()
+        for table, rows in groups:
+            counted[table] += len(rows) - len(stays(table, rows))
+        return +counted
 
     def stays(self) -> Callable[[str, pa.Table], pa.Table]:
         """Return a function that gives the rows of a table, with its judged columns at least, that stay."""
