@@ -47,11 +47,12 @@ def test_one_persons_export_alone_says_what_is_missing(call, asked, tmp_path):
 class _Lists:
     """Tables in which some users have lists of artists only."""
 
-    tables = {
-        f"discover-{kind}": TableInfo(f"discover-{kind}", "discover", "user", kind, keys=1)
-        for kind in ("track", "artist")
-    }
-    lists = {("discover-artist", "set:2"), ("discover-track", "ann"), ("discover-artist", "ann")}
+    def __init__(self) -> None:
+        self.tables = {
+            f"discover-{kind}": TableInfo(name=f"discover-{kind}", surface="discover", key="user", kind=kind, keys=1)
+            for kind in ("track", "artist")
+        }
+        self.lists = {("discover-artist", "set:2"), ("discover-track", "ann"), ("discover-artist", "ann")}
 
     def user(self, text: str) -> str:
         if text == "nobody":
@@ -66,4 +67,5 @@ class _Lists:
 
 @pytest.mark.parametrize(("user", "kind"), [("2", "artist"), ("ann", "track"), ("nobody", "track")])
 def test_a_user_without_a_list_of_the_main_kind_gets_that_of_another(user, kind):
-    assert _table_of_user(_Lists(), _Lists.tables["discover-track"], user).kind == kind
+    lists = _Lists()
+    assert _table_of_user(lists, lists.tables["discover-track"], user).kind == kind
