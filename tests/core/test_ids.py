@@ -174,6 +174,11 @@ def test_what_is_neither_text_nor_a_whole_number_is_no_id(name):
         Ids.of([name])
 
 
+def test_a_message_does_not_print_a_table():
+    with pytest.raises(InputError, match=r"not as a ndarray$"):
+        Ids.of(["9"]).rows(np.zeros((50, 50)))
+
+
 @pytest.mark.parametrize("names", ["9", b"9", 9, None, np.array([[9]])])
 def test_ids_that_are_not_in_a_list_are_refused(names):
     with pytest.raises(InputError, match="ids are given in a list"):

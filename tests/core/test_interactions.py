@@ -449,6 +449,11 @@ def test_data_frames(library):
         Interactions.from_frame(frame, user="times", item="song")
 
 
+def test_a_list_is_no_data_frame():
+    with pytest.raises(InputError, match="a data frame has columns, a list has not"):
+        Interactions.from_frame([1, 2])
+
+
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(InputError, match="no column 'user'; the columns are: listener, song, times, note"):
         Interactions.from_arrow(ROWS)

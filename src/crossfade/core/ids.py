@@ -120,14 +120,14 @@ def as_text(name: object) -> str:
     if isinstance(name, str):
         return name
     if not _is_id(name):
-        raise InputError(f"an id is text or a whole number, not {name!r}")
+        raise InputError(f"an id is text or a whole number, not {_told(name)}")
     return str(int(name))  # type: ignore[call-overload]
 
 
 def listed_ids(names: Any) -> Sequence[Id]:
     """Return ``names`` as a sequence; InputError for what is not a list, an array or a column."""
     if isinstance(names, str | bytes) or not isinstance(names, Iterable) or getattr(names, "ndim", 1) != 1:
-        raise InputError(f"ids are given in a list, such as ['ann', 'bob'] or [1, 2], not as {names!r}")
+        raise InputError(f"ids are given in a list, such as ['ann', 'bob'] or [1, 2], not as {_told(names)}")
     for method in ("to_pylist", "tolist", "to_list"):  # of Arrow, of NumPy and pandas, of polars
         if hasattr(names, method):
             plain: list[Id] = getattr(names, method)()
@@ -137,6 +137,12 @@ def listed_ids(names: Any) -> Sequence[Id]:
 
 def _is_id(name: object) -> bool:
     return isinstance(name, str) or (isinstance(name, numbers.Integral) and not isinstance(name, bool))
+
+
+def _told(value: object) -> str:
+    """A short value as it is written, or else its type."""
+    written = repr(value)
+    return written if len(written) <= 40 and "\n" not in written else f"a {type(value).__name__}"
 
 
 def _numbers_mark(stem: Path) -> Path:

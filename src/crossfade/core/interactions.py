@@ -135,6 +135,8 @@ class Interactions(TrainingData):
 
         The values are as for `from_counts`. Raises InputError for a column that is not there.
         """
+        if not hasattr(frame, "columns"):
+            raise InputError(f"a data frame has columns, a {type(frame).__name__} has not")
         return cls.from_counts(*columns_of(frame, list(frame.columns), [user, item, weight]), kind=kind)
 
     @classmethod
