@@ -82,7 +82,7 @@ def test_every_format_has_an_example() -> None:
 def test_its_own_example_is_recognised_and_no_other_is(name: str) -> None:
     own = load_format(name)
     for other, files in EXAMPLES.items():
-        found, unknown = recognise("memory", in_memory(files).members, None)
+        found, unknown = recognise(Path("memory"), in_memory(files).members, None)
         assert not unknown
         assert ([reading.format.name for reading in found] == [name]) is (other == name)
     assert own.name == name

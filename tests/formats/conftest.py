@@ -3,7 +3,7 @@
 import gzip
 import io
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -86,6 +86,8 @@ class Recording:
     items: list[tuple[str, int, str, str | None]] = field(default_factory=list)
     item_lines: list[int] = field(default_factory=list)
     thumbs: list[tuple[str | None, str, int, float | None]] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
     damage: str | None = None
 
     def listen(self, place: Place, **row: Any) -> None:
@@ -118,6 +120,9 @@ class Recording:
     def count(self, place: Place, *, kind: str, parent_id: str | None = None, **row: Any) -> None:
         assert kind in KINDS
         self.counted.append({"line": place[1], "kind": kind, "parent_id": parent_id, **row})
+
+    def mapped(self, member: Member, columns: Mapping[str, str], unused: Sequence[str]) -> None:
+        self.columns, self.unused = dict(columns), list(unused)
 
     def drop(self, place: Place, reason: str, why: str) -> None:
         assert reason in REASONS

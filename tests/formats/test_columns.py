@@ -46,10 +46,10 @@ def test_listens_under_every_delimiter(delimiter, read, recognised):
 
 
 def test_names_are_tried_in_their_order_and_each_column_is_used_once():
-    found = Columns()._recognised(["Track", "song", "artist", "user_name", "ts", "date"])
+    found = Columns().recognised(["Track", "song", "artist", "user_name", "ts", "date"])
     assert found == {"title": "Track", "artist": "artist", "user": "user_name", "listened_at": "ts"}
     # A column that the user has mapped is not recognised as another one.
-    assert Columns({"title": "artist"})._recognised(["artist", "band"]) == {"title": "artist", "artist": "band"}
+    assert Columns({"title": "artist"}).recognised(["artist", "band"]) == {"title": "artist", "artist": "band"}
 
 
 def test_mapped_columns_take_precedence(read):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -449,9 +450,11 @@ def test_bad_paths_cost_themselves(home: Home, tmp_path: Path) -> None:
 
 def test_the_closest_formats_are_named(home: Home, tmp_path: Path) -> None:
     (tmp_path / "near.json").write_text('[{"ts": "2020-01-02T10:00:00Z", "ms_played": 3}]')
-    with pytest.raises(InputError, match=r"closest is spotify-extended .*crossfade import FORMAT PATH"):
+    with pytest.raises(
+        InputError, match=r"closest is spotify-extended .*crossfade import spotify-extended \S+near.json"
+    ):
         import_paths(home, [tmp_path / "near.json"], now=NOW)
-    with pytest.raises(InputError, match="no format 'spotfy'"):
+    with pytest.raises(InputError, match=r"no format 'spotfy'\. Did you mean spotify"):
         import_paths(home, [tmp_path / "near.json"], format="spotfy", now=NOW)
     with pytest.raises(InputError, match="1 incomplete"):
         import_paths(home, [tmp_path / "near.json"], format="spotify-extended", now=NOW)
@@ -653,6 +656,59 @@ def test_what_has_no_usable_row_is_refused_with_the_reason(
 
 def test_every_reason_has_advice() -> None:
     assert ADVICE.keys() == REASONS.keys() - {"duplicate"}
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "seen"),
+    [
+        ("x.csv", b"Who,Group name,n times\nanna,Low,3\n", "a CSV with the columns Who, Group name, n times. Say"),
+        ("x.tsv", b"Singer\tPiece\tday\nLow\tFly\t1\n", "a table with tabs with the columns Singer, Piece, day"),
+        ("x.json", b'[{"band": "Low", "more": {"x": 1}}]', "JSON, a list of objects with the keys band, more. docs/"),
+        ("x.json", b'{"loved": [{"artist": 1}]}', "JSON, an object with the keys loved"),
+        ("x.html", b"<!DOCTYPE html><html><body>Low</body></html>", "a web page"),
+        ("x.png", PNG, "a picture"),
+        ("x.pdf", b"%PDF-1.7 x", "a PDF"),
+        ("x.xml", b"<?xml version='1.0'?><songs><song/></songs>", "XML of <songs>"),
+        ("x.bin", bytes(range(256)) * 4, "binary data"),
+        ("x.txt", b"Some words about music.\nAnd more.\n", "plain text"),
+    ],
+)
+def test_an_unknown_file_is_described(name: str, content: bytes, seen: str, home: Home, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as raised:
+        import_paths(home, [tmp_path / name], now=NOW)
+    assert f"is of no known format. It looks like {seen}" in str(raised.value)
+    assert "crossfade import columns" in str(raised.value)
+
+
+def test_the_command_for_an_unknown_table_is_one_that_works(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "my table.csv"
+    path.write_text("Who,The band,Their song,colour\nanna,Low,Fly,red\n")
+    with pytest.raises(InputError) as raised:
+        import_paths(home, [path], now=NOW)
+    words = shlex.split(str(raised.value).partition("crossfade import columns ")[2])
+    assert words == [
+        str(path),
+        *("--column", "user=Who", "--column", "artist=The band", "--column", "title=Their song"),
+    ]
+    (ledger,) = import_paths(home, [path], columns=dict(word.split("=") for word in words[2::2]), now=NOW)
+    assert ledger.counts == 1
+    shown = "columns: artist = The band, title = Their song, user = Who; not used: colour"
+    assert shown in ledger.lines()
+    assert shown in imports(home)[0].ledger.lines()
+
+
+def test_files_of_no_known_format_are_summed_up(home: Home, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name, content in {"a.png": PNG, "b.png": PNG, "c.html": b"<html></html>"}.items():
+            archive.writestr(name, content)
+    with pytest.raises(
+        InputError, match=r"None of its 3 files is\. They look like a picture \(2 files\), a web page \(1"
+    ):
+        import_paths(home, [tmp_path / "x.zip"], now=NOW)
 
 
 def test_names_of_imports_are_plain_and_unlike(home: Home, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class Columns:
         else:
             lines = head_lines(member, 1)
             header = _header(lines[0], self._columns)[1] if lines else []
-        ours = self._recognised(header).keys()
+        ours = self.recognised(header).keys()
         return 0.5 if _ITEMS & ours and _OTHERS & ours else 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
@@ -105,7 +105,7 @@ class Columns:
         if first is None:
             return
         delimiter, header = _header(first[1], self._columns)
-        places = {ours: header.index(name) for ours, name in self._required(member, header).items()}
+        places = {ours: header.index(name) for ours, name in self._required(member, header, sink).items()}
         numbered = records(lines, delimiter)
         while batch := list(itertools.islice(numbered, _ROWS_AT_ONCE)):
             rows: list[tuple[int, list[str]]] = []
@@ -128,7 +128,7 @@ class Columns:
         places: dict[str, str] = {}
 
         def choose(header: Sequence[str]) -> list[str]:
-            places.update(self._required(member, header))
+            places.update(self._required(member, header, sink))
             return sorted(set(places.values()))
 
         def columns(batch: "pa.RecordBatch") -> dict[str, pa.Array]:
@@ -140,8 +140,8 @@ class Columns:
             _put(sink, member, pa.array(range(first, first + rows), pa.int64()), batch)
             first += rows
 
-    def _recognised(self, header: Sequence[str]) -> dict[str, str]:
-        """Return the file's column for each of ours that it has."""
+    def recognised(self, header: Sequence[str]) -> dict[str, str]:
+        """Return the file's column for each of ours that it has, of the names of its columns."""
         theirs: dict[str, str] = {}
         for name in header:
             theirs.setdefault(_squashed(name), name)
@@ -152,15 +152,16 @@ class Columns:
                 columns[ours] = free[0]
         return columns
 
-    def _required(self, member: Member, header: Sequence[str]) -> dict[str, str]:
-        """`_recognised`; InputError if a mapped column is missing or no column names items."""
-        columns = self._recognised(header)
+    def _required(self, member: Member, header: Sequence[str], sink: Sink) -> dict[str, str]:
+        """`recognised`; InputError if a mapped column is missing or no column names items."""
+        columns = self.recognised(header)
         present = f"There are: {', '.join(name[:40] for name in header[:20])}."
         if missing := [name for name in self._columns.values() if name not in header]:
             raise InputError(f"there is no column {missing[0]!r}. {present}", path=member.name, line=1)
         if not _ITEMS & columns.keys():
             why = f"no column names the artist or the track. {present} Map one of them: --column artist=NAME."
             raise InputError(why, path=member.name, line=1)
+        sink.mapped(member, columns, [name for name in header if name not in columns.values()])
         return columns
 
 

@@ -7,7 +7,7 @@ and ``sink.drop``, so that rows read = accepted + dropped holds by construction.
 of its own, such as names and tags; the ledger counts those by table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Protocol
@@ -146,6 +146,9 @@ class Sink(Protocol):
         kind: str = DEFAULT_KIND,
     ) -> None:
         """Take the item at ``position`` (from 0) of a playlist; its name goes to `item`."""
+
+    def mapped(self, member: Member, columns: Mapping[str, str], unused: Sequence[str]) -> None:
+        """Record which of the file's columns were used as which of ours, and which were not used, for the user."""
 
     def drop(self, place: Place, reason: str, why: str) -> None:
         """Count a row that cannot be used.

@@ -205,7 +205,7 @@ def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progr
     if not source.members:
         reasons = "; ".join(f"{name}: {why}" for name, why in source.skipped[:3]) or "an empty folder"
         raise InputError(f"has no readable file ({reasons})", path=path)
-    readings, unknown = recognise(source.name, source.members, wanted)
+    readings, unknown = recognise(path, source.members, wanted)
     source.skipped += [(member.name, "of no known format") for member in unknown]
     digests, size = _digests(path)
     work = replace(work, user=_user(work, path, digests, user))
@@ -291,7 +291,13 @@ def _already(same: Import, source: str) -> Ledger:
     ledger.listener, ledger.listeners = before.listener, before.listeners
     for file in before.files:
         again = FileLedger(
-            name=file.name, format=file.format, read=file.read, dropped=dict(file.dropped), damage=file.damage
+            name=file.name,
+            format=file.format,
+            read=file.read,
+            dropped=dict(file.dropped),
+            damage=file.damage,
+            columns=file.columns,
+            unused=file.unused,
         )
         if file.accepted:
             again.drop("duplicate", file.accepted)

@@ -21,6 +21,8 @@ DEFAULT_USER = "me"
 ACCEPTED = ("plays", "skips", "counts", "playlist_items")
 """The columns of `FileLedger` that count accepted rows."""
 
+MAPPINGS = 5  # ways in which the columns of a folder of tables were used that are shown
+
 _OTHER_FORMAT = "If this is another kind of file, name its format or its columns: see docs/formats.md."
 ADVICE = {
     "malformed": _OTHER_FORMAT,
@@ -55,6 +57,8 @@ class FileLedger:
     playlist_items  entries of playlists
     dropped         rows by the reason of `contract.REASONS`
     damage          the error that ended the file early, None if it was read to its end
+    columns         of a table with named columns: the file's column for each of ours that it has
+    unused          the names of its other columns
     """
 
     name: str
@@ -66,6 +70,8 @@ class FileLedger:
     playlist_items: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     damage: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
 
     def accept(self, column: str, rows: int) -> None:
         """Count ``rows`` in one of the columns `ACCEPTED`."""
@@ -74,6 +80,13 @@ class FileLedger:
     def drop(self, reason: str, rows: int = 1) -> None:
         """Count ``rows`` as dropped."""
         self.dropped[reason] = self.dropped.get(reason, 0) + rows
+
+    def mapping(self) -> str:
+        """Return which columns were used as what, and which were not, as a line; empty if the file names none."""
+        if not self.columns:
+            return ""
+        used = ", ".join(f"{ours} = {theirs}" for ours, theirs in sorted(self.columns.items()))
+        return f"columns: {used}" + (f"; not used: {', '.join(self.unused)}" if self.unused else "")
 
     @property
     def accepted(self) -> int:
@@ -189,6 +202,8 @@ class Ledger:
             text.append(f"  {rows:,} {reason}: {REASONS[reason]}")
             text += [f"    {sample.file}, line {sample.line}: {sample.why}" for sample in self.samples.get(reason, [])]
         text += [f"  {rows:,} {table}" for table, rows in self.tables.items() if table not in ("listens", *ACCEPTED)]
+        mappings = dict.fromkeys(line for file in self.files if (line := file.mapping()))
+        text += list(mappings)[:MAPPINGS]
         text += [f"damaged: {name}: {why}" for name, why in self.damaged]
         text += [f"skipped: {name}: {why}" for name, why in self.skipped]
         return text

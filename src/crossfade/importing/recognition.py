@@ -1,11 +1,15 @@
 """Recognises the format of each file of an input."""
 
+import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from crossfade.core.errors import InputError
 from crossfade.formats.contract import Format, Member
 from crossfade.formats.registry import FORMATS, load_format
+from crossfade.formats.strangers import described
 
 ENOUGH = 0.5  # the least confidence at which a format reads a file
 
@@ -18,10 +22,10 @@ class Recognised:
     members: Sequence[Member]
 
 
-def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tuple[list[Recognised], list[Member]]:
+def recognise(path: Path, members: Sequence[Member], wanted: Format | None) -> tuple[list[Recognised], list[Member]]:
     """Return the formats of ``members``, in the order of their names, and the members of no format.
 
-    ``name`` is the input's, for messages. ``wanted`` is the format that the user named: it reads every member that it
+    ``path`` is the input's, for messages. ``wanted`` is the format that the user named: it reads every member that it
     recognises with any confidence, or all members if it recognises none. Raises InputError, with the closest formats,
     if no member is of any format or if two formats are equally confident.
     """
@@ -49,23 +53,27 @@ def recognise(name: str, members: Sequence[Member], wanted: Format | None) -> tu
             )
         recognised.setdefault(winners[0], []).append(member)
     if not recognised:
-        raise InputError(_no_format(closest, formats), path=name)
+        raise InputError(_no_format(path, members, closest, formats), path=path.name)
     return [Recognised(formats[format_name], theirs) for format_name, theirs in sorted(recognised.items())], unknown
 
 
 def known_format(name: str) -> Format:
-    """Return the format called ``name``; InputError, with the names of all, if there is none."""
+    """Return the format called ``name``; InputError, with the names that are close, if there is none."""
     if name not in FORMATS:
-        raise InputError(f"there is no format {name!r}. There are: {', '.join(sorted(FORMATS))}")
+        close = difflib.get_close_matches(name, FORMATS, n=3)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"There are: {', '.join(sorted(FORMATS))}."
+        raise InputError(
+            f"there is no format {name!r}. {hint} Without a name, the format is recognised by the content."
+        )
     return load_format(name)
 
 
-def _no_format(confidences: dict[str, float], formats: dict[str, Format]) -> str:
-    closest = sorted((name for name, value in confidences.items() if value > 0), key=lambda name: -confidences[name])
-    if closest:
-        hint = f"The closest is {closest[0]} ({formats[closest[0]].title}, {confidences[closest[0]]:.0%} sure)"
-        if len(closest) > 1:
-            hint += f", then {closest[1]} ({confidences[closest[1]]:.0%})"
-    else:
-        hint = f"There are: {', '.join(sorted(formats))}"
-    return f"is of no known format. {hint}. Name the format to read it as: crossfade import FORMAT PATH"
+def _no_format(path: Path, members: Sequence[Member], confidences: dict[str, float], formats: dict[str, Format]) -> str:
+    """Return what the files look like, and what to do."""
+    closest = max(confidences, key=lambda name: confidences[name], default="")
+    if closest and confidences[closest] > 0:
+        return (
+            f"is of no known format for sure. The closest is {closest} ({formats[closest].title}, "
+            f"{confidences[closest]:.0%} sure). To read it as that: crossfade import {closest} {shlex.quote(str(path))}"
+        )
+    return f"is of no known format. {described(path, members)}"

@@ -5,7 +5,7 @@ and dropped before anything else.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,11 @@ class ImportSink:
         """See `contract.Sink`."""
         self._turn_to(place[0]).read += 1
         self._add("playlist_items", (self._number, place[1], playlist_id, position, kind, item_id, parent_id))
+
+    def mapped(self, member: Member, columns: Mapping[str, str], unused: Sequence[str]) -> None:
+        """See `contract.Sink`."""
+        file = self._turn_to(member)
+        file.columns, file.unused = dict(columns), list(unused)
 
     def drop(self, place: Place, reason: str, why: str) -> None:
         """See `contract.Sink`."""
