@@ -536,7 +536,7 @@ def test_invented_and_real_listeners_never_share_a_home(call, asked, own_home, t
     table = tmp_path / "table.csv"
     table.write_text("user,artist,plays\nann,Can,3\n")
     refused = call("import", str(table), home=own_home)
-    assert (refused.exit_code, "crossfade forget demo" in refused.stderr) == (4, True)
+    assert (refused.exit_code, "crossfade forget --import demo" in refused.stderr) == (4, True)
     assert [one["import"] for one in asked("status", home=own_home)["imports"]] == ["demo"]
     home = tmp_path / "home"
     assert call("import", str(table), home=home).exit_code == 0

@@ -358,7 +358,7 @@ def test_other_settings_replace_an_import(home: Home, tmp_path: Path) -> None:
     (second,) = import_paths(home, [path], now=NOW, settings=CleaningSettings(play_seconds=10))
     assert (first.skips, second.plays, second.name) == (4, 4, first.name)
     assert len(heard(home)) == 4
-    with pytest.raises(InputError, match=r"history of 'me'.*crossfade forget endsong-0"):
+    with pytest.raises(InputError, match=r"history of 'me'.*crossfade forget --import endsong-0"):
         import_paths(home, [path], now=NOW, user="anna", settings=CleaningSettings(play_seconds=10))
     assert [one.ledger.plays for one in imports(home)] == [4]
 

@@ -99,7 +99,7 @@ def test_one_person_may_bring_many_files(home, tmp_path, more):
 def test_somebody_elses_history_is_not_taken_as_ones_own(home, tmp_path):
     export = spotify(tmp_path / "a.json", "Low", range(1, 6))
     assert add(home, export, "ann") == "ann"
-    with pytest.raises(InputError, match=r"as the history of 'ann'.*crossfade forget a$"):
+    with pytest.raises(InputError, match=r"as the history of 'ann'.*crossfade forget --import a$"):
         add(home, export, "bob")
     with pytest.raises(InputError, match=r"looks like the history of 'ann'.*--user ann"):
         add(home, spotify(tmp_path / "b.json", "Low", range(1, 9)))

@@ -73,7 +73,7 @@ def import_paths(
         if invented := [one.name for one in imports(home) if one.invented]:
             raise InputError(
                 f"{home.path} has an invented world, {invented[0]!r}, whose listeners would mix with yours. Choose "
-                f"another --home, or remove it: crossfade forget {invented[0]}"
+                f"another --home, or remove it: crossfade forget --import {invented[0]}"
             )
         for path in paths:
             # Each import is made after those before it.
@@ -240,7 +240,7 @@ def _user(work: _Work, path: Path, digests: Mapping[str, str], user: str | None)
         if user not in (None, owner):
             raise InputError(
                 f"is imported already, as the history of {owner!r}. If it is that of {user!r}, first remove the "
-                f"import: crossfade forget {one.name}",
+                f"import: crossfade forget --import {one.name}",
                 path=path,
             )
         return owner
