@@ -1,8 +1,11 @@
 """What Numba compiles for kernels that call each other."""
 
+import fcntl
+from threading import Event, Thread
+
 import numpy as np
 
-from crossfade.kernels.compile import jit
+from crossfade.kernels.compile import _save_alone, jit
 
 
 @jit
@@ -27,3 +30,14 @@ def test_a_kernel_is_compiled_once_for_literals_and_whole_numbers_of_any_width()
 
 def test_a_kernel_that_exists_inside_others_runs_its_source_in_python():
     assert inlined(np.float64(1.5)) == 2.5
+
+
+def test_machine_code_is_kept_by_one_process_at_a_time(tmp_path):
+    kept = Event()
+    with (tmp_path / "kernels.lock").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        saving = Thread(target=_save_alone, args=(lambda key, code: kept.set(), tmp_path, "key", b"code"))
+        saving.start()
+        assert not kept.wait(0.2)
+    assert kept.wait(10)
+    saving.join()

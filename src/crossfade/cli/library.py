@@ -21,6 +21,7 @@ from crossfade.core.home import Home
 from crossfade.core.settings import from_table
 
 if TYPE_CHECKING:
+    from crossfade.pipeline.compiling import Compiling as Kernels
     from crossfade.pipeline.runner import Watch
     from crossfade.pipeline.steps import Step
 
@@ -189,7 +190,8 @@ def run(home: Home, models: tuple[str, ...], dry_run: bool, as_json: bool) -> No
     from crossfade.pipeline.run import preview
 
     if not dry_run:
-        _run(home, models, as_json=as_json)
+        with _compiled_aside(home) as compiling:
+            _run(home, compiling, models, as_json=as_json)
         return
     steps = preview(home, models)
     if as_json:
@@ -217,11 +219,12 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
 
     chosen = {"listeners": listeners, "artists": artists, "seed": seed}
     settings = from_table(DemoSettings, {name: value for name, value in chosen.items() if value is not None}, "demo")
-    with progress_of("Simulate listeners") as progress:
-        ledger = import_demo(home, settings, progress)
-    for line in ledger.lines():
-        print_line(line)
-    _run(home, as_json=False)
+    with _compiled_aside(home) as compiling:
+        with progress_of("Simulate listeners") as progress:
+            ledger = import_demo(home, settings, progress)
+        for line in ledger.lines():
+            print_line(line)
+        _run(home, compiling, as_json=False)
     shown = _show_demo(home)
     if open_page and sys.stdout.isatty():
         from crossfade.pipeline.settings import Settings
@@ -251,19 +254,34 @@ def _watched(home: Home) -> Iterator["Watch"]:
                 took = {one.step: one.seconds for one in before}
                 display.expect(weights_of({step.name: step.action for step in steps}, took), known=bool(took))
 
+            def compiled(begins: bool) -> None:
+                if begins:
+                    display.begin("compiling", "Compile kernels (first run only)")
+                else:
+                    display.end("compiling")
+
             yield Watch(
                 planned=planned,
                 begun=lambda step: display.begin(step.name, step.title),
                 ended=lambda result: display.end(result.name),
+                compiling=compiled,
                 published=lambda version: say_above(f"Pages are ready in release {version}; fitting the other models."),
             )
 
 
-def _run(home: Home, models: Sequence[str] = (), *, as_json: bool) -> None:
+def _compiled_aside(home: Home) -> contextlib.AbstractContextManager["Kernels"]:
+    """Compile kernels beside what follows, if that is not done yet."""
+    from crossfade.pipeline.compiling import compiled_aside
+    from crossfade.pipeline.settings import Settings
+
+    return compiled_aside(home, Settings.of(home).run.processors)
+
+
+def _run(home: Home, compiling: "Kernels", models: Sequence[str] = (), *, as_json: bool) -> None:
     from crossfade.pipeline.run import run as run_pipeline
 
     with _watched(home) as watch:
-        result = run_pipeline(home, watch, models)
+        result = run_pipeline(home, watch, models, compiling)
     if as_json:
         print_json(result)
         return

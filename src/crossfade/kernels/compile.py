@@ -1,5 +1,6 @@
 """One place for how kernels are compiled."""
 
+import fcntl
 import functools
 import hashlib
 import re
@@ -75,6 +76,22 @@ def _stamp(compiled: Any) -> None:
     cached = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cached is not None:
         cached._version = (cached._version, _digest(Path(compiled.py_func.__code__.co_filename)))
+        cached.save = functools.partial(_save_alone, cached.save, Path(cached._cache_path))
+
+
+def _save_alone(save: Callable[[Any, Any], None], directory: Path, key: Any, code: Any) -> None:
+    """Keep machine code while no other process does: Numba reads an index, adds a line and writes it back."""
+    with (directory / "kernels.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        save(key, code)
+
+
+def cache_directory() -> Path | None:
+    """Return where the machine code of this room's kernels is kept; None if it is not."""
+    try:
+        return Path(numba.njit(cache=True)(_save_alone)._cache.cache_path)
+    except RuntimeError:
+        return None
 
 
 @functools.cache

@@ -17,6 +17,7 @@ from crossfade.core.kinds import KINDS
 from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
+from crossfade.pipeline.compiling import GATHERING, NOTHING_COMPILING, OTHERS, PAGES, Compiling
 from crossfade.pipeline.plan import Plan, make_plan
 from crossfade.pipeline.removal import catch_up, finish
 from crossfade.pipeline.runner import StepResult, Watch, open_runner
@@ -52,7 +53,7 @@ class RunResult:
     active: bool
 
 
-def run(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
+def run(home: Home, watch: Watch, models: Sequence[str] = (), compiling: Compiling = NOTHING_COMPILING) -> RunResult:
     """Bring the release of ``home`` up to date; ``watch`` is told what is done.
 
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
@@ -61,10 +62,12 @@ def run(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
     from there.
     """
     with home.locked("run"):
-        return run_locked(home, watch, models)
+        return run_locked(home, watch, models, compiling)
 
 
-def run_locked(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResult:
+def run_locked(
+    home: Home, watch: Watch, models: Sequence[str] = (), compiling: Compiling = NOTHING_COMPILING
+) -> RunResult:
     """Do the same as `run` for a caller that has the home's lock."""
     settings = Settings.of(home)
     limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
@@ -78,12 +81,20 @@ def run_locked(home: Home, watch: Watch, models: Sequence[str] = ()) -> RunResul
     pages, before, early = plan.pages(), releases.versions(), None
     results: dict[str, StepResult] = {}
     watch.planned([*plan.steps.values()])
+
+    def complete(steps: Sequence[Step]) -> None:
+        for step in runner.run(steps, home, watch):
+            results.setdefault(step.name, step)
+
+    if compiling.processes:
+        complete(plan.of(*GATHERING))
+        compiling.wait(PAGES, watch)
     if not forgetting and _comes_early(home, plan, pages, releases):
-        results = {step.name: step for step in runner.run([*pages.steps.values()], home, watch)}
+        complete([*pages.steps.values()])
         early = _publish(home, pages, released, releases, released.run.models).version
         watch.published(early)
-    for step in runner.run([*plan.steps.values()], home, watch):
-        results.setdefault(step.name, step)
+    compiling.wait(OTHERS, watch)
+    complete([*plan.steps.values()])
     release = _publish(home, plan, released, releases, others)
     finish(home, releases, keep=release.version)
     if early is not None and early != release.version:

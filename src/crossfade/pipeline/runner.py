@@ -44,12 +44,14 @@ class Watch:
     begun      called for each step that is built; gives what the step reports its progress to
     ended      called when a step is complete, built or not; again if the runner is asked for it again
     published  called when pages are published before the other models are fitted
+    compiling  called with True when the run begins to wait for kernels that are compiled, with False when it goes on
     """
 
     planned: Callable[[Sequence[Step]], None] = _ignore
     begun: Callable[[Step], Progress] = lambda step: silent
     ended: Callable[[StepResult], None] = _ignore
     published: Callable[[Version], None] = _ignore
+    compiling: Callable[[bool], None] = _ignore
 
 
 UNWATCHED = Watch()
