@@ -12,9 +12,11 @@ from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
+from crossfade.core.schemas import TABLES
 from crossfade.demo.importing import import_demo, truth_place
 from crossfade.demo.settings import DemoSettings
-from crossfade.importing.forgetting import pending
+from crossfade.importing import library
+from crossfade.importing.forgetting import JUDGED, pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports, people_of
 from crossfade.pipeline import forgetting
@@ -363,3 +365,13 @@ def test_who_was_given_as_the_listener_is_forgotten_without_a_row(home, tmp_path
     assert (result.exit_code, "Did you mean annika?" in result.output) == (5, True)
     assert CliRunner().invoke(crossfade, ["forget", "annika", "--home", str(home.path)]).exit_code == 0
     assert_forgotten(home)
+
+
+def test_every_table_that_names_people_is_searched():
+    """A new table, or a new column of users, has to be added to what forgetting looks at."""
+    assert {
+        table: columns
+        for table, schema in TABLES.items()
+        if (columns := tuple(name for name in schema.names if name in ("user_id", "friend_id", "owner")))
+    } == library.PEOPLE
+    assert JUDGED.keys() == TABLES.keys()

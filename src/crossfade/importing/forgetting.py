@@ -45,7 +45,7 @@ _AFTER = "after/"
 _PLAYED = ("listens", "counts", "feedback", "playlist_items")
 """The tables whose rows refer to items because somebody played or listed them."""
 
-_JUDGED = {
+JUDGED = {
     **{table: list(columns) for table, columns in PEOPLE.items()},
     "listens": ["user_id", "context"],
     "playlist_items": ["playlist_id"],
@@ -334,7 +334,7 @@ class _Theirs:
     def rows(self) -> Counter[str]:
         """Return how many rows of each table go with the user; none of tables that stay as they are."""
         stays = self.stays()
-        groups = ((table, rows) for table in TABLES for rows in self._rows(table, _JUDGED[table]))
+        groups = ((table, rows) for table in TABLES for rows in self._rows(table, JUDGED[table]))
         counted: Counter[str] = Counter()
         for table, rows in groups:
             counted[table] += len(rows) - len(stays(table, rows))
@@ -393,7 +393,7 @@ class _Theirs:
     def _played(self) -> Iterator[tuple[pa.ChunkedArray, pa.Table]]:
         """Yield rows that refer to items, and which of them are the user's own."""
         for table in _PLAYED:
-            own = _JUDGED[table][0]
+            own = JUDGED[table][0]
             items = [name for name in ("kind", "item_id", "parent_id") if name in TABLES[table].names]
             for rows in self._rows(table, [own, *items]):
                 yield self._mask(table, rows), rows
@@ -420,7 +420,7 @@ def _among(ids: pa.ChunkedArray | pa.Array, items: set[str]) -> pa.ChunkedArray 
 def _write_kept(path: Path, target: Path, table: str, stays: Callable[[str, pa.Table], pa.Table]) -> int:
     """Write the rows of a file that stay, if there are any, and return how many there are."""
     total, changed = 0, False
-    for rows in row_groups(path, _JUDGED[table]):
+    for rows in row_groups(path, JUDGED[table]):
         kept = stays(table, rows)
         total += len(kept)
         changed |= not kept.equals(rows)
