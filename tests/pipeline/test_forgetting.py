@@ -29,7 +29,7 @@ from crossfade.surfaces.asking import OpenRelease
 CANARIES = ("annika", "zyzzyva", "quixotic")
 """The id of the listener who is forgotten, an artist and a title that nobody else has."""
 
-SETTINGS = '[run]\nmodels = ["cooccurrence", "popularity"]\nkeep_releases = 9\n'
+SETTINGS = '[run]\nmodels = ["cooccurrence", "popularity"]\nkeep_artifacts = 9\nkeep_releases = 9\n'
 
 
 def rows(user, *artists, start=1_700_000_000):
