@@ -1,5 +1,6 @@
 """Rows grouped in bounded memory."""
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,18 @@ def test_a_stage_without_rows_has_no_groups(tmp_path: Path) -> None:
     stage.append(pa.table([[], []], schema=SCHEMA))
     assert list(stage.groups()) == []
     assert not (tmp_path / "stage").exists()
+
+
+def test_a_run_that_cannot_be_written_is_an_error_of_the_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "disk full")
+
+    monkeypatch.setattr(staging, "RUN_BYTES", 1)
+    monkeypatch.setattr(staging.pq, "write_table", full)
+    stage = Stage(tmp_path / "stage", pa.schema([("key", pa.string())]), "key")
+    stage.append(pa.table({"key": ["a"]}))
+    with pytest.raises(OSError, match="disk full"):
+        list(stage.groups())
+    stage.close()

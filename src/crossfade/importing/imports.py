@@ -5,6 +5,7 @@ whatever the size. The files' checksums are part of the artifact's identity, so 
 they are read again.
 """
 
+import contextlib
 import itertools
 import re
 import shutil
@@ -180,10 +181,11 @@ class _Work:
             staging.mkdir()
             now = time.time() if self.now is None else self.now
             sink = ImportSink(staging, ledger, self.settings, user=self.user, now=now)
-            for reading in readings:
-                feed(reading, source, sink)
-            sink.finish()
-            draft.rows.update(publish(sink, draft.path, others, check))
+            with contextlib.closing(sink):
+                for reading in readings:
+                    feed(reading, source, sink)
+                sink.finish()
+                draft.rows.update(publish(sink, draft.path, others, check))
             shutil.rmtree(staging)
             ledger.tables = dict(sorted(draft.rows.items()))
             ledger.listener, ledger.listeners = sink.listeners.own, sink.listeners.number

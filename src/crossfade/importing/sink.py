@@ -238,6 +238,11 @@ class ImportSink:
             self._flush(table)
         self._names.flush()
 
+    def close(self) -> None:
+        """Wait until nothing is written any more; to be called before the directory is removed."""
+        for stage in self._stages.values():
+            stage.close()
+
     def accepted(self, rows: pa.Table, mask: Mask, column: str) -> None:
         """Count the staged rows of ``mask`` as accepted, in a column of `FileLedger`."""
         for file, number in self._by_file(rows, mask):

@@ -9,6 +9,7 @@ stores the data once, compressed.
 
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Stage:
         self._waiting_bytes = 0
         self._bytes = 0
         self._runs: list[Path] = []
+        self._writer = ThreadPoolExecutor(1, "stage")
+        self._writing: Future[None] | None = None
         self._in_bucket = np.zeros(BUCKETS, dtype=np.int64)
 
     def append(self, rows: pa.Table) -> None:
@@ -80,6 +83,7 @@ class Stage:
 
     def groups(self) -> Iterator[Group]:
         """Yield every row once, in groups of consecutive buckets that are not empty."""
+        self._await_run()
         if not self.rows:
             return
         most = max(1, GROUP_BYTES * self.rows // max(self._bytes, 1))
@@ -110,13 +114,29 @@ class Stage:
                 yield _between(file.read_row_groups(wanted), first, last)
 
     def _write_run(self) -> None:
-        table = pa.concat_tables(self._waiting)
-        order = np.argsort(table["bucket"].to_numpy(), kind="stable")
-        self._waiting, self._waiting_bytes = [], 0
+        """Write the rows that wait while further ones are read, one run at a time, which bounds the memory."""
+        self._await_run()
         self._directory.mkdir(exist_ok=True)
         run = self._directory / f"{len(self._runs):06d}.parquet"
-        pq.write_table(table.take(order), run, row_group_size=ROW_GROUP, compression="lz4", write_statistics=["bucket"])
         self._runs.append(run)
+        self._writing = self._writer.submit(_write_sorted, self._waiting, run)
+        self._waiting, self._waiting_bytes = [], 0
+
+    def close(self) -> None:
+        """Wait until nothing is written any more, whatever became of it."""
+        self._writer.shutdown()
+
+    def _await_run(self) -> None:
+        """Wait for the run that is being written; OSError if the disk is full."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+
+def _write_sorted(tables: list[pa.Table], run: Path) -> None:
+    table = pa.concat_tables(tables)
+    order = np.argsort(table["bucket"].to_numpy(), kind="stable")
+    pq.write_table(table.take(order), run, row_group_size=ROW_GROUP, compression="lz4", write_statistics=["bucket"])
 
 
 def _between(rows: pa.Table, first: int, last: int) -> pa.Table:
