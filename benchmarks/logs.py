@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-LISTENERS, TRACKS, ARTISTS, GROUPS = 60_000, 200_000, 25_000, 50
+LISTENERS, TRACKS, GROUPS = 60_000, 200_000, 50
 DAYS, DAY = 90, 86_400
 UNTIL = 1_767_225_600  # 1 January 2026: the day after the past
 BLOCK = 1 << 20  # events that are made at a time
@@ -29,13 +29,14 @@ Rows = npt.NDArray[np.int64]
 class World:
     """Who listens how much, and which track is by whom, in which group and how popular."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, listeners: int = LISTENERS, tracks: int = TRACKS) -> None:
         rng = np.random.default_rng(seed)
-        activity = rng.lognormal(0.0, 1.2, LISTENERS)
+        activity = rng.lognormal(0.0, 1.2, listeners)
         self.listeners = np.cumsum(activity) / activity.sum()
-        self.taste = rng.integers(0, GROUPS, LISTENERS)
-        self.artist = rng.zipf(1.3, TRACKS).astype(np.int64) * 7919 % ARTISTS
-        popularity = 1.0 / np.arange(10, TRACKS + 10) ** 0.8
+        self.taste = rng.integers(0, GROUPS, listeners)
+        # Eight tracks an artist on average, some hundreds of the most productive.
+        self.artist = (tracks // 8 * rng.random(tracks) ** 1.5).astype(np.int64)
+        popularity = 1.0 / np.arange(10, tracks + 10) ** 0.8
         rng.shuffle(popularity)
         order = np.argsort(self.artist % GROUPS, kind="stable")  # tracks of one group stand together
         self.order, self.reach = order, np.cumsum(popularity[order])
@@ -45,11 +46,11 @@ class World:
 
     def events(self, rng: np.random.Generator, rows: int, start: int, seconds: int) -> pa.Table:
         """Return events (rows,) within so many seconds, in order of time."""
-        listener = np.searchsorted(self.listeners, rng.random(rows)).clip(max=LISTENERS - 1)
+        listener = np.searchsorted(self.listeners, rng.random(rows)).clip(max=len(self.listeners) - 1)
         low, high = self.bounds[self.taste[listener]], self.bounds[self.taste[listener] + 1]
         at_home = rng.random(rows) < 0.75
         place = np.where(at_home, low + rng.random(rows) * (high - low), rng.random(rows) * self.reach[-1])
-        track = self.order[np.searchsorted(self.reach, place).clip(max=TRACKS - 1)]
+        track = self.order[np.searchsorted(self.reach, place).clip(max=len(self.reach) - 1)]
         times = np.sort(rng.integers(start * 1000, (start + seconds) * 1000, rows))
         heard = np.where(
             rng.random(rows) < 1 / 12, rng.integers(1_000, 29_000, rows), rng.integers(90_000, 320_000, rows)
@@ -89,10 +90,12 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--rows", type=int, default=10_000_000, help="of the past ninety days")
     parser.add_argument("--day", type=int, default=330_000, help="rows of the day after")
+    parser.add_argument("--listeners", type=int, default=LISTENERS)
+    parser.add_argument("--tracks", type=int, default=TRACKS)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     chosen.directory.mkdir(parents=True, exist_ok=True)
-    world = World(chosen.seed)
+    world = World(chosen.seed, chosen.listeners, chosen.tracks)
     write(chosen.directory / "past.parquet", world, chosen.rows, UNTIL - DAYS * DAY, DAYS, chosen.seed)
     write(chosen.directory / "day.parquet", world, chosen.day, UNTIL, 1, chosen.seed)
 
