@@ -10,7 +10,8 @@ value in the matrix of counts less expected counts, rows and columns divided by 
 above 1, as in `crossfade.models.als_objective`; so λ is set to `NOISE` times the largest singular value of noise. At 1
 nothing at all would be learned. `NOISE` was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
 
-Cost of a pass: O((pairs + (users + items) · samples) · f · passes over them), some five to eight.
+Cost of a pass: O((pairs + samples used by the rows) · f · passes over them), some five to eight. A row uses
+`PER_ENTRY` of the sample for each of its entries, since most items have few.
 """
 
 import math
@@ -37,6 +38,10 @@ from crossfade.models.factors import SimilarByCosine
 NOISE = 0.5
 
 PROPOSAL = 0.75
+
+PER_ENTRY = 16
+"""Columns of the sample that a row uses for each of its entries during the passes. Where entries are few they are the
+larger source of error, so a part of the sample is enough: on HetRec Last.fm NDCG@20 stays, in 45 % of the time."""
 
 AVERAGING = 0.7
 """How fast steps shorten: the strides sum to infinity, their squares do not."""
@@ -139,6 +144,7 @@ class Likelihood:
                 penalties=self.penalties(user_totals),
                 sample=_sample(item_totals, samples, rng),
                 stride=stride,
+                per_entry=PER_ENTRY,
             )
             progress(2 * turn + 1, rounds, "half-passes")
             improve(
@@ -151,6 +157,7 @@ class Likelihood:
                 sample=_sample(user_totals, samples, rng),
                 free=self.item_biases,
                 stride=stride,
+                per_entry=PER_ENTRY,
             )
             if self.item_biases:
                 # An item that nobody played is no likelier than the least played one.

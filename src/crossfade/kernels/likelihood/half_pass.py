@@ -18,12 +18,6 @@ from crossfade.kernels.transposing import constant
 
 Link = Literal["poisson", "logistic"]
 
-CURVED = 4
-"""One of so many columns of the sample is looked at for the curvature."""
-
-LEAST_CURVED = 256
-"""That many are looked at in any case."""
-
 
 class Sample(NamedTuple):
     """Distinct columns, and how many each stands for.
@@ -48,7 +42,7 @@ def sample_of(masses: npt.NDArray[np.float64], size: int, rng: np.random.Generat
     """
     columns = len(masses)
     if columns <= size:
-        return Sample(np.arange(columns, dtype=np.int32), np.ones(columns, dtype=np.float32))
+        return Sample(rng.permutation(columns).astype(np.int32), np.ones(columns, dtype=np.float32))
     chances = _chances(masses, size)
     order = rng.permutation(columns)
     reached = np.floor(np.cumsum(chances[order]) + rng.random())
@@ -70,6 +64,7 @@ def solve_rows(
     steps: int = 1,
     cg_steps: int = 4,
     stride: float = 1.0,
+    per_entry: int | None = None,
     threads: int = 1,
 ) -> npt.NDArray[np.float64]:
     """Improve rows against ``fixed`` (n, width), in ``solved`` (rows, width) and ``intercepts`` (rows,).
@@ -80,6 +75,8 @@ def solve_rows(
     free       whether the intercepts are improved too
     steps      Newton steps of ``cg_steps`` conjugate gradients each
     stride     part of the way that is gone in the end, above 0 to 1
+    per_entry  columns of the sample that a row looks at for each of its entries, `newton.LEAST_SEEN` at least;
+               None: all of them
 
     Gives back (rows,) Σ n z at the end of the whole way. Vectors come from `lanes.aligned`, padded with zeros to a
     multiple of `lanes.WIDTH`, and stay so.
@@ -93,7 +90,6 @@ def solve_rows(
     sample_weights[:count] = sample.weights
     places = np.full(columns, -1, dtype=np.int32)
     places[sample.columns] = np.arange(count, dtype=np.int32)
-    part = min(room, max(LEAST_CURVED, padded(room // CURVED)))
     gains = np.zeros(half.rows)
     problem = Regressions(
         constant(half.indptr),
@@ -105,8 +101,8 @@ def solve_rows(
         constant(sample_offsets),
         constant(sample_weights),
         constant(places),
-        part,
-        np.float32(count / min(part, count)),
+        count,
+        room if per_entry is None else per_entry,
         constant(penalties.astype(np.float32)),
         link == "logistic",
         free,

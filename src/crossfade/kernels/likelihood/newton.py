@@ -13,7 +13,8 @@ A step solves H δ = gradient, H = λI + Σ a (y - ȳ)(y - ȳ)ᵀ with the curva
 conjugate gradients; the intercept is eliminated, and H looks at the first part of the sample only, since a
 direction needs less care than a slope. Along δ the step is halved until the slope there is no steeper than half
 the first, so that no step makes a row worse. A row costs O((entries + sample) · f) for each of 3 passes, and
-O((entries + part) · 2f) for each conjugate gradient.
+O((entries + part) · 2f) for each conjugate gradient. A row of few entries uses the first part of the sample only,
+weighted up: its own counts are then the larger source of error by far.
 
 Johnson, "Logistic matrix factorization for implicit feedback data", NIPS workshop 2014 (the logistic rows).
 Baker, "The multinomial-Poisson transformation", The Statistician 43, 1994.
@@ -45,6 +46,15 @@ from crossfade.kernels.lanes import (
 )
 from crossfade.kernels.products import EIGHT, Offsets, combine, project_eight
 
+CURVED = 4
+"""One of so many columns that a row looks at is looked at for the curvature."""
+
+LEAST_CURVED = 128
+"""That many are looked at in any case."""
+
+LEAST_SEEN = 256
+"""A row looks at so many columns of the sample at least, if there are as many."""
+
 HALVINGS = 12
 """Times that a step is halved at most: one 4096 times too long is still found."""
 
@@ -59,8 +69,8 @@ class Regressions(NamedTuple):
     sample_offsets  (samples,)
     sample_weights  (samples,) how many columns each stands for, 0 for none
     places          (n,) where a column stands in the sample, -1 for nowhere
-    part            how many of the sample, from the first, the curvature is taken from; a multiple of `lanes.WIDTH`
-    boost           what a column of that part weighs more there
+    drawn           how many of the sample are columns, before its padding
+    per_entry       how many of them, from the first, a row looks at for each of its entries
     penalties       (rows,) λ, > 0
     logistic        whether rows are logistic, else Poisson
     free            whether rows have an intercept of their own, else it stays what it is
@@ -75,8 +85,8 @@ class Regressions(NamedTuple):
     sample_offsets: Floats
     sample_weights: Floats
     places: npt.NDArray[np.int32]
-    part: int
-    boost: np.float32
+    drawn: int
+    per_entry: int
     penalties: Floats
     logistic: bool
     free: bool
@@ -119,8 +129,12 @@ def solve_by_newton(
     logistic, free = problem.logistic, problem.free
     for row in range(first, last):
         start, entries = indptr[row], indptr[row + 1] - indptr[row]
-        rounded = -(-entries // WIDTH) * WIDTH
-        size, seen = rounded + samples, rounded + problem.part
+        rounded = _multiple(entries)
+        own = _multiple(min(samples, max(LEAST_SEEN, problem.per_entry * entries)))
+        growth = np.float32(problem.drawn / min(own, problem.drawn))
+        part_seen = min(own, max(LEAST_CURVED, _multiple(own // CURVED)))
+        boost = np.float32(min(own, problem.drawn) / min(part_seen, problem.drawn))
+        size, seen = rounded + own, rounded + part_seen
         whole = np.float32(0.0)
         for j in range(entries):
             whole += counts[start + j]
@@ -136,17 +150,17 @@ def solve_by_newton(
             weight[j] = np.float32(1.0) if inside else np.float32(0.0)
             count[j] = counts[start + j] if inside else np.float32(0.0)
             along[j] = problem.offsets[column]
-        for j in range(samples):
-            weight[rounded + j] = problem.sample_weights[j]
+        for j in range(own):
+            weight[rounded + j] = growth * problem.sample_weights[j]
             along[rounded + j] = problem.sample_offsets[j]
         count[rounded:size] = 0.0
         for j in range(entries):
             place = places[indices[start + j]]
-            if place >= 0:
+            if 0 <= place < own:
                 weight[rounded + place] = 0.0
         for k in range(width):
             x[k] = solved[row, k]
-        _project(flat, offsets, rounded, drawn, sampled, samples, x, width, score)
+        _project(flat, offsets, rounded, drawn, sampled, own, x, width, score)
         for j in range(0, size, WIDTH):
             store(score, j, add(add(load(score, j), load(along, j)), spread(intercept)))
             store(along, j, zero())
@@ -156,7 +170,7 @@ def solve_by_newton(
             _weigh(score, along, np.float32(0.0), weight, count, size, logistic, slope, curvature)
             # The curvature that directions are found with: of the entries, and of a part of the sample for all of it.
             for j in range(rounded, seen, WIDTH):
-                store(curvature, j, multiply(load(curvature, j), spread(problem.boost)))
+                store(curvature, j, multiply(load(curvature, j), spread(boost)))
             curved = total(_sum(curvature, 0, seen)) if free else np.float32(1.0)
             lean = total(_sum(slope, 0, size)) if free else np.float32(0.0)
             _steepest(
@@ -165,7 +179,7 @@ def solve_by_newton(
                 rounded,
                 drawn,
                 sampled,
-                samples,
+                own,
                 seen,
                 slope,
                 curvature,
@@ -185,13 +199,13 @@ def solve_by_newton(
                     break
                 for k in range(width):
                     product[k] = penalty * direction[k]
-                _project(flat, offsets, rounded, drawn, sampled, problem.part, direction, width, along)
+                _project(flat, offsets, rounded, drawn, sampled, part_seen, direction, width, along)
                 mean = np.float32(0.0)
                 if free:
                     mean = _inner(curvature, along, seen) / curved
                 for j in range(0, seen, WIDTH):
                     store(along, j, multiply(load(curvature, j), add(load(along, j), spread(-mean))))
-                _combine(flat, offsets, rounded, drawn, sampled, problem.part, along, width, product)
+                _combine(flat, offsets, rounded, drawn, sampled, part_seen, along, width, product)
                 pace = length / _inner(direction, product, width)
                 for k in range(width):
                     step[k] += pace * direction[k]
@@ -200,7 +214,7 @@ def solve_by_newton(
                 for k in range(width):
                     direction[k] = residual[k] + shorter / length * direction[k]
                 length = shorter
-            _project(flat, offsets, rounded, drawn, sampled, samples, step, width, along)
+            _project(flat, offsets, rounded, drawn, sampled, own, step, width, along)
             shift = np.float32(0.0)
             if free:
                 shift = (lean - _inner(curvature, along, seen)) / curved
@@ -227,6 +241,12 @@ def solve_by_newton(
         for k in range(width):
             solved[row, k] += stride * (x[k] - solved[row, k])
         intercepts[row] += stride * (intercept - intercepts[row])
+
+
+@jit(inline=True)
+def _multiple(count: int) -> int:
+    """The least multiple of `lanes.WIDTH` that is ``count`` or more."""
+    return -(-count // WIDTH) * WIDTH
 
 
 @jit(inline=True)
