@@ -50,6 +50,9 @@ PATIENCE = 64
 EASY = 8
 """So many items for each one wanted may always be scored alone."""
 
+DEEP = 64
+"""Where more than one in this many items is wanted, bounds exclude too few items for a sketch to pay."""
+
 
 class ExactIndex:
     """The items of one space, laid out for the processor; see `crossfade.nearest.contract.Index`."""
@@ -64,6 +67,7 @@ class ExactIndex:
         self._packing = Lock()
         self._packed: Floats | None = None
         self._sketch = _sketch(space, metric, items, pruned)
+        self._deep = EASY if pruned else DEEP
 
     @property
     def pruned(self) -> bool:
@@ -116,7 +120,7 @@ class ExactIndex:
             listed = np.flatnonzero(opened).astype(np.int32)
             indptr, indices = among(listed, indptr, indices)
             opened, panels = np.ones(left, dtype=np.bool_), packed(self._items, listed, unit=self.metric == "cosine")
-        if panels is not None or width * EASY > len(opened):
+        if panels is not None or width * self._deep > len(opened):
             sketch = None
         workers = threads_for(threads)
         block = min(BLOCK, -(-len(queries) // (workers * GROUP)) * GROUP)

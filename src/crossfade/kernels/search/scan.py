@@ -13,7 +13,7 @@ from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, zero
-from crossfade.kernels.search.best import LOWEST, contains, keep_largest, key_of, lay_out, room
+from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, room, row_of
 from crossfade.kernels.search.panels import GROUP, any_reaches, score_tile
 
 CHUNK_BYTES = 256 * 1024
@@ -60,21 +60,50 @@ def scan(
                 for member in range(GROUP):
                     query, first = group * GROUP + member, panel * WIDTH
                     if any_reaches(tile, member * WIDTH, floors[query]):
-                        for lane in range(min(WIDTH, items - first)):
-                            score, item = tile[member * WIDTH + lane], first + lane
-                            if (
-                                score >= floors[query]
-                                and open_items[item]
-                                and not contains(indices[indptr[query] : indptr[query + 1]], item)
-                            ):
-                                keys[query, filled[query]] = key_of(score, item)
-                                filled[query] += 1
+                        filled[query] = _append(
+                            keys[query],
+                            filled[query],
+                            tile,
+                            member * WIDTH,
+                            min(WIDTH, items - first),
+                            floors[query],
+                            first,
+                            open_items,
+                            indices[indptr[query] : indptr[query + 1]],
+                        )
                         if filled[query] > keys.shape[1] - WIDTH:
                             # Items come in ascending order, so those of equal scores are too late.
                             least = keep_largest(keys[query], filled[query], k)
                             floors[query], filled[query] = np.nextafter(least, np.float32(np.inf)), k
     for query in range(count):
         lay_out(keys[query], filled[query], k, indices[:0], rows[query], scores[query])
+
+
+@jit(inline=True)
+def _append(
+    keys: Keys,
+    filled: int,
+    tile: Floats,
+    at: int,
+    count: int,
+    floor: np.float32,
+    first: int,
+    open_items: npt.NDArray[np.bool_],
+    excluded: Rows,
+) -> int:
+    """Append the keys of those of ``count`` scores that reach ``floor`` and may be given; return how many there are."""
+    reached = filled
+    for lane in range(count):
+        # Written always and counted where it reaches: half of all branches here would be guessed wrong.
+        keys[reached] = key_of(tile[at + lane], first + lane)
+        reached += 1 if tile[at + lane] >= floor else 0
+    kept = filled
+    for place in range(filled, reached):
+        key = keys[place]
+        item = int(row_of(key))
+        keys[kept] = key
+        kept += 1 if open_items[item] and not contains(excluded, item) else 0
+    return kept
 
 
 @jit
