@@ -46,3 +46,9 @@ def test_ids_are_sorted_and_texts_are_not():
     assert list(Ids.of(["b", "a", "b"])) == ["a", "b"]
     assert list(Texts.of(["b", "a", "b"])) == ["b", "a", "b"]
     assert Ids.of(["a"]) != Texts.of(["b"])
+
+
+def test_all_strings_are_read_over_the_bounds_of_blocks(monkeypatch):
+    monkeypatch.setattr("crossfade.core.texts.BLOCK", 3)
+    for strings in ([], ["", ""], ["é", "", "b€", "c"], ["a", "é", "", "", "", "b", "ccc"]):
+        assert list(Texts.of(strings)) == strings

@@ -8,6 +8,7 @@ the whole name, or are several words of it, are left out.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -91,8 +92,9 @@ def _of_source(writings: Writings, source: int, codes: dict[str, int]) -> tuple[
     """(item, term, how many wrote it) of one source, each pair once; new terms get the next codes."""
     own = np.flatnonzero(writings.sources == source)
     # The same text is written about many, so each is read once.
-    texts = {text: number for number, text in enumerate(dict.fromkeys(writings.texts[int(row)] for row in own))}
-    which = np.fromiter((texts[writings.texts[int(row)]] for row in own), dtype=np.int64, count=len(own))
+    texts: dict[str, int] = {}
+    of_source = compress(writings.texts, writings.sources == source)
+    which = np.fromiter((texts.setdefault(text, len(texts)) for text in of_source), dtype=np.int64, count=len(own))
     split = _tag_terms if SOURCES[source] == "tag" else _prose_terms
     terms = [[codes.setdefault(term, len(codes)) for term in dict.fromkeys(split(_words(text)))] for text in texts]
     flat = np.fromiter((code for some in terms for code in some), dtype=np.int64)
