@@ -128,7 +128,7 @@ def test_asked_is_whoever_is_known_to_the_models_and_to_both_judges():
         item_ids=artist_ids,
         names=Texts.of("abcde"),
         sources=np.zeros(6, dtype=np.uint8),
-        items=artist_ids.rows("aabcde"),
+        items=artist_ids.rows([*"aabcde"]),
         counts=np.array([3, 4, 5, 9, 1, 5]),
         texts=Texts.of(texts),
     )
