@@ -524,7 +524,7 @@ def test_an_import_of_the_same_file_twice_adds_nothing(call, asked, tmp_path):
 def test_the_demo_has_a_home_of_its_own_and_names_it(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("CROSSFADE_HOME", raising=False)
-    monkeypatch.setattr("crossfade.cli.library._run", lambda home, as_json: None)
+    monkeypatch.setattr("crossfade.cli.library._run", lambda *arguments, **options: None)
     monkeypatch.setattr("crossfade.cli.library._show_demo", lambda home: ["related 'The Low'"])
     made = CliRunner().invoke(crossfade, ["demo", "--listeners", "10", "--artists", "10"])
     assert made.exit_code == 0, made.output

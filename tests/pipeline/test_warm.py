@@ -3,13 +3,13 @@
 import pytest
 
 from crossfade.core.home import Home
-from crossfade.core.progress import silent
 from crossfade.importing.imports import import_paths
-from crossfade.importing.library import delete_import
 from crossfade.pipeline import plan as planning
 from crossfade.pipeline import warm
+from crossfade.pipeline.forgetting import forget
 from crossfade.pipeline.plan import make_plan
 from crossfade.pipeline.run import run
+from crossfade.pipeline.runner import UNWATCHED
 from crossfade.pipeline.settings import Settings
 
 SETTINGS = "[run]\nmodels = ['als']\n[models.als]\nfactors = 8\niterations = 2\n"
@@ -38,16 +38,16 @@ def fit_of(home):
 def test_a_day_after_starts_from_the_last_fit_and_stays_as_it_is(home):
     first = fit_of(home)
     assert (first.start, first.warm_fits) == ("", 0)
-    run(home, lambda _: silent)
+    run(home, UNWATCHED)
     assert fit_of(home) == first
     import_day(home, "tuesday")
     second = fit_of(home)
     assert (second.start, second.warm_fits) == (first.fingerprint, 1)
     assert second.identity.inputs["start"] == first.fingerprint
-    result = run(home, lambda _: silent)
+    result = run(home, UNWATCHED)
     assert result.published
     assert fit_of(home) == second
-    assert not run(home, lambda _: silent).published
+    assert not run(home, UNWATCHED).published
     import_day(home, "wednesday")
     assert (fit_of(home).start, fit_of(home).warm_fits) == (second.fingerprint, 2)
 
@@ -55,24 +55,24 @@ def test_a_day_after_starts_from_the_last_fit_and_stays_as_it_is(home):
 def test_every_so_often_a_fit_starts_from_nothing(home, monkeypatch):
     monkeypatch.setattr(warm, "MOST_WARM_FITS", 1)
     for day in ("tuesday", "wednesday", "thursday"):
-        run(home, lambda _: silent)
+        run(home, UNWATCHED)
         import_day(home, day)
     assert fit_of(home).warm_fits == 1
-    run(home, lambda _: silent)
+    run(home, UNWATCHED)
     import_day(home, "friday")
     assert fit_of(home).warm_fits == 0
 
 
 def test_what_was_forgotten_is_no_start(home):
     import_day(home, "tuesday")
-    run(home, lambda _: silent)
-    delete_import(home, "tuesday")
+    run(home, UNWATCHED)
+    forget(home, ["tuesday"])
     assert fit_of(home).start == ""
 
 
 @pytest.mark.parametrize("more", ["factors = 9", "warm_iterations = 0", "[interactions]\nweight = 'log'"])
 def test_other_settings_start_from_nothing(home, more):
-    run(home, lambda _: silent)
+    run(home, UNWATCHED)
     settings = SETTINGS.replace("factors = 8\n", "") if more.startswith("factors") else SETTINGS
     home.settings_file.write_text(settings + more + "\n")
     import_day(home, "tuesday")
@@ -80,14 +80,14 @@ def test_other_settings_start_from_nothing(home, more):
 
 
 def test_a_small_library_always_starts_from_nothing(home, monkeypatch):
-    run(home, lambda _: silent)
+    run(home, UNWATCHED)
     monkeypatch.setattr(planning, "LEAST_PLAYS", warm.LEAST_PLAYS)
     import_day(home, "tuesday")
     assert fit_of(home).start == ""
 
 
 def test_a_damaged_fit_is_no_start(home):
-    run(home, lambda _: silent)
+    run(home, UNWATCHED)
     (home.runs / "als-artist").joinpath(fit_of(home).fingerprint[:16], "space.json").write_text("{}")
     import_day(home, "tuesday")
     assert fit_of(home).start == ""

@@ -268,7 +268,8 @@ def _contents(place: Path) -> tuple[set[str], set[str]]:
     while waiting:
         directory = waiting.pop()
         try:
-            entries = [(entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in os.scandir(directory)]
+            with os.scandir(directory) as found:
+                entries = [(entry.name, entry.stat(follow_symlinks=False).st_mode) for entry in found]
         except OSError as error:
             raise ArtifactError(f"{directory} cannot be read: {error.strerror or error}") from error
         for name, mode in entries:

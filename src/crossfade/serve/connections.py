@@ -73,7 +73,8 @@ class Connection(H11Protocol):
         if self._deadline is None:
             self._expect(REQUEST_SECONDS)
         super().data_received(data)
-        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+        # A client that asks for more while it takes nothing gets no longer for that.
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY) and not self.flow.write_paused:
             self._expect(None)
 
     def pause_writing(self) -> None:
