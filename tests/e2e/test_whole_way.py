@@ -194,7 +194,8 @@ def test_hetrec_gives_artists_with_reasons_from_the_listeners_own_history(tmp_pa
     assert max(reasons.count(reason) for reason in reasons) <= 3
 
 
-@pytest.mark.parametrize("data_set", [pytest.param("audioscrobbler-small", marks=pytest.mark.slow), "taste-profile"])
+@pytest.mark.slow
+@pytest.mark.parametrize("data_set", ["audioscrobbler-small", "taste-profile"])
 def test_libraries_of_one_kind_run_from_end_to_end(tmp_path, shared_data, data_set):
     home = tmp_path / "home"
     ledger = asked("import", str(shared_data / data_set), home=home)[0]
