@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from crossfade.core import artifacts
 from crossfade.core.artifacts import MANIFEST, verify
 from crossfade.core.errors import ArtifactError, BusyError, NotReadyError
 from crossfade.core.home import Home
@@ -80,6 +81,17 @@ def test_parts_are_copied_where_links_are_not_possible(releases, directory, rele
     copy = directory / version / "parts" / "als-artist" / "item_vectors.npy"
     assert not source.samefile(copy)
     assert source.read_bytes() == copy.read_bytes()
+
+
+def test_linked_parts_are_read_once(releases, directory, release_parts, monkeypatch):
+    read = []
+    digest = artifacts.file_digest
+    monkeypatch.setattr(artifacts, "file_digest", lambda path: read.append(path.name) or digest(path))
+    version = release_parts.publish(releases).version
+    names = [Path(name).name for place in release_parts.parts.values() for name in artifacts.read_manifest(place).files]
+    # Besides them the tables, and the manifest of each part.
+    assert Counter(read) == Counter([*names, FILE, *[MANIFEST] * len(release_parts.parts)])
+    verify(directory / version)
 
 
 @pytest.mark.parametrize(

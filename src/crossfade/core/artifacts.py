@@ -85,12 +85,14 @@ class Manifest:
 class Draft:
     """An artifact that is being written: put files under ``path``, and row counts into ``rows``.
 
-    What only the work itself tells about ``identity`` may be set before the block ends.
+    What only the work itself tells about ``identity`` may be set before the block ends. Files in ``verified``, as in
+    `Manifest.files`, are links to files of verified artifacts, and are not read again.
     """
 
     path: Path
     identity: Identity
     rows: dict[str, int] = field(default_factory=dict)
+    verified: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -178,14 +180,19 @@ def is_whole(place: Path, fingerprint: str) -> bool:
         return False
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Put a file of an artifact into another one: linked where possible, since files of artifacts never change."""
+def link_or_copy(source: Path, target: Path) -> bool:
+    """Put a file of an artifact into another one and return whether it is a link.
+
+    It is linked where possible, since files of artifacts never change.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.hardlink_to(source)
     except OSError:
         # Another file system, or one without links; a full disk shows itself in the copy.
         shutil.copyfile(source, target)
+        return False
+    return True
 
 
 def discard(place: Path) -> None:
@@ -252,11 +259,15 @@ def _write_manifest(draft: Draft) -> None:
         "fingerprint": draft.identity.fingerprint,
         "code": __version__,
         "rows": draft.rows,
-        "files": {name: [(draft.path / name).stat().st_size, file_digest(draft.path / name)] for name in files},
+        "files": {name: draft.verified.get(name) or _measured(draft.path / name) for name in files},
         "empty_directories": sorted(empty_directories),
     }
     content = json.dumps(described, indent=2, sort_keys=True) + "\n"
     (draft.path / MANIFEST).write_text(content, encoding="utf-8")
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, file_digest(path)
 
 
 def _contents(place: Path) -> tuple[set[str], set[str]]:

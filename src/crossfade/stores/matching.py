@@ -77,6 +77,8 @@ def nearest_names(question: str, names: Iterable[tuple[str, str]], *, limit: int
 
 def _words(folded_text: str) -> list[str]:
     """Return the words; each letter of a script that has none (Han, kana) is one."""
+    if folded_text.isascii():
+        return folded_text.split()
     spaced = "".join(f" {letter} " if _stands_alone(letter) else letter for letter in folded_text)
     return spaced.split()
 

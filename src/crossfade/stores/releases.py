@@ -20,7 +20,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from crossfade.core.artifacts import MANIFEST, Identity, Manifest, discard, link_or_copy, read_manifest, verify, writing
+from crossfade.core.artifacts import (
+    MANIFEST,
+    Draft,
+    Identity,
+    Manifest,
+    discard,
+    link_or_copy,
+    read_manifest,
+    verify,
+    writing,
+)
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.tables import SurfaceTable
@@ -122,7 +132,7 @@ class Releases:
             with writing(self._place(version), identity) as draft:
                 draft.rows.update(rows)
                 for name, source in parts.items():
-                    _include(name, source, draft.path / "parts")
+                    _include(name, source, draft)
             return Published(version, self._registry.add(version))
         except BaseException:
             with contextlib.suppress(Exception):
@@ -335,15 +345,18 @@ class Releases:
         return True
 
 
-def _include(name: str, source: Path, directory: Path) -> None:
-    """Put all files of the artifact ``source`` at ``directory/<name>``, so that the release stands on its own.
+def _include(name: str, source: Path, draft: Draft) -> None:
+    """Put all files of the artifact ``source`` at ``parts/<name>`` of a release, so that it stands on its own.
 
     They are linked where the file system can, since artifacts never change once they are written, and copied elsewhere.
     """
     if not _PART.fullmatch(name):
         raise ArtifactError(f"{name!r} cannot be the name of a part: small letters, digits, - and _ only.")
     manifest = verify(source)  # a release must not inherit damage
+    part = f"parts/{name}"
     for empty in manifest.empty_directories:
-        (directory / name / empty).mkdir(parents=True, exist_ok=True)
-    for path in (MANIFEST, *manifest.files):
-        link_or_copy(source / path, directory / name / path)
+        (draft.path / part / empty).mkdir(parents=True, exist_ok=True)
+    link_or_copy(source / MANIFEST, draft.path / part / MANIFEST)
+    for path, measured in manifest.files.items():
+        if link_or_copy(source / path, draft.path / part / path):
+            draft.verified[f"{part}/{path}"] = measured

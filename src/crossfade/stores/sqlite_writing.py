@@ -5,6 +5,7 @@ import json
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +169,16 @@ def _write_table(database: sqlite3.Connection, table: SurfaceTable) -> int:
     blobs = "".join(f", {column} BLOB NOT NULL" for column in columns)
     database.execute(f"CREATE TABLE {list_table(table.name)} (key TEXT PRIMARY KEY{blobs})")
     values = {"items": table.items, **table.columns}
-    arrays = [np.asarray(values[column], dtype=BLOB_TYPES[column]) for column in columns]
-    spans = map(table.of_key, range(len(table.keys)))
-    rows = ((key, *(array[span].tobytes() for array in arrays)) for key, span in zip(table.keys, spans, strict=True))
+    blobs_of = [_blobs(np.asarray(values[column], dtype=BLOB_TYPES[column]), table.indptr) for column in columns]
+    rows = zip(table.keys, *blobs_of, strict=True)
     _insert(database, list_table(table.name), rows, len(columns) + 1)
     return len(table.items)
+
+
+def _blobs(array: np.ndarray, offsets: np.ndarray) -> Iterator[memoryview]:
+    """Yield the bytes of each list of ``array``, which begin at ``offsets``."""
+    content, ends = np.ascontiguousarray(array).view(np.uint8).data, (offsets * array.itemsize).tolist()
+    return (content[start:end] for start, end in pairwise(ends))
 
 
 def _write_meta(
