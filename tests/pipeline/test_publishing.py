@@ -1,9 +1,11 @@
 """When a run publishes: pages first, the other models after them, and only these where some are named."""
 
 import shutil
+import threading
 
 import pytest
 
+from crossfade import ALS, Cooccurrence
 from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
 from crossfade.core.progress import silent
@@ -71,6 +73,21 @@ def test_pages_are_published_before_the_other_models_are_fitted(home, watched):
         opened = OpenRelease(release)
         assert opened.models == ["als", "cooccurrence", "popularity"]
         assert opened.entries("related", opened.release.tables.item("artist", "Band 0-0").id, model="cooccurrence")
+
+
+def test_other_models_are_fitted_while_the_pages_are_being_made(home, monkeypatch):
+    home.settings_file.write_text(SETTINGS.replace("threads = 1", "threads = 2"))
+    together = threading.Barrier(2, timeout=60)
+    for model in (ALS, Cooccurrence):
+
+        def fit(self, *arguments, fitting=model.fit, **options):
+            together.wait()
+            return fitting(self, *arguments, **options)
+
+        monkeypatch.setattr(model, "fit", fit)
+    published = []
+    run(home, Watch(published=published.append))
+    assert len(published) == 1
 
 
 def test_the_complete_release_does_not_depend_on_the_one_before_it(home, watched):

@@ -1,12 +1,13 @@
 """A run: do what is left of the plan, publish the release, and let go of what is no longer needed.
 
 Pages come first. Where they have changed and other models are still to be fitted, a release with the new pages is
-published before these fits. It has the other models as the active release has them, and is withdrawn once
+published as soon as they are complete; meanwhile other models are fitted on processors that are free. It has the other models as the active release has them, and is withdrawn once
 the complete release is published, which does not depend on it.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crossfade.core.artifacts import discard, read_manifest
@@ -78,23 +79,31 @@ def run_locked(
     plan = make_plan(home, settings.fitting(models))
     others = [name for name in settings.run.models if name not in models] if models and not forgetting else []
     released = settings.fitting([*models, *others])
-    pages, before, early = plan.pages(), releases.versions(), None
+    pages, before = plan.pages(), releases.versions()
+    early: Version | None = None
     results: dict[str, StepResult] = {}
     watch.planned([*plan.steps.values()])
 
-    def complete(steps: Sequence[Step]) -> None:
-        for step in runner.run(steps, home, watch):
-            results.setdefault(step.name, step)
+    surfaces = {step.name for step in pages.of("surface")}
+    comes_early = not forgetting and _comes_early(home, plan, pages, releases)
+
+    def ended(step: StepResult) -> None:
+        nonlocal early
+        results.setdefault(step.name, step)
+        watch.ended(step)
+        if comes_early and early is None and surfaces <= results.keys():
+            early = _publish(home, pages, released, releases, released.run.models).version
+            watch.published(early)
+
+    def complete(steps: Iterable[Step]) -> None:
+        runner.run([*steps], home, dataclasses.replace(watch, ended=ended))
 
     if compiling.processes:
         complete(plan.of(*GATHERING))
         compiling.wait(PAGES, watch)
-    if not forgetting and _comes_early(home, plan, pages, releases):
-        complete([*pages.steps.values()])
-        early = _publish(home, pages, released, releases, released.run.models).version
-        watch.published(early)
-    compiling.wait(OTHERS, watch)
-    complete([*plan.steps.values()])
+        complete(pages.steps.values())
+        compiling.wait(OTHERS, watch)
+    complete(plan.steps.values())
     release = _publish(home, plan, released, releases, others)
     finish(home, releases, keep=release.version)
     if early is not None and early != release.version:
