@@ -49,4 +49,4 @@ def _key(items: Items, row: int) -> str:
 
 
 def _bare(name: str) -> str:
-    return "".join(letter for letter in folded(name) if letter.isalnum())
+    return "".join(filter(str.isalnum, folded(name)))
