@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from crossfade.core.errors import ArtifactError, InputError, SettingsError, Stor
 from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.formats.contract import REASONS, Member, Sink, Source
-from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.cleaning import CleaningSettings, Drops, Judge
 from crossfade.importing.forgetting import begin, changes, clean_imports
 from crossfade.importing.imports import import_paths, import_rows
 from crossfade.importing.ledger import ADVICE, Ledger
@@ -745,3 +747,35 @@ def test_the_tables_of_the_docs_are_those_of_the_schemas() -> None:
             described |= set(tables)
             assert set(columns) == {column for table in tables for column in TABLES[table].names}, tables
     assert described == TABLES.keys()
+
+
+def test_an_import_is_the_same_for_any_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossfade.importing.sink.BATCH_ROWS", 50)
+    monkeypatch.setattr("crossfade.importing.staging.RUN_BYTES", 20_000)
+    monkeypatch.setattr("crossfade.importing.staging.GROUP_BYTES", 40_000)
+    monkeypatch.setattr("crossfade.formats.columns._ROWS_AT_ONCE", 30)
+    judged: set[str] = set()
+    judge = Judge.listens
+
+    def slowly(self: Judge, batch: pa.Table) -> tuple[pa.Table, Drops]:
+        judged.add(threading.current_thread().name)
+        time.sleep(0.02 * (len(judged) % 2))
+        return judge(self, batch)
+
+    monkeypatch.setattr(Judge, "listens", slowly)
+    lines = ["user,artist,track,timestamp,album"]
+    for number in range(1500):
+        when = NOW - number // 2 * 60 if number % 40 else (NOW * 2 if number % 80 else "yesterday")
+        artist = "x\0" if number % 90 == 7 else f"artist {number % 31}"
+        lines.append(f"user {number % 17},{artist},song {number % 97},{when},album {number % 5}")
+    path = tmp_path / "plays.csv"
+    path.write_text("\n".join([*lines, *lines[1:100]]))
+    made = []
+    for threads in (1, 2, 4):
+        home = Home(tmp_path / f"home-{threads}")
+        (ledger,) = import_paths(home, [path], now=NOW, threads=threads)
+        assert {"malformed", "future", "duplicate"} <= ledger.samples.keys()
+        made.append({file.relative_to(home.path): file.read_bytes() for file in home.listens.rglob("*.*")})
+        assert bool(judged - {threading.main_thread().name}) == (threads > 1)
+    assert len([file for file in made[0] if file.parent.name == "listens" and file.suffix]) > 2
+    assert made[0] == made[1] == made[2]

@@ -57,7 +57,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
         raise click.UsageError(f"A path is missing. Try: crossfade import {format_name} PATH")
     if unclear := [column for column in columns if "=" not in column]:
         raise click.BadParameter(f"{unclear[0]!r} is not of the form OURS=THEIRS", param_hint="--column")
-    settings = Settings.of(home).section("import")
+    settings = Settings.of(home)
     with progress_of("Import") as progress:
         ledgers = import_paths(
             home,
@@ -65,8 +65,9 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
             format=format_name,
             columns={ours: theirs for ours, _, theirs in (column.partition("=") for column in columns)},
             user=user,
-            settings=settings,
+            settings=settings.section("import"),
             progress=progress,
+            threads=settings.run.processors,
         )
     if as_json:
         print_json([ledger.as_json() for ledger in ledgers])

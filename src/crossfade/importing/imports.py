@@ -49,6 +49,7 @@ def import_paths(
     settings: CleaningSettings | None = None,
     progress: Progress = silent,
     now: float | None = None,
+    threads: int = 2,
 ) -> list[Ledger]:
     """Import each of ``paths``, and return the ledger of each, in their order.
 
@@ -57,6 +58,7 @@ def import_paths(
     user     the user of files that name none; None for the one whom they were imported for before, or else for "me",
              unless that is doubtful (`crossfade.importing.people`)
     now      the present in seconds since 1970, to recognise future times; the clock's if None
+    threads  with more than 1, rows are judged and written in other threads too; the result is the same
 
     One bad path doesn't stop the others: its ledger's ``failure`` tells why. Raises the first InputError if all paths
     are bad or the home has an invented world, BusyError if another process writes in the home, and StorageError if the
@@ -78,7 +80,7 @@ def import_paths(
             )
         for path in paths:
             # Each import is made after those before it.
-            work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {})
+            work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {}, threads)
             try:
                 ledgers.append(_import_path(work, path, wanted, progress, user))
             except InputError as error:
@@ -129,6 +131,7 @@ class _Work:
     settings: CleaningSettings
     now: float | None
     columns: Mapping[str, str]
+    threads: int = 2
 
     @cached_property
     def earlier(self) -> list[Import]:
@@ -180,7 +183,7 @@ class _Work:
             staging = draft.path / "staging"
             staging.mkdir()
             now = time.time() if self.now is None else self.now
-            sink = ImportSink(staging, ledger, self.settings, user=self.user, now=now)
+            sink = ImportSink(staging, ledger, self.settings, user=self.user, now=now, threads=self.threads)
             with contextlib.closing(sink):
                 for reading in readings:
                     feed(reading, source, sink)

@@ -2,12 +2,14 @@
 
 Listens come back from the stages in groups of users. Equal listens, of one user, time and item, count once, so that the
 same history imported twice, or two exports that overlap, add nothing. Every file is written in one order, whatever the
-number of threads.
+number of threads: one thread orders the listens of a group and keeps the ledger, one writes those of the group before,
+and one publishes the tables that the ledger does not count.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,12 @@ import pyarrow.parquet as pq
 
 from crossfade.core.kinds import KINDS
 from crossfade.core.schemas import COUNTS, ITEMS, LISTENS, TABLES
+from crossfade.importing.aside import Aside
 from crossfade.importing.cleaning import CleaningSettings, Mask
 from crossfade.importing.library import listens_of_buckets
 from crossfade.importing.names import ROWS
-from crossfade.importing.sink import STAGED, ImportSink
-from crossfade.importing.staging import Group
+from crossfade.importing.sink import PLACED, STAGED, ImportSink
+from crossfade.importing.staging import Group, Stage
 
 PUBLISHED_ROW_GROUP = 1 << 16  # rows; a reader of one user reads this many
 
@@ -70,17 +73,31 @@ def publish(
     ``earlier`` are the home's other imports: rows that they have already are dropped as duplicates. ``check`` gets the
     listens of the default user, before they are compared with those.
     """
-    listens = 0
-    for group in sink.stage("listens").groups():
-        ordered = _in_order(group.rows)
-        if check is not None and (rows := ordered.of(sink.default_user)):
-            check(rows)
-        listens += _publish_listens(sink, group, ordered, directory, earlier)
-    written = {"listens": listens}
-    for table in TABLES:
-        if table != "listens":
-            written[table] = _publish_table(sink, table, directory, earlier)
-    return {table: rows for table, rows in written.items() if rows}
+    with (
+        contextlib.closing(Aside[dict[str, int]](sink.threads)) as others,
+        contextlib.closing(Aside[None](sink.threads)) as writing,
+    ):
+        stages = {table: sink.stage(table) for table in TABLES}
+        uncounted = [table for table in TABLES if table not in PLACED]
+        others.begin(
+            lambda: {table: _publish_table(sink, table, stages[table], directory, earlier) for table in uncounted}
+        )
+        written = {"listens": 0}
+        for group in stages["listens"].groups():
+            ordered = _in_order(group.rows)
+            if check is not None and (rows := ordered.of(sink.default_user)):
+                check(rows)
+            kept = _kept_listens(sink, group, ordered, earlier)
+            if len(kept):
+                written["listens"] += len(kept)
+                writing.result()
+                path = directory / "listens" / f"part-{group.first:04d}-{group.last:04d}.parquet"
+                writing.begin(partial(_write_listens, kept, path))
+        for table in ("counts", "playlist_items"):
+            written[table] = _publish_table(sink, table, stages[table], directory, earlier)
+        writing.result()
+        written |= others.result() or {}
+    return {table: written[table] for table in TABLES if written[table]}
 
 
 def loops(user: Codes, time: Codes, item: Codes, settings: CleaningSettings) -> Mask:
@@ -98,9 +115,8 @@ def loops(user: Codes, time: Codes, item: Codes, settings: CleaningSettings) -> 
     return beyond
 
 
-def _publish_listens(
-    sink: ImportSink, group: Group, listens: _Listens, directory: Path, earlier: Sequence[Path]
-) -> int:
+def _kept_listens(sink: ImportSink, group: Group, listens: _Listens, earlier: Sequence[Path]) -> pa.Table:
+    """Return the listens of a group to publish, and record all of them in the ledger."""
     once = listens.once
     # Loops are cut before the listens of earlier imports are taken out. Otherwise a second import of the same night
     # would lack the beginning of the loop, and keep its middle as a new one.
@@ -113,21 +129,17 @@ def _publish_listens(
     sink.dropped(listens.rows, looping, "loop", why)
     sink.dropped(listens.rows, imported, "duplicate", "an earlier import has the same user, time and item")
     kept = listens.rows.filter(pa.array(once & ~looping & ~imported))
-    if not len(kept):
-        return 0
     skipped = kept["skipped"].to_numpy()
     sink.accepted(kept, skipped, "skips")
     sink.accepted(kept, ~skipped, "plays")
     sink.listeners.take("listens", kept["user_id"])
-    place = directory / "listens"
-    place.mkdir(exist_ok=True)
-    pq.write_table(
-        kept.select(LISTENS.names).cast(LISTENS),
-        place / f"part-{group.first:04d}-{group.last:04d}.parquet",
-        row_group_size=PUBLISHED_ROW_GROUP,
-        compression="zstd",
-    )
-    return len(kept)
+    return kept
+
+
+def _write_listens(kept: pa.Table, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    rows = kept.select(LISTENS.names).cast(LISTENS)
+    pq.write_table(rows, path, row_group_size=PUBLISHED_ROW_GROUP, compression="zstd")
 
 
 def _in_order(rows: pa.Table) -> _Listens:
@@ -197,12 +209,11 @@ def _among(listens: _Listens, others: Sequence[Codes]) -> Mask:
     return hits[len(others[0]) :]
 
 
-def _publish_table(sink: ImportSink, table: str, directory: Path, earlier: Sequence[Path]) -> int:
-    stage = sink.stage(table)
+def _publish_table(sink: ImportSink, table: str, stage: Stage, directory: Path, earlier: Sequence[Path]) -> int:
     if not stage.rows:
         return 0
     if table == "counts":
-        _stage_earlier_counts(sink, earlier)
+        _stage_earlier_counts(stage, earlier)
     written = 0
     schema = TABLES[table]
     with _Writer(directory / f"{table}.parquet", schema) as writer:
@@ -261,7 +272,7 @@ def _placed(sink: ImportSink, rows: pa.Table) -> pa.Table:
     return rows.filter(pa.array(begins)).sort_by([(name, "ascending") for name in keys])
 
 
-def _stage_earlier_counts(sink: ImportSink, earlier: Sequence[Path]) -> None:
+def _stage_earlier_counts(stage: Stage, earlier: Sequence[Path]) -> None:
     """Add the counts of other imports to the same groups, marked by a file number that no file has."""
     schema = STAGED["counts"]
     for path in (place / "counts.parquet" for place in earlier):
@@ -271,7 +282,7 @@ def _stage_earlier_counts(sink: ImportSink, earlier: Sequence[Path]) -> None:
                     marks = pa.repeat(pa.scalar(-1, pa.int32()), len(batch))
                     lines = pa.repeat(pa.scalar(0, pa.int64()), len(batch))
                     columns = [marks, lines, *(batch.column(name) for name in COUNTS.names)]
-                    sink.stage("counts").append(pa.table(columns, schema=schema))
+                    stage.append(pa.table(columns, schema=schema))
 
 
 def _counted(sink: ImportSink, rows: pa.Table) -> pa.Table:

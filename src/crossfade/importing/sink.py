@@ -1,7 +1,8 @@
 """The sink of an import: takes rows from a format, judges them in batches, and stages those to keep.
 
 Memory is bounded: rows wait in one batch a table and in the stages, which write to the disk. A private row is counted
-and dropped before anything else.
+and dropped before anything else. While further rows are read, one batch is judged in another thread; what it drops is
+recorded before the next batch, so that the ledger does not depend on the time that this takes.
 """
 
 import re
@@ -16,7 +17,8 @@ import pyarrow.compute as pc
 from crossfade.core.kinds import kind_named
 from crossfade.core.schemas import COUNTS, ITEMS, TABLES
 from crossfade.formats.contract import DEFAULT_KIND, REASONS, Member, Place
-from crossfade.importing.cleaning import BATCH, PLACE, CleaningSettings, Judge, Mask
+from crossfade.importing.aside import Aside
+from crossfade.importing.cleaning import BATCH, PLACE, CleaningSettings, Drops, Judge, Mask
 from crossfade.importing.ledger import FileLedger, Ledger, Sample
 from crossfade.importing.names import DESCRIBED, Names
 from crossfade.importing.people import Listeners
@@ -50,20 +52,36 @@ _NOTHING = (None,) * len(_FIELDS_OF_ANY)
 _FIELDS = {table: tuple(schema.names[2:]) for table, schema in ITEMS.items()}  # after the id and the name
 
 
+_Judged = tuple[pa.Table, Drops]
+"""The places of the rows of a batch, and which of them are dropped."""
+
+
 class ImportSink:
     """Implements `contract.Sink` for one import.
 
     directory  for the stages; empty or absent
     user       of the rows whose format names none
     now        seconds since 1970, the present
+    threads    how many to use; two are useful
     """
 
-    def __init__(self, directory: Path, ledger: Ledger, settings: CleaningSettings, *, user: str, now: float) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        ledger: Ledger,
+        settings: CleaningSettings,
+        *,
+        user: str,
+        now: float,
+        threads: int = 1,
+    ) -> None:
         self.default_user = user
         self.ledger = ledger
         self.settings = settings
         self.listeners = Listeners(user)
+        self.threads = threads
         self._judge = Judge(settings, now)
+        self._judging: Aside[list[_Judged]] = Aside(threads)
         self._stages: dict[str, Stage] = {}
         self._directory = directory
         self._names = Names(self.stage)
@@ -94,7 +112,7 @@ class ImportSink:
         if table not in self._stages:
             schema = STAGED[table]
             key = next(name for name in ("user_id", "playlist_id", "item_id") if name in schema.names)
-            self._stages[table] = Stage(self._directory / table, schema, key)
+            self._stages[table] = Stage(self._directory / table, schema, key, self.threads)
         return self._stages[table]
 
     def listen(
@@ -236,10 +254,12 @@ class ImportSink:
         """Judge and stage the rows that wait; no rows may come afterwards."""
         for table in self._rows:
             self._flush(table)
+        self._record_drops()
         self._names.flush()
 
     def close(self) -> None:
         """Wait until nothing is written any more; to be called before the directory is removed."""
+        self._judging.close()
         for stage in self._stages.values():
             stage.close()
 
@@ -297,22 +317,28 @@ class ImportSink:
             self._rows[table] = []
 
     def _flush(self, table: str) -> None:
-        """Judge the rows of a table that wait, and stage those to keep."""
+        """Have the rows of a table that wait judged, and those to keep staged."""
+        # The judge has to know by name which items to leave out before it judges rows with ids alone.
+        before = () if table in ITEMS or table == "listens" else tuple(ITEMS)
+        batches: list[tuple[str, list[pa.Table]]] = []
         self._settle(table)
-        if not (waiting := self._tables[table]):
+        if not self._tables[table]:
             return
-        self._tables[table], self._in_tables[table] = [], 0
-        batch = pa.concat_tables(waiting)
-        if table not in ITEMS and table != "listens":
-            # The judge has to know by name which items to leave out before it judges rows with ids alone.
-            for items in ITEMS:
-                self._flush(items)
+        for name in (*before, table):
+            self._settle(name)
+            if self._tables[name]:
+                batches.append((name, self._tables[name]))
+                self._tables[name], self._in_tables[name] = [], 0
+        self._record_drops()
+        self._judging.begin(lambda: [self._judged(name, pa.concat_tables(waiting)) for name, waiting in batches])
+
+    def _judged(self, table: str, batch: pa.Table) -> _Judged:
+        """Judge and stage the rows of a table, in whatever thread, and return what is dropped."""
         if table in PLACED:
             kept, drops = getattr(self._judge, table)(batch)
-            for code, (reason, why) in enumerate(drops.reasons, start=1):
-                self.dropped(batch, drops.codes == code, reason, why)
+            places = batch.select([field.name for field in PLACE])
         else:
-            kept = self._judge.others(batch)
+            kept, drops, places = self._judge.others(batch), Drops(0), batch.select([])
         if table == "listens":
             self._names.take(kept)
         if table in ITEMS:
@@ -320,6 +346,13 @@ class ImportSink:
         else:
             columns = {name: kept[name] for name in kept.schema.names}
             self.stage(table).append(_fitted(columns, STAGED[table], len(kept)))
+        return places, drops
+
+    def _record_drops(self) -> None:
+        """Wait for the batch that is being judged, and record what it drops."""
+        for places, drops in self._judging.result() or ():
+            for code, (reason, why) in enumerate(drops.reasons, start=1):
+                self.dropped(places, drops.codes == code, reason, why)
 
 
 def _lines(first: int | pa.Array, rows: int) -> pa.Array:

@@ -9,14 +9,16 @@ stores the data once, compressed.
 
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from crossfade.importing.aside import Aside
 
 BUCKETS = 4096  # so that a thousand million rows still fall into groups of a quarter million
 RUN_BYTES = 96 << 20  # in memory before a run is written: half a million listens
@@ -52,9 +54,9 @@ class Group:
 
 
 class Stage:
-    """Rows of one schema, which can be read back grouped by ``key``."""
+    """Rows of one schema, which can be read back grouped by ``key``; with two threads, runs are written in one."""
 
-    def __init__(self, directory: Path, schema: pa.Schema, key: str) -> None:
+    def __init__(self, directory: Path, schema: pa.Schema, key: str, threads: int = 1) -> None:
         self.rows = 0
         self._directory = directory
         self._schema = schema
@@ -63,8 +65,7 @@ class Stage:
         self._waiting_bytes = 0
         self._bytes = 0
         self._runs: list[Path] = []
-        self._writer = ThreadPoolExecutor(1, "stage")
-        self._writing: Future[None] | None = None
+        self._writing: Aside[None] = Aside(threads)
         self._in_bucket = np.zeros(BUCKETS, dtype=np.int64)
 
     def append(self, rows: pa.Table) -> None:
@@ -83,7 +84,7 @@ class Stage:
 
     def groups(self) -> Iterator[Group]:
         """Yield every row once, in groups of consecutive buckets that are not empty."""
-        self._await_run()
+        self._writing.result()
         if not self.rows:
             return
         most = max(1, GROUP_BYTES * self.rows // max(self._bytes, 1))
@@ -115,22 +116,16 @@ class Stage:
 
     def _write_run(self) -> None:
         """Write the rows that wait while further ones are read, one run at a time, which bounds the memory."""
-        self._await_run()
+        self._writing.result()
         self._directory.mkdir(exist_ok=True)
         run = self._directory / f"{len(self._runs):06d}.parquet"
         self._runs.append(run)
-        self._writing = self._writer.submit(_write_sorted, self._waiting, run)
+        self._writing.begin(partial(_write_sorted, self._waiting, run))
         self._waiting, self._waiting_bytes = [], 0
 
     def close(self) -> None:
         """Wait until nothing is written any more, whatever became of it."""
-        self._writer.shutdown()
-
-    def _await_run(self) -> None:
-        """Wait for the run that is being written; OSError if the disk is full."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
+        self._writing.close()
 
 
 def _write_sorted(tables: list[pa.Table], run: Path) -> None:

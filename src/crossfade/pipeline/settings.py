@@ -35,8 +35,8 @@ class RunSettings(Checked):
 
     # the models to fit where their input is available; surfaces are built from the first that compares items
     models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
-    # how many steps run side by side at most, and how many processors each may use; 0 for all processors. Results do
-    # not depend on it
+    # how many steps run side by side at most, and how many processors each may use, and an import; 0 for all
+    # processors. Results do not depend on it
     threads: Annotated[int, Range(0, MAX_THREADS)] = 0
     # what the steps that run side by side may take by their estimates, in MB; a step that takes more runs alone, and
     # aggregations spill to disk
