@@ -3,8 +3,9 @@
     python -m benchmarks.imports --megabytes 500 --rows 3000000
 
 Makes a ListenBrainz dump as JSON lines and one for Spark as Parquet, both with a few thousand listeners and the
-usual long tail of tracks, and imports each in a process of its own. Beside the throughput stands that of the least
-that any import has to do: reading the file and decoding its rows.
+usual long tail of tracks, and imports each in a process of its own, with two threads and with one. Beside the
+throughput stands that of the least that any import has to do: reading the file and decoding its rows. A Spotify history
+of one listener, in one file, is imported with two threads and with one.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +34,7 @@ START = 1_420_070_400  # 1 January 2015
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=200, help="of JSON lines")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of Parquet")
+    parser.add_argument("--plays", type=int, default=500_000, help="of one listener's history")
     parser.add_argument("--scratch", type=Path, help="where to write; default: a temporary directory")
 
 
@@ -41,35 +44,45 @@ def measure(chosen: argparse.Namespace) -> Findings:
         lines, columns = Path(directory) / "dump.listens", Path(directory) / "dump.parquet"
         json_rows = write_lines(lines, chosen.megabytes)
         write_columns(columns, chosen.rows)
+        history = Path(directory) / "Streaming_History_Audio_2015-2024_0.json"
+        write_history(history, chosen.plays)
         return Findings(
             comparisons=[
                 compare("ListenBrainz JSON lines", lines, json_rows, "decode-lines", chosen.turns),
                 compare("ListenBrainz Spark Parquet", columns, chosen.rows, "decode-columns", chosen.turns),
+                compare("Spotify history of one listener", history, chosen.plays, None, chosen.turns),
             ]
         )
 
 
-def compare(name: str, file: Path, rows: int, least: str, turns: int) -> Comparison:
-    works = {"decoding alone": least, "crossfade": "import"}
+def compare(name: str, file: Path, rows: int, least: str | None, turns: int) -> Comparison:
+    works = {"crossfade": "import", "crossfade, one thread": "import-alone"}
+    if least is not None:
+        works = {"decoding alone": least, **works}
     taken = measured_in_turns({who: ("benchmarks.imports", what, str(file)) for who, what in works.items()}, turns)
     megabytes = file.stat().st_size / 1e6
     sides = []
     for who, each in taken.items():
         seconds = float(np.median([one.seconds for one in each]))
         figures = {"megabytes_a_second": megabytes / seconds, "rows_a_second": rows / seconds}
-        sides.append(side(who, "ours" if who == "crossfade" else "limit", each, figures))
+        sides.append(side(who, "limit" if who == "decoding alone" else "ours", each, figures))
     return Comparison(name=name, unit="a file", what={"rows": rows, "megabytes": megabytes}, sides=sides)
 
 
 def work(what: str, file: str) -> Callable[[], None]:
     """What one measured process does."""
-    works = {"import": import_file, "decode-lines": decode_lines, "decode-columns": decode_columns}
+    works: dict[str, Callable[[Path], None]] = {
+        "import": partial(import_file, threads=2),
+        "import-alone": partial(import_file, threads=1),
+        "decode-lines": decode_lines,
+        "decode-columns": decode_columns,
+    }
     return partial(works[what], Path(file))
 
 
-def import_file(file: Path) -> None:
+def import_file(file: Path, threads: int) -> None:
     with tempfile.TemporaryDirectory(dir=file.parent) as directory:
-        import_paths(Home(Path(directory)), [file], now=START + 400_000_000)
+        import_paths(Home(Path(directory)), [file], now=START + 400_000_000, threads=threads)
 
 
 def decode_columns(file: Path) -> None:
@@ -144,6 +157,35 @@ def write_lines(path: Path, megabytes: int) -> int:
     return written
 
 
+def write_history(path: Path, plays: int) -> None:
+    """Write Spotify's extended history of one listener."""
+    rng = np.random.default_rng(3)
+    _, tracks, times = draws(plays, rng)
+    with path.open("w") as file:
+        for number, (track, when) in enumerate(zip(tracks.tolist(), times.tolist(), strict=True)):
+            row = {
+                "ts": datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "platform": "Some System 10",
+                "ms_played": 5_000 + track * number % 300_000,
+                "conn_country": "XX",
+                "master_metadata_track_name": f"A title of some length ({track})",
+                "master_metadata_album_artist_name": f"Artist number {track % ARTISTS}",
+                "master_metadata_album_album_name": f"Album {track // 10}",
+                "spotify_track_uri": f"spotify:track:{track:022d}",
+                "episode_name": None,
+                "episode_show_name": None,
+                "spotify_episode_uri": None,
+                "reason_start": "trackdone",
+                "reason_end": "trackdone",
+                "shuffle": False,
+                "skipped": False,
+                "offline": False,
+                "incognito_mode": False,
+            }
+            file.write(("," if number else "[") + json.dumps(row))
+        file.write("]")
+
+
 def write_columns(path: Path, rows: int) -> None:
     rng = np.random.default_rng(2)
     track_ids, artist_ids = pa.array(identifiers(TRACKS, rng)), pa.array(identifiers(ARTISTS, rng))
@@ -180,4 +222,4 @@ if __name__ == "__main__":
     if (words := asked()) is not None:
         report(work(*words))
     else:
-        run_case(__doc__, options, measure, threads=[1], turns=3)
+        run_case(__doc__, options, measure, threads=[2], turns=3)
