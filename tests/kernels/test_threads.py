@@ -1,9 +1,12 @@
 """Work on several threads."""
 
+import contextlib
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from crossfade.kernels.threads import balanced, each
+from crossfade.kernels.threads import balanced, each, one_blas_thread
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
@@ -42,3 +45,16 @@ def test_ranges_cover_all_rows_and_cost_alike(rng):
 
 def test_no_rows_are_no_work():
     assert balanced(np.zeros(1, dtype=np.int64), 10) == []
+
+
+def test_blas_has_one_thread_until_all_who_asked_for_it_have_ended():
+    def limits():
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(3, user_api="blas"):
+        with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+            first.enter_context(one_blas_thread())
+            second.enter_context(one_blas_thread())
+            first.close()
+            assert limits() == {1}
+        assert limits() == {3}

@@ -15,10 +15,9 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from crossfade.core.progress import Progress, silent
-from crossfade.kernels.threads import each
+from crossfade.kernels.threads import each, one_blas_thread
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -33,7 +32,7 @@ def invert(matrix: npt.NDArray[Real], threads: int, *, block: int = BLOCK, progr
     """
     parts = [slice(first, min(first + block, len(matrix))) for first in range(0, len(matrix), block)]
     # With threads of its own a BLAS would fight with those that call it.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         for number, pivot in enumerate(parts):
             if not _sweep(matrix, pivot, parts, threads):
                 return False

@@ -5,6 +5,7 @@ thread takes which range never matters to the result, and several fits may run i
 Numba's own threads do not promise.
 """
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from crossfade.core.errors import InputError
 
@@ -22,6 +24,32 @@ Piece = TypeVar("Piece")
 
 PIECES = 256
 """Into how many ranges work is cut: enough that threads end together, few enough that calls cost nothing."""
+
+
+_limiting = Lock()
+_limits: list[threadpool_limits] = []
+_users = 0
+
+
+@contextlib.contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread until the last of those who do so at the same time has ended.
+
+    With more threads BLAS adds in another order. Its limit is one of the whole process, so whoever ends first must not
+    lift it for the others.
+    """
+    global _users
+    with _limiting:
+        _users += 1
+        # Again for each of them: a library of BLAS may have been loaded since the last one.
+        _limits.append(threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _limiting:
+            _users -= 1
+            while _limits and not _users:
+                _limits.pop().restore_original_limits()
 
 
 def processors() -> int:

@@ -27,6 +27,7 @@ from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.texts import Texts
 from crossfade.core.writings import Writings
+from crossfade.kernels.threads import one_blas_thread
 from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
 from crossfade.models.terms import Mentions, mentions
@@ -154,7 +155,6 @@ def _singular(words: CSR, vocabulary: int, factors: int, seed: int) -> Vectors:
     """(items, factors) the items along the largest singular vectors; zero beyond the rank that there can be."""
     from scipy.sparse import csr_array
     from scipy.sparse.linalg import svds
-    from threadpoolctl import threadpool_limits
 
     items = words.rows
     vectors = np.zeros((items, factors), dtype=np.float32)
@@ -164,7 +164,7 @@ def _singular(words: CSR, vocabulary: int, factors: int, seed: int) -> Vectors:
     matrix = csr_array((words.values.astype(np.float64), words.indices, words.indptr), shape=(items, vocabulary))
     start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
     # With more threads BLAS would add in another order.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         left, lengths, _ = svds(matrix, k=width, v0=start)
     order = np.argsort(-lengths, kind="stable")
     along = left[:, order] * lengths[order]

@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from crossfade.core.spaces import Vectors
+from crossfade.kernels.threads import one_blas_thread
 
 Product = Callable[[Vectors], Vectors]
 
@@ -39,7 +39,7 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
     width = min(items, factors + SPARE)
     basis = rng.standard_normal((items, width), dtype=np.float32)
     # With more threads BLAS would add in another order.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         for _ in range(ROUNDS):
             basis = _orthonormal(product(basis))
         if not basis.shape[1]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from threadpoolctl import threadpool_limits
-
 from crossfade.core.artifacts import read_manifest, writing
 from crossfade.core.home import Home
 from crossfade.core.memory import peak_bytes, restart_peak
+from crossfade.kernels.threads import one_blas_thread
 from crossfade.pipeline import journal
 from crossfade.pipeline.runner import StepResult, Watch
 from crossfade.pipeline.steps import Context, Step
@@ -35,7 +34,7 @@ class LocalRunner:
     def run(self, steps: Sequence[Step], home: Home, watch: Watch) -> list[StepResult]:
         """As `Runner.run`."""
         # BLAS would start threads of its own in each of ours. Its limit is one of the whole process, so it is set here.
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread():
             return _Run(self, steps, home, watch).results()
 
 

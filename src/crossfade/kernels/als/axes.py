@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, aligned, scratch, spread_from
 from crossfade.kernels.strips import Blocks, add_multiple, load_strip, store_strip, zeros
-from crossfade.kernels.threads import each
+from crossfade.kernels.threads import each, one_blas_thread
 from crossfade.kernels.transposing import constant
 
 BLOCK = 64
@@ -37,7 +36,7 @@ def principal_axes(gram: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float6
     used = np.flatnonzero(np.diag(gram) > 0)
     axes, spectrum = np.eye(len(gram)), np.zeros(len(gram))
     # The rounding of LAPACK depends on how many threads it takes.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         values, vectors = np.linalg.eigh(gram[np.ix_(used, used)])
     axes[np.ix_(used, used)] = vectors[:, ::-1]
     spectrum[used] = values[::-1].clip(min=0.0)
