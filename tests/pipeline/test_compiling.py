@@ -50,6 +50,9 @@ def test_a_process_whose_parent_was_killed_ends_and_leaves_nothing(tmp_path):
     # The operating system closes it when the parent ends.
     process.stdin.close()
     assert process.wait(30) == 1
+    until = time.monotonic() + 30
+    while place.exists() and time.monotonic() < until:
+        time.sleep(0.01)
     assert not place.exists()
 
 
