@@ -41,6 +41,7 @@ def planted(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_models_of_crowds_agree_with_both_judges(planted, tmp_path):
     words = ["--data", str(planted), "--models", "als", "cultural", "--places", "5", "--listeners", "3", "--tags", "2"]
     run_case(

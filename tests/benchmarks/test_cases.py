@@ -27,7 +27,11 @@ SMALL = {
 """Of the cases that need neither a peer nor a data set, the words that make them small."""
 
 
-@pytest.mark.parametrize("name", SMALL)
+LONGER = {"candidates", "factors", "interactions"}
+"""Those that take tens of seconds with kernels to compile."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONGER)) for name in SMALL])
 def test_a_small_run_is_recorded(name, tmp_path, monkeypatch):
     monkeypatch.setattr(buffalo, "PYTHON", Path("nowhere"))
     case = importlib.import_module(f"benchmarks.{name}")

@@ -17,6 +17,7 @@ from crossfade.demo.truth import Truth
 from crossfade.pipeline.settings import Settings
 
 
+@pytest.mark.slow
 def test_models_find_more_than_dice_and_the_truth_finds_all(tmp_path):
     words = "--listeners 100 --days 60 --sample 60 --models als popularity cultural --threads 1 --no-limits"
     run_case(
