@@ -41,7 +41,7 @@ PROPOSAL = 0.75
 
 PER_ENTRY = 16
 """Columns of the sample that a row uses for each of its entries during the passes. Where entries are few they are the
-larger source of error, so a part of the sample is enough: on HetRec Last.fm NDCG@20 stays, in 45 % of the time."""
+larger source of error, so a part of the sample is enough: on HetRec Last.fm NDCG@20 stays, in about half the time."""
 
 AVERAGING = 0.7
 """How fast steps shorten: the strides sum to infinity, their squares do not."""

@@ -22,11 +22,12 @@ from typing import Any
 
 from crossfade.core.home import Home
 from crossfade.pipeline.runner import UNWATCHED, Watch
+from crossfade.pipeline.steps import STEPS
 
 PAGES, OTHERS = "pages", "others"
 
-GATHERING = ("catalog", "interactions", "playlists", "sequences", "texts", "catalogue")
-"""The actions without kernels."""
+GATHERING = tuple(action for action, place in STEPS.items() if place.startswith("gathering:"))
+"""The actions without kernels: those of `crossfade.pipeline.gathering`."""
 
 USERS, ARTISTS, TRACKS = 24, 48, 1152
 """Of the tiny library: more tracks than `crossfade.kernels.search.sketch.CHUNK`, and fewer artists."""
