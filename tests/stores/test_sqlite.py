@@ -1,5 +1,6 @@
 """The tables in SQLite: what the contract does not say."""
 
+import contextlib
 import dataclasses
 import shutil
 import sqlite3
@@ -7,9 +8,10 @@ import sqlite3
 import numpy as np
 import pytest
 
+from crossfade.core.artifacts import read_manifest
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, StorageError, UnknownIdError
-from crossfade.core.ids import MISSING
+from crossfade.core.ids import MISSING, Ids
 from crossfade.stores.contract import Version
 from crossfade.stores.sqlite import SQLiteTableStore
 from crossfade.stores.sqlite_schema import FILE, LAYOUT, PAGE_BYTES
@@ -98,8 +100,65 @@ def test_a_damaged_file_is_not_opened(store, path, content):
             ask(FIRST)
 
 
-def test_a_file_of_another_release_is_not_opened(store, path, release_parts):
+def test_releases_of_equal_content_share_one_file(store, path, release_parts):
+    rows = store.write(SECOND, release_parts.catalogue, release_parts.tables[::-1])
+    second = path.parent.with_name(SECOND) / FILE
+    assert second.samefile(path)
+    assert rows == read_manifest(path.parent).rows
+    store.drop(FIRST)
+    store.verify(SECOND)
+    with contextlib.closing(store.open(SECOND)) as tables:
+        assert tables.item("artist", "bjork").id == "mb:bjork"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"names": ["Creep", "Army of Me", "Creep", "Hunters"]},
+        {"plays": np.array([70, 60, 2, 31])},
+        {"parents": np.array([3, 1, MISSING, MISSING], dtype=np.int32)},
+        {"fields": {"album": ["", "", "", ""], "isrc": ["", "", "", ""], "duration_ms": np.zeros(4, dtype=np.int32)}},
+    ],
+)
+def test_another_catalogue_has_a_file_of_its_own(store, path, release_parts, changed):
+    items = {**release_parts.catalogue, "track": dataclasses.replace(release_parts.catalogue["track"], **changed)}
+    store.write(SECOND, Catalogue([*items.values()]), release_parts.tables)
+    assert (path.parent.with_name(SECOND) / FILE).read_bytes() != path.read_bytes()
+    store.verify(SECOND)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"keys": Ids.of(["t/1 creep", "t:hunter"])},
+        {"indptr": np.array([0, 1, 3])},
+        {"items": np.array([1, 2, 3], dtype=np.int32)},
+        {"columns": {"score": np.array([0.5, 0.25, 1.0], dtype=np.float32)}},
+        {"columns": {}},
+        {"surface": "tuner"},
+        {"key": "user"},
+        {"kind": "artist"},
+    ],
+)
+def test_another_table_has_a_file_of_its_own(store, path, release_parts, changed):
+    tables = list(release_parts.tables)
+    tables[1] = dataclasses.replace(tables[1], **changed)
+    store.write(SECOND, release_parts.catalogue, tables)
+    assert (path.parent.with_name(SECOND) / FILE).read_bytes() != path.read_bytes()
+    store.verify(SECOND)
+
+
+def test_a_damaged_file_is_not_shared(store, path, release_parts):
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     store.write(SECOND, release_parts.catalogue, release_parts.tables)
+    store.verify(SECOND)
+    with pytest.raises(ArtifactError, match="does not match its checksum"):
+        store.verify(FIRST)
+
+
+def test_a_file_of_another_release_is_not_opened(store, path, release_parts):
+    store.write(SECOND, release_parts.catalogue, release_parts.tables[1:])
     shutil.copyfile(path, path.parent.with_name(SECOND) / FILE)
     with pytest.raises(ArtifactError, match="does not belong to release 000002"):
         store.open(SECOND)

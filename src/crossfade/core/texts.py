@@ -99,6 +99,11 @@ class Texts(Sequence[str]):
             raise ArtifactError(f"{stem}: the offsets do not fit the text. Run `crossfade verify`.")
         return cls(buffer, offsets)
 
+    @property
+    def arrays(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """The buffer and the offsets, not to be changed."""
+        return self._buffer, self._offsets
+
     def _bytes(self, row: int) -> bytes:
         return self._buffer[self._offsets[row] : self._offsets[row + 1]].tobytes()
 

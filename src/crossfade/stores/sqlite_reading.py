@@ -27,7 +27,7 @@ _ROWS_A_QUERY = 500  # below SQLite's limit of variables in every version
 class SQLiteTables:
     """The `crossfade.stores.contract.Tables` in one file. One connection, one question at a time."""
 
-    def __init__(self, path: Path, version: Version) -> None:
+    def __init__(self, path: Path, version: Version, content: str) -> None:
         self._version = version
         self._path = path
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class SQLiteTables:
             address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(address, uri=True, check_same_thread=False)
         try:
-            described = self._meta()
+            described = self._meta(content)
         except BaseException:
             self._database.close()
             raise
@@ -97,15 +97,15 @@ class SQLiteTables:
         with self._lock:
             self._database.close()
 
-    def _meta(self) -> dict[str, Any]:
-        """Return the table meta, if the file is of this layout and belongs to the release."""
+    def _meta(self, content: str) -> dict[str, Any]:
+        """Return the table meta, if the file is of this layout and has the release's ``content``."""
         for pragma, wanted in (("application_id", APPLICATION_ID), ("user_version", LAYOUT)):
             if self._ask(f"PRAGMA {pragma}") != [(wanted,)]:
                 raise ArtifactError(
                     f"{self._path} is not a release that this version of Crossfade reads. Run `crossfade run`."
                 )
         described = {key: json.loads(value) for key, value in self._ask("SELECT key, value FROM meta")}
-        if described.get("release") != self._version:
+        if described.get("content") != content:
             raise ArtifactError(f"{self._path} does not belong to release {self._version}. Run `crossfade verify`.")
         return described
 

@@ -1,6 +1,6 @@
 """The layout of ``release.sqlite``, which the writer fills and the reader asks.
 
-meta                     key, value: the release, its kinds of item (parent and fields of each), its surface tables
+meta                     key, value: a digest of the content, the kinds of item (parent and fields), the surface tables
 track_items, …           row (of the catalogue), id, names, counts, the parent's row, the kind's own fields
 track_names, …           digest of a squeezed name → rank, to find a name however it is spaced
 track_grams, …           gram → the ranks of the names that have it, ascending
@@ -8,7 +8,8 @@ track_ranks, …           rank → row; rank 0 has the most listeners
 users                    id, and the id without its source's name
 "list:radio-track", …    key, items, and one column for each of the surface table's own
 
-A blob is a run of little-endian int32 or float32. Nothing in the file depends on the hour or the machine.
+A blob is a run of little-endian int32 or float32. Nothing in the file depends on the hour, the machine or
+the release, so releases of equal content have one file.
 """
 
 import re
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 
 FILE = "release.sqlite"
 
-LAYOUT = 2
+LAYOUT = 3
 """Raised whenever a reader of an earlier layout could misunderstand a file of a later one."""
 
 APPLICATION_ID = 0x43465244  # "CFRD", by which `file` and SQLite's own tools tell whose file it is

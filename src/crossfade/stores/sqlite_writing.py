@@ -1,12 +1,14 @@
 """Writing ``release.sqlite``: every table in the order of its key, so that equal releases are equal bytes."""
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from crossfade.core.ids import MISSING, Ids
 from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.core.tables import EVERYONE, USER, SurfaceTable
-from crossfade.stores.contract import Version
+from crossfade.core.texts import Texts
+from crossfade.core.version import __version__
 from crossfade.stores.matching import grams, name_digest, spoken
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
@@ -52,8 +55,32 @@ def require_fit(tables: Sequence[SurfaceTable], catalogue: Catalogue) -> None:
             _require_rows(items.parents, MISSING, catalogue, KINDS[kind].parent, f"the parents of {KINDS[kind].plural}")
 
 
-def write_release(path: Path, version: Version, tables: Sequence[SurfaceTable], catalogue: Catalogue) -> dict[str, int]:
-    """Write a new file at ``path`` and return the number of rows of each table.
+def content_digest(tables: Sequence[SurfaceTable], catalogue: Catalogue) -> str:
+    """Return a digest of all that this version of Crossfade writes a file from: equal digests give equal bytes."""
+    digest = hashlib.blake2b(f"{__version__} {LAYOUT}".encode(), digest_size=16)
+
+    def add(name: str, part: Any) -> None:
+        if not isinstance(part, np.ndarray | Texts):
+            part = Texts.of(part)
+        for values in part.arrays if isinstance(part, Texts) else (part,):
+            digest.update(f"\n{name} {values.dtype.str} {values.shape}\n".encode())
+            digest.update(np.ascontiguousarray(values).data)
+
+    for kind, items in catalogue.items():
+        parents = {} if items.parents is None else {"parents": items.parents}
+        columns = {"ids": items.ids, "names": items.names, "listeners": items.listeners, "plays": items.plays}
+        for name, column in {**columns, **parents, **items.fields}.items():
+            add(f"{kind} {name}", column)
+    for table in sorted(tables, key=lambda table: table.name):
+        described = f"{table.surface} {table.kind} {table.key} {table.reason_kind}"
+        parts = {"keys": table.keys, "indptr": table.indptr, "items": table.items, **table.columns}
+        for name, part in sorted(parts.items()):
+            add(f"{described} {name}", part)
+    return digest.hexdigest()
+
+
+def write_release(path: Path, content: str, tables: Sequence[SurfaceTable], catalogue: Catalogue) -> dict[str, int]:
+    """Write a new file at ``path`` and return the number of rows of each table; ``content`` is their digest.
 
     Raises StorageError when the disk is full or fails, ArtifactError if SQLite finds its own file damaged.
     """
@@ -78,7 +105,7 @@ def write_release(path: Path, version: Version, tables: Sequence[SurfaceTable], 
         rows["users"] = _write_users(database, tables)
         for table in sorted(tables, key=lambda table: table.name):
             rows[table.name] = _write_table(database, table)
-        _write_meta(database, version, tables, catalogue)
+        _write_meta(database, content, tables, catalogue)
         database.execute("COMMIT")
         (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
@@ -182,10 +209,10 @@ def _blobs(array: np.ndarray, offsets: np.ndarray) -> Iterator[memoryview]:
 
 
 def _write_meta(
-    database: sqlite3.Connection, version: Version, tables: Sequence[SurfaceTable], catalogue: Catalogue
+    database: sqlite3.Connection, content: str, tables: Sequence[SurfaceTable], catalogue: Catalogue
 ) -> None:
     described = {
-        "release": version,
+        "content": content,
         "kinds": {
             kind: {"parent": parent if (parent := KINDS[kind].parent) in catalogue else None, "fields": [*items.fields]}
             for kind, items in catalogue.items()
