@@ -24,7 +24,8 @@ from benchmarks.record import Comparison, Side
 from benchmarks.turns import timed
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
-from crossfade.evaluate.recommendation import compute, ranked_lists, validate
+from crossfade.evaluate.metrics import accuracy
+from crossfade.evaluate.recommendation import ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.models.contract import Fitted
 from crossfade.models.popularity import Popularity
@@ -83,8 +84,8 @@ def fit_peer(train: Interactions, settings: Settings) -> Fitted[Any]:
 def scores(model: Fitted[Any], split: Split) -> dict[str, np.ndarray]:
     """Recall@20 and NDCG@20 (users,)."""
     task = validate(model, split.train, split.test, K)
-    recall, _, ndcg, _ = compute(ranked_lists(model, task, K), task.hidden, K)
-    return {f"recall@{K}": recall, f"ndcg@{K}": ndcg}
+    found = accuracy(ranked_lists(model, task, K), task.hidden, K)
+    return {name: found[name] for name in (f"recall@{K}", f"ndcg@{K}")}
 
 
 def best(fit: Fit, candidates: Iterable[Settings], tunings: Sequence[Split]) -> Settings:

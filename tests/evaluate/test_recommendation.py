@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from crossfade.core.csr import CSR
 from crossfade.core.errors import InputError
-from crossfade.core.ids import MISSING, Ids
+from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
-from crossfade.evaluate.recommendation import compute, coverage, evaluate, gini, novelty
+from crossfade.evaluate.recommendation import evaluate
 from crossfade.evaluate.splits import random_holdout, strong_generalisation
 from crossfade.models.cooccurrence import Cooccurrence
 from crossfade.models.factors import FittedItems
 from crossfade.models.popularity import Popularity
+
+PERFECT = ("recall", "capped_recall", "precision", "ndcg", "map", "mrr", "hit_rate")
 
 
 def played(pairs, **counts):
@@ -39,40 +40,6 @@ def model_of(scores, users, items):
     )
 
 
-@pytest.fixture
-def hidden():
-    """Of user 0 items 1, 3 and one that the model does not know; of user 1 item 0."""
-    return CSR(np.array([0, 3, 4]), np.array([1, 3, MISSING, 0], np.int32), np.ones(4, np.float32))
-
-
-def test_metrics_by_hand(hidden):
-    ranked = np.array([[3, 2, 1], [2, 0, MISSING]], np.int32)
-    recall, capped, ndcg, precision = compute(ranked, hidden, 3)
-    assert recall == pytest.approx([2 / 3, 1])
-    assert capped == pytest.approx([2 / 3, 1])
-    # User 0: hits at ranks 1 and 3 of three possible; user 1: at rank 2 of one.
-    assert ndcg == pytest.approx([(1 + 1 / 2) / (1 + 1 / np.log2(3) + 1 / 2), 1 / np.log2(3)])
-    assert precision == pytest.approx([(1 + 2 / 3) / 3, 1 / 2])
-
-
-def test_a_list_shorter_than_the_test_items_can_be_perfect(hidden):
-    recall, capped, ndcg, precision = compute(np.array([[1], [0]], np.int32), hidden, 1)
-    assert recall == pytest.approx([1 / 3, 1])
-    assert capped == pytest.approx([1, 1])
-    assert ndcg == pytest.approx([1, 1])
-    assert precision == pytest.approx([1, 1])
-
-
-def test_whole_lists_by_hand():
-    lists = np.array([[0, 1], [0, MISSING]], np.int32)
-    assert coverage(lists, 4) == 0.5
-    # Places 0, 0, 1, 2: Σ (2i - n - 1) x_i / (n Σ x) = (1 · 1 + 3 · 2) / (4 · 3).
-    assert gini(lists, 4) == pytest.approx(7 / 12)
-    assert gini(np.array([[0], [1], [2]], np.int32), 3) == pytest.approx(0)
-    # Two entries of an item that a quarter plays, one of an item that nobody of eight plays.
-    assert novelty(lists, np.array([2, 0]), 8) == pytest.approx((2 + 2 + 3) / 3)
-
-
 def test_the_percentile_rank_by_hand():
     train = played([("u", "a"), ("v", "b")])
     test = played([("u", "c"), ("u", "d"), ("v", "e")], uc=3)
@@ -90,7 +57,7 @@ def test_a_model_that_knows_the_answer_is_perfect(rng):
     train = played([(users[u], items[i]) for u in range(20) for i in best[u, :3]])
     test = played([(users[u], items[i]) for u in range(20) for i in best[u, 3:8]])
     report = evaluate(model_of(scores, users, items), train, test, 5)
-    assert {report.estimates[f"{name}@5"].value for name in ("recall", "capped_recall", "ndcg", "map")} == {1.0}
+    assert {report.estimates[f"{name}@5"].value for name in PERFECT} == {1.0}
     # Ranks 0 to 4 of 27 candidates.
     assert report.estimates["percentile_rank"].value == pytest.approx(2 / 26)
 
@@ -100,8 +67,13 @@ def test_chance_finds_k_of_all_items(rng):
     pairs = [(user, items[item]) for user in users for item in rng.choice(200, 12, replace=False)]
     split = random_holdout(played(pairs), 0.5, rng)
     report = evaluate(model_of(rng.random((400, 200)), users, items), split.train, split.test, 20)
-    # 20 of 194 candidates; 2,400 test pairs make a standard error of 0.006.
+    # 20 of 194 candidates; 2,400 test pairs make a standard error of 0.006. Six test items among 194.
     assert report.estimates["recall@20"].value == pytest.approx(20 / 194, abs=0.02)
+    assert report.estimates["precision@20"].value == pytest.approx(6 / 194, abs=0.006)
+    missed = np.prod([(174 - place) / (194 - place) for place in range(6)])
+    assert report.estimates["hit_rate@20"].value == pytest.approx(1 - missed, abs=0.07)
+    for one in report.slices:
+        assert one.estimates["recall@20"].value == pytest.approx(20 / 194, abs=0.06)
     assert report.estimates["percentile_rank"].value == pytest.approx(0.5, abs=0.02)
 
 
@@ -191,6 +163,36 @@ def test_what_cannot_be_evaluated_is_refused():
         evaluate(model, train, Interactions.from_counts(["u"], ["b"], [1], kind="track"))
 
 
+def test_repeats_are_measured_among_the_own_history_alone():
+    train = played([("u", "a"), ("u", "b"), ("u", "c"), ("v", "a")])
+    test, repeats = played([("u", "d"), ("v", "b")]), played([("u", "c")])
+    # d is u's best of all, c the second best of what u had played.
+    model = model_of([[1, 9, 5, 20], [1, 2, 3, 4]], "uv", "abcd")
+    report = evaluate(model, train, test, 2, repeats=repeats)
+    assert (report.users, report.repeats.users) == (2, 1)
+    assert report.per_user["recall@2"].tolist() == [1, 0]
+    assert report.repeats.estimates["recall@2"].value == 1
+    assert report.repeats.estimates["mrr@2"].value == 1 / 2
+    assert evaluate(model, train, test, 2).repeats is None
+
+
+def test_slices_divide_test_items_and_users(rng):
+    """Of users with 2, 4, 6 and 8 items those with more than 5 are right; all test items are of the rarest group."""
+    users = [f"u{row}" for row in range(8)]
+    items = [f"i{row:02d}" for row in range(20)]
+    train = played([(user, items[item]) for row, user in enumerate(users) for item in range(2 * (row // 2 + 1))])
+    test = played([(user, "i19") for user in users])
+    scores = np.zeros((8, 20))
+    scores[4:, 19] = 1
+    slices = evaluate(model_of(scores, users, items), train, test, 1).slices
+    lengths = [(one.name, one.users, one.estimates["recall@1"].value) for one in slices if one.by == "history"]
+    assert lengths == [("2 items", 2, 0), ("4 items", 2, 0), ("6 items", 2, 1), ("8 items", 2, 1)]
+    rarest, *others = [one for one in slices if one.by == "decile"]
+    assert (rarest.name, rarest.users, rarest.estimates["recall@1"].value) == ("1", 8, 0.5)
+    assert not any(one.users or one.estimates for one in others)
+    assert sum(one.exposure for one in slices if one.by == "decile") == pytest.approx(1)
+
+
 def test_a_report_is_read_at_a_glance_and_compared_user_by_user():
     plays = played([("ann", "x"), ("ann", "y"), ("bob", "x"), ("bob", "z")])
     test = played([("ann", "z"), ("bob", "y")])
@@ -198,12 +200,12 @@ def test_a_report_is_read_at_a_glance_and_compared_user_by_user():
     wrong = evaluate(model_of([[0, 0, -1], [0, -1, 1]], ["ann", "bob"], "xyz"), plays, test, k=1)
     heading, first, *rest = repr(right).splitlines()
     assert heading == "Report(given: 2 users, lists of 1)"
-    assert first == "  recall@1         1.0000 [1.0000, 1.0000]"
-    assert rest[-1].startswith("  novelty@1")
+    assert first == "  recall@1          1.0000 [1.0000, 1.0000]"
+    assert rest[-1].startswith("  gini@1")
     assert list(right.asked) == ["ann", "bob"]
     assert right.minus(wrong)["recall@1"].value == right.per_user["recall@1"].mean() - wrong.per_user["recall@1"].mean()
     without = evaluate(fitted_of(model_of([[0, 0, 1]] * 2, ["ann", "bob"], "xyz").space), plays, test, 1, shown=plays)
-    assert without.minus(right).keys() == right.per_user.keys()
+    assert without.minus(right).keys() == right.estimates.keys() == right.per_user.keys() - {"diversity@1"}
     fewer = evaluate(model_of([[0, 0, 1]], ["ann"], "xyz"), plays, test, k=1)
     for other in (fewer, evaluate(model_of([[0, 0, 1], [0, 1, 0]], ["ann", "bob"], "xyz"), plays, test, k=2)):
         with pytest.raises(InputError, match="cannot be compared"):

@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.splits import random_holdout, strong_generalisation, temporal
+from crossfade.evaluate.splits import k_fold, random_holdout, strong_generalisation, temporal, temporal_listens
 
 
 @pytest.fixture
@@ -64,6 +64,54 @@ def test_the_future_is_hidden(interactions):
 def test_without_times_there_is_no_future(interactions):
     with pytest.raises(InputError, match="no times"):
         temporal(replace(interactions, last_played=np.zeros(interactions.pairs, np.uint32)), 100)
+
+
+PLAYS = (
+    ["ann", "ann", "ann", "bob", "ann", "bob", "cy"],
+    ["x", "x", "y", "x", "x", "z", "x"],
+    [1, 2, 3, 3, 7, 8, 9],
+)
+
+
+def named(interactions):
+    users = np.repeat([*interactions.user_ids], np.diff(interactions.indptr))
+    items = np.array([*interactions.item_ids])[interactions.indices]
+    return dict(zip(zip(users.tolist(), items.tolist(), strict=True), interactions.plays.tolist(), strict=True))
+
+
+def test_later_plays_are_hidden_and_repeats_are_apart():
+    split = temporal_listens(*PLAYS, 7)
+    assert named(split.train) == {("ann", "x"): 2, ("ann", "y"): 1, ("bob", "x"): 1}
+    assert named(split.test) == {("bob", "z"): 1, ("cy", "x"): 1}
+    assert named(split.repeats) == {("ann", "x"): 1}
+
+
+def test_plays_have_dates_too():
+    users, items, seconds = PLAYS
+    dates = np.array(seconds, dtype="datetime64[s]")
+    split = temporal_listens(users, items, dates, "1970-01-01T00:00:07")
+    assert named(split.train) == named(temporal_listens(*PLAYS, 7).train)
+
+
+@pytest.mark.parametrize(("moment", "told"), [(0, "fitted on"), (10, "asked for")])
+def test_both_parts_have_plays(moment, told):
+    with pytest.raises(InputError, match=told):
+        temporal_listens(*PLAYS, moment)
+    with pytest.raises(InputError, match="unequal"):
+        temporal_listens(["ann"], ["x", "y"], [1, 2], 2)
+
+
+def test_each_pair_is_hidden_in_one_fold(interactions, rng):
+    folds = k_fold(interactions, 3, rng)
+    lengths = np.diff(interactions.indptr)
+    for split in folds:
+        assert_divides(interactions, split.train, split.test)
+        assert np.all(np.diff(split.train.indptr) >= 1)
+        assert np.all(np.abs(np.diff(split.test.indptr) - lengths / 3) < 1)
+    hidden = [pairs_of(split.test) for split in folds]
+    assert sum(map(len, hidden)) == len(set.union(*hidden)) == interactions.pairs - np.count_nonzero(lengths == 1)
+    with pytest.raises(InputError, match="2 folds"):
+        k_fold(interactions, 1, rng)
 
 
 def test_whole_users_are_hidden(interactions, rng):

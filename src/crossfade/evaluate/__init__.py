@@ -1,17 +1,21 @@
 """How well models recommend: splits, metrics with intervals, comparisons on the same users."""
 
 from crossfade.evaluate.intervals import Estimate, difference_estimate
-from crossfade.evaluate.recommendation import Report, evaluate
-from crossfade.evaluate.splits import random_holdout, strong_generalisation, temporal
+from crossfade.evaluate.recommendation import Report, Slice, evaluate
+from crossfade.evaluate.splits import Split, k_fold, random_holdout, strong_generalisation, temporal, temporal_listens
 from crossfade.evaluate.trials import try_model
 
 __all__ = [
     "Estimate",
     "Report",
+    "Slice",
+    "Split",
     "difference_estimate",
     "evaluate",
+    "k_fold",
     "random_holdout",
     "strong_generalisation",
     "temporal",
+    "temporal_listens",
     "try_model",
 ]

@@ -1,48 +1,37 @@
 """How good recommendations are: ranked lists for users, compared with what those users played and the model never saw.
 
-Conventions
------------
-- Every item of the model is a candidate, except those in the user's own history. Nothing is sampled.
-- Equal scores stand in ascending row order, as everywhere in Crossfade.
-- Test says only which items a user played, not how often; except for the mean percentile rank, which weighs them.
-- Users without test items are skipped, and so are those that the model has neither been fitted on nor been shown a
-  history of, which are counted. A test item that the model does not know can never be hit, and counts against it.
-- Lists are cut at k. With h hits, t test items and rel_r = 1 where the item at rank r (from 1) is a hit:
+Users without test items are skipped, and so are those that the model has neither been fitted on nor been shown a
+history of, which are counted. The metrics and their conventions are in `crossfade.evaluate.metrics`.
 
-    recall            h / t
-    recall, capped    h / min(k, t)
-    ndcg              Σ rel_r / log2(r + 1), divided by the same sum for hits at ranks 1 to min(k, t)
-    map               Σ rel_r · (hits up to r) / r, divided by min(k, t)
-    percentile rank   Σ w · rank / Σ w over test pairs of weight w; rank from 0 (first) to 1 (last of the
-                      candidates), ties counted in the middle; random is 0.5, and low is good
-    coverage          share of all items that are in at least one list
-    gini              of how often items are in lists, all items counted: 0 even, towards 1 concentrated
-    novelty           mean over entries of -log2 of the share of train's users that play the item
-
-Hu, Koren & Volinsky, ICDM 2008 (percentile rank); Liang et al., "Variational autoencoders for collaborative
-filtering", WWW 2018 (capped recall, NDCG).
+Repeats (items of train that a user played again) are measured apart from discoveries: the user's own history is ranked,
+and nothing else.
 """
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.intervals import Estimate, difference_estimate, mean_estimate
+from crossfade.evaluate import metrics
+from crossfade.evaluate.intervals import Estimate, mean_estimates
+from crossfade.evaluate.metrics import PerUser
 from crossfade.models.contract import Fitted
 from crossfade.nearest.contract import Restriction
 
-PerUser = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 CELLS = 8_000_000
 """Scores in memory at a time for the percentile rank, 32 MB."""
+
+QUARTILES = 4
+"""Parts of the users by the length of their history."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,16 +52,36 @@ class Task:
     asked: Ids
 
 
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """The metrics of a part: of the test items of one popularity, or of the users with a history of one length.
+
+    by         "decile" (of popularity) or "history"
+    name       which part: "1" (least played items) to "10", or "1–12 items"
+    users      how many users have such test items, or such a history
+    exposure   of a popularity: the share of all list entries that it has
+    estimates  by metric, as in a `Report`
+    """
+
+    by: str
+    name: str
+    users: int
+    exposure: float | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Report:
     """How a model did.
 
     estimates  by metric, such as "recall@20": the mean over users and its 95 % interval
     totals     by metric: numbers of all lists together
-    per_user   by metric: the values (users,) behind the estimates, for paired comparisons
+    per_user   by metric: the values (users,) behind the estimates, for paired comparisons; NaN where one has none
     users      how many users were asked about
     asked      their ids
     skipped    how many have test items, but are unknown to the model
+    slices     by popularity of items and by length of histories
+    repeats    how well the model tells which items of a history are played again, where the split has any
     """
 
     model: str
@@ -83,6 +92,8 @@ class Report:
     estimates: Mapping[str, Estimate]
     totals: Mapping[str, float]
     per_user: Mapping[str, PerUser]
+    slices: Sequence[Slice] = ()
+    repeats: "Report | None" = None
 
     def __repr__(self) -> str:
         numbers = {name: str(one) for name, one in self.estimates.items()}
@@ -99,7 +110,7 @@ class Report:
         if self.k != other.k or self.asked != other.asked:
             raise InputError("these reports are of other users or other lengths of lists, so they cannot be compared")
         both = [name for name in self.per_user if name in other.per_user]
-        return {name: difference_estimate(self.per_user[name], other.per_user[name]) for name in both}
+        return mean_estimates({name: self.per_user[name] - other.per_user[name] for name in both})
 
 
 def evaluate(
@@ -109,44 +120,46 @@ def evaluate(
     k: int = 20,
     *,
     shown: Interactions | None = None,
+    repeats: Interactions | None = None,
     percentile_ranks: bool = True,
+    lists_alone: bool = False,
     seed: int = 0,
     threads: int | None = None,
 ) -> Report:
-    """Return every metric above for the users of ``test``.
+    """Return every metric of `crossfade.evaluate.metrics` for the users of ``test``.
 
     train             what ``model`` was fitted on
-    shown             histories of users that it was not fitted on, as in a `StrongSplit`; None: those of train
+    shown             histories of users that it was not fitted on, as in a strong split; None: those of train
+    repeats           pairs of train that were played again, to be measured apart
     percentile_ranks  whether to include them: they take the scores of all pairs of users and items
+    lists_alone       whether to leave out all but accuracy, coverage, gini and novelty, for who tries many settings
     seed              of the resamples of the intervals
 
     Raises InputError if no user can be asked about, for items of different kinds, and for k below 1.
     """
-    task = validate(model, train if shown is None else shown, test, k, fold_in=shown is not None, threads=threads)
+    history = train if shown is None else shown
+    task = validate(model, history, test, k, fold_in=shown is not None, threads=threads)
     ranked = ranked_lists(model, task, k, threads=threads)
-    recall, capped, ndcg, precision = compute(ranked, task.hidden, k)
-    per_user = {
-        f"recall@{k}": recall,
-        f"capped_recall@{k}": capped,
-        f"ndcg@{k}": ndcg,
-        f"map@{k}": precision,
-    }
-    if percentile_ranks:
-        per_user["percentile_rank"] = ranks_of_hidden(model, task, threads=threads)
-    items = len(model.item_ids)
-    return Report(
-        model=model.name,
-        k=k,
-        users=task.hidden.rows,
-        asked=task.asked,
-        skipped=task.skipped,
-        estimates={name: mean_estimate(values, seed=seed) for name, values in per_user.items()},
-        totals={
-            f"coverage@{k}": coverage(ranked, items),
-            f"gini@{k}": gini(ranked, items),
-            f"novelty@{k}": novelty(ranked, _listeners(model, train), len(train.user_ids)),
-        },
-        per_user=per_user,
+    ranks = {"percentile_rank": ranks_of_hidden(model, task, threads=threads)} if percentile_ranks else {}
+    report = report_of(
+        model.name, ranked, task, k, listeners_of(model.item_ids, train), more=ranks, lists_alone=lists_alone, seed=seed
+    )
+    if repeats is None or not repeats.pairs:
+        return report
+    again = validate(model, history, repeats, k, fold_in=shown is not None, threads=threads)
+    per_user = metrics.accuracy(repeat_lists(model, again, k, threads=threads), again.hidden, k)
+    return replace(
+        report,
+        repeats=Report(
+            model=model.name,
+            k=k,
+            users=again.hidden.rows,
+            asked=again.asked,
+            skipped=again.skipped,
+            estimates=mean_estimates(per_user, seed=seed),
+            totals={},
+            per_user=per_user,
+        ),
     )
 
 
@@ -195,18 +208,6 @@ def ranked_lists(model: Fitted[Any], task: Task, k: int, *, threads: int | None 
     return model.best(task.profiles, k, excluded, threads=threads).rows
 
 
-def compute(ranked: Rows, hidden: CSR, k: int) -> tuple[PerUser, PerUser, PerUser, PerUser]:
-    """Return (recall, capped recall, ndcg, average precision), (users,) each, of the lists ``ranked`` (users, k)."""
-    counts = np.diff(hidden.indptr)
-    hits = _hits(ranked, hidden)
-    ranks = np.arange(1, k + 1)
-    gains = 1 / np.log2(ranks + 1)
-    possible = np.minimum(counts, k)
-    hit = hits.sum(axis=1)
-    precision = (hits * (np.cumsum(hits, axis=1) / ranks)).sum(axis=1) / possible
-    return hit / counts, hit / possible, hits @ gains / np.cumsum(gains)[possible - 1], precision
-
-
 def ranks_of_hidden(model: Fitted[Any], task: Task, *, threads: int | None = None) -> PerUser:
     """Return each user's mean percentile rank (users,)."""
     users, items = task.hidden.rows, len(model.item_ids)
@@ -220,58 +221,106 @@ def ranks_of_hidden(model: Fitted[Any], task: Task, *, threads: int | None = Non
         for user, row in enumerate(scores.reshape(-1, items), start=first):
             row[task.excluded.indices[task.excluded.of(user)]] = np.nan
             own = task.hidden.of(user)
-            ranks[user] = np.average(_percentiles(row, task.hidden.indices[own]), weights=task.hidden.values[own])
+            ranks[user] = np.average(
+                metrics.percentiles(row, task.hidden.indices[own]), weights=task.hidden.values[own]
+            )
     return ranks
 
 
-def coverage(ranked: Rows, items: int) -> float:
-    """Return the share of ``items`` that are in at least one of the lists ``ranked`` (users, k)."""
-    return len(np.unique(ranked[ranked != MISSING])) / items
+def repeat_lists(model: Fitted[Any], task: Task, k: int, *, threads: int | None = None) -> Rows:
+    """Return the ``k`` best items (users, k) of each user's own history, best first, padded with MISSING."""
+    history = task.excluded
+    scores = model.scores(task.profiles, history.indptr, history.indices, threads=threads)
+    users = np.repeat(np.arange(history.rows), np.diff(history.indptr))
+    order = np.lexsort((history.indices, -scores, users))
+    place = np.arange(len(users)) - history.indptr[users]
+    ranked = np.full((history.rows, k), MISSING, dtype=np.int32)
+    listed = place < k
+    ranked[users[listed], place[listed]] = history.indices[order][listed]
+    return ranked
 
 
-def gini(ranked: Rows, items: int) -> float:
-    """Return how unevenly the places of the lists ``ranked`` (users, k) are shared among ``items``."""
-    counts = np.sort(np.bincount(ranked[ranked != MISSING], minlength=items)).astype(np.float64)
-    if not counts.sum():
-        return 0.0
-    return float((2 * np.arange(1, items + 1) - items - 1) @ counts / (items * counts.sum()))
+def report_of(
+    name: str,
+    ranked: Rows,
+    task: Task,
+    k: int,
+    listeners: "csr_array",
+    *,
+    more: Mapping[str, PerUser] | None = None,
+    lists_alone: bool = False,
+    seed: int = 0,
+) -> Report:
+    """Return the report of the lists ``ranked`` (users, k), whoever made them; ``listeners`` as by `listeners_of`.
 
-
-def novelty(ranked: Rows, listeners: npt.NDArray[np.int64], users: int) -> float:
-    """Return the mean -log2 of the share of ``users`` that play an entry of ``ranked`` (users, k), in bits.
-
-    ``listeners`` (items,) counts them; an item that nobody plays counts as played by one.
+    more         further values (users,) by metric
+    lists_alone  as for `evaluate`
     """
-    shares = np.maximum(listeners[ranked[ranked != MISSING]], 1) / users
-    return float(-np.log2(shares).mean()) if len(shares) else 0.0
+    per_user = {**metrics.accuracy(ranked, task.hidden, k), **(more or {})}
+    items, train_users = listeners.shape
+    counts = np.diff(listeners.indptr)
+    if lists_alone:
+        shares = np.maximum(counts, 1) / max(train_users, 1)
+        per_user[f"novelty@{k}"] = metrics.mean_of_entries(ranked, -np.log2(shares))
+    else:
+        per_user |= metrics.beyond_accuracy(ranked, k, listeners, task.excluded)
+    return Report(
+        model=name,
+        k=k,
+        users=task.hidden.rows,
+        asked=task.asked,
+        skipped=task.skipped,
+        estimates=mean_estimates(per_user, seed=seed),
+        totals={f"coverage@{k}": metrics.coverage(ranked, items), f"gini@{k}": metrics.gini(ranked, items)},
+        per_user=per_user,
+        slices=() if lists_alone else slices_of(ranked, task, k, metrics.popularity_groups(counts), per_user, seed),
+    )
 
 
-def _hits(ranked: Rows, hidden: CSR) -> npt.NDArray[np.bool_]:
-    """(users, k) whether an entry is one of the user's test items."""
-    # A pair of user and item is one number, so that all lists are looked up at once.
-    rows = hidden.indices
-    width = np.int64(max(ranked.max(initial=0), rows.max(initial=0)) + 1)
-    users = np.arange(len(ranked), dtype=np.int64)
-    wanted = (np.repeat(users, np.diff(hidden.indptr)) * width + rows)[rows != MISSING]
-    hits: npt.NDArray[np.bool_] = np.isin(users[:, None] * width + ranked, wanted) & (ranked != MISSING)
-    return hits
+def slices_of(
+    ranked: Rows, task: Task, k: int, groups: metrics.Groups, per_user: Mapping[str, PerUser], seed: int
+) -> list[Slice]:
+    """Return recall by the popularity of test items, and recall and NDCG by the length of histories."""
+    recalls = metrics.recall_by_group(ranked, task.hidden, groups)
+    exposure = metrics.exposure_by_group(ranked, groups)
+    estimates = mean_estimates(dict(enumerate(recalls.T)), seed=seed)
+    slices = [
+        Slice(
+            by="decile",
+            name=str(group + 1),
+            users=int(np.isfinite(recalls[:, group]).sum()),
+            exposure=float(exposure[group]),
+            estimates={f"recall@{k}": estimates[group]} if group in estimates else {},
+        )
+        for group in range(metrics.GROUPS)
+    ]
+    lengths = np.diff(task.excluded.indptr)
+    bounds = np.unique(np.quantile(lengths, np.arange(1, QUARTILES) / QUARTILES, method="lower"))
+    part = np.searchsorted(bounds, lengths)  # a length equal to a bound is in the part below it
+    for quarter in np.unique(part):
+        users = part == quarter
+        least, most = int(lengths[users].min()), int(lengths[users].max())
+        chosen = {name: per_user[name][users] for name in (f"recall@{k}", f"ndcg@{k}")}
+        slices.append(
+            Slice(
+                by="history",
+                name=f"{least:,} items" if least == most else f"{least:,}–{most:,} items",
+                users=int(users.sum()),
+                estimates=mean_estimates(chosen, seed=seed),
+            )
+        )
+    return slices
 
 
-def _percentiles(scores: npt.NDArray[np.float32], rows: Rows) -> PerUser:
-    """(n,) where ``rows`` (n,) stand among the ``scores`` (items,) that are not NaN; 1 for a MISSING row."""
-    candidates = np.sort(scores[~np.isnan(scores)])
-    if len(candidates) < 2:
-        return np.where(rows == MISSING, 1.0, 0.0)
-    own = scores[rows]
-    above = len(candidates) - np.searchsorted(candidates, own, side="right")
-    beside = len(candidates) - np.searchsorted(candidates, own, side="left") - above - 1
-    return np.where(rows == MISSING, 1.0, (above + beside / 2) / (len(candidates) - 1))
+def listeners_of(item_ids: Ids, train: Interactions) -> "csr_array":
+    """Return the items (of ``item_ids``) × users matrix of train with an entry 1 for each pair."""
+    from scipy.sparse import csr_array
 
-
-def _listeners(model: Fitted[Any], train: Interactions) -> npt.NDArray[np.int64]:
-    """(items,) of the model: how many of train's users play each."""
-    rows = _translated(model.item_ids, train.item_ids)
-    return np.where(rows == MISSING, 0, train.listeners()[rows]) if len(train.item_ids) else np.zeros(len(rows), int)
+    rows = _translated(train.item_ids, item_ids)[train.indices]
+    kept = rows != MISSING
+    users = np.repeat(np.arange(len(train.user_ids)), np.diff(train.indptr))
+    shape = len(item_ids), len(train.user_ids)
+    return csr_array((np.ones(kept.sum(), np.float32), (rows[kept], users[kept])), shape=shape)
 
 
 def _translated(ids: Ids, others: Ids) -> Rows:

@@ -63,5 +63,5 @@ def try_model(
     started = time.perf_counter()
     model = chosen(made).fit(learned, threads=threads, progress=progress)
     seconds, peak = time.perf_counter() - started, peak_bytes()
-    report = evaluate(model, train, test, k, percentile_ranks=False, threads=threads)
+    report = evaluate(model, train, test, k, percentile_ranks=False, lists_alone=True, threads=threads)
     return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)
