@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,12 @@ def models(home: Home, as_json: bool) -> None:
     metavar="NAME.SETTING=VALUE",
     help="A setting of a model, such as als.factors=128; may be repeated.",
 )
+@click.option(
+    "--search/--no-search",
+    default=True,
+    show_default=True,
+    help="Search settings that --set leaves open on a part of the train file.",
+)
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
 @click.option("--form", type=_FORMS, default="auto", help="What a line of the files is.")
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=None, help="Processors to use, by default all.")
@@ -80,6 +87,7 @@ def evaluate(
     test: Path,
     names: tuple[str, ...],
     changes: tuple[str, ...],
+    search: bool,
     k: int,
     form: Any,
     threads: int | None,
@@ -89,10 +97,12 @@ def evaluate(
 
     A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
     the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
-    other models are compared with the first one.
+    other models are compared with the first one. Settings such as the regularization of ALS are first searched on a
+    part of the train file; the test file is not looked at.
     """
     from crossfade.evaluate.intervals import difference_estimate
     from crossfade.evaluate.pair_files import read_pairs
+    from crossfade.evaluate.searching import NOTHING_FOUND, search_settings
     from crossfade.evaluate.trials import try_model
     from crossfade.models.registry import model_class
 
@@ -103,8 +113,13 @@ def evaluate(
     models: list[dict[str, Any]] = []
     first: Any = None
     for name in chosen:
+        found = NOTHING_FOUND
+        if search:
+            with progress_of(f"Search settings of {name}") as progress:
+                found = search_settings(name, learned, settings[name], threads=threads, progress=progress)
         with progress_of(f"Fit {name}") as progress:
-            options: dict[str, Any] = {"settings": settings[name], "k": k, "threads": threads, "progress": progress}
+            chosen_settings = {**settings[name], **found.settings}
+            options: dict[str, Any] = {"settings": chosen_settings, "k": k, "threads": threads, "progress": progress}
             trial = try_model(name, learned, asked, **options)
         report = trial.report
         first = first or report.per_user
@@ -112,6 +127,7 @@ def evaluate(
             {
                 "model": name,
                 "settings": dict(trial.settings),
+                "searched": {"settings": dict(found.settings), "tried": [asdict(one) for one in found.tried]},
                 "users_asked": report.users,
                 "users_skipped": report.skipped,
                 "seconds": round(trial.seconds, 3),
@@ -141,6 +157,10 @@ def evaluate(
         ],
         note=f"{models[0]['users_asked']:,} users asked",
     )
+    for one in models:
+        if found_settings := one["searched"]["settings"]:
+            values = ", ".join(f"{setting} = {value:g}" for setting, value in found_settings.items())
+            say(f"{one['model']}: {values}, found on a part of the train file ({len(one['searched']['tried'])} fits)")
 
 
 def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from crossfade.evaluate.intervals import Estimate, difference_estimate
 from crossfade.evaluate.recommendation import Report, Slice, evaluate
+from crossfade.evaluate.searching import search_settings
 from crossfade.evaluate.splits import Split, k_fold, random_holdout, strong_generalisation, temporal, temporal_listens
 from crossfade.evaluate.trials import try_model
 
@@ -14,6 +15,7 @@ __all__ = [
     "evaluate",
     "k_fold",
     "random_holdout",
+    "search_settings",
     "strong_generalisation",
     "temporal",
     "temporal_listens",

@@ -12,6 +12,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table, from_table
 from crossfade.evaluate.recommendation import Report, evaluate
+from crossfade.models.contract import Model
 from crossfade.models.registry import model_class
 
 
@@ -39,6 +40,11 @@ def sequences_of(interactions: Interactions) -> Sequences:
     )
 
 
+def learned_from(model: type[Model[Any]], train: Interactions) -> Interactions | Sequences:
+    """Return ``train`` as ``model`` learns from it: a model of sequences from each user's items as one."""
+    return train if model.learns_from == "interactions" else sequences_of(train)
+
+
 def try_model(
     name: str,
     train: Interactions,
@@ -58,10 +64,9 @@ def try_model(
     if chosen.learns_from == "texts":
         raise InputError(f"The model {name} is fitted on {chosen.learns_from}; these files have interactions only.")
     made = from_table(chosen.settings_class, settings or {}, name)
-    learned = train if chosen.learns_from == "interactions" else sequences_of(train)
     restart_peak()
     started = time.perf_counter()
-    model = chosen(made).fit(learned, threads=threads, progress=progress)
+    model = chosen(made).fit(learned_from(chosen, train), threads=threads, progress=progress)
     seconds, peak = time.perf_counter() - started, peak_bytes()
     report = evaluate(model, train, test, k, percentile_ranks=False, lists_alone=True, threads=threads)
     return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)

@@ -39,7 +39,7 @@ from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.als_objective import Loss, Objective, resolved, scaled_weights
-from crossfade.models.contract import Configured, InputKind, require_interactions
+from crossfade.models.contract import Configured, InputKind, Searched, require_interactions
 from crossfade.models.factors import SimilarByCosine
 
 TURNED = 33
@@ -62,15 +62,18 @@ class ALSSettings(Checked):
     # what is minimised: "hkv" weighs played pairs by their confidence and all others 1; "ials" weighs unplayed pairs
     # unobserved_weight and scales the regularization with the number of a row's pairs
     objective: Literal["hkv", "ials"] = "ials"
-    # λ; unset: follows from the noise in the data
+    # λ; unset: noise times what the data would reach without any taste in it
     regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
+    # λ as a share of where noise alone would end; only where regularization is unset
+    noise: Annotated[float, Range(above=0, high=10)] = 0.45
     # confidence that one play adds; unset: 10 for "hkv", 1 for "ials"
     alpha: Annotated[float, Range(0, 1e12)] | None = None
     confidence: Literal["linear", "log"] = "log"  # 1 + alpha r, or for heavy tails 1 + alpha ln(1 + r / epsilon)
     epsilon: Annotated[float, Range(1e-12, 1e12)] = 1.0  # plays at which the logarithm bends; only for confidence "log"
-    # α₀, weight of an unplayed pair, only for objective "ials"; unset: unplayed pairs together weigh eight times the
-    # played ones
+    # α₀, weight of an unplayed pair, only for objective "ials"; unset: unplayed times what the played pairs weigh
     unobserved_weight: Annotated[float, Range(above=0, high=1e30)] | None = None
+    # what all pairs weigh together, in weights of the played ones; only where unobserved_weight is unset
+    unplayed: Annotated[float, Range(above=0, high=1e6)] = 8.0
     # ν, how regularization grows with a row's pairs (0: not at all); only for objective "ials"
     frequency_exponent: Annotated[float, Range(0, 2)] = 1.0
     # whether users and items have biases: what an item's score has for every user, and a user's for every item
@@ -244,6 +247,7 @@ class ALS(Configured[ALSSettings]):
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
     fitted_class: ClassVar[type[FittedALS]] = FittedALS
     starts_warm: ClassVar[bool] = True
+    searched: ClassVar[Searched] = (("noise", "regularization"), ("factors",))
 
     def fit(
         self,

@@ -4,8 +4,8 @@ The equations are those of `crossfade.models.als`. Two settings have no default 
 regularization of a given number does grows with the catalogue. Two quantities do transfer between libraries, and the
 defaults follow from them.
 
-*Weight of unplayed pairs.* All pairs together weigh α₀ · users · items; that is made `UNPLAYED` times what the N played
-pairs weigh together, Σ c.
+*Weight of unplayed pairs.* All pairs together weigh α₀ · users · items; that is made ``unplayed`` times what the N
+played pairs weigh together, Σ c.
 
 *Regularization.* While all vectors are small, a factor lowers the loss if and only if its singular value in the
 matrix of confidences, its rows divided by √λᵤ and its columns by √λᵢ, is above 1. A matrix with as many entries of
@@ -14,10 +14,11 @@ that size in random places, without anybody's taste in it, has singular values u
     rms(c) · (√(N / users) + √(N / items))
 
 (Marchenko & Pastur, "Distribution of eigenvalues for some sets of random matrices", 1967). λ is chosen so that the
-geometric mean of the two sides' mean penalties is `NOISE` times that edge. Published settings that were tuned
-for MovieLens-20M, the Million Song Data Set and others lie at .2 to .5 of it, and at an `UNPLAYED` of 3 to 30 (Rendle,
+geometric mean of the two sides' mean penalties is ``noise`` times that edge. Published settings that were tuned
+for MovieLens-20M, the Million Song Data Set and others lie at .2 to .5 of it, with an ``unplayed`` of 3 to 30 (Rendle,
 Krichene, Zhang & Koren, "Revisiting the Performance of iALS on Item Recommendation Benchmarks", RecSys 2022, for
-the settings). Ours were chosen on validation cuts of HetRec Last.fm and MovieLens-1M.
+the settings). The defaults were chosen on validation cuts of HetRec Last.fm and MovieLens-1M. What is best
+for a library depends on how much of its taste is fine: `crossfade.evaluate.searching` looks for it.
 """
 
 import math
@@ -35,8 +36,6 @@ from crossfade.kernels.lanes import Floats
 
 if TYPE_CHECKING:
     from crossfade.models.als import ALSSettings
-
-UNPLAYED, NOISE = 8.0, 0.45
 
 BLOCK = 1 << 20
 """Pairs whose confidence is computed at a time, so that it takes no memory."""
@@ -202,7 +201,7 @@ def resolved(settings: "ALSSettings", by_user: CSR, by_item: CSR) -> "ALSSetting
     users, items = by_user.rows, by_item.rows
     alpha = settings.alpha if settings.alpha is not None else (10.0 if settings.objective == "hkv" else 1.0)
     total, squares = _moments(by_user.values, alpha)
-    unplayed = settings.unobserved_weight or UNPLAYED * total / (users * items)
+    unplayed = settings.unobserved_weight or settings.unplayed * total / (users * items)
     settings = replace(settings, alpha=alpha, unobserved_weight=unplayed)
     if settings.regularization is not None:
         return settings
@@ -212,7 +211,7 @@ def resolved(settings: "ALSSettings", by_user: CSR, by_item: CSR) -> "ALSSetting
         float(np.mean(unit.penalties(np.diff(rows.indptr), others)))
         for rows, others in ((by_user, items), (by_item, users))
     )
-    return replace(settings, regularization=NOISE * edge / math.sqrt(of_users * of_items))
+    return replace(settings, regularization=settings.noise * edge / math.sqrt(of_users * of_items))
 
 
 def _moments(weights: Floats, alpha: float) -> tuple[float, float]:

@@ -35,6 +35,10 @@ from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restric
 InputKind = Literal["interactions", "sequences", "texts"]
 """What a model is fitted on: who played what how often, what followed what, what was written about what."""
 
+Searched = tuple[tuple[str, ...], ...]
+"""Settings that `crossfade.evaluate.searching` chooses, most important first. The others of an entry replace its first,
+so that it is left alone where one of them is set."""
+
 Floats = npt.NDArray[np.float32]
 
 Learned = TypeVar("Learned", contravariant=True)
@@ -301,6 +305,9 @@ class Model(Protocol[Learned]):
     starts_warm: ClassVar[bool]
     """Whether `fit` takes an earlier fitted model as ``start``; such a model has the setting ``warm_iterations``."""
 
+    searched: ClassVar[Searched]
+    """Which settings are chosen on a part of the data where nobody sets them."""
+
     settings_class: ClassVar[type[Any]]
     """The frozen dataclass of its settings, the seed among them."""
 
@@ -335,6 +342,7 @@ class Configured(Generic[Chosen]):
 
     needs: ClassVar[tuple[str, str] | None] = None
     starts_warm: ClassVar[bool] = False
+    searched: ClassVar[Searched] = ()
     settings_class: ClassVar[type[Any]]
 
     def __init__(self, settings: Chosen | None = None, /, **fields: Any) -> None:
