@@ -36,8 +36,8 @@ from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
-from crossfade.demo.importing import import_demo, truth_place
-from crossfade.demo.settings import DEFAULT, DemoSettings
+from crossfade.demo.importing import import_demo
+from crossfade.demo.settings import DEFAULT, DemoSettings, truth_place
 from crossfade.demo.truth import Truth
 from crossfade.evaluate.intervals import mean_estimate
 from crossfade.importing.library import tables_of

@@ -34,6 +34,10 @@ assert result.exit_code == 0, result.output
     assert not modules_after(code) & HEAVY
 
 
+def test_what_runs_loads_no_kernels_before_it_has_a_plan():
+    assert "numba" not in modules_after("import crossfade.pipeline.run")
+
+
 def test_every_public_name_is_found():
     import crossfade
 

@@ -11,8 +11,8 @@ from benchmarks.libraries import catalog, fitted_vectors, learned
 from benchmarks.record import Record
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING
-from crossfade.demo.importing import import_demo, truth_place
-from crossfade.demo.settings import DemoSettings
+from crossfade.demo.importing import import_demo
+from crossfade.demo.settings import DemoSettings, truth_place
 from crossfade.demo.truth import Truth
 from crossfade.pipeline.settings import Settings
 

@@ -11,8 +11,8 @@ from crossfade.core.artifacts import verify
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
-from crossfade.demo.importing import NAME, import_demo, truth_place
-from crossfade.demo.settings import SMALL, DemoSettings
+from crossfade.demo.importing import NAME, import_demo
+from crossfade.demo.settings import SMALL, DemoSettings, truth_place
 from crossfade.demo.truth import Truth
 from crossfade.demo.world import simulate
 

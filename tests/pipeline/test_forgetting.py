@@ -13,8 +13,8 @@ from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
 from crossfade.core.schemas import TABLES
-from crossfade.demo.importing import import_demo, truth_place
-from crossfade.demo.settings import DemoSettings
+from crossfade.demo.importing import import_demo
+from crossfade.demo.settings import DemoSettings, truth_place
 from crossfade.importing import library
 from crossfade.importing.forgetting import JUDGED, pending
 from crossfade.importing.imports import import_paths

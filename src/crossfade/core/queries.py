@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,10 @@ MEMORY_LIMIT = 4 << 30
 
 SMALLEST_MEMORY = 64 << 20
 """The buffers of a Parquet scan alone need 64 MiB."""
+
+
+REMEMBERED = 1 << 16
+"""Texts whose values of a Python function are remembered: most tags are given many times."""
 
 
 class Queries:
@@ -78,9 +83,11 @@ class Queries:
         """Let queries call the Python ``function`` as ``name``; NULL gives NULL."""
         import pyarrow as pa
 
+        remembered = lru_cache(REMEMBERED)(function)
+
         # DuckDB evaluates annotations, so these cannot have names that exist for type checkers only.
         def of_column(column: Any) -> Any:
-            return pa.array([function(text) for text in column.to_pylist()], pa.string())
+            return pa.array([remembered(text) for text in column.to_pylist()], pa.string())
 
         self._connection.create_function(name, of_column, ["VARCHAR"], "VARCHAR", type="arrow")
 

@@ -5,7 +5,6 @@ with anything else that is imported.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow as pa
 from crossfade.core.artifacts import is_whole
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress, silent
-from crossfade.demo.settings import DemoSettings
+from crossfade.demo.settings import DemoSettings, truth_place
 from crossfade.demo.truth import truth_identity
 from crossfade.demo.world import World, simulate
 from crossfade.formats.contract import Member, Sink, Source
@@ -22,11 +21,6 @@ from crossfade.importing.ledger import Ledger
 
 NAME = "demo"
 """Of the import in the home."""
-
-
-def truth_place(home: Home) -> Path:
-    """Where `import_demo` puts the truth of the world that it imported."""
-    return home.path / "demo-truth"
 
 
 def import_demo(home: Home, settings: DemoSettings | None = None, progress: Progress = silent) -> Ledger:

@@ -2,9 +2,11 @@
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from crossfade.core.errors import SettingsError
+from crossfade.core.home import Home
 from crossfade.core.settings import Checked, Range
 
 
@@ -64,3 +66,8 @@ SMALL = DemoSettings(listeners=120, artists=240, tracks_per_artist=6.0, playlist
 
 DEFAULT = DemoSettings()
 """For `make demo`: some 590 thousand listens in seconds."""
+
+
+def truth_place(home: Home) -> Path:
+    """Where `crossfade.demo.importing.import_demo` puts the truth of the world that it imported."""
+    return home.path / "demo-truth"

@@ -12,7 +12,7 @@ from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.replacing import remove
-from crossfade.demo.importing import truth_place
+from crossfade.demo.settings import truth_place
 from crossfade.importing.forgetting import Pending, checksums, clean_imports, pending, record, require_gone
 from crossfade.pipeline import journal
 from crossfade.stores.contract import Version

@@ -33,19 +33,25 @@ def variants(items: Items, rows: Rows) -> Groups:
     without what tells versions apart. An item without a letter in its name, or a child of an unknown parent, is in no
     group.
     """
-    keys = [_key(items, row) for row in rows.tolist()]
+    # Reading all names takes a third of the time of reading them one by one.
+    everything = np.array_equal(rows, np.arange(len(items)))
+    names = items.names if everything else [items.names[row] for row in rows.tolist()]
+    parents = [None] * len(rows) if items.parents is None else items.parents[rows].tolist()
+    keys = [_key(name, parent) for name, parent in zip(names, parents, strict=True)]
     hashes = (int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1 for key in keys)
     numbers = np.fromiter(hashes, dtype=np.int64, count=len(rows))
     return np.where([not key for key in keys], -1 - rows.astype(np.int64), numbers)
 
 
-def _key(items: Items, row: int) -> str:
-    name = items.names[row]
-    if items.parents is None:
-        name = _GUEST.sub("", name)
-        return _bare(_ARTICLE.sub("", name)) or _bare(name)
+def _key(name: str, parent: int | None) -> str:
+    if parent is None:
+        # Most names have nothing that the expressions look for, which is quickly seen.
+        small = name.casefold()
+        if "feat" in small or "ft" in small:
+            name = _GUEST.sub("", name)
+        return (_bare(_ARTICLE.sub("", name)) if "the" in small else "") or _bare(name)
     bare = _bare(_VERSION.sub("", name)) or _bare(name)
-    return f"{items.parents[row]} {bare}" if bare and items.parents[row] != MISSING else ""
+    return f"{parent} {bare}" if bare and parent != MISSING else ""
 
 
 def _bare(name: str) -> str:
