@@ -12,6 +12,10 @@
     with open_release() as release:
         release.discover("ann")
 
+    import crossfade
+
+    crossfade.evaluate(["als", "ease", "popularity"], interactions)
+
 Names are loaded on first use, so that importing the package costs next to nothing.
 """
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from crossfade.core.spaces import Neighbours, VectorSpace
     from crossfade.core.texts import Texts
     from crossfade.core.writings import Writings
+    from crossfade.evaluate.comparing import compare as evaluate
     from crossfade.models.als import ALS, ALSSettings
     from crossfade.models.cooccurrence import Cooccurrence, CooccurrenceSettings
     from crossfade.models.cultural import Cultural, CulturalSettings
@@ -85,12 +90,15 @@ __all__ = [
     "Word2VecSettings",
     "Writings",
     "__version__",
+    "evaluate",
     "load_fitted",
     "open_release",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "evaluate":  # a room that can be called
+        return importlib.import_module("crossfade.evaluate")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'crossfade' has no attribute {name!r}")

@@ -12,7 +12,8 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table, from_table
 from crossfade.evaluate.recommendation import Report, evaluate
-from crossfade.models.contract import Model
+from crossfade.evaluate.splits import Split
+from crossfade.models.contract import Fitted, Model
 from crossfade.models.registry import model_class
 
 
@@ -21,13 +22,15 @@ class Trial:
     """How a model did, with which settings, and what fitting it took.
 
     seconds     of fitting, on the clock; the first fit on a machine compiles kernels too
-    peak_bytes  the most memory that the process used meanwhile, the data included
+    peak_bytes  the most memory that the process used meanwhile, the data included; None where other fits ran beside it
+    model       the fitted model
     """
 
     report: Report
     settings: Mapping[str, Any]
     seconds: float
-    peak_bytes: int
+    peak_bytes: int | None
+    model: Fitted[Any] | None = None
 
 
 def sequences_of(interactions: Interactions) -> Sequences:
@@ -40,9 +43,28 @@ def sequences_of(interactions: Interactions) -> Sequences:
     )
 
 
-def learned_from(model: type[Model[Any]], train: Interactions) -> Interactions | Sequences:
+def learned_from(model: Model[Any] | type[Model[Any]], train: Interactions) -> Interactions | Sequences:
     """Return ``train`` as ``model`` learns from it: a model of sequences from each user's items as one."""
     return train if model.learns_from == "interactions" else sequences_of(train)
+
+
+def input_of(model: Model[Any] | type[Model[Any]], split: Split) -> Any:
+    """Return what ``model`` is fitted on; of sequences, without any in the split, each user's items as one.
+
+    Raises InputError for a model of texts if the split has none.
+    """
+    kind = model.learns_from
+    if kind in split.inputs:
+        return split.inputs[kind]
+    if kind == "texts":
+        raise InputError(f"The model {model.name} is fitted on texts, and these histories have interactions only.")
+    return learned_from(model, split.train)
+
+
+def made_of(name: str, settings: Mapping[str, Any]) -> Model[Any]:
+    """Return the model registered as ``name`` with these settings; SettingsError for one that does not exist."""
+    chosen = model_class(name)
+    return chosen(from_table(chosen.settings_class, settings, name))
 
 
 def try_model(
@@ -60,13 +82,17 @@ def try_model(
     A model of sequences is fitted on each user's items as one. Raises SettingsError for an unknown model or setting,
     InputError for a model of texts, or if it knows no user of ``test``.
     """
-    chosen = model_class(name)
-    if chosen.learns_from == "texts":
-        raise InputError(f"The model {name} is fitted on {chosen.learns_from}; these files have interactions only.")
-    made = from_table(chosen.settings_class, settings or {}, name)
+    made = made_of(name, settings or {})
+    learned = input_of(made, Split(train=train, test=test))
     restart_peak()
     started = time.perf_counter()
-    model = chosen(made).fit(learned_from(chosen, train), threads=threads, progress=progress)
+    model = made.fit(learned, threads=threads, progress=progress)
     seconds, peak = time.perf_counter() - started, peak_bytes()
     report = evaluate(model, train, test, k, percentile_ranks=False, lists_alone=True, threads=threads)
-    return Trial(report=report, settings=as_table(made), seconds=seconds, peak_bytes=peak)
+    return Trial(report=report, settings=settings_of(made), seconds=seconds, peak_bytes=peak, model=model)
+
+
+def settings_of(model: Any) -> Mapping[str, Any]:
+    """Return the settings of a model as a table, those of a fitted model as it has them."""
+    settings = model.settings
+    return dict(settings) if isinstance(settings, Mapping) else as_table(settings)

@@ -1,0 +1,323 @@
+"""Several models on one split: fitted side by side, measured on the same users, and compared pair by pair.
+
+    crossfade.evaluate(["als", "ease", "popularity"], interactions)
+
+The result prints as a table, becomes a data frame, and draws plots.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from crossfade.core.errors import InputError
+from crossfade.core.ids import Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.memory import peak_bytes, restart_peak
+from crossfade.core.progress import Progress, silent
+from crossfade.core.sequences import Sequences
+from crossfade.evaluate.comparison import Comparison, Point
+from crossfade.evaluate.intervals import mean_estimates
+from crossfade.evaluate.recommendation import Report, evaluate
+from crossfade.evaluate.splits import Split, part_of, random_holdout, temporal
+from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
+from crossfade.kernels.threads import one_blas_thread, processors
+from crossfade.models.contract import Fitted, Model, missing_extra
+from crossfade.models.registry import MODELS, model_class
+
+HIDDEN = 0.2
+"""The share of the pairs that is hidden where nobody says."""
+
+SHARES = (0.25, 0.5, 0.75)
+"""Shares of the users that learning curves are fitted on, besides all."""
+
+MEMORY_BYTES = 4 << 30
+"""What the estimates of fits that run side by side may add up to; a fit that exceeds it runs alone."""
+
+COPIES = 3
+"""Copies of its input that a fit has in memory, at most."""
+
+Asked = str | Model[Any] | Fitted[Any]
+"""A model by name, with settings of its own, or fitted on the train part already."""
+
+Resolved = Model[Any] | Fitted[Any]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told what is being fitted: by name and title when it begins, by name when it ends."""
+
+    begun: Callable[[str, str], Progress] = lambda name, title: silent
+    ended: Callable[[str], None] = lambda name: None
+
+
+def compare(
+    models: str | Iterable[Asked] | Mapping[str, Asked] | None,
+    split: Split | Sequence[Split] | Interactions,
+    *,
+    k: int = 20,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    curves: bool = False,
+    percentile_ranks: bool = False,
+    seed: int = 0,
+    threads: int | None = None,
+    jobs: int | None = None,
+    memory_bytes: int = MEMORY_BYTES,
+    watch: Watch | None = None,
+) -> Comparison:
+    """Fit ``models`` on a split, measure their lists of ``k`` on the same users, and return the comparison.
+
+    models            names, or models such as ``ALS(factors=128)``, or fitted ones; a mapping calls them by its keys.
+                      None: all that the split has the input of
+    split             a `Split`, the splits of `k_fold`, or interactions: of these the last fifth is hidden by time
+                      where they have times, and otherwise a random fifth of each user's items
+    settings          of models that are given by name
+    curves            whether to fit on parts of the users too, for learning curves
+    percentile_ranks  whether to include them: they take the scores of all pairs of users and items
+    seed              of splits, of parts and of the resamples of intervals
+    threads           processors that each fit may use; None for all
+    jobs              fits that run side by side at most; None for as many as processors. 1 measures their memory too
+    memory_bytes      what the estimates of fits that run side by side may add up to
+    watch             told what is being fitted
+
+    Raises SettingsError for unknown models and settings, InputError for a split that cannot be used.
+    """
+    splits = [default_split(split, seed)] if isinstance(split, Interactions) else split
+    splits = [splits] if isinstance(splits, Split) else [*splits]
+    if not splits or not all(isinstance(one, Split) for one in splits):
+        raise InputError("a split is a Split, a list of them, or Interactions")
+    chosen = _labelled(models, settings or {}, splits[0])
+    watch = watch or Watch()
+    work = _Work(k, seed, threads, percentile_ranks, jobs == 1, watch)
+    budget = _Budget(memory_bytes)
+    with one_blas_thread(), _side_by_side(jobs or processors(), work.stopping) as submit:
+        fits = {
+            label: [submit(work.trial, label, model, one, budget) for one in splits] for label, model in chosen.items()
+        }
+        points = {
+            label: [submit(work.point, label, model, splits[0], share, budget) for share in SHARES]
+            for label, model in chosen.items()
+            if curves and not isinstance(model, Fitted)
+        }
+        trials = {label: merged([one.result() for one in found], seed) for label, found in fits.items()}
+        drawn = {label: [one.result() for one in found] for label, found in points.items()}
+        last = {label: submit(work.whole, trials[label], splits[0]) for label in drawn}
+        drawn = {label: [*found, last[label].result()] for label, found in drawn.items()}
+    return Comparison(
+        k=k,
+        split=splits[0].how if len(splits) == 1 else f"{len(splits)} folds",
+        kind=splits[0].train.kind,
+        users=len(splits[0].train.user_ids),
+        items=len(splits[0].train.item_ids),
+        train_pairs=splits[0].train.pairs,
+        test_pairs=sum(one.test.pairs for one in splits),
+        trials=trials,
+        curves=drawn,
+    )
+
+
+def default_split(interactions: Interactions, seed: int = 0) -> Split:
+    """Return interactions with times split at the moment after which a fifth was last played; others at random."""
+    times = interactions.last_played
+    if interactions.pairs and times.all() and times.min() < times.max():
+        return temporal(interactions, int(np.quantile(times, 1 - HIDDEN, method="higher")))
+    return random_holdout(interactions, HIDDEN, np.random.default_rng(seed))
+
+
+def fittable(split: Split) -> list[str]:
+    """Return the names of all models that the split has the input of and this installation the libraries."""
+    classes = {name: model_class(name) for name in MODELS}
+    return [
+        name
+        for name, one in classes.items()
+        if (one.learns_from != "texts" or "texts" in split.inputs) and missing_extra(one) is None
+    ]
+
+
+def merged(trials: Sequence[Trial], seed: int = 0) -> Trial:
+    """Return one trial of those on several folds: of each user the mean over the folds that ask about them."""
+    if len(trials) == 1:
+        return trials[0]
+    reports = [trial.report for trial in trials]
+    asked = Ids.of(name for report in reports for name in report.asked)
+    per_user = {}
+    for name in reports[0].per_user:
+        summed, counted = np.zeros((2, len(asked)))
+        for report in reports:
+            values = report.per_user[name]
+            rows = asked.rows(list(report.asked))[np.isfinite(values)]
+            summed[rows] += values[np.isfinite(values)]
+            counted[rows] += 1
+        per_user[name] = np.divide(summed, counted, out=np.full(len(asked), np.nan), where=counted > 0)
+    report = Report(
+        model=reports[0].model,
+        k=reports[0].k,
+        users=len(asked),
+        asked=asked,
+        skipped=max(one.skipped for one in reports),
+        estimates=mean_estimates(per_user, seed=seed),
+        totals={name: float(np.mean([one.totals[name] for one in reports])) for name in reports[0].totals},
+        per_user=per_user,
+    )
+    return Trial(
+        report=report,
+        settings=trials[0].settings,
+        seconds=sum(trial.seconds for trial in trials),
+        peak_bytes=None if trials[0].peak_bytes is None else max(trial.peak_bytes or 0 for trial in trials),
+    )
+
+
+def part_of_users(split: Split, share: float, seed: int) -> Split:
+    """Return the split with train cut to a ``share`` of the users, the others' histories shown to the model later.
+
+    Parts of the same seed contain each other. Of sequences a share is drawn, texts stay whole.
+    """
+    order = np.random.default_rng(seed).permutation(len(split.train.user_ids))
+    chosen = np.isin(np.arange(len(order)), order[: max(1, round(share * len(order)))])
+    inputs = dict(split.inputs)
+    if isinstance(sequences := inputs.get("sequences"), Sequences):
+        some = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: max(1, round(share * len(sequences)))])
+        lengths = np.diff(sequences.indptr)
+        kept = np.repeat(np.isin(np.arange(len(lengths)), some), lengths)
+        starts = np.concatenate(([0], np.cumsum(lengths[some])))
+        inputs["sequences"] = replace(sequences, indptr=starts, indices=sequences.indices[kept])
+    return replace(
+        split,
+        train=part_of(split.train, np.repeat(chosen, np.diff(split.train.indptr))),
+        shown=split.shown or split.train,
+        inputs=inputs,
+    )
+
+
+def _labelled(
+    models: str | Iterable[Asked] | Mapping[str, Asked] | None, settings: Mapping[str, Mapping[str, Any]], split: Split
+) -> dict[str, Resolved]:
+    """The models by the names that the comparison calls them by; one of a name that is taken gets a number."""
+    if models is None or isinstance(models, str):
+        models = fittable(split) if models is None else [models]
+    pairs = models.items() if isinstance(models, Mapping) else [(None, one) for one in models]
+    labelled: dict[str, Resolved] = {}
+    for label, one in pairs:
+        if not (isinstance(one, str | Fitted) or hasattr(one, "fit")):
+            raise InputError(f"a model is a name, a model or a fitted one, not a {type(one).__name__}")
+        name = label or (one if isinstance(one, str) else one.name)
+        number = 2
+        while name in labelled:
+            name, number = f"{name.partition(' ')[0]} {number}", number + 1
+        labelled[name] = made_of(one, settings.get(one, {})) if isinstance(one, str) else one
+    if not labelled:
+        raise InputError("there is no model to evaluate")
+    return labelled
+
+
+@contextlib.contextmanager
+def _side_by_side(jobs: int, stopping: threading.Event) -> Iterator[Callable[..., Future[Any]]]:
+    """What submits work to so many threads; an error or an interruption stops all others."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        yield pool.submit
+    except BaseException:
+        stopping.set()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@dataclass
+class _Work:
+    """What is done about one model; each method runs in a thread."""
+
+    k: int
+    seed: int
+    threads: int | None
+    percentile_ranks: bool
+    alone: bool
+    watch: Watch
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def trial(self, label: str, model: Resolved, split: Split, budget: "_Budget") -> Trial:
+        fitted, seconds, peak = self.fitted(label, f"Fit {label}", model, split, budget)
+        report = evaluate(
+            fitted,
+            split.train,
+            split.test,
+            self.k,
+            shown=split.shown,
+            repeats=split.repeats,
+            percentile_ranks=self.percentile_ranks,
+            seed=self.seed,
+            threads=self.threads,
+        )
+        self.watch.ended(label)
+        return Trial(report=report, settings=settings_of(fitted), seconds=seconds, peak_bytes=peak, model=fitted)
+
+    def point(self, label: str, model: Resolved, split: Split, share: float, budget: "_Budget") -> Point:
+        part, name = part_of_users(split, share, self.seed), f"{label} {share}"
+        fitted, _, _ = self.fitted(name, f"Fit {label} on {share:.0%} of the users", model, part, budget)
+        point = self.measured(fitted, part, share)
+        self.watch.ended(name)
+        return point
+
+    def whole(self, trial: Trial, split: Split) -> Point:
+        """The last point of a curve: the model of all users, asked as those of parts are."""
+        assert trial.model is not None
+        return self.measured(trial.model, replace(split, shown=split.shown or split.train), 1.0)
+
+    def measured(self, fitted: Fitted[Any], split: Split, share: float) -> Point:
+        options: dict[str, Any] = {"percentile_ranks": False, "lists_alone": True, "seed": self.seed}
+        report = evaluate(fitted, split.train, split.test, self.k, shown=split.shown, threads=self.threads, **options)
+        users = int(np.count_nonzero(np.diff(split.train.indptr)))
+        return Point(share=share, users=users, estimates=report.estimates)
+
+    def fitted(
+        self, name: str, title: str, model: Resolved, split: Split, budget: "_Budget"
+    ) -> tuple[Fitted[Any], float, int | None]:
+        """The model fitted, the seconds that took, and the peak of memory where nothing ran beside it."""
+        if isinstance(model, Fitted):
+            return model, 0.0, None
+        learned = input_of(model, split)
+        arrays = [value for value in vars(learned).values() if isinstance(value, np.ndarray)]
+        wanted = COPIES * sum(array.nbytes for array in arrays) + model.memory_bytes(len(split.train.item_ids))
+        with budget.taking(wanted):
+            progress = self.watch.begun(name, title)
+
+            def stoppable(done: float, total: float | None, unit: str) -> None:
+                if self.stopping.is_set():
+                    raise _StoppedError
+                progress(done, total, unit)
+
+            if self.alone:
+                restart_peak()
+            started = time.perf_counter()
+            fitted = model.fit(learned, threads=self.threads, progress=stoppable)
+            return fitted, time.perf_counter() - started, peak_bytes() if self.alone else None
+
+
+class _StoppedError(Exception):
+    """Ends a fit from inside its report of progress."""
+
+
+class _Budget:
+    """Memory that threads take before they fit, and give back."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._free, self._changed = most, most, threading.Condition()
+
+    @contextlib.contextmanager
+    def taking(self, wanted: int) -> Iterator[None]:
+        """Wait until ``wanted`` bytes are free; more than there ever are, until nothing else runs."""
+        wanted = min(wanted, self._most)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
