@@ -9,9 +9,10 @@ from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.schemas import TABLES
 from crossfade.pipeline import plan as module
-from crossfade.pipeline.plan import kinds_in, make_plan
+from crossfade.pipeline.plan import make_plan
 from crossfade.pipeline.run import parts_of
 from crossfade.pipeline.settings import Settings
+from crossfade.pipeline.sources import kinds_in
 
 
 def written(path, name, rows, **options):

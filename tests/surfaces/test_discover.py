@@ -468,6 +468,19 @@ def test_a_history_that_nobody_has_stored_gets_a_page(inputs):
     assert lists.columns["reason"].tolist() == expected.columns["reason"].tolist()
 
 
+def test_users_of_later_interactions_have_the_profiles_of_their_histories(inputs):
+    """A model that was kept knows a user from before, and the page is made of what the user has played since."""
+    listing = listing_of(inputs)
+    kinds = dict.fromkeys((listing.kind, listing.reason_kind))
+    unseen = inputs
+    for kind in kinds:
+        unseen = bare(unseen, kind, user_ids=None, user_vectors=None)
+    user = np.array([9], dtype=np.int32)
+    trained, expected = (Pages(one, listing, DiscoverSettings()).lists(user) for one in (inputs, unseen))
+    later = Pages(dataclasses.replace(inputs, later={*kinds}), listing, DiscoverSettings()).lists(user)
+    assert later.columns["score"].tolist() == expected.columns["score"].tolist() != trained.columns["score"].tolist()
+
+
 def test_what_nobody_has_played_can_be_discovered(surface_inputs):
     """An item that the catalogue and the model know, though no history has it."""
     inputs = surface_inputs("artist")

@@ -179,28 +179,31 @@ def _now_served(home: Home) -> str:
 
 @click.command()
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Fit only this model; may be repeated.")
+@click.option("--full", is_flag=True, help="Fit all models from nothing; keep no earlier fit.")
 @click.option("--dry-run", is_flag=True, help="Only show what would run, and why.")
 @json_option
 @home_option
-def run(home: Home, models: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+def run(home: Home, models: tuple[str, ...], full: bool, dry_run: bool, as_json: bool) -> None:
     """Fit models, build surfaces and publish a release; only what has changed.
 
-    The pages of the first model are published before the other models are fitted. A run that was stopped goes on from
-    there. The old release is served until a new one is whole.
+    Fits are kept until more than refit_percent of [run] has come since. The pages of the first model are published
+    before the other models are fitted. A run that was stopped goes on from there. The old release is served until a new
+    one is whole.
     """
     from crossfade.pipeline.run import preview
 
     if not dry_run:
         with _compiled_aside(home) as compiling:
-            _run(home, compiling, models, as_json=as_json)
+            _run(home, compiling, models, full=full, as_json=as_json)
         return
-    steps = preview(home, models)
+    steps = preview(home, models, full=full)
     if as_json:
-        print_json([{"step": step.name, "title": step.title, "runs_because": why} for step, why in steps])
+        told = [(step.name, step.title, why, None if why else step.why_kept) for step, why in steps]
+        print_json([dict(zip(("step", "title", "runs_because", "kept_because"), one, strict=True)) for one in told])
         return
     print_table(
         [Column("step"), Column(""), Column("because", "prose")],
-        [[step.title, "run" if why else "keep", why or "nothing has changed"] for step, why in steps],
+        [[step.title, "run" if why else "keep", why or step.why_kept] for step, why in steps],
     )
 
 
@@ -278,11 +281,11 @@ def _compiled_aside(home: Home) -> contextlib.AbstractContextManager["Kernels"]:
     return compiled_aside(home, Settings.of(home).run.processors)
 
 
-def _run(home: Home, compiling: "Kernels", models: Sequence[str] = (), *, as_json: bool) -> None:
+def _run(home: Home, compiling: "Kernels", models: Sequence[str] = (), *, full: bool = False, as_json: bool) -> None:
     from crossfade.pipeline.run import run as run_pipeline
 
     with _watched(home) as watch:
-        result = run_pipeline(home, watch, models, compiling)
+        result = run_pipeline(home, watch, models, compiling, full=full)
     if as_json:
         print_json(result)
         return
@@ -310,6 +313,9 @@ def _run(home: Home, compiling: "Kernels", models: Sequence[str] = (), *, as_jso
     )
     if kept := len(result.steps) - len(listed):
         say(f"{kept} more steps are as they were.")
+    if result.kept:
+        least = min(result.kept.values())
+        say(f"Kept {len(result.kept)} fits, made on at least {least:.1%} of what there is; `run --full` fits all anew.")
     for name, why in result.skipped.items():
         say(f"Skipped {name}: {why}.")
     say(f"{'Published' if result.published else 'Nothing has changed since'} release {result.release}.")

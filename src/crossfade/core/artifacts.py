@@ -180,6 +180,11 @@ def is_whole(place: Path, fingerprint: str) -> bool:
         return False
 
 
+def is_made_from(place: Path, source: Path) -> bool:
+    """Return whether the artifact at ``source`` is an input of the one at ``place``; ArtifactError for neither."""
+    return read_manifest(source).fingerprint in read_manifest(place).identity.inputs.values()
+
+
 def link_or_copy(source: Path, target: Path) -> bool:
     """Put a file of an artifact into another one and return whether it is a link.
 

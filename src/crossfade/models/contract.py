@@ -39,6 +39,10 @@ Searched = tuple[tuple[str, ...], ...]
 """Settings that `crossfade.evaluate.searching` chooses, most important first. The others of an entry replace its first,
 so that it is left alone where one of them is set."""
 
+Keeping = Literal["always", "unless leading", "never"]
+"""Pages are made of today's histories: "unless leading" where the profiles of all users take longer than a fit, "never"
+where a fit takes no time."""
+
 Floats = npt.NDArray[np.float32]
 
 Learned = TypeVar("Learned", contravariant=True)
@@ -308,6 +312,9 @@ class Model(Protocol[Learned]):
     searched: ClassVar[Searched]
     """Which settings are chosen on a part of the data where nobody sets them."""
 
+    keeps: ClassVar[Keeping]
+    """When an earlier fit may be kept in place of a new one, where little has come since."""
+
     settings_class: ClassVar[type[Any]]
     """The frozen dataclass of its settings, the seed among them."""
 
@@ -343,6 +350,7 @@ class Configured(Generic[Chosen]):
     needs: ClassVar[tuple[str, str] | None] = None
     starts_warm: ClassVar[bool] = False
     searched: ClassVar[Searched] = ()
+    keeps: ClassVar[Keeping] = "always"
     settings_class: ClassVar[type[Any]]
 
     def __init__(self, settings: Chosen | None = None, /, **fields: Any) -> None:

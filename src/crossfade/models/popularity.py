@@ -18,7 +18,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
-from crossfade.models.contract import Configured, InputKind, require_interactions
+from crossfade.models.contract import Configured, InputKind, Keeping, require_interactions
 from crossfade.models.factors import FittedFactors
 
 DAY = 86_400
@@ -49,6 +49,7 @@ class Popularity(Configured[PopularitySettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[PopularitySettings]] = PopularitySettings
     fitted_class: ClassVar[type[FittedPopularity]] = FittedPopularity
+    keeps: ClassVar[Keeping] = "never"
 
     def fit(
         self,

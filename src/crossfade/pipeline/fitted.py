@@ -17,6 +17,7 @@ def model_states(home: Home) -> list[dict[str, Any]]:
     state     "fitted", "to do" (the next run fits it), "skipped" (its input is missing), "not chosen"
     why       the reason for any state but "fitted"
     rows      how many users and items a fitted model knows
+    share     of what there is today that a fit learned from that is kept; left out for others
     finished  when it was fitted, in seconds since 1970; left out if that was not noted
     seconds, peak_bytes  what fitting took; left out if that was not noted
 
@@ -26,14 +27,16 @@ def model_states(home: Home) -> list[dict[str, Any]]:
     plan = make_plan(home, settings)
     took = journal.latest(home)
     states: list[dict[str, Any]] = []
-    for step in plan.of("fit"):
+    shares = {step.name: step.share for step in plan.kept()}
+    for step in plan.of("fit", "keep"):
         if not step.is_done(home):
             states.append({"name": step.name, "state": "to do", "why": step.why(home)})
             continue
         noted = took.get((step.name, step.fingerprint))
         measured = {name: getattr(noted, name) for name in ("finished", "seconds", "peak_bytes") if noted}
         rows = dict(read_manifest(step.place(home)).rows)
-        states.append({"name": step.name, "state": "fitted", "rows": rows, **measured})
+        share = {"share": shares[step.name]} if step.name in shares else {}
+        states.append({"name": step.name, "state": "fitted", "rows": rows, **share, **measured})
     states += [{"name": name, "state": "skipped", "why": why} for name, why in plan.skipped.items()]
     chosen = settings.run.models
     states.sort(key=lambda state: chosen.index(state["name"].rpartition("-")[0]))

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from crossfade.core.artifacts import Draft, Identity
+from crossfade.core.artifacts import Draft, Identity, is_made_from
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
@@ -28,6 +29,9 @@ INDEX = "index."
 
 START, WARM_FITS = "start", "warm_fits"
 """What the identity of a fit that starts from another has besides: an input and a setting."""
+
+IMPORT = "import/"
+"""Begins the names of those inputs of a fit that are the imports which it learned from, through its other input."""
 
 LOADERS: Mapping[InputKind, Callable[..., Any]] = {
     "interactions": Interactions.load,
@@ -59,6 +63,7 @@ class FitModel(OfModel):
     """Fits a model.
 
     source     the name of the step that made what it learns from
+    learned    the checksum of each import that this was made from, by name
     start      the fingerprint of the earlier fit that it starts from; "" for none
     warm_fits  how many fits in a row, with this one, started from the one before
     """
@@ -66,6 +71,7 @@ class FitModel(OfModel):
     action: ClassVar[str] = "fit"
     label: ClassVar[str] = "Fit {model} on {plural}"
     source: str
+    learned: Mapping[str, str]
     start: str = ""
     warm_fits: int = 0
 
@@ -74,12 +80,17 @@ class FitModel(OfModel):
         return self.fitted
 
     @property
+    def takes_time(self) -> bool:
+        return model_class(self.model).keeps != "never"
+
+    @property
     def identity(self) -> Identity:
         identity = super().identity
+        inputs = {**identity.inputs, **{f"{IMPORT}{name}": checksum for name, checksum in self.learned.items()}}
         if not self.start:
-            return identity
-        inputs, settings = {**identity.inputs, START: self.start}, {**identity.settings, WARM_FITS: self.warm_fits}
-        return replace(identity, inputs=inputs, settings=settings)
+            return replace(identity, inputs=inputs)
+        settings = {**identity.settings, WARM_FITS: self.warm_fits}
+        return replace(identity, inputs={**inputs, START: self.start}, settings=settings)
 
     def memory(self, home: Home) -> int:
         items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
@@ -98,6 +109,40 @@ class FitModel(OfModel):
         )
         fitted.save(draft.path)
         draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepFit(OfModel):
+    """Keeps an earlier fit, where little has come since.
+
+    fitted_as  its fingerprint
+    share      of what there is today that it learned from
+    """
+
+    action: ClassVar[str] = "keep"
+    label: ClassVar[str] = "Fit {model} on {plural}"
+    fitted_as: str
+    share: float
+
+    @property
+    def name(self) -> str:
+        return self.fitted
+
+    @property
+    def fingerprint(self) -> str:
+        return self.fitted_as
+
+    @property
+    def why_kept(self) -> str:
+        return f"it was fitted on {self.share:.1%} of what there is"
+
+    def memory(self, home: Home) -> int:
+        """Nothing, since it is there."""
+        return 0
+
+    def run(self, draft: Draft, context: Context) -> None:
+        """Raise ArtifactError: the fit was there when the run was planned."""
+        raise ArtifactError(f"{self.place(context.home)} was damaged during the run. Run again to fit it anew.")
 
 
 class ComputeNeighbours(OfModel):
@@ -162,10 +207,14 @@ class BuildSurface(Step):
     def run(self, draft: Draft, context: Context) -> None:
         places = self.inputs(context.home)
         models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
+        both = self.models.keys() & self.interactions.keys()
         inputs = SurfaceInputs(
             catalogue=Catalogue.load(places[CATALOGUE]),
             interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in self.interactions.items()},
             models={kind: [model] for kind, model in models.items()},
+            later={
+                kind for kind in both if not is_made_from(places[self.models[kind]], places[self.interactions[kind]])
+            },
             neighbourhoods={
                 kind: Neighbourhood.load(places[step], models[kind]) for kind, step in self.neighbours.items()
             },

@@ -7,26 +7,26 @@ Every kind of item that was played has steps of its own, and so has one that is 
 those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps.
 Surfaces are built from the first model of ``[run] models`` that compares items, and only its neighbours are computed
 beforehand. The steps of the surfaces come first, so that pages can be published before the other models are fitted.
+Where little has come since a model was fitted, that fit is kept (`crossfade.pipeline.earlier`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from crossfade.core.artifacts import MANIFEST, file_digest
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.core.kinds import KINDS, kind_named
+from crossfade.core.kinds import kind_named
 from crossfade.importing.library import imports, tables_of
-from crossfade.models.contract import InputKind, missing_extra
+from crossfade.models.contract import missing_extra
 from crossfade.models.registry import compares_items, model_class
-from crossfade.pipeline import gathering, learning
+from crossfade.pipeline import learning
+from crossfade.pipeline.earlier import EarlierFits
 from crossfade.pipeline.settings import Settings
-from crossfade.pipeline.steps import Step, needing, plain
-from crossfade.pipeline.warm import LEAST_PLAYS, warmed
+from crossfade.pipeline.sources import Imports, Kinds, Sources, section
+from crossfade.pipeline.steps import Step, needing
 from crossfade.surfaces.contract import Library, Listing
 from crossfade.surfaces.registry import SURFACES, Registered
 
@@ -46,6 +46,10 @@ class Plan:
         """Return the steps of these actions."""
         return [step for step in self.steps.values() if step.action in actions]
 
+    def kept(self) -> list[learning.KeepFit]:
+        """Return the earlier fits that are kept."""
+        return [step for step in self.steps.values() if isinstance(step, learning.KeepFit)]
+
     def pages(self) -> "Plan":
         """Return the part of the plan that the surfaces need."""
         needed = {step.name for step in self.of("surface")}
@@ -55,55 +59,49 @@ class Plan:
         return Plan(steps={name: step for name, step in self.steps.items() if name in needed}, skipped={})
 
 
-def make_plan(home: Home, settings: Settings) -> Plan:
-    """Return the plan for what ``home`` has today; NotReadyError if nothing has been imported."""
-    return _Planning(home, settings).plan()
+def make_plan(home: Home, settings: Settings, *, full: bool = False) -> Plan:
+    """Return the plan for what ``home`` has today; NotReadyError if nothing has been imported.
 
-
-def kinds_in(paths: Sequence[Path]) -> list[str]:
-    """Return the kinds of the rows of Parquet files, and of the parents that they name; mostly from statistics."""
-    found: set[str] = set()
-    for path in paths:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                found.update(_kinds_of_group(file, group))
-    return [kind for kind in KINDS if kind in found]
+    With ``full`` every model is fitted from nothing; else earlier fits may be kept, or started from.
+    """
+    return _Planning(home, settings, full=full).plan()
 
 
 class _Planning:
-    def __init__(self, home: Home, settings: Settings) -> None:
-        tables = tables_of(home)
-        self._home, self._settings = home, settings
-        self._steps: dict[str, Step] = {}
-        # What an import has depends on what was there before it, so its content names it, not its origin.
-        self._imports = {one.name: file_digest(one.path / MANIFEST) for one in imports(home)}
-        self._plays = sum(one.manifest.rows.get(table, 0) for one in imports(home) for table in ("listens", "counts"))
-        self._played = kinds_in([*tables["listens"], *tables["counts"]])
-        listed = kinds_in(tables["playlist_items"])
-        self._ordered = {*kinds_in(tables["listens"]), *listed}
-        self._described = {*kinds_in([*tables["tags"], *tables["texts"]]), *listed}
-        if not self._played and not listed:
+    def __init__(self, home: Home, settings: Settings, *, full: bool) -> None:
+        found = imports(home)
+        self._settings, self._full = settings, full
+        self._kinds = Kinds.of(tables_of(home))
+        if not self._kinds.played and not self._kinds.listed:
             raise NotReadyError(
                 f"There is no listening history in {home.path}. Import some with `crossfade import PATH`, or try "
                 "`crossfade demo`."
             )
-        self._catalog = self._add(gathering.BuildCatalog(imports=self._imports, settings=self._section("catalog")))
-        self._counted = {kind: self._count(kind) for kind in KINDS if kind in {*self._played, *listed}}
-        self._users = {kind: step for kind, step in self._counted.items() if kind in self._played}
-        names = {kind: step.name for kind, step in self._users.items()}
-        needs = needing(self._catalog, *self._users.values())
-        self._catalogue = self._add(gathering.NameItems(needs=needs, counted=names))
+        # What an import has depends on what was there before it, so its content names it, not its origin.
+        self._imports = {one.name: file_digest(one.path / MANIFEST) for one in found}
+        rows = {one.name: one.manifest.rows for one in found}
+        self._earlier = EarlierFits(home=home, imports=self._imports, rows=rows)
+        self._sources: dict[frozenset[str], Sources] = {}
+        self._today = self._of(self._imports)
+        self._steps = dict(self._today.steps)
+
+    def _of(self, some: Imports) -> Sources:
+        """What is gathered of some imports."""
+        names = frozenset(some)
+        if names not in self._sources:
+            self._sources[names] = Sources(self._settings, self._kinds, some)
+        return self._sources[names]
 
     def plan(self) -> Plan:
         skipped = self._fit()
         models: dict[str, Step] = {}
         neighbours: dict[str, Step] = {}
-        for fit in [step for step in self._steps.values() if isinstance(step, learning.FitModel)]:
+        for fit in [step for step in self._steps.values() if isinstance(step, learning.FitModel | learning.KeepFit)]:
             models.setdefault(fit.kind, fit)
             if fit.kind not in neighbours and compares_items(fit.model):
                 models[fit.kind], neighbours[fit.kind] = fit, self._compare(fit)
-        inputs = {"interactions": self._users, "models": models, "neighbours": neighbours}
-        library = Library(kinds=[*self._users], compared=[*neighbours])
+        inputs = {"interactions": self._today.users, "models": models, "neighbours": neighbours}
+        library = Library(kinds=[*self._today.users], compared=[*neighbours])
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
                 self._add(self._surface(surface, listing, inputs))
@@ -113,59 +111,58 @@ class _Planning:
     def _add(self, step: Step) -> Step:
         return self._steps.setdefault(step.name, step)
 
-    def _section(self, name: str, prefix: str = "") -> dict[str, Any]:
-        return {f"{prefix}{key}": value for key, value in plain(self._settings.section(name)).items()}
-
-    def _count(self, kind: str) -> Step:
-        """The step of the users' interactions with items of ``kind``, or if nobody played any, of the playlists'."""
-        about: dict[str, Any] = {
-            "kind": kind,
-            "needs": needing(self._catalog),
-            "settings": self._section("interactions"),
-        }
-        if kind in self._played:
-            return self._add(gathering.CountInteractions(**about, imports=self._imports))
-        return self._add(gathering.CountPlaylists(**about))
-
     def _fit(self) -> dict[str, str]:
-        """Add the steps that fit models; why others are left out, by name."""
+        """Add the steps that fit models, or keep fits; why others are left out, by name."""
         skipped: dict[str, str] = {}
+        led: set[str] = set()
         for name in self._settings.run.models:
-            model, settings = model_class(name), self._section(f"models.{name}")
+            model = model_class(name)
             extra = missing_extra(model)
-            for kind in self._counted:
-                source = None if extra else self._source(model.learns_from, kind)
+            for kind in self._today.counted:
+                source = None if extra else self._today.source(model.learns_from, kind)
                 if source is None:
                     reason = f"no {model.learns_from} of {kind_named(kind).plural} in this library"
                     skipped[f"{name}-{kind}"] = f"pip install 'crossfade[{extra}]'" if extra else reason
                     continue
-                about: dict[str, Any] = {"model": name, "kind": kind}
-                fit = learning.FitModel(**about, source=source.name, needs=needing(source), settings=settings)
-                warm = model.starts_warm and self._plays >= LEAST_PLAYS and settings["warm_iterations"]
-                self._add(warmed(self._home, fit, source) if warm else fit)
+                leads = kind not in led and compares_items(name)
+                led.update([kind] if leads else [])
+                fit = self._fitted(name, kind, source, leads=leads)
+                if isinstance(fit, learning.FitModel):
+                    self._add(source)
+                self._add(fit)
         return skipped
 
-    def _compare(self, fit: learning.FitModel) -> Step:
+    def _fitted(self, name: str, kind: str, source: Step, *, leads: bool) -> learning.OfModel:
+        """The step that fits a model, or keeps an earlier fit of it."""
+        model, settings = model_class(name), section(self._settings, f"models.{name}")
+        fit = learning.FitModel(
+            model=name,
+            kind=kind,
+            source=source.name,
+            learned=self._imports,
+            needs=needing(source),
+            settings=settings,
+        )
+        if self._full:
+            return fit
+        keeps = model.keeps == "always" or (model.keeps == "unless leading" and not leads)
+        return self._earlier.instead_of(
+            fit,
+            lambda some: self._of(some).source(model.learns_from, kind),
+            least_share=1 - self._settings.run.refit_percent / 100 if keeps else math.inf,
+            warm=model.starts_warm and bool(settings["warm_iterations"]),
+        )
+
+    def _compare(self, fit: learning.OfModel) -> Step:
         """Add the step that computes the neighbours of the items of a model."""
-        settings = {**self._section("neighbours"), **self._section("index", learning.INDEX)}
+        settings = {**section(self._settings, "neighbours"), **section(self._settings, "index", learning.INDEX)}
         about: dict[str, Any] = {"model": fit.model, "kind": fit.kind}
         return self._add(learning.ComputeNeighbours(**about, needs=needing(fit), settings=settings))
-
-    def _source(self, learns_from: InputKind, kind: str) -> Step | None:
-        """The step that makes what a model learns from; None if the library has nothing of it."""
-        counted = self._catalogue if learns_from == "texts" else self._counted[kind]
-        about: dict[str, Any] = {"kind": kind, "counted": counted.name, "needs": needing(self._catalog, counted)}
-        if learns_from == "sequences" and kind in self._ordered:
-            settings = self._section("sequences")
-            return self._add(gathering.OrderSequences(**about, imports=self._imports, settings=settings))
-        if learns_from == "texts" and kind in self._described:
-            return self._add(gathering.GatherTexts(**about))
-        return counted if learns_from == "interactions" else None
 
     def _surface(self, surface: Registered, listing: Listing, inputs: Mapping[str, Mapping[str, Step]]) -> Step:
         """The step of one table, from what the library has of the kinds that it lists and gives as reasons."""
         kinds = {listing.kind, listing.reason_kind}
-        counts_alone = listing.kind in self._played and not surface.learned
+        counts_alone = listing.kind in self._kinds.played and not surface.learned
         read = {
             name: {
                 kind: steps[kind] for kind in steps if kind in kinds and (name == "interactions" or not counts_alone)
@@ -173,25 +170,6 @@ class _Planning:
             for name, steps in inputs.items()
         }
         names: dict[str, Any] = {name: {kind: step.name for kind, step in read[name].items()} for name in read}
-        needs = needing(self._catalogue, *(step for steps in read.values() for step in steps.values()))
-        settings = self._section(f"surfaces.{surface.name}")
+        needs = needing(self._today.catalogue, *(step for steps in read.values() for step in steps.values()))
+        settings = section(self._settings, f"surfaces.{surface.name}")
         return learning.BuildSurface(**asdict(listing), **names, needs=needs, settings=settings)
-
-
-def _kinds_of_group(file: pq.ParquetFile, group: int) -> Iterator[str]:
-    columns = [name for name in ("kind", "parent_id") if name in file.schema_arrow.names]
-    metadata = file.metadata.row_group(group)
-    statistics = [metadata.column(file.schema_arrow.names.index(name)).statistics for name in columns]
-    # Compared by identity, since pyarrow's own comparison with None crashes.
-    known = not any(one is None for one in statistics) and statistics[0].has_min_max
-    if known and statistics[0].min == statistics[0].max:
-        has_parents = any(column.null_count < metadata.num_rows for column in statistics[1:])
-        found = {statistics[0].min: has_parents}
-    else:
-        table = file.read_row_group(group, columns).group_by("kind").aggregate([(columns[-1], "count")])
-        found = {row["kind"]: row.get("parent_id_count", 0) > 0 for row in table.to_pylist()}
-    for kind, has_parents in found.items():
-        yield kind
-        parent = kind_named(kind).parent
-        if has_parents and parent:
-            yield parent

@@ -29,7 +29,7 @@ from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
 from crossfade.stores.releases import Published, Releases
 
-PARTS = ("catalogue", "interactions", "fit", "neighbours")
+PARTS = ("catalogue", "interactions", "fit", "keep", "neighbours")
 """The actions whose artifacts a release includes, so that it can be asked as models are.
 
 Of neighbours only those of roots, which pages of reasons need a hundred of. Those of children (tracks) are a library's
@@ -43,6 +43,7 @@ class RunResult:
 
     steps      each step
     skipped    why a model is not fitted on a kind, by the name that its step would have
+    kept       of each earlier fit that was kept, the share of what there is today that it learned from; by step
     release    the one that this run's results are in
     published  whether that is a new one
     active     whether it is served; not if another one is pinned
@@ -50,25 +51,38 @@ class RunResult:
 
     steps: list[StepResult]
     skipped: Mapping[str, str]
+    kept: Mapping[str, float]
     release: Version
     published: bool
     active: bool
 
 
-def run(home: Home, watch: Watch, models: Sequence[str] = (), compiling: Compiling = NOTHING_COMPILING) -> RunResult:
+def run(
+    home: Home,
+    watch: Watch,
+    models: Sequence[str] = (),
+    compiling: Compiling = NOTHING_COMPILING,
+    *,
+    full: bool = False,
+) -> RunResult:
     """Bring the release of ``home`` up to date; ``watch`` is told what is done.
 
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
-    release as they are in the active one. Raises BusyError while another process writes in this home, SettingsError for
-    a model that does not exist, and the error of a step that fails; what was finished stays, and the next run goes on
-    from there.
+    release as they are in the active one. With ``full`` no earlier fit is kept or started from. Raises BusyError while
+    another process writes in this home, SettingsError for a model that does not exist, and the error of a step that
+    fails; what was finished stays, and the next run goes on from there.
     """
     with home.locked("run"):
-        return run_locked(home, watch, models, compiling)
+        return run_locked(home, watch, models, compiling, full=full)
 
 
 def run_locked(
-    home: Home, watch: Watch, models: Sequence[str] = (), compiling: Compiling = NOTHING_COMPILING
+    home: Home,
+    watch: Watch,
+    models: Sequence[str] = (),
+    compiling: Compiling = NOTHING_COMPILING,
+    *,
+    full: bool = False,
 ) -> RunResult:
     """Do the same as `run` for a caller that has the home's lock."""
     settings = Settings.of(home)
@@ -77,7 +91,7 @@ def run_locked(
     releases = open_releases(home, settings.section("store"))
     # Of a release that is to be forgotten nothing goes into the next one.
     forgetting = catch_up(home, releases) is not None
-    plan = make_plan(home, settings.fitting(models))
+    plan = make_plan(home, settings.fitting(models), full=full)
     others = [name for name in settings.run.models if name not in models] if models and not forgetting else []
     released = settings.fitting([*models, *others])
     pages, before = plan.pages(), releases.versions()
@@ -116,15 +130,16 @@ def run_locked(
     return RunResult(
         steps=[results[name] for name in plan.steps],
         skipped=plan.skipped,
+        kept={step.name: step.share for step in plan.kept()},
         release=release.version,
         published=release.version not in before,
         active=releases.active().version == release.version,
     )
 
 
-def preview(home: Home, models: Sequence[str] = ()) -> list[tuple[Step, str | None]]:
+def preview(home: Home, models: Sequence[str] = (), *, full: bool = False) -> list[tuple[Step, str | None]]:
     """What `run` would do now: each step with the reason why it would run, or None if it would not."""
-    steps = make_plan(home, Settings.of(home).fitting(models)).steps.values()
+    steps = make_plan(home, Settings.of(home).fitting(models), full=full).steps.values()
     return [(step, None if step.is_done(home) else step.why(home)) for step in steps]
 
 
@@ -137,7 +152,8 @@ def _comes_early(home: Home, plan: Plan, pages: Plan, releases: Releases) -> boo
             inputs = release.manifest.identity.inputs
             if all(inputs.get(step.name) == step.fingerprint for step in pages.of("surface")):
                 return False
-    return any(not step.place(home).exists() for name, step in plan.steps.items() if name not in pages.steps)
+    left = [step for name, step in plan.steps.items() if name not in pages.steps and not step.place(home).exists()]
+    return any(step.takes_time for step in left)
 
 
 def parts_of(plan: Plan) -> list[Step]:

@@ -41,6 +41,9 @@ class RunSettings(Checked):
     # what the steps that run side by side may take by their estimates, in MB; a step that takes more runs alone, and
     # aggregations spill to disk
     memory_mb: Annotated[int, Range(256)] = 4096
+    # a fit is kept until so much has come since, in percent of what there is; 0: all are fitted again whenever anything
+    # has come
+    refit_percent: Annotated[float, Range(0, 100, unit="percent")] = 5.0
     runner: str = "local"  # what runs the steps: "local" is this machine
     keep_artifacts: Annotated[int, Range(1)] = 1  # how many results of each step to keep, the newest first
     keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them

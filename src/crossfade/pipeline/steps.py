@@ -29,6 +29,7 @@ STEPS: Mapping[str, str] = {
     "texts": "gathering:GatherTexts",
     "catalogue": "gathering:NameItems",
     "fit": "learning:FitModel",
+    "keep": "learning:KeepFit",
     "neighbours": "learning:ComputeNeighbours",
     "surface": "learning:BuildSurface",
 }
@@ -123,6 +124,16 @@ class Step(ABC):
     def is_done(self, home: Home) -> bool:
         """Whether its artifact is there, whole, and made from today's inputs and settings."""
         return is_whole(self.place(home), self.fingerprint)
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether pages that are complete are published without waiting for it."""
+        return True
+
+    @property
+    def why_kept(self) -> str:
+        """In a few words, why a run doesn't carry out the step; for a step that is done."""
+        return "nothing has changed"
 
     def why(self, home: Home) -> str:
         """In a few words, what has changed since the step last ran; for a step that is not done."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from crossfade.core.artifacts import is_made_from
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
@@ -158,6 +159,7 @@ class OpenRelease:
         models: dict[str, list[Fitted[Any]]] = {}
         compared: dict[str, str] = {}
         played: dict[str, Interactions] = {}
+        later: set[str] = set()
         for kind in (name for name in KINDS if KINDS[name].root == root):
             fitted = [name for name in (model, *self.models) if self._has(f"{name}-{kind}")]
             # By default the first model leads that compares items.
@@ -168,11 +170,16 @@ class OpenRelease:
             if comparing:
                 compared[kind] = comparing[0]
             if self._has(f"interactions-{kind}"):
+                if leading and not is_made_from(
+                    self.release.part(f"{leading[0]}-{kind}"), self.release.part(f"interactions-{kind}")
+                ):
+                    later.add(kind)
                 played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
         return SurfaceInputs(
             catalogue=self._catalogue(),
             interactions=played,
             models=models,
+            later=later,
             neighbourhoods=_Neighbourhoods(compared, self._neighbourhood),
         )
 

@@ -64,6 +64,8 @@ class SurfaceInputs:
     catalogue       all items: rows in lists are its rows
     interactions    who played what
     models          fitted models, the leading one first
+    later           the kinds of which the interactions are later than those that the models were fitted on: the profile
+                    of a user is that of the history, even if the model knows the user
     neighbourhoods  what is close to what, of the leading model that compares items
     threads         processors to use, None for all; lists do not depend on it
     """
@@ -71,6 +73,7 @@ class SurfaceInputs:
     catalogue: Catalogue
     interactions: Mapping[str, Interactions] = field(default_factory=dict)
     models: Mapping[str, Sequence[Fitted[Any]]] = field(default_factory=dict)
+    later: Collection[str] = ()
     neighbourhoods: Mapping[str, Neighbourhood] = field(default_factory=dict)
     threads: int | None = None
 

@@ -8,7 +8,7 @@ knows children alone, these are reasons for each other. The four steps, each in 
 A user for whom there is nothing believable has an empty page, and gets what new users get.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
@@ -110,6 +110,7 @@ class Pages:
             ),
             inputs.threads,
         )
+        self._trained = {name for name in self._interactions if name not in inputs.later}
         self._ids = {name: inputs.catalogue[name].ids for name in self._interactions}
         self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self._interactions.items()}
 
@@ -122,12 +123,13 @@ class Pages:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
         histories = {kind: played.histories(users) for kind, played in self._interactions.items()}
-        return self.pages(histories, trained=True)
+        return self.pages(histories, trained=self._trained)
 
-    def pages(self, histories: Mapping[str, Interactions], *, trained: bool = False) -> RankedLists:
+    def pages(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> RankedLists:
         """Return the pages of any n users from their ``histories`` by kind, with the same users in each.
 
-        With ``trained``, users that a model was fitted on have the profile from then, not that of their history.
+        Of the kinds ``trained``, users that a model was fitted on have the profile from then, else that of their
+        history.
         """
         settings = self._settings
         history, played = (self._history(histories[kind]) for kind in (self._root_kind, self._kind))
@@ -136,11 +138,11 @@ class Pages:
         )
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         if settings.taste_candidates:
-            asked = self._leading.asked(histories[self._root_kind], trained=trained)
+            asked = self._leading.asked(histories[self._root_kind], trained=self._root_kind in trained)
             best = self._leading.best(asked, settings.taste_candidates, history)
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
-        candidates = self._with_features(candidates, histories[self._kind], trained)
+        candidates = self._with_features(candidates, histories[self._kind], self._kind in trained)
         return self._assembler.pages(candidates, self._scorer.score(candidates), seeds)
 
     def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
