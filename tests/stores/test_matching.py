@@ -1,10 +1,11 @@
 """Names that people type, and names that a catalogue has."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crossfade.core.names import folded
+from crossfade.stores import matching
 from crossfade.stores.matching import (
     BEGINNING,
     NOTHING,
@@ -16,6 +17,7 @@ from crossfade.stores.matching import (
     how_well,
     name_digest,
     nearest_names,
+    postings,
     squeezed,
 )
 
@@ -35,6 +37,19 @@ def test_grams_of_a_word():
 
 def test_letters_that_stand_alone_are_words():
     assert grams("林檎") == ["  林", "  檎", " 林 ", " 檎 "]
+
+
+@given(st.lists(st.text(max_size=20).map(folded)), st.integers(1, 4))
+@example(["", "a", "", "ab 林檎b c", "a a", "aaaa", "\U0010ffff"], 3)
+def test_the_postings_of_a_gram_are_the_texts_that_have_it(texts, block):
+    wanted = {}
+    for place, text in enumerate(texts):
+        for gram in grams(text):
+            wanted.setdefault(gram, []).append(place)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(matching, "BLOCK", block)
+        found = [(gram, places.tolist()) for gram, places in postings(texts)]
+    assert found == sorted(wanted.items())
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -7,13 +7,23 @@ pg_trgm. A folded name is then judged by how well it matches the folded question
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from crossfade.core.ids import Rows
 
 NOTHING, PART, WORDS, BEGINNING, SQUEEZED, WHOLE = range(6)
 """How well a name matches a question, from not at all to letter by letter."""
 
 LEAST_SIMILARITY = 0.6
 """Of a suggested name, 0 to 1; below it suggestions look random."""
+
+BLOCK = 1 << 16
+"""Texts whose letters are in memory at a time, at some 20 bytes each."""
+
+_SPACE, _BITS = ord(" "), 21  # no code of a letter has more bits
 
 
 def squeezed(folded_text: str) -> str:
@@ -42,6 +52,30 @@ def grams(folded_text: str, *, closed: bool = True) -> list[str]:
         padded = f"  {word} " if closed else f"  {word}"
         pieces.update(padded[start : start + 3] for start in range(len(padded) - 2))
     return sorted(pieces)
+
+
+def postings(folded_texts: Sequence[str]) -> Iterator[tuple[str, Rows]]:
+    """Yield the `grams` of all texts, sorted, each with the places of the texts that have it, ascending."""
+    found: dict[int, list[Rows]] = {}
+    for first in range(0, len(folded_texts), BLOCK):
+        padded = ["".join(f"  {word} " for word in _words(text)) for text in folded_texts[first : first + BLOCK]]
+        letters = np.frombuffer("".join(padded).encode("utf-32-le"), dtype="<u4").astype(np.int64)
+        places = np.repeat(np.arange(first, first + len(padded), dtype=np.int32), [len(text) for text in padded])
+        one, two, three = letters[:-2], letters[1:-1], letters[2:]
+        # Other three letters in a row are of two words, the second of which begins with two spaces.
+        inside = np.flatnonzero((two != _SPACE) | ((one == _SPACE) & (three != _SPACE)))
+        codes = (one[inside] << 2 * _BITS) | (two[inside] << _BITS) | three[inside]
+        order = np.argsort(codes, kind="stable")
+        codes, places = codes[order], places[1:-1][inside[order]]
+        new = np.ones(len(codes), dtype=np.bool_)
+        new[1:] = (codes[1:] != codes[:-1]) | (places[1:] != places[:-1])
+        codes, places = codes[new], places[new]
+        starts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist()
+        for start, end in pairwise([*starts, len(codes)]):
+            found.setdefault(int(codes[start]), []).append(places[start:end])
+    for code in sorted(found):
+        gram = "".join(chr(code >> shift & (1 << _BITS) - 1) for shift in (2 * _BITS, _BITS, 0))
+        yield gram, np.concatenate(found[code])
 
 
 def how_well(question: str, *names: str) -> int:

@@ -20,7 +20,7 @@ from crossfade.core.names import folded
 from crossfade.core.tables import EVERYONE, USER, SurfaceTable
 from crossfade.core.texts import Texts
 from crossfade.core.version import __version__
-from crossfade.stores.matching import grams, name_digest, spoken
+from crossfade.stores.matching import name_digest, postings, spoken
 from crossfade.stores.sqlite_schema import (
     APPLICATION_ID,
     BLOB_TYPES,
@@ -48,7 +48,7 @@ def require_fit(tables: Sequence[SurfaceTable], catalogue: Catalogue) -> None:
         if "reason" in table.columns:
             reasons = table.columns["reason"]
             _require_rows(reasons, MISSING, catalogue, table.reason_kind, f"{table.name}: reasons")
-        if table.key != USER and np.any(catalogue[table.key].ids.rows(table.keys, missing="mark") == MISSING):
+        if table.key != USER and np.any(catalogue[table.key].ids.rows_of_arrow(table.keys.to_arrow()) == MISSING):
             raise ArtifactError(f"{table.name} has a key that is not among the catalogue's {KINDS[table.key].plural}.")
     for kind, items in catalogue.items():
         if items.parents is not None:
@@ -170,16 +170,14 @@ def _write_names(database: sqlite3.Connection, items: Items, names: Sequence[tup
     order = np.lexsort((np.arange(len(items)), -items.plays, -items.listeners)).tolist()
     _insert(database, f"{items.kind}_ranks", enumerate(order), 2)
     digests, ranks = array("q"), array("q")
-    posted: dict[str, array[int]] = {}
     for rank, row in enumerate(order):
         for digest in {name_digest(name) for name in names[row]}:
             digests.append(digest)
             ranks.append(rank)
-        for gram in grams(names[row][-1]):
-            posted.setdefault(gram, array("i")).append(rank)
     by_digest = np.lexsort((ranks, digests)).tolist()
     _insert(database, f"{items.kind}_names", ((digests[place], ranks[place]) for place in by_digest), 2)
-    blobs = ((gram, np.array(posted[gram], dtype=BLOB_TYPES["items"]).tobytes()) for gram in sorted(posted))
+    found = postings([names[row][-1] for row in order])
+    blobs = ((gram, having.astype(BLOB_TYPES["items"]).tobytes()) for gram, having in found)
     _insert(database, f"{items.kind}_grams", blobs, 2)
 
 
