@@ -71,5 +71,6 @@ CASES = {
     "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),
     "agreement": Case("agreement", "--data {data}/hetrec-lastfm"),
+    "heads": Case("heads", "--data {data}/hetrec-lastfm", minutes=2),
     "truth": Case("truth", minutes=3),
 }
