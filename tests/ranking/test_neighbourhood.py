@@ -39,7 +39,7 @@ def equal(one, other):
 
 
 def test_lists_are_the_others_by_shrunk_cosine(model):
-    table = Neighbourhood.build(model, NeighbourSettings(size=3, shrinkage=2)).table
+    table = Neighbourhood.build(model, NeighbourSettings(size=3, shrinkage=2, hubs=0)).table
     # The second has three listeners, the last none; the fourth points away from the first three.
     none = [MISSING] * 3
     assert table.rows.tolist() == [[2, 1, MISSING], [0, 2, MISSING], [0, 1, MISSING], none, none]
@@ -62,7 +62,7 @@ def test_saved_and_loaded_it_is_the_same(model, tmp_path, backend):
     built.save(tmp_path)
     loaded = Neighbourhood.load(tmp_path, model)
     assert equal(built, loaded)
-    assert (loaded.threshold, loaded.recall, loaded.shrinkage) == (built.threshold, built.recall, 3.0)
+    assert (loaded.threshold, loaded.recall) == (built.threshold, built.recall)
     assert loaded.scales.tolist() == built.scales.tolist()
     keys = np.arange(5, dtype=np.int32)
     assert loaded.nearest(keys, 4).rows.tobytes() == built.nearest(keys, 4).rows.tobytes()
@@ -92,7 +92,7 @@ def test_a_model_that_compares_nothing_has_no_neighbours():
         Neighbourhood.build(model)
 
 
-@pytest.mark.parametrize("broken", ["neighbourhood.json", "rows.npy", "scores.npy"])
+@pytest.mark.parametrize("broken", ["neighbourhood.json", "rows.npy", "scores.npy", "scales.npy"])
 def test_a_part_that_is_missing_or_does_not_fit_is_named(model, tmp_path, broken):
     Neighbourhood.build(model).save(tmp_path)
     if broken == "rows.npy":
@@ -110,7 +110,9 @@ def test_a_strange_description_is_refused(model, tmp_path):
         Neighbourhood.load(tmp_path, model)
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 2001}, {"shrinkage": -1}, {"close": float("nan")}])
+@pytest.mark.parametrize(
+    "wrong", [{"size": 0}, {"size": 2001}, {"shrinkage": -1}, {"hubs": -0.1}, {"close": float("nan")}]
+)
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         NeighbourSettings(**wrong)
@@ -118,7 +120,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 def test_a_model_of_similarities_is_asked_for_its_own(tmp_path):
     model = Cooccurrence().fit(Interactions.from_counts(list("uuvwwxy"), list("ababccc"), [1] * 7))
-    near = Neighbourhood.build(model, NeighbourSettings(size=2, shrinkage=0))
+    near = Neighbourhood.build(model, NeighbourSettings(size=2, shrinkage=0, hubs=0))
     exact = model.similar(["a", "b", "c"], 2)
     assert exact.rows[0, 0] == 1
     assert near.table.rows.tolist() == np.where(exact.scores > 0, exact.rows, MISSING).tolist()

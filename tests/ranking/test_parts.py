@@ -12,7 +12,7 @@ from crossfade.ranking.candidates import CLOSENESS, Candidates, popular_children
 from crossfade.ranking.computed import Computed, row_map
 from crossfade.ranking.features import POPULARITY
 from crossfade.ranking.lists import Grouping, allowed
-from crossfade.ranking.popularity import evidence, popularity
+from crossfade.ranking.popularity import apart_from_all, evidence, popularity
 from crossfade.ranking.reasons import History, recognised_seeds
 from crossfade.ranking.scoring import Formula, relative
 
@@ -51,6 +51,14 @@ def groups(names, **options):
 def test_evidence_is_half_at_the_shrinkage():
     assert evidence(np.array([0, 5, 15]), 5.0).tolist() == [0, 0.5, 0.75]
     assert evidence(np.array([0, 1]), 0.0).tolist() == [0, 1]
+
+
+def test_what_is_close_to_everything_counts_half():
+    points = np.array([[2, 0], [0, 1], [-1, 0], [0, 0]], dtype=np.float32)
+    # The mean is (4, 3) / 7.
+    counted = apart_from_all(points, np.array([4, 3, 0, 0]), 4 / 7)
+    assert counted.tolist() == pytest.approx([1 / 2, 1 / 1.75, 1, 1])
+    assert apart_from_all(points, np.array([4, 3, 0, 0]), 0).tolist() == [1, 1, 1, 1]
 
 
 def test_popularity_is_one_for_the_most_played_and_zero_for_the_unknown():

@@ -44,7 +44,8 @@ def library(vectors, listeners, names=None, kind="artist"):
 
 
 def compared(inputs, *settings):
-    """The same library with neighbourhoods by these settings (of neighbours, of the index)."""
+    """The same library with neighbourhoods by these settings (of neighbours, of the index); by default without hubs."""
+    settings = settings or (NeighbourSettings(hubs=0),)
     built = {kind: Neighbourhood.build(models[0], *settings) for kind, models in inputs.models.items()}
     return dataclasses.replace(inputs, neighbourhoods=built)
 
@@ -76,11 +77,19 @@ def test_an_artist_with_three_listeners_is_nobodys_twin():
     assert listed(table, "a00") == [2, 1]
     # e(100) = 100/102, e(3) = 3/5.
     assert table.columns["score"][:2].tolist() == pytest.approx([0.8 * (100 / 102) ** 2, 100 / 102 * 3 / 5])
-    assert listed(related(compared(inputs, NeighbourSettings(shrinkage=0))), "a00") == [1, 2]
+    assert listed(related(compared(inputs, NeighbourSettings(shrinkage=0, hubs=0))), "a00") == [1, 2]
+
+
+def test_what_is_close_to_everything_does_not_lead():
+    """a04 has every listener and lies between a00 and a01 and the rest, closest of all to each."""
+    vectors = [[1, 0, 0.0], [0.95, 0.31, 0], [0, 1, 0], [0, 0, 1], [0.8, 0.5, 0.3]]
+    inputs = library(vectors, [20, 20, 20, 20, 90])
+    assert listed(related(inputs), "a01")[0] == 4
+    assert listed(related(compared(inputs, NeighbourSettings())), "a01")[0] == 0
 
 
 def test_related_lists_hold_the_largest_shrunk_cosines(surface_inputs):
-    inputs = compared(surface_inputs("artist"), NeighbourSettings(shrinkage=3))
+    inputs = compared(surface_inputs("artist"), NeighbourSettings(shrinkage=3, hubs=0))
     table = related(inputs, size=7)
     vectors = inputs.models["artist"][0].space.item_vectors.astype(np.float64)
     directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -102,7 +111,7 @@ def test_only_what_points_the_same_way_is_related():
 def test_spellings_of_one_artist_stand_once_and_never_for_each_other():
     names = ["Beyoncé", "beyonce", "Solange", "The Carters", "Carters feat. Somebody"]
     vectors = [[1, 0.0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]
-    table = related(compared(library(vectors, [50, 40, 30, 20, 10], names), NeighbourSettings(shrinkage=5)))
+    table = related(compared(library(vectors, [50, 40, 30, 20, 10], names), NeighbourSettings(shrinkage=5, hubs=0)))
     assert listed(table, "a00") == [2, 3]
     # From a02, a00 (cosine 0.981, 50 listeners) is closer than its other spelling a01 (0.995, 40 listeners).
     assert listed(table, "a02") == [0, 3]

@@ -149,6 +149,7 @@ class ComputeNeighbours(OfModel):
     """Computes the nearest neighbours of each item; settings that begin with `INDEX` are those of its index."""
 
     action = "neighbours"
+    version = 2
     label = "Compute nearest neighbours: {model}, {plural}"
 
     @property

@@ -17,6 +17,7 @@ SIGIR 1998.
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.ids import Ids
@@ -46,6 +47,21 @@ class Placed(NamedTuple):
         return cls(Points(space.item_vectors, space.points.shape[1], scales), row_map(ids, space.item_ids))
 
 
+class Assembled(NamedTuple):
+    """Pages, and how they came about.
+
+    lists      m items in all, by user
+    places     (m,) of the items among the candidates
+    closeness  (m,) of the reasons to the items' roots
+    fates      (n,) what became of each candidate, by the numbers of `crossfade.ranking.jitted`
+    """
+
+    lists: RankedLists
+    places: npt.NDArray[np.int64]
+    closeness: Floats
+    fates: npt.NDArray[np.int8]
+
+
 class Assembler(NamedTuple):
     """Makes pages of candidates.
 
@@ -61,7 +77,7 @@ class Assembler(NamedTuple):
     rules: "Rules"
     threads: int | None = None
 
-    def pages(self, candidates: Candidates, scores: Floats, seeds: History) -> RankedLists:
+    def pages(self, candidates: Candidates, scores: Floats, seeds: History) -> "Assembled":
         """Return the page of each user: items with the columns score, reason and reason_plays.
 
         ``scores`` (n,) are those of the ``candidates``, from any scorer; ``seeds`` what the users recognise.
@@ -71,7 +87,8 @@ class Assembler(NamedTuple):
 
         shape = len(candidates.indptr) - 1, self.rules.size
         counts, places, reasons = np.zeros(shape[0], np.int64), *np.zeros((2, *shape), np.int64)
-        pages = counts, places, reasons, np.zeros(shape, np.float32)
+        values, closeness = np.zeros((2, *shape), np.float32)
+        pages = counts, places, reasons, values, closeness, np.zeros(len(scores), np.int8)
         pairs = jitted.Pairs(
             candidates.indptr,
             scores,
@@ -80,7 +97,7 @@ class Assembler(NamedTuple):
             self.items.row_of(candidates.items),
             self.roots.row_of(candidates.roots),
         )
-        recognised, points = CSR(seeds.indptr, seeds.rows, seeds.weights), self.roots.row_of(seeds.rows)
+        recognised, points = CSR(seeds.indptr, seeds.rows, seeds.reason_weights), self.roots.row_of(seeds.rows)
         tables = self.sources.tables
         inputs = jitted.frozen((pairs, recognised, points, tables, self.items.points, self.roots.points))
 
@@ -90,8 +107,9 @@ class Assembler(NamedTuple):
         each(fill, balanced(candidates.indptr, ROW_COST), threads_for(self.threads))
         listed = np.arange(shape[1]) < counts[:, None]
         columns = {
-            "score": pages[3][listed],
+            "score": values[listed],
             "reason": seeds.rows[reasons[listed]],
             "reason_plays": seeds.plays[reasons[listed]],
         }
-        return RankedLists(starts_of(counts), candidates.items[places[listed]], columns)
+        lists = RankedLists(starts_of(counts), candidates.items[places[listed]], columns)
+        return Assembled(lists, places[listed], closeness[listed], pages[-1])

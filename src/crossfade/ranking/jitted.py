@@ -19,7 +19,18 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Scratch = tuple[Floats, Flags, Flags]
+Fates = npt.NDArray[np.int8]
+Pages = tuple[Longs, Longs, Longs, Floats, Floats, Fates]
 Value = TypeVar("Value")
+
+
+# What became of a candidate.
+LEFT_OUT = 0  # its score never was among those that compete for a place
+COMPETED = 1  # it competed until the page was complete
+SHOWN = 2
+ROOT_FULL = 3  # the page had enough of its root
+REASONS_USED = 4  # what makes it believable was the reason for enough other items
+NO_REASON = 5  # nothing makes it believable
 
 
 def frozen(value: Value) -> Value:
@@ -224,15 +235,15 @@ def assemble(
     items: Points,
     roots: Points,
     rules: Rules,
-    pages: tuple[Longs, Longs, Longs, Floats],
+    pages: Pages,
 ) -> None:
     """Fill the pages of the users from ``first`` to before ``last``.
 
     seeds        what each user recognises, with their weights, and their points
-    pages        counts (users,), and of each page of (users, size) that many places: in ``pairs``, in ``seeds``, and
-    values
+    pages        counts (users,), and of each page of (users, size) that many places: in ``pairs``, in ``seeds``,
+    values, and the closeness of the seed; zeros (pairs,) for what becomes of each candidate
     """
-    counts, page_pairs, page_seeds, page_values = pages
+    counts, page_pairs, page_seeds, page_values, page_closeness, fates = pages
     length = tables.related.shape[1]
     keep, avoid = np.float32(1 - rules.diversity), np.float32(rules.diversity)
     # The pool in any order: the rank of each candidate among all, its score, its likeness to the page, its unit vector.
@@ -253,6 +264,7 @@ def assemble(
         while chosen < rules.size:
             while pooled < rules.pool and upcoming < len(order):
                 ranks[pooled], scores[pooled], likeness[pooled] = upcoming, pairs.scores[order[upcoming]], 0
+                fates[order[upcoming]] = COMPETED
                 lay_out(pairs.points[order[upcoming]], items, units, pooled)
                 for place in range(chosen):
                     likeness[pooled] = max(likeness[pooled], inner(units, pooled, page_units, place))
@@ -274,12 +286,12 @@ def assemble(
             for place in range(chosen):
                 same += pairs.variants[page_pairs[user, place]] == pairs.variants[pair]
             if same >= rules.per_root:
+                fates[pair] = ROOT_FULL
                 continue
             lay_out(pairs.root_points[pair], roots, root_unit, 0)
-            reason, strongest = -1, np.float32(0)
+            reason, strongest, reason_closeness = -1, np.float32(0), np.float32(0)
+            fates[pair] = NO_REASON
             for seed in range(first_seed, last_seed):
-                if uses[seed - first_seed] >= rules.per_reason:
-                    continue
                 place = 0
                 while place < length and tables.related[seeds.indices[seed], place] != pairs.roots[pair]:
                     place += 1
@@ -289,13 +301,17 @@ def assemble(
                     closeness = inner(seed_units, seed - first_seed, root_unit, 0)
                     if not closeness > rules.threshold:
                         continue
-                if seeds.values[seed] * closeness > strongest:
-                    reason, strongest = seed, seeds.values[seed] * closeness
+                if uses[seed - first_seed] >= rules.per_reason:
+                    fates[pair] = REASONS_USED
+                elif seeds.values[seed] * closeness > strongest:
+                    reason, strongest, reason_closeness = seed, seeds.values[seed] * closeness, closeness
             if reason < 0:
                 continue
+            fates[pair] = SHOWN
             uses[reason - first_seed] += 1
             lowest = min(lowest, best_value)
             page_pairs[user, chosen], page_seeds[user, chosen], page_values[user, chosen] = pair, reason, lowest
+            page_closeness[user, chosen] = reason_closeness
             for place in range(pooled):
                 likeness[place] = max(likeness[place], inner(units, place, page_units, chosen))
             chosen += 1

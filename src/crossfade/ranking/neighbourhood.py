@@ -1,6 +1,7 @@
 """What is close to what: for each item of a model the nearest others, as a table, and the index behind it.
 
-Closeness is the model's similarity, shrunk by the evidence behind both ends (`crossfade.ranking.popularity`). Lists
+Closeness is the model's similarity, shrunk by the evidence behind both ends and by how far each is close to everything
+(`crossfade.ranking.popularity`). Lists
 come from the table; where rules leave out so much that a list is short, the index is searched deeper. Whatever the
 size of the table, two items also count as close if they are closer than nearly all pairs: above
 `Neighbourhood.threshold`.
@@ -31,7 +32,7 @@ from crossfade.nearest.backends import DEFAULT_SETTINGS
 from crossfade.nearest.contract import IndexSettings
 from crossfade.ranking.computed import row_map
 from crossfade.ranking.lists import Grouping, allowed
-from crossfade.ranking.popularity import evidence
+from crossfade.ranking.popularity import apart_from_all, evidence
 
 ENTRIES = 4_000_000
 """Entries of lists that are searched or looked at together, some 32 MB."""
@@ -42,7 +43,8 @@ PAIRS = 1_000_000
 SIDE_BY_SIDE = 512
 """Pairs whose points are copied at a time: few enough for the core's own cache."""
 
-_DESCRIPTION, _INDEX, _ROWS, _SCORES = "neighbourhood.json", "index", "rows.npy", "scores.npy"
+_DESCRIPTION, _INDEX = "neighbourhood.json", "index"
+_ROWS, _SCORES, _SCALES = "rows.npy", "scores.npy", "scales.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,9 @@ class NeighbourSettings(Checked):
 
     size: Annotated[int, Range(1, 2000)] = 400  # neighbours kept for each item; Radio leaves many of them out
     shrinkage: Annotated[float, Range(0, 10_000)] = 2.0  # listeners (or texts) at which an item counts half
+    # mean cosine to everything that is played at which an item counts half, so that what is close to everything doesn't
+    # lead every list; 0: no such rule
+    hubs: Annotated[float, Range(0, 100)] = 0.5
     close: Annotated[float, Range(50, 100)] = 99.5  # percentile of all pairs above which two items count as close
 
 
@@ -59,7 +64,7 @@ class Neighbourhood:
     """The nearest others of each item of one fitted model, by the model's rows.
 
     model       that compares the items; the closeness of any two is estimated from the points of its space
-    shrinkage   support at which an item counts half
+    scales      (items,) what each item counts: its evidence, and less if it is close to everything
     table       rows and scores (items, size): the closest others, padded with MISSING
     threshold   the closeness above which two items are close, even if neither is in the other's list
     recall      share of the true neighbours that the table has, on average of a sample
@@ -67,16 +72,11 @@ class Neighbourhood:
     """
 
     model: Fitted[Any]
-    shrinkage: float
+    scales: npt.NDArray[np.float32]
     table: Neighbours
     threshold: float
     recall: float
     open_index: Callable[[], ItemIndex]
-
-    @cached_property
-    def scales(self) -> npt.NDArray[np.float32]:
-        """(items,) the evidence of each item."""
-        return evidence(self.model.support, self.shrinkage)
 
     @cached_property
     def index(self) -> ItemIndex:
@@ -100,7 +100,7 @@ class Neighbourhood:
 
         With a ``directory`` the table is written there while it is made; `save` writes the rest.
         """
-        scales = evidence(model.support, settings.shrinkage)
+        scales = _scales(model, settings)
         searched = comparing(model).item_index(scales, index)
         items = len(model.item_ids)
         size = min(settings.size, max(items - 1, 1))
@@ -113,17 +113,17 @@ class Neighbourhood:
                 table.rows[keys], table.scores[keys] = found.rows, found.scores
                 progress(int(keys[-1]) + 1, items, "items")
         threshold = percentile_of_pairs(model.space.points, scales, settings.close)
-        return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
+        return cls(model, scales, table, threshold, searched.recall, lambda: searched)
 
     @classmethod
     def without_table(cls, model: Fitted[Any], settings: NeighbourSettings) -> Self:
         """Return a neighbourhood of ``model`` that searches exactly what it is asked for; its table has no columns."""
-        scales = evidence(model.support, settings.shrinkage)
+        scales = _scales(model, settings)
         rows = np.empty((len(model.item_ids), 0), dtype=np.int32)
         searched = comparing(model).item_index(scales, IndexSettings(backend="exact"))
         threshold = percentile_of_pairs(model.space.points, scales, settings.close)
         table = Neighbours(rows, rows.astype(np.float32))
-        return cls(model, settings.shrinkage, table, threshold, searched.recall, lambda: searched)
+        return cls(model, scales, table, threshold, searched.recall, lambda: searched)
 
     def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
         """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""
@@ -138,11 +138,11 @@ class Neighbourhood:
                 array.flush()
             else:
                 np.save(directory / name, array, allow_pickle=False)
+        np.save(directory / _SCALES, self.scales, allow_pickle=False)
         (directory / _INDEX).mkdir()
         self.index.save(directory / _INDEX)
         described = {
             "space_id": self.model.space.space_id,
-            "shrinkage": self.shrinkage,
             "threshold": self.threshold,
             "recall": self.recall,
         }
@@ -157,19 +157,19 @@ class Neighbourhood:
         """
         rows = load_array(directory / _ROWS, dtype=np.int32, ndim=2)
         scores = load_array(directory / _SCORES, dtype=np.float32, ndim=2)
+        scales = load_array(directory / _SCALES, dtype=np.float32, ndim=1)
         try:
             described = json.loads((directory / _DESCRIPTION).read_text(encoding="utf-8"))
             space_id = str(described["space_id"])
-            shrinkage, threshold, recall = (float(described[name]) for name in ("shrinkage", "threshold", "recall"))
+            threshold, recall = (float(described[name]) for name in ("threshold", "recall"))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{directory} has no readable neighbour table: {error}. Build it again.") from error
         model.space.require_same(space_id, f"The neighbour table in {directory}")
-        if not (len(rows) == len(model.item_ids) and rows.shape == scores.shape):
+        if not (len(rows) == len(scales) == len(model.item_ids) and rows.shape == scores.shape):
             raise ArtifactError(f"The neighbour table in {directory} does not fit {len(model.item_ids)} items.")
-        scales = evidence(model.support, shrinkage)
         compared, place = comparing(model), directory / _INDEX
         table = Neighbours(rows, scores)
-        return cls(model, shrinkage, table, threshold, recall, lambda: compared.load_item_index(place, scales))
+        return cls(model, scales, table, threshold, recall, lambda: compared.load_item_index(place, scales))
 
 
 def nearest_lists(
@@ -248,6 +248,11 @@ def percentile_of_pairs(points: npt.NDArray[np.float32], scales: npt.NDArray[np.
         one, other = first[span], second[span]
         closeness[span] = np.einsum("pf,pf->p", points[one], points[other]) * factors[one] * factors[other]
     return float(np.percentile(closeness, percentile))
+
+
+def _scales(model: Fitted[Any], settings: NeighbourSettings) -> npt.NDArray[np.float32]:
+    counted = apart_from_all(model.space.points, model.support, settings.hubs)
+    return evidence(model.support, settings.shrinkage) * counted
 
 
 def _chunks(rows: npt.NDArray[Any], width: int) -> list[npt.NDArray[Any]]:

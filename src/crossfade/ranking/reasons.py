@@ -2,9 +2,10 @@
 
 Of the seeds a that a user recognises, the reason for an item of root i is the one that maximises
 
-    ln(1 + plays_a) · closeness(a, i)
+    closeness(a, i) · (1 + ¼ · ln(1 + plays_a) / ln(1 + plays of the most played item))
 
-among those that i is close to: i is in the list of a, or closer to it than nearly all pairs of items are
+so that closeness decides, and of seeds that are about as close the one that the user plays more. It is chosen among
+those that i is close to: i is in the list of a, or closer to it than nearly all pairs of items are
 (`crossfade.ranking.neighbourhood`). A seed serves for at most so many items of a page; an item without a reason is not
 shown.
 
@@ -21,6 +22,9 @@ import numpy.typing as npt
 from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import Rows
 
+PLAYED_MORE = 0.25
+"""How much less close a reason may be that the user plays most of all, before one that is hardly played."""
+
 
 class History(NamedTuple):
     """What n users played, in compressed rows: catalogue rows, and how often."""
@@ -31,8 +35,20 @@ class History(NamedTuple):
 
     @property
     def weights(self) -> npt.NDArray[np.float32]:
-        """What each entry counts as a seed: ln(1 + plays)."""
+        """What each entry counts when it proposes items: ln(1 + plays)."""
         return np.log1p(self.plays.astype(np.float64)).astype(np.float32)
+
+    @property
+    def reason_weights(self) -> npt.NDArray[np.float32]:
+        """What each entry counts as a reason, besides its closeness: from 1 to 1 + `PLAYED_MORE`."""
+        counts = np.log1p(self.plays.astype(np.float64))
+        lengths = np.diff(self.indptr)
+        most = np.ones(len(lengths))
+        if len(counts):
+            most[lengths > 0] = np.maximum.reduceat(counts, self.indptr[:-1][lengths > 0])
+        shares = counts / np.repeat(np.where(most > 0, most, 1.0), lengths)
+        weights: npt.NDArray[np.float32] = (1.0 + PLAYED_MORE * shares).astype(np.float32)
+        return weights
 
     def where(self, kept: npt.NDArray[np.bool_]) -> "History":
         """Those entries alone."""

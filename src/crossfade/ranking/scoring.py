@@ -1,11 +1,13 @@
 """Scores: one column made of all others.
 
 A scorer says which columns it needs and returns the score of every candidate. Assembly takes any scores, so that
-another scorer, such as one that was learned, replaces this step and nothing else.
+another scorer, such as one that was learned, replaces this step and nothing else. A scorer that can say what a score
+is made of `Explains` it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,14 @@ class Scorer(Protocol):
         """Return the finite score (n,) of each pair; higher is better, comparable within one user only."""
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """What a scorer has if it can say what its scores are made of."""
+
+    def contributions(self, candidates: Candidates) -> Mapping[str, Floats]:
+        """Return the parts (n,) of each score, by the name of a model or a feature; they add up to the score."""
+
+
 @dataclass(frozen=True)
 class Formula:
     """taste · t / max t + (1 - taste) · c / max c - popularity_cost · p
@@ -47,11 +57,20 @@ class Formula:
 
     def score(self, candidates: Candidates) -> Floats:
         """Return the score (n,) of each pair."""
-        columns = candidates.columns
-        scores = -np.float32(self.popularity_cost) * columns[POPULARITY]
-        scores += np.float32(self.taste) * relative(columns[self.model], candidates.indptr)
-        scores += np.float32(1 - self.taste) * relative(columns[CLOSENESS], candidates.indptr)
+        popularity, *others = self.contributions(candidates).values()
+        scores = popularity.copy()
+        for part in others:
+            scores += part
         return scores
+
+    def contributions(self, candidates: Candidates) -> dict[str, Floats]:
+        """Return the three parts (n,) of each score."""
+        columns = candidates.columns
+        return {
+            POPULARITY: -np.float32(self.popularity_cost) * columns[POPULARITY],
+            self.model: np.float32(self.taste) * relative(columns[self.model], candidates.indptr),
+            CLOSENESS: np.float32(1 - self.taste) * relative(columns[CLOSENESS], candidates.indptr),
+        }
 
 
 def relative(values: Floats, indptr: Starts) -> Floats:

@@ -10,7 +10,7 @@ A user for whom there is nothing believable has an empty page, and gets what new
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -21,12 +21,12 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS
 from crossfade.core.settings import Checked, Range
 from crossfade.core.tables import USER
-from crossfade.ranking.assembly import Assembler, Placed
+from crossfade.ranking.assembly import Assembled, Assembler, Placed
 from crossfade.ranking.candidates import Candidates, Sources, popular_children, related_lists
 from crossfade.ranking.computed import Computed, row_map
 from crossfade.ranking.features import POPULARITY, ModelByCatalogue
 from crossfade.ranking.lists import RankedLists
-from crossfade.ranking.popularity import popularity
+from crossfade.ranking.popularity import Floats, popularity
 from crossfade.ranking.reasons import History, recognised_seeds
 from crossfade.ranking.scoring import Formula, Scorer
 from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
@@ -70,6 +70,27 @@ class Discover:
     def prepare(self, inputs: SurfaceInputs, listing: Listing, settings: DiscoverSettings) -> "Pages":
         """Pages by the formula, with the models that lead."""
         return Pages(inputs, listing, settings)
+
+
+class Making(NamedTuple):
+    """How the pages of n users came about.
+
+    played      the items that each user played
+    seeds       the roots that each user recognises
+    best        (n, any) the roots that the leading model proposes to each, padded with MISSING
+    familiar    the roots that are no discovery to each user
+    candidates  the items that compete, with their columns
+    scores      their scores
+    assembled   the pages
+    """
+
+    played: History
+    seeds: History
+    best: Rows
+    familiar: History
+    candidates: Candidates
+    scores: Floats
+    assembled: Assembled
 
 
 class Pages:
@@ -131,6 +152,10 @@ class Pages:
         Of the kinds ``trained``, users that a model was fitted on have the profile from then, else that of their
         history.
         """
+        return self.made(histories, trained=trained).assembled.lists
+
+    def made(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> "Making":
+        """Return the same pages with all that they were made from."""
         settings = self._settings
         history, played = (self._history(histories[kind]) for kind in (self._root_kind, self._kind))
         seeds = recognised_seeds(
@@ -143,7 +168,9 @@ class Pages:
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
         candidates = self._with_features(candidates, histories[self._kind], self._kind in trained)
-        return self._assembler.pages(candidates, self._scorer.score(candidates), seeds)
+        scores = self._scorer.score(candidates)
+        assembled = self._assembler.pages(candidates, scores, seeds)
+        return Making(played, seeds, best, familiar, candidates, scores, assembled)
 
     def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
         """The candidates with the columns that the scorer needs."""

@@ -2,11 +2,12 @@
 
 Items are drawn without repeats, an item with probability
 
-    p_j ∝ exp(s_j / τ)      s_j: its score, divided by the best score of the pool
+    p_j ∝ r_j^(-1/τ)      r_j: its rank in the pool by score, from 1
 
-among those that are left; then two of one parent (tracks of one artist) are moved at least four places apart. Drawing
-all at once is the same as sorting by s_j / τ + a Gumbel variate. Since the whole order follows from the seed, a
-station can be paused and continued, and the same seed plays the same station.
+among those that are left; then two of one parent (tracks of one artist) are moved at least four places apart. Ranks
+count, since the scores of one model fall fast and those of another hardly: by any of them a station begins close to its
+item and stays there. Drawing all at once is the same as sorting by -ln(r_j) / τ + a Gumbel variate. Since the whole
+order follows from the seed, a station can be paused and continued, and the same seed plays the same station.
 
 Of a pool in which one parent has too many items to be kept apart, as many are played as can be: of n places no parent
 may have more than ⌈n / apart⌉, and no more than n mod apart parents that many (unless it is 0). The order stays that
@@ -31,8 +32,9 @@ from crossfade.stores.contract import Entry
 class StationSettings(Checked):
     """How a station plays its pool."""
 
-    # τ, how freely it strays from the best, in best scores: a low one hardly does, a high one shuffles
-    temperature: Annotated[float, Range(0.01, 10)] = 0.2
+    # τ, how freely it strays from the closest: 0.3 hardly does, 1 begins with one of the best ten every other time, a
+    # high one shuffles
+    temperature: Annotated[float, Range(0.01, 10)] = 0.6
     apart: Annotated[int, Range(1, 50)] = 4  # places between two items of one parent (tracks of one artist); 1: no rule
 
 
@@ -52,9 +54,8 @@ def draw_station(
     """
     if not len(scores):
         return np.zeros(0, dtype=np.int64)
-    best = float(scores.max())
-    relative = scores.astype(np.float64) / (best if best > 0 else 1.0)
-    drawn = np.argsort(-(relative / settings.temperature + rng.gumbel(size=len(scores))), kind="stable")
+    ranks = len(scores) + 1 - np.searchsorted(np.sort(scores), scores, side="right")
+    drawn = np.argsort(np.log(ranks) / settings.temperature - rng.gumbel(size=len(scores)), kind="stable")
     # An item whose parent is unknown is the only one of its parent.
     names = np.where(parents == MISSING, len(parents) + np.arange(len(parents)), _numbered(parents))
     return drawn[spaced(_numbered(names)[drawn], settings.apart)]
