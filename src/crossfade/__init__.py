@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from crossfade.models.logistic import Logistic, LogisticSettings
     from crossfade.models.popularity import Popularity, PopularitySettings
     from crossfade.models.registry import load_fitted
+    from crossfade.models.spectral import Spectral, SpectralSettings
     from crossfade.models.vector_exp import VectorExp, VectorExpSettings
     from crossfade.models.word2vec import Word2Vec, Word2VecSettings
     from crossfade.pipeline.opening import OpenedRelease, Page, open_release
@@ -57,6 +58,7 @@ _MODULES = {
     "models.logistic": ["Logistic", "LogisticSettings"],
     "models.popularity": ["Popularity", "PopularitySettings"],
     "models.registry": ["load_fitted"],
+    "models.spectral": ["Spectral", "SpectralSettings"],
     "models.vector_exp": ["VectorExp", "VectorExpSettings"],
     "models.word2vec": ["Word2Vec", "Word2VecSettings"],
     "pipeline.opening": ["OpenedRelease", "Page", "open_release"],
@@ -82,6 +84,8 @@ __all__ = [
     "Popularity",
     "PopularitySettings",
     "Sequences",
+    "Spectral",
+    "SpectralSettings",
     "Texts",
     "VectorExp",
     "VectorExpSettings",

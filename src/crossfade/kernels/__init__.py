@@ -4,6 +4,7 @@ als, likelihood           factor models: half a pass over the rows of one side
 search                    the k best items for queries by inner product
 cooccurrence, histories   similarities of items, and what they give for a history
 skipgram                  item vectors from sequences, for word2vec
+chebyshev                 polynomials of a sparse Gram matrix, for spectral filters
 inverse                   the inverse of a large matrix, for EASE
 
 compile, threads          how kernels are compiled, and run on several processors

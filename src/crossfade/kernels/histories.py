@@ -103,6 +103,15 @@ def best_items(
 
 
 @jit
+def best_of_rows(
+    scores: Floats, open_items: npt.NDArray[np.bool_], excluded: tuple[Starts, Rows], rows: Rows, best: Floats
+) -> None:
+    """Fill ``rows`` and ``best`` (n, k) with the best of each row of ``scores`` (n, items), which it spoils."""
+    for query in range(len(scores)):
+        keep_best(query, scores[query], open_items, excluded, rows[query], best[query])
+
+
+@jit
 def keep_best(
     query: int,
     scores: Floats,

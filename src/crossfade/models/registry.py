@@ -15,6 +15,7 @@ MODELS: dict[str, str] = {
     "ease": "crossfade.models.ease:EASE",
     "logistic": "crossfade.models.logistic:Logistic",
     "popularity": "crossfade.models.popularity:Popularity",
+    "spectral": "crossfade.models.spectral:Spectral",
     "vector_exp": "crossfade.models.vector_exp:VectorExp",
     "cultural": "crossfade.models.cultural:Cultural",
     "word2vec": "crossfade.models.word2vec:Word2Vec",

@@ -9,7 +9,7 @@ needs points: diversity, indexes, maps.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts, check_indices, check_indptr
+from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SpaceMismatchError
 from crossfade.core.ids import Id, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
@@ -267,6 +267,7 @@ def fitted(
     histories: CSR,
     similarities: CSR | Vectors,
     threads: int,
+    fitted_class: type[FittedSimilarity] = FittedSimilarity,
 ) -> FittedSimilarity:
     """The model ``name`` fitted on ``interactions``, whose damped ``histories`` (users, items) are its profiles.
 
@@ -281,7 +282,7 @@ def fitted(
     else:
         product = _dense_product(similarities, threads)
     item_vectors = sketched(product, len(interactions.item_ids), settings.factors, settings.seed)
-    return FittedSimilarity(
+    return fitted_class(
         space=VectorSpace(
             model=name,
             kind=interactions.kind,
@@ -296,6 +297,23 @@ def fitted(
         histories=histories,
         similarities=similarities,
     )
+
+
+def largest(scores: Floats, k: int) -> CSR:
+    """The ``k`` largest entries above 0 of each row of ``scores`` (n, items), best first, ties by column."""
+    queries, items = scores.shape
+    found, nothing = Neighbours.none(queries, min(k, items)), EVERYTHING.of_queries(queries)
+    everything = np.ones(items, dtype=np.bool_)
+    kernels.best_of_rows(np.array(scores, order="C"), everything, nothing, found.rows, found.scores)
+    kept = found.scores > 0
+    return CSR(starts_of(kept.sum(axis=1)), found.rows[kept], found.scores[kept])
+
+
+def stacked(parts: Sequence[CSR]) -> CSR:
+    """The rows of all ``parts``, one after the other."""
+    lengths = np.concatenate([np.diff(part.indptr) for part in parts])
+    indices, values = (np.concatenate([part[place] for part in parts]) for place in (1, 2))
+    return CSR(starts_of(lengths), indices, values)
 
 
 def damped(weights: npt.NDArray[np.float32], damping: Damping) -> npt.NDArray[np.float32]:

@@ -1,0 +1,168 @@
+"""Which spectral filter suits the data: of a small grid, the one that finds most of what is hidden from it.
+
+A fifth of the items of some users is hidden, every filter ranks all items for them, and the largest mean NDCG@20 wins.
+The filters share the terms Tₖ(2L - I) D^-β x, so that what costs most is computed once for each β:
+O(users of the sample · K · pairs) for each.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.csr import CSR, gathered, starts_of
+from crossfade.core.spaces import Vectors
+from crossfade.kernels.histories import best_of_rows
+from crossfade.kernels.threads import each, one_blas_thread
+from crossfade.models.contract import Floats
+from crossfade.models.graph_filter import Coefficients, Graph, interpolated, linear, plateau
+
+USERS = 1000
+"""Users of whom a part is hidden, at most."""
+
+FEWEST = 30
+"""With fewer users to hide a part of, the first filter of the grid is taken."""
+
+HIDDEN = 0.2
+SHOWN = 20
+
+BLOCK = 64
+"""Users, or columns of the matrix, that are filtered at a time: 256 bytes of each row that a sparse product reads."""
+
+AT_A_TIME = 4
+"""Blocks of users in memory at the same time, at most."""
+
+FLATNESS = (3.0, 1.5, 10.0, 30.0)
+IDEAL = (64, 256)
+IDEAL_WEIGHT = (0.1, 0.0, 0.3, 1.0)
+POPULARITY = (0.2, 0.0, 0.4)
+"""The grid where nothing is set; its first filter is the one for too little data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """D^β (h(L) + α VVᵀ) D^-β, and what its polynomial is.
+
+    flatness      φ of the plateau; None for h(L) = R̃ᵀR̃, which β leaves alone
+    ideal         η, the columns of V
+    ideal_weight  α
+    popularity    β
+    """
+
+    flatness: float | None
+    ideal: int
+    ideal_weight: float
+    popularity: float
+
+    @property
+    def popularity_of_polynomial(self) -> float:
+        """β for h(L)."""
+        return 0.0 if self.flatness is None else self.popularity
+
+
+def grid(
+    flatness: Iterable[float | None],
+    ideal: int | None,
+    ideal_weight: float | None,
+    popularity: float | None,
+) -> list[Filter]:
+    """Return all filters of these settings, of which None leaves one open."""
+    settings = itertools.product(
+        POPULARITY if popularity is None else [popularity],
+        flatness,
+        IDEAL_WEIGHT if ideal_weight is None else [ideal_weight],
+        IDEAL if ideal is None else [ideal],
+    )
+    filters = [
+        Filter(flatness=flat, ideal=eta, ideal_weight=weight, popularity=beta) for beta, flat, weight, eta in settings
+    ]
+    # Without weight the ideal part is the same for any number of columns.
+    return [one for one in filters if one.ideal_weight or one.ideal == filters[0].ideal]
+
+
+def best_filter(filters: list[Filter], histories: CSR, items: int, degree: int, seed: int, threads: int) -> Filter:
+    """Return the one of ``filters`` that finds most of what is hidden of ``histories`` (users, items)."""
+    rng = np.random.default_rng(seed)
+    lengths = np.diff(histories.indptr)
+    users = np.sort(rng.permutation(np.flatnonzero(lengths * HIDDEN >= 0.5))[:USERS])
+    if len(filters) == 1 or len(users) < FEWEST:
+        return filters[0]
+    hidden = _hidden(histories.indptr, users, rng)
+    train = CSR(starts_of(~hidden)[histories.indptr], histories.indices[~hidden], histories.values[~hidden])
+    asked = CSR(starts_of(hidden)[histories.indptr], histories.indices[hidden], histories.values[hidden])
+    graph = Graph.of(train, items)
+    smoothest = graph.smoothest(min(items, max(one.ideal for one in filters)), seed, threads)
+    starts = range(0, len(users), BLOCK)
+    gains = np.zeros((len(starts), len(filters)))
+
+    def measure(block: int) -> None:
+        some = users[starts[block] : starts[block] + BLOCK]
+        gains[block] = _gains(filters, graph, smoothest, train.take(some), asked.take(some), degree)
+
+    with one_blas_thread():
+        each(measure, range(len(starts)), min(threads, AT_A_TIME))
+    return filters[int(np.argmax(gains.sum(axis=0)))]
+
+
+def _hidden(
+    indptr: npt.NDArray[np.int64], users: npt.NDArray[np.int64], rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """(pairs,) a random share of the items of each of ``users``."""
+    hidden = np.zeros(indptr[-1], dtype=np.bool_)
+    starts, places = gathered(indptr, users)
+    lengths = np.diff(starts)
+    order = np.lexsort((rng.random(len(places)), np.repeat(users, lengths)))
+    rank = np.arange(len(places)) - np.repeat(starts[:-1], lengths)
+    hidden[places[order]] = rank < np.repeat(np.floor(lengths * HIDDEN + 0.5), lengths)
+    return hidden
+
+
+def _gains(
+    filters: list[Filter], graph: Graph, smoothest: Vectors, shown: CSR, hidden: CSR, degree: int
+) -> npt.NDArray[np.float64]:
+    """(filters,) the sum over users of NDCG@20, for the histories ``shown`` and the ``hidden`` ones."""
+    users, items = shown.rows, len(graph.listeners)
+    signals = np.zeros((items, users), dtype=np.float32)
+    signals[shown.indices, np.repeat(np.arange(users), np.diff(shown.indptr))] = shown.values
+    hits = np.zeros((users, items), dtype=np.bool_)
+    hits[np.repeat(np.arange(users), np.diff(hidden.indptr)), hidden.indices] = True
+    gains = 1 / np.log2(np.arange(2, SHOWN + 2))
+    most = np.cumsum(gains)[np.minimum(np.diff(hidden.indptr), SHOWN) - 1]
+    everything, excluded = np.ones(items, dtype=np.bool_), (shown.indptr, shown.indices)
+    rows = np.empty((users, SHOWN), dtype=np.int32)
+    best = np.empty((users, SHOWN), dtype=np.float32)
+    found = np.zeros(len(filters))
+    for place, scores in _scores(filters, graph, smoothest, signals, degree):
+        best_of_rows(scores, everything, excluded, rows, best)
+        found[place] = ((np.take_along_axis(hits, np.maximum(rows, 0), axis=1) & (rows >= 0)) @ gains / most).sum()
+    return found
+
+
+def _scores(
+    filters: list[Filter], graph: Graph, smoothest: Vectors, signals: Vectors, degree: int
+) -> Iterator[tuple[int, Floats]]:
+    """The scores (users, items) of ``signals`` (items, users) by each filter, with its place; β by β, for memory."""
+    for beta in dict.fromkeys(one.popularity for one in filters):
+        same = [(place, one) for place, one in enumerate(filters) if one.popularity == beta]
+        popularity = graph.popularity(beta)
+        ideals = {}
+        for eta in {one.ideal for _, one in same if one.ideal_weight}:
+            kept = smoothest[:, :eta]
+            ideals[eta] = np.ascontiguousarray(((kept @ (kept.T @ (signals / popularity))) * popularity).T)
+        popularity = graph.popularity(same[0][1].popularity_of_polynomial)
+        flatness = list(dict.fromkeys(one.flatness for _, one in same))
+        coefficients = [coefficients_of(one, degree) for one in flatness]
+        filtered = graph.filtered(coefficients, signals / popularity) * popularity
+        polynomials = np.ascontiguousarray(filtered.transpose(0, 2, 1))
+        for place, one in same:
+            scores = polynomials[flatness.index(one.flatness)].copy()
+            if one.ideal_weight:
+                scores += np.float32(one.ideal_weight) * ideals[one.ideal]
+            yield place, scores
+
+
+def coefficients_of(flatness: float | None, degree: int) -> Coefficients:
+    """Return the coefficients of the plateau of this ``flatness``, or of h(L) = R̃ᵀR̃ for None."""
+    return interpolated(linear, 1) if flatness is None else interpolated(plateau(flatness), degree)
