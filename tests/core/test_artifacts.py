@@ -15,8 +15,10 @@ import pytest
 from crossfade import __version__
 from crossfade.core import artifacts
 from crossfade.core.artifacts import (
+    LEAST_KEPT,
     MANIFEST,
     Identity,
+    digests_kept,
     discard,
     file_digest,
     is_whole,
@@ -271,6 +273,34 @@ def test_a_digest_is_that_of_the_content(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     # From FIPS 180-2, appendix B.1.
     assert file_digest(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_within_a_block_a_file_is_read_once_until_it_changes(tmp_path, monkeypatch):
+    read = []
+
+    def digest(file, name, digesting=hashlib.file_digest):
+        read.append(Path(file.name).name)
+        return digesting(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest)
+    large, link, small = (tmp_path / name for name in ("large", "link", "small"))
+    large.write_bytes(bytes(LEAST_KEPT))
+    link.hardlink_to(large)
+    small.write_bytes(bytes(LEAST_KEPT - 1))
+    with digests_kept():
+        zeros = file_digest(large)
+        with digests_kept():
+            assert file_digest(link) == zeros
+        assert file_digest(small) == file_digest(small) != zeros
+        assert read == ["large", "small", "small"]
+        with large.open("r+b") as file:
+            file.write(b"x")
+        os.utime(large, ns=(0, 0))  # the clock of a file system may not have moved on yet
+        assert file_digest(link) == hashlib.sha256(b"x" + bytes(LEAST_KEPT - 1)).hexdigest()
+        assert file_digest(large) == file_digest(link)
+    assert read == ["large", "small", "small", "link"]
+    assert file_digest(large) == file_digest(large)
+    assert read[4:] == ["large", "large"]
 
 
 @pytest.mark.parametrize(

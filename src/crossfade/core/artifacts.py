@@ -39,6 +39,12 @@ from crossfade.core.version import __version__
 
 MANIFEST = "manifest.json"
 
+LEAST_KEPT = 1 << 20
+"""Bytes of a file whose digest is kept; a small one is soon read, and soon replaced within one tick of the clock."""
+
+_kept: list[dict[tuple[int, int, int, int], str]] = []
+"""The digests of `digests_kept` by device, inode, size and time of change; one entry for each block that is open."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
@@ -228,7 +234,27 @@ def write_file(path: Path, content: bytes) -> None:
 def file_digest(path: Path) -> str:
     """Return the SHA-256 digest of a file, as ``sha256sum`` prints it."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        status = os.fstat(file.fileno())
+        kept = _kept[-1] if _kept and status.st_size >= LEAST_KEPT else {}
+        version = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        if version not in kept:
+            kept[version] = hashlib.file_digest(file, "sha256").hexdigest()
+        return kept[version]
+
+
+@contextlib.contextmanager
+def digests_kept() -> Iterator[None]:
+    """Read each file once for its digest within the block, under all its names, unless it changes meanwhile.
+
+    For one command that verifies what it has just written, or verified. Damage that comes without a change of the
+    file's time is found by the next one.
+    """
+    kept = _kept[-1] if _kept else {}
+    _kept.append(kept)
+    try:
+        yield
+    finally:
+        _kept.pop()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crossfade.core.artifacts import discard, read_manifest
+from crossfade.core.artifacts import digests_kept, discard, read_manifest
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.home import Home
@@ -76,6 +76,7 @@ def run(
         return run_locked(home, watch, models, compiling, full=full)
 
 
+@digests_kept()
 def run_locked(
     home: Home,
     watch: Watch,
