@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from crossfade.core.writings import Writings
     from crossfade.evaluate.comparing import compare as evaluate
     from crossfade.models.als import ALS, ALSSettings
+    from crossfade.models.blend import Blend, BlendSettings
     from crossfade.models.cooccurrence import Cooccurrence, CooccurrenceSettings
     from crossfade.models.cultural import Cultural, CulturalSettings
     from crossfade.models.ease import EASE, EASESettings
@@ -52,6 +53,7 @@ _MODULES = {
     "core.texts": ["Texts"],
     "core.writings": ["Writings"],
     "models.als": ["ALS", "ALSSettings"],
+    "models.blend": ["Blend", "BlendSettings"],
     "models.cooccurrence": ["Cooccurrence", "CooccurrenceSettings"],
     "models.cultural": ["Cultural", "CulturalSettings"],
     "models.ease": ["EASE", "EASESettings"],
@@ -69,6 +71,8 @@ __all__ = [
     "ALS",
     "EASE",
     "ALSSettings",
+    "Blend",
+    "BlendSettings",
     "Cooccurrence",
     "CooccurrenceSettings",
     "Cultural",

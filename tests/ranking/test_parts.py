@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from crossfade.core.catalogue import Items
+from crossfade.core.computed import Computed, row_map
 from crossfade.core.csr import CSR
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.kinds import KINDS
 from crossfade.ranking.aliases import variants
 from crossfade.ranking.candidates import CLOSENESS, Candidates, popular_children, related_lists
-from crossfade.ranking.computed import Computed, row_map
 from crossfade.ranking.features import POPULARITY
 from crossfade.ranking.lists import Grouping, allowed
 from crossfade.ranking.popularity import apart_from_all, evidence, popularity

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from crossfade.core.errors import InputError
+from crossfade.core.holdout import part_of
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.memory import peak_bytes, restart_peak
@@ -24,7 +25,7 @@ from crossfade.core.sequences import Sequences
 from crossfade.evaluate.comparison import Comparison, Point
 from crossfade.evaluate.intervals import mean_estimates
 from crossfade.evaluate.recommendation import Report, evaluate
-from crossfade.evaluate.splits import Split, part_of, random_holdout, temporal
+from crossfade.evaluate.splits import Split, random_holdout, temporal
 from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
 from crossfade.kernels.threads import one_blas_thread, processors
 from crossfade.models.contract import Fitted, Model, missing_extra

@@ -18,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from crossfade.core.holdout import part_of
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import as_table, from_table
 from crossfade.evaluate.metrics import accuracy
 from crossfade.evaluate.recommendation import ranked_lists, validate
-from crossfade.evaluate.splits import Split, part_of, random_holdout
+from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.evaluate.trials import learned_from
 from crossfade.models.registry import model_class
 

@@ -11,15 +11,15 @@ from the generator alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.columns import ids_and_rows
-from crossfade.core.csr import starts_of
 from crossfade.core.errors import InputError
+from crossfade.core.holdout import held_out, part_of, shuffled_places
 from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import FIRST_KIND
@@ -50,7 +50,7 @@ def random_holdout(interactions: Interactions, fraction: float, rng: np.random.G
 
     A user keeps at least one item. Raises InputError for another fraction.
     """
-    hidden = _hidden(interactions, fraction, rng)
+    hidden = held_out(interactions, fraction, rng)
     how = f"{fraction:.0%} of each user's items hidden"
     return Split(train=part_of(interactions, ~hidden), test=part_of(interactions, hidden), how=how)
 
@@ -63,7 +63,7 @@ def k_fold(interactions: Interactions, folds: int, rng: np.random.Generator) -> 
     if folds < 2:
         raise InputError(f"there are 2 folds or more, not {folds}")
     lengths = np.diff(interactions.indptr)
-    fold = _shuffled_places(interactions, rng) % folds
+    fold = shuffled_places(interactions, rng) % folds
     fold[np.repeat(lengths == 1, lengths)] = MISSING
     return [
         Split(
@@ -147,43 +147,10 @@ def strong_generalisation(interactions: Interactions, users: int, fraction: floa
     chosen = np.zeros(count, dtype=np.bool_)
     chosen[rng.permutation(count)[:users]] = True
     theirs = np.repeat(chosen, np.diff(interactions.indptr))
-    hidden = _hidden(interactions, fraction, rng) & theirs
+    hidden = held_out(interactions, fraction, rng) & theirs
     return Split(
         train=part_of(interactions, ~theirs),
         shown=part_of(interactions, theirs & ~hidden),
         test=part_of(interactions, hidden),
         how=f"{users:,} users hidden, and of each {fraction:.0%} of the items",
     )
-
-
-def part_of(interactions: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
-    """Return the pairs that ``kept`` (pairs,) marks, with all ids."""
-    return replace(
-        interactions,
-        indptr=starts_of(kept)[interactions.indptr],
-        indices=interactions.indices[kept],
-        weights=interactions.weights[kept],
-        plays=interactions.plays[kept],
-        last_played=interactions.last_played[kept],
-    )
-
-
-def _hidden(interactions: Interactions, fraction: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """(pairs,) a random ``fraction`` of each user's items."""
-    if not 0 < fraction < 1:
-        raise InputError(f"a fraction between 0 and 1 can be hidden, not {fraction}")
-    lengths = np.diff(interactions.indptr)
-    counts = np.minimum(np.floor(lengths * fraction + 0.5), lengths - 1)
-    hidden: npt.NDArray[np.bool_] = _shuffled_places(interactions, rng) < np.repeat(counts, lengths)
-    return hidden
-
-
-def _shuffled_places(interactions: Interactions, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """(pairs,) the place of each pair in a random order of its user's pairs, from 0."""
-    lengths = np.diff(interactions.indptr)
-    users = np.repeat(np.arange(len(lengths)), lengths)
-    places = np.empty(interactions.pairs, dtype=np.int64)
-    places[np.lexsort((rng.random(interactions.pairs), users))] = np.arange(interactions.pairs) - np.repeat(
-        interactions.indptr[:-1], lengths
-    )
-    return places

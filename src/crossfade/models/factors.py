@@ -1,9 +1,10 @@
 """Fitted models whose users and items are vectors of one space, and what such models share.
 
-FittedFactors    a score is the inner product or cosine of a user's vector and an item's
-SimilarByCosine  such a model whose items are compared by cosine
-FittedItems      such a model that learned nothing of users: a profile is Σ ln(1 + w) · y/‖y‖ over the history,
-                 w being the weight of an item, at length one
+FittedFactors     a score is the inner product or cosine of a user's vector and an item's
+ComparedByCosine  any fitted model whose items are compared by cosine
+SimilarByCosine   both
+FittedItems       such a model that learned nothing of users: a profile is Σ ln(1 + w) · y/‖y‖ over the history,
+                  w being the weight of an item, at length one
 """
 
 import json
@@ -24,7 +25,7 @@ from crossfade.core.spaces import Metric, Neighbours, Vectors, VectorSpace
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import threads_for
-from crossfade.models.contract import Fitted, Floats
+from crossfade.models.contract import Fitted, Floats, Profiles
 from crossfade.nearest.backends import build_index, load_index
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but
 from crossfade.nearest.exact import ExactIndex
@@ -34,8 +35,27 @@ from crossfade.nearest.vectors import checked_queries, pair_scores
 _RECALL = "recall.json"
 
 
+class Searched(Fitted[Profiles]):
+    """A fitted model whose items are searched as points of its space."""
+
+    def _searched(self, metric: Metric, index: Index | None) -> Index:
+        """The index to search by ``metric``: the one handed in, if it fits, else exact search."""
+        if index is None:
+            return self._exact_by_dot if metric == "dot" else self._exact_by_cosine
+        return self._require_index(index, metric)
+
+    # Cached, because laying out the vectors for search costs as much as some hundred queries.
+    @cached_property
+    def _exact_by_dot(self) -> Index:
+        return ExactIndex.build(self.space, "dot")
+
+    @cached_property
+    def _exact_by_cosine(self) -> Index:
+        return ExactIndex.build(self.space, "cosine")
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class FittedFactors(Fitted[Vectors]):
+class FittedFactors(Searched[Vectors]):
     """A fitted model whose profiles are vectors (n, factors) float32 of its space."""
 
     def trained_profiles(self, users: Rows) -> Vectors:
@@ -61,24 +81,9 @@ class FittedFactors(Fitted[Vectors]):
         pairs = self._pairs(len(queries), indptr, items)
         return pair_scores(self.space.item_vectors, self.space.metric, queries, *pairs, threads)
 
-    def _searched(self, metric: Metric, index: Index | None) -> Index:
-        """The index to search by ``metric``: the one handed in, if it fits, else exact search."""
-        if index is None:
-            return self._exact_by_dot if metric == "dot" else self._exact_by_cosine
-        return self._require_index(index, metric)
 
-    # Cached, because laying out the vectors for search costs as much as some hundred queries.
-    @cached_property
-    def _exact_by_dot(self) -> Index:
-        return ExactIndex.build(self.space, "dot")
-
-    @cached_property
-    def _exact_by_cosine(self) -> Index:
-        return ExactIndex.build(self.space, "cosine")
-
-
-class SimilarByCosine(FittedFactors):
-    """A fitted model of vectors that has the capability `crossfade.models.contract.ComparesItems`."""
+class ComparedByCosine(Searched[Profiles]):
+    """A fitted model with the capability `crossfade.models.contract.ComparesItems`, by the cosine of its points."""
 
     def similar(
         self,
@@ -116,6 +121,10 @@ class SimilarByCosine(FittedFactors):
             item_ids=self.item_ids,
             item_vectors=units * np.asarray(scales, dtype=np.float32)[:, None],
         )
+
+
+class SimilarByCosine(ComparedByCosine[Vectors], FittedFactors):
+    """Such a model of vectors that compares items."""
 
 
 class FittedItems(SimilarByCosine):

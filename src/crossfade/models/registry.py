@@ -11,6 +11,7 @@ from crossfade.models.contract import ComparesItems, Fitted, Model
 # name → "module:class"; imported only when the model is used.
 MODELS: dict[str, str] = {
     "als": "crossfade.models.als:ALS",
+    "blend": "crossfade.models.blend:Blend",
     "cooccurrence": "crossfade.models.cooccurrence:Cooccurrence",
     "ease": "crossfade.models.ease:EASE",
     "logistic": "crossfade.models.logistic:Logistic",

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.computed import RowMap, row_map
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
 from crossfade.ranking.candidates import ROW_COST, Candidates, Sources
-from crossfade.ranking.computed import RowMap, row_map
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.popularity import Floats
 from crossfade.ranking.reasons import History

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.catalogue import Items
+from crossfade.core.computed import Computed
 from crossfade.core.csr import CSR, Starts, gathered, starts_of
 from crossfade.core.ids import MISSING, Rows
-from crossfade.ranking.computed import Computed
 from crossfade.ranking.reasons import History
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from crossfade.core.arrays import load_array
 from crossfade.core.artifacts import translated_storage_errors
+from crossfade.core.computed import row_map
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.core.ids import MISSING, Ids, Rows
@@ -30,7 +31,6 @@ from crossfade.core.spaces import Neighbours
 from crossfade.models.contract import ComparesItems, Fitted, ItemIndex
 from crossfade.nearest.backends import DEFAULT_SETTINGS
 from crossfade.nearest.contract import IndexSettings
-from crossfade.ranking.computed import row_map
 from crossfade.ranking.lists import Grouping, allowed
 from crossfade.ranking.popularity import apart_from_all, evidence
 

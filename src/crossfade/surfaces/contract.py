@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.computed import Computed
 from crossfade.core.csr import starts_of
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import Ids, Rows
@@ -22,7 +23,6 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.models.contract import Fitted
 from crossfade.ranking.aliases import variants
-from crossfade.ranking.computed import Computed
 from crossfade.ranking.lists import Grouping, RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 

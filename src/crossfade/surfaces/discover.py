@@ -15,16 +15,18 @@ from typing import Annotated, ClassVar, NamedTuple
 import numpy as np
 
 from crossfade.core.catalogue import Catalogue
+from crossfade.core.computed import Computed, row_map
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS
 from crossfade.core.settings import Checked, Range
 from crossfade.core.tables import USER
+from crossfade.models.by_rows import Asked, ByRows
+from crossfade.nearest.contract import Restriction
 from crossfade.ranking.assembly import Assembled, Assembler, Placed
 from crossfade.ranking.candidates import Candidates, Sources, popular_children, related_lists
-from crossfade.ranking.computed import Computed, row_map
-from crossfade.ranking.features import POPULARITY, ModelByCatalogue
+from crossfade.ranking.features import POPULARITY
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.popularity import Floats, popularity
 from crossfade.ranking.reasons import History, recognised_seeds
@@ -105,8 +107,8 @@ class Pages:
         items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
         self._kind, self._root_kind, self._settings, self._threads = kind, root_kind, settings, inputs.threads
         self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
-        self._leading = ModelByCatalogue(inputs.models[root_kind][0], roots.ids, inputs.threads)
-        self._models = {model.name: ModelByCatalogue(model, items.ids, inputs.threads) for model in models}
+        self._leading = ByRows(inputs.models[root_kind][0], roots.ids, inputs.threads)
+        self._models = {model.name: ByRows(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
         self._scorer = scorer or Formula(models[0].name, settings.taste, settings.popularity_cost)
         variants, neighbourhood = inputs.variants[root_kind], inputs.neighbourhood(root_kind)
@@ -163,8 +165,10 @@ class Pages:
         )
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         if settings.taste_candidates:
-            asked = self._leading.asked(histories[self._root_kind], trained=self._root_kind in trained)
-            best = self._leading.best(asked, settings.taste_candidates, history)
+            asked = _asked(self._leading, histories[self._root_kind], self._root_kind in trained)
+            own = Restriction(indptr=history.indptr, indices=history.rows)
+            found = self._leading.best(asked, len(best), settings.taste_candidates, own)
+            best = np.where(found.scores > 0, found.rows, MISSING)
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
         candidates = self._with_features(candidates, histories[self._kind], self._kind in trained)
@@ -179,7 +183,7 @@ class Pages:
             if name == POPULARITY:
                 columns[name] = self._popularity[candidates.items]
             elif name in self._models:
-                asked = self._models[name].asked(histories, trained=trained)
+                asked = _asked(self._models[name], histories, trained)
                 columns[name] = self._models[name].scores(asked, candidates.indptr, candidates.items)
             elif name not in columns:
                 raise ArtifactError(f"Discover needs scores of {name} on {self._kind}s, and there is no such model.")
@@ -191,6 +195,10 @@ class Pages:
         same = item_ids is self._interactions[kind].item_ids
         rows = (self._rows[kind] if same else row_map(item_ids, self._ids[kind]))(histories.indices)
         return History(histories.indptr, rows, histories.plays).where(rows != MISSING)
+
+
+def _asked(model: ByRows, histories: Interactions, trained: bool) -> Asked:
+    return model.asked(histories, model.users(histories.user_ids) if trained else None)
 
 
 def roots_of(catalogue: Catalogue, kind: str) -> Rows:

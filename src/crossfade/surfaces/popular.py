@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.computed import row_map
 from crossfade.core.csr import starts_of
 from crossfade.core.ids import Ids, Rows
 from crossfade.core.settings import Checked, Range
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.ranking.computed import row_map
 from crossfade.ranking.lists import RankedLists, allowed
 from crossfade.surfaces.contract import Library, Listing, SurfaceInputs
 

@@ -1,0 +1,491 @@
+"""The blend: several models as one, which counts each as much as it helps to foretell what users play next.
+
+    score_ui = Σ_m w_m z_mui,    z_mui = (s_mui - s_mu(d)) / (s_mu(1) - s_mu(d))
+
+s_mui is the exact score of model m, s_mu(r) that of the r-th best item that u has not played, d = `depth`. So the best
+item of each model has 1 and its d-th best 0, whatever the model's scale, and a history alone decides what they are.
+Of each model the best d items are candidates, and every candidate is scored in every model.
+
+The weights are learned from a cut: the same models fitted on a part of the pairs, and what the rest says users went on
+to play (`crossfade.models.blend_weights`). They are then applied to the models fitted on everything. A model that adds
+nothing gets no weight and is not asked.
+
+Items are compared by the mean cosine of the models that compare them, each as it helps to foretell what the same users
+play; the space of the blend holds vectors whose inner products come closest to that.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.computed import RowMap, row_map
+from crossfade.core.csr import CSR, Starts, check_indices, gathered, starts_of
+from crossfade.core.errors import ArtifactError, InputError, SettingsError
+from crossfade.core.holdout import held_out, part_of
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.interactions import Interactions
+from crossfade.core.progress import Progress, silent
+from crossfade.core.settings import Checked, Range, as_table
+from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
+from crossfade.kernels.histories import multiplied
+from crossfade.kernels.search.panels import unit_vectors
+from crossfade.kernels.threads import one_blas_thread, threads_for
+from crossfade.models.blend_weights import Evidence, Matrix, Weights, learned_weights
+from crossfade.models.by_rows import Asked, ByRows
+from crossfade.models.contract import ComparesItems, Configured, Fitted, Floats, InputKind, require_interactions
+from crossfade.models.factors import ComparedByCosine
+from crossfade.nearest.contract import EVERYTHING, Index, Restriction
+from crossfade.nearest.vectors import require_count
+
+CHUNK = 1024
+"""Users who are asked about together."""
+
+MOST_BYTES = 4_000_000_000
+"""What fitting one of the models may take, for it to be among those that are blended without being named."""
+
+_MEMBERS, _TRAINED, _WEIGHTS = "members", "trained", "blend.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlendSettings(Checked):
+    """What a blend is made from."""
+
+    # what is blended; none: every model that learns from interactions, unless fitting it takes more than 4 GB.
+    # A run blends what it fits
+    models: tuple[str, ...] = ()
+    hidden: Annotated[float, Range(0.01, 0.5)] = 0.15  # share of the pairs that the weights are learned from
+    users: Annotated[int, Range(100, 1_000_000)] = 2000  # users that the weights are learned from, at most
+    depth: Annotated[int, Range(10, 1000)] = 100  # d: best items of each model that are candidates
+    factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors by which items are compared
+    seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some of the users that a blend is asked about.
+
+    own      (users, items) their histories
+    members  the models with a weight, by their place among all
+    asked    by the same places, the users' profiles in each
+    models   how many models there are
+    depth    d
+    """
+
+    own: CSR
+    members: Mapping[int, ByRows]
+    asked: Mapping[int, Asked]
+    models: int
+    depth: int
+
+    def __len__(self) -> int:
+        return self.own.rows
+
+    def candidates(self, count: int, restriction: Restriction) -> tuple[Starts, Rows]:
+        """Return the best ``count`` of each model, each item once, ascending, in compressed rows."""
+        lists = [self._best(place, count, restriction) for place in self.members]
+        rows = np.sort(np.concatenate([one.rows for one in lists], axis=1), axis=1)
+        kept = rows != MISSING
+        kept[:, 1:] &= rows[:, 1:] != rows[:, :-1]
+        return starts_of(kept.sum(axis=1)), rows[kept]
+
+    def columns(self, indptr: Starts, items: Rows) -> Matrix:
+        """Return the standardized scores (n, models) of pairs; NaN where a model does not know the item."""
+        columns = np.full((len(items), self.models), np.nan, dtype=np.float32)
+        lengths = np.diff(indptr)
+        for place, model in self.members.items():
+            zero, one = (np.repeat(scores, lengths) for scores in self.scales[place])
+            columns[:, place] = (model.scores(self.asked[place], indptr, items) - zero) / (one - zero)
+        return columns
+
+    @cached_property
+    def own_alone(self) -> Restriction:
+        """Nothing but the users' histories is excluded."""
+        return Restriction(indptr=self.own.indptr, indices=self.own.indices)
+
+    def _best(self, place: int, count: int, restriction: Restriction) -> Neighbours:
+        """The best items of one model; what only leaves out the histories is searched once."""
+        usual = count == self.depth and (restriction is self.own_alone or _same(restriction, self.own_alone))
+        if usual and place in self._usual:
+            return self._usual[place]
+        found = self.members[place].best(self.asked[place], len(self), count, restriction)
+        if usual:
+            self._usual[place] = found
+        return found
+
+    @cached_property
+    def _usual(self) -> dict[int, Neighbours]:
+        return {}
+
+    @cached_property
+    def scales(self) -> Mapping[int, tuple[Floats, Floats]]:
+        """By model (users,) each: the scores that are 0 and 1."""
+        found = {}
+        for place in self.members:
+            scores = self._best(place, self.depth, self.own_alone).scores
+            listed = np.isfinite(scores)
+            highest = np.where(listed.any(axis=1), scores[:, 0], np.float32(0)) if scores.size else np.zeros(len(self))
+            lowest = np.where(listed, scores, np.inf).min(axis=1, initial=np.inf)
+            lowest = np.where(np.isfinite(lowest), lowest, highest)
+            # A model to which all items are nearly the same says nothing about the order of any.
+            least = np.maximum(np.float32(1e-3) * np.maximum(abs(lowest), abs(highest)), np.float32(1e-30))
+            found[place] = (
+                lowest.astype(np.float32),
+                (lowest + np.maximum(highest - lowest, least)).astype(np.float32),
+            )
+        return found
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class FittedBlend(ComparedByCosine["BlendProfiles"]):
+    """Several fitted models as one.
+
+    members  the models by name
+    weights  what each counts, and why
+    trained  what it was fitted on
+    """
+
+    members: Mapping[str, Fitted[Any]]
+    weights: Weights
+    trained: Interactions
+
+    @property
+    def user_ids(self) -> Ids:
+        """The users that it was fitted on."""
+        return self.trained.user_ids
+
+    def profiles(self, histories: Interactions, *, threads: int | None = None) -> "BlendProfiles":
+        """The profiles of the n users of ``histories`` in all models; see `Fitted.profiles`."""
+        self.histories_of(histories)
+        return BlendProfiles(self, histories, trained=False, threads=threads)
+
+    def trained_profiles(self, users: Rows) -> "BlendProfiles":
+        """The profiles of trained users; see `Fitted.trained_profiles`."""
+        check_indices(users, len(self.user_ids), "users")
+        return BlendProfiles(self, self.trained, trained=True, rows=users)
+
+    def best(
+        self,
+        profiles: "BlendProfiles",
+        k: int,
+        restriction: Restriction = EVERYTHING,
+        *,
+        index: Index | None = None,
+        threads: int | None = None,
+    ) -> Neighbours:
+        """The ``k`` best for each profile of the candidates of all models; see `Fitted.best`.
+
+        An ``index`` searches the vectors by which items are compared, for the mean of the history.
+        """
+        require_count(k)
+        asked = self._checked(profiles)
+        if index is not None:
+            return self._require_index(index, "cosine").search(self._directions(asked, threads), k, restriction)
+        restriction.open_items(len(self.item_ids))
+        indptr, indices = restriction.of_queries(len(asked))
+        found = Neighbours.none(len(asked), k)
+        for first, part in asked.parts(threads):
+            users = slice(first, first + len(part))
+            starts, places = gathered(indptr, np.arange(users.start, users.stop))
+            limits = Restriction(
+                indptr=starts, indices=indices[places], barred=restriction.barred, allowed=restriction.allowed
+            )
+            candidates, rows = part.candidates(max(k, self.depth), limits)
+            scores = self._blended(part.columns(candidates, rows))
+            listed = np.repeat(np.arange(len(part)), np.diff(candidates))
+            order = np.lexsort((rows, -scores, listed))
+            rank = np.arange(len(order)) - np.repeat(candidates[:-1], np.diff(candidates))
+            order, rank = order[rank < k], rank[rank < k]
+            found.rows[users][listed[order], rank] = rows[order]
+            found.scores[users][listed[order], rank] = scores[order]
+        return found
+
+    def scores(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
+        """(n,) exact scores of pairs; see `Fitted.scores`."""
+        return self._blended(self.columns(profiles, indptr, items, threads=threads))
+
+    def columns(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Matrix:
+        """(n, models) the standardized scores of pairs in each model, NaN where it does not know the item."""
+        asked = self._checked(profiles)
+        indptr, items = self._pairs(len(asked), indptr, items)
+        columns = np.empty((len(items), len(self.members)), dtype=np.float32)
+        for first, part in asked.parts(threads):
+            starts = indptr[first : first + len(part) + 1]
+            pairs = slice(int(starts[0]), int(starts[-1]))
+            columns[pairs] = part.columns(starts - starts[0], items[pairs])
+        return columns
+
+    @property
+    def depth(self) -> int:
+        """d, how many of the best items of each model are candidates."""
+        return int(self.settings["depth"])
+
+    def _blended(self, columns: Matrix) -> Floats:
+        """(n,) the scores of pairs from their ``columns`` (n, models)."""
+        scores = np.zeros(len(columns), dtype=np.float32)
+        for model in np.flatnonzero(self.weights.weights):
+            column = columns[:, model]
+            scores += self.weights.weights[model] * np.where(np.isnan(column), self.weights.unknown[model], column)
+        return scores
+
+    def _directions(self, asked: "BlendProfiles", threads: int | None) -> Vectors:
+        """(n, factors) the mean directions of the histories."""
+        histories = self.histories_of(asked.histories, asked.rows)
+        damped = CSR(histories.indptr, histories.indices, np.log1p(histories.values))
+        return unit_vectors(multiplied(damped, unit_vectors(np.array(self.space.points)), threads_for(threads)))
+
+    def _checked(self, profiles: "BlendProfiles") -> "BlendProfiles":
+        if not isinstance(profiles, BlendProfiles):
+            raise InputError(
+                f"profiles of {self.name} are those that its profiles() gave, not a {type(profiles).__name__}"
+            )
+        return profiles
+
+    @cached_property
+    def member_users(self) -> list[RowMap]:
+        """By model, what gives its rows of trained users; MISSING for a user that it was not fitted on."""
+        nobody = Ids.of([])
+        return [row_map(self.user_ids, one.user_ids or nobody) for one in self.members.values()]
+
+    def by_rows(self, threads: int | None) -> list[ByRows]:
+        """The models, asked by the rows of this one."""
+        return [ByRows(model, self.item_ids, threads) for model in self.members.values()]
+
+    def _save_more(self, directory: Path) -> None:
+        for name, model in self.members.items():
+            model.save(directory / _MEMBERS / name)
+        self.trained.save(directory / _TRAINED)
+        described = {
+            "models": list(self.members),
+            "weights": self.weights.weights.tolist(),
+            "unknown": self.weights.unknown.tolist(),
+            "learned": self.weights.learned,
+            "report": self.weights.report,
+        }
+        (directory / _WEIGHTS).write_text(json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
+        from crossfade.models.registry import load_fitted
+
+        try:
+            described = json.loads((directory / _WEIGHTS).read_text(encoding="utf-8"))
+            names = [str(name) for name in described["models"]]
+            weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
+            if not weights.shape == unknown.shape == (len(names),):
+                raise ValueError(f"{len(names)} models have {len(weights)} weights")
+            learned = Weights(
+                weights=weights, unknown=unknown, learned=bool(described["learned"]), report=dict(described["report"])
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(f"{directory} has no readable blend: {error}. Run `crossfade verify`.") from error
+        return {
+            "members": {name: load_fitted(directory / _MEMBERS / name) for name in names},
+            "weights": learned,
+            "trained": Interactions.load(directory / _TRAINED, kind=space.kind),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class BlendProfiles:
+    """What a blend makes of n histories; what its models make of them is computed when it is first needed.
+
+    histories  of the users, or with ``rows`` (n,) of more users, these among them
+    trained    whether users that a model was fitted on have the profile from then
+    """
+
+    blend: FittedBlend
+    histories: Interactions
+    trained: bool
+    rows: Rows | None = None
+    threads: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.histories.user_ids) if self.rows is None else len(self.rows)
+
+    def parts(self, threads: int | None) -> Iterator[tuple[int, Part]]:
+        """Yield the first user of each part, and the part."""
+        for first in range(0, len(self), CHUNK):
+            if first not in self._made:
+                self._made[first] = self._part(first, self.threads if threads is None else threads)
+            yield first, self._made[first]
+
+    @cached_property
+    def _made(self) -> dict[int, Part]:
+        return {}
+
+    def _part(self, first: int, threads: int | None) -> Part:
+        rows = np.arange(len(self), dtype=np.int32) if self.rows is None else self.rows
+        some = rows[first : first + CHUNK]
+        indptr, places = gathered(self.histories.indptr, some)
+        histories = replace(
+            self.histories,
+            # Users are told apart by their places, since one may be asked about twice.
+            user_ids=Ids.of(f"{place:04d}" for place in range(len(some))),
+            indptr=indptr,
+            **{name: getattr(self.histories, name)[places] for name in ("indices", "weights", "plays", "last_played")},
+            trusted=True,
+        )
+        blend = self.blend
+        asked_of = {place: model for place, model in enumerate(blend.by_rows(threads)) if blend.weights.weights[place]}
+        asked = {}
+        for place, model in asked_of.items():
+            users = None
+            if self.trained and model.model.user_ids is not None:
+                users = blend.member_users[place](some)
+            asked[place] = model.asked(histories, users)
+        return Part(blend.histories_of(histories), asked_of, asked, len(blend.members), blend.depth)
+
+
+class Blend(Configured[BlendSettings]):
+    """Several models as one."""
+
+    name: ClassVar[str] = "blend"
+    learns_from: ClassVar[InputKind] = "interactions"
+    settings_class: ClassVar[type[BlendSettings]] = BlendSettings
+    fitted_class: ClassVar[type[FittedBlend]] = FittedBlend
+
+    def fit(
+        self,
+        interactions: Interactions,
+        /,
+        *,
+        threads: int | None = None,
+        progress: Progress = silent,
+        workspace: Path | None = None,
+    ) -> FittedBlend:
+        """Fit every model twice, on a cut and on all of ``interactions``, and what each counts; see `Model.fit`.
+
+        Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from, and
+        SettingsError for models that cannot be blended.
+        """
+        from crossfade.models.registry import model_class
+
+        require_interactions(interactions, self.name)
+        classes = {name: model_class(name) for name in self._names(len(interactions.item_ids))}
+        hidden = held_out(interactions, self.settings.hidden, np.random.default_rng(self.settings.seed))
+        rounds = 2 * len(classes) + 1
+        fitted: list[dict[str, Fitted[Any]]] = []
+        for data in (part_of(interactions, ~hidden), interactions):
+            fitted.append({})
+            for name, one in classes.items():
+                progress(sum(map(len, fitted)), rounds, "fits")
+                fitted[-1][name] = one().fit(data, threads=threads)
+        cut, whole = fitted
+        joined = self.join(whole, interactions, cut, hidden, threads=threads)
+        progress(rounds, rounds, "fits")
+        return joined
+
+    def _names(self, items: int) -> list[str]:
+        """The models to fit; SettingsError for one that cannot be blended here."""
+        from crossfade.models.registry import MODELS, model_class
+
+        possible = [name for name in MODELS if name != self.name and model_class(name).learns_from == "interactions"]
+        if wrong := [name for name in self.settings.models if name not in possible]:
+            raise SettingsError(
+                f"a blend that fits its models itself cannot have {wrong[0]!r} among them; it can have "
+                f"{', '.join(possible)}"
+            )
+        return list(dict.fromkeys(self.settings.models)) or [
+            name for name in possible if model_class(name)().memory_bytes(items) <= MOST_BYTES
+        ]
+
+    def join(
+        self,
+        members: Mapping[str, Fitted[Any]],
+        interactions: Interactions,
+        cut: Mapping[str, Fitted[Any]],
+        hidden: npt.NDArray[np.bool_],
+        *,
+        threads: int | None = None,
+    ) -> FittedBlend:
+        """Blend the ``members``, which were fitted on ``interactions``.
+
+        cut     the same models fitted without the pairs that are hidden
+        hidden  (pairs,) which those are
+        """
+        names = [name for name in members if name in cut]
+        even = Weights.even(names)
+        shown = part_of(interactions, ~hidden)
+        first = self._fitted({name: cut[name] for name in names}, even, shown)
+        weights = learned_weights(self._evidence(first, part_of(interactions, hidden), threads), names)
+        return self._fitted({name: members[name] for name in names}, weights, interactions)
+
+    def _evidence(self, blend: FittedBlend, hidden: Interactions, threads: int | None) -> Evidence:
+        """The candidates of some of the users of whom something is hidden."""
+        users = np.flatnonzero(np.diff(hidden.indptr)).astype(np.int32)
+        if len(users) > self.settings.users:
+            chosen = np.random.default_rng(self.settings.seed).permutation(len(users))[: self.settings.users]
+            users = users[np.sort(chosen)]
+        starts, columns, hits = [], [], []
+        items = len(blend.item_ids)
+        for first, part in blend.trained_profiles(users).parts(threads):
+            some = users[first : first + len(part)]
+            indptr, rows = part.candidates(blend.depth, part.own_alone)
+            starts.append(np.diff(indptr))
+            columns.append(part.columns(indptr, rows))
+            played = CSR(hidden.indptr, hidden.indices, hidden.weights).take(some)
+            keys = np.repeat(np.arange(len(some)), np.diff(played.indptr)) * items + played.indices
+            hits.append(np.isin(np.repeat(np.arange(len(some)), np.diff(indptr)) * items + rows, keys))
+        return Evidence(
+            starts_of(np.concatenate([*starts, np.zeros(0, dtype=np.int64)])),
+            np.concatenate([*columns, np.zeros((0, len(blend.members)), dtype=np.float32)]),
+            np.concatenate([*hits, np.zeros(0, dtype=np.bool_)]),
+            np.diff(hidden.indptr)[users],
+        )
+
+    def _fitted(self, members: Mapping[str, Fitted[Any]], weights: Weights, trained: Interactions) -> FittedBlend:
+        vectors = _blended_points(members, trained.item_ids, self.settings.factors)
+        return FittedBlend(
+            space=VectorSpace(
+                model=self.name,
+                kind=trained.kind,
+                metric="cosine",
+                item_ids=trained.item_ids,
+                item_vectors=vectors,
+                settings=as_table(self.settings),
+            ),
+            support=trained.listeners(),
+            members=members,
+            weights=weights,
+            trained=trained,
+        )
+
+
+def _same(one: Restriction, other: Restriction) -> bool:
+    """Whether both exclude the same items of the same queries, and nothing else."""
+    return (
+        one.allowed is None
+        and not one.barred.size
+        and np.array_equal(one.indices, other.indices)
+        and one.indptr is not None
+        and np.array_equal(one.indptr, np.asarray(other.indptr))
+    )
+
+
+def _blended_points(members: Mapping[str, Fitted[Any]], ids: Ids, factors: int) -> Vectors:
+    """(items, factors) vectors whose inner products are closest to the mean cosine in the models that compare items."""
+    everything = np.arange(len(ids), dtype=np.int32)
+    units = [np.zeros((len(ids), 1), dtype=np.float32)]
+    for model in members.values():
+        if isinstance(model, ComparesItems):
+            rows = row_map(ids, model.item_ids)(everything)
+            points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
+            points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
+            units.append(points)
+    joined = np.concatenate(units, axis=1) / np.float32(np.sqrt(max(len(units) - 1, 1)))
+    # With more threads BLAS would add in another order.
+    with one_blas_thread():
+        values, directions = np.linalg.eigh((joined.T @ joined).astype(np.float64))
+        directions = directions[:, np.argsort(-values, kind="stable")[:factors]]
+        turn = np.zeros((joined.shape[1], factors), dtype=np.float32)
+        # Of a direction and its opposite, the one whose largest number is positive.
+        signs = np.sign(directions[np.argmax(abs(directions), axis=0), np.arange(directions.shape[1])])
+        turn[:, : directions.shape[1]] = directions * signs
+        blended: Vectors = (joined @ turn).astype(np.float32)
+        return blended

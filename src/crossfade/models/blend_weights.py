@@ -1,0 +1,190 @@
+"""What each model of a blend counts, learned from listens that the models have not seen.
+
+A candidate's score is Σ_m w_m z_m, z_m being its standardized score in model m (`crossfade.models.blend`). The weights
+w ≥ 0 maximise the likelihood of what the users went on to play, each time as one choice among the user's candidates,
+
+    mean over users of [ mean over hits h of w·z_h - ln Σ_candidates c exp(w·z_c) ] - ε ‖w‖²
+
+which is concave, so there is one optimum; it ranks, and is not disturbed by how much a user plays. Every user counts
+the same. Models that add nothing are left out: the one whose absence costs the least of this likelihood goes, again and
+again, as long as the cost is below one standard error of the difference between users. The cost is measured on the half
+of the users that the weights were not fitted on.
+
+McFadden, "Conditional logit analysis of qualitative choice behavior", 1974; Breiman et al., "Classification and
+regression trees", 1984 (the rule of one standard error).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.csr import Starts, starts_of
+
+Matrix = npt.NDArray[np.float32]
+PerUser = npt.NDArray[np.float64]
+
+RIDGE = 1e-4
+"""ε: enough for models that say the same to share their weight."""
+
+LEAST_USERS, LEAST_HITS = 100, 300
+"""Users with hits among their candidates, and hits, below which weights would be chance: all models count the same."""
+
+PLACES = 20
+"""Of the lists by whose NDCG models are judged."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Candidates of n users, in compressed rows, and which of them the users went on to play.
+
+    indptr   (n + 1,) int64
+    columns  (candidates, models) float32, standardized scores; NaN where a model does not know the item
+    hits     (candidates,) bool
+    hidden   (n,) int64 how many items each user went on to play, candidates or not
+    """
+
+    indptr: Starts
+    columns: Matrix
+    hits: npt.NDArray[np.bool_]
+    hidden: npt.NDArray[np.int64]
+
+    @property
+    def hitting(self) -> npt.NDArray[np.bool_]:
+        """(n,) which users have a hit among their candidates."""
+        return _sums(self.hits, self.indptr) > 0
+
+    def shares(self) -> npt.NDArray[np.float64]:
+        """(candidates,) 1 / (the user's hits · users with hits) for a hit, 0 for others."""
+        counts = _sums(self.hits, self.indptr)
+        each = np.maximum(counts, 1) * max(np.count_nonzero(counts), 1)
+        shares: npt.NDArray[np.float64] = self.hits / np.repeat(each, np.diff(self.indptr))
+        return shares
+
+    def of(self, users: npt.NDArray[np.bool_]) -> "Evidence":
+        """That of the marked ``users`` (n,) alone."""
+        kept = np.repeat(users, np.diff(self.indptr))
+        indptr = starts_of(np.diff(self.indptr)[users])
+        return Evidence(indptr, self.columns[kept], self.hits[kept], self.hidden[users])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """What was learned.
+
+    weights  (models,) float32, 0 for a model that was left out
+    unknown  (models,) float32, the standardized score of an item that a model does not know: its mean over candidates
+    learned  whether they were learned; without enough to learn from, all models count the same
+    report   by model: "weight", and if learned "adds", the NDCG@20 that it adds, with its standard error "error"
+    """
+
+    weights: npt.NDArray[np.float32]
+    unknown: npt.NDArray[np.float32]
+    learned: bool
+    report: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def even(cls, models: Sequence[str], unknown: npt.NDArray[np.float32] | None = None) -> "Weights":
+        """The same weight for all ``models``."""
+        weights = np.full(len(models), 1 / max(len(models), 1), dtype=np.float32)
+        report = {name: {"weight": float(weight)} for name, weight in zip(models, weights, strict=True)}
+        nothing = np.zeros(len(models), dtype=np.float32)
+        return cls(weights=weights, unknown=nothing if unknown is None else unknown, learned=False, report=report)
+
+
+def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
+    """Return the weights of ``models``, the columns of ``evidence``."""
+    known = ~np.isnan(evidence.columns)
+    sums = np.where(known, evidence.columns, 0).sum(axis=0, dtype=np.float64)
+    unknown = (sums / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
+    columns = np.where(known, evidence.columns, unknown)
+    whole = Evidence(evidence.indptr, columns, evidence.hits, evidence.hidden)
+    hitting = whole.hitting
+    if hitting.sum() < LEAST_USERS or whole.hits.sum() < LEAST_HITS or len(models) == 1:
+        return Weights.even(models, unknown)
+    # Halves of users by turns: rows of users are in the order of their ids, which says nothing of their tastes.
+    odd = np.arange(len(hitting)) % 2 == 1
+    halves = [(whole.of(odd), whole.of(~odd)), (whole.of(~odd), whole.of(odd))]
+    weights = np.zeros(len(models), dtype=np.float32)
+    report: dict[str, dict[str, float]] = {name: {} for name in models}
+    kept = [*range(len(models))]
+    while True:
+        found = fitted(whole, kept)
+        # What has no weight beside the others costs nothing when it goes.
+        used = [one for one, weight in zip(kept, found, strict=True) if weight > 0]
+        judged = _judged(halves, used)
+        costs = {one: judged - _judged(halves, [m for m in used if m != one]) for one in used if len(used) > 1}
+        least = min(costs, key=lambda one: float(costs[one][0].mean()), default=None)
+        if least is None or costs[least][0].mean() > _error(costs[least][0]):
+            break
+        kept = [one for one in used if one != least]
+    for one, cost in costs.items():
+        report[models[one]] = {"adds": float(cost[1].mean()), "error": _error(cost[1])}
+    weights[kept] = found
+    for name, weight in zip(models, weights, strict=True):
+        report[name] |= {"weight": float(weight)}
+    return Weights(weights=weights, unknown=unknown, learned=True, report=report)
+
+
+def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the weights (models,) of these columns that maximise the likelihood."""
+    from scipy.optimize import minimize
+
+    some = evidence.of(evidence.hitting)
+    columns = some.columns[:, list(models)].astype(np.float64)
+    target = some.shares() @ columns
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        normalisers, chances = _chances(columns @ weights, some.indptr)
+        value = normalisers.mean() - float(target @ weights)
+        return value + RIDGE * float(weights @ weights), chances @ columns - target + 2 * RIDGE * weights
+
+    begin = np.full(len(models), 1 / len(models))
+    found: npt.NDArray[np.float64] = minimize(
+        loss, begin, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(models)
+    ).x
+    return found
+
+
+def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
+    """Return the NDCG (n,) of the users' candidates by their ``scores`` (candidates,), in lists of `PLACES`."""
+    users = np.repeat(np.arange(len(evidence.hidden)), np.diff(evidence.indptr))
+    order = np.lexsort((-scores, users))
+    place = np.arange(len(order)) - np.repeat(evidence.indptr[:-1], np.diff(evidence.indptr))
+    gains = np.where(place < PLACES, evidence.hits[order] / np.log2(place + 2), 0.0)
+    best = np.cumsum(1 / np.log2(np.arange(PLACES) + 2))
+    return _sums(gains, evidence.indptr) / best[np.clip(evidence.hidden, 1, PLACES) - 1]
+
+
+def _judged(halves: Sequence[tuple[Evidence, Evidence]], models: Sequence[int]) -> npt.NDArray[np.float64]:
+    """(2, n) the log-likelihood and the NDCG of each user who has hits, by the weights fitted on the other half."""
+    judged = []
+    for half, other in halves:
+        scores = other.columns[:, list(models)].astype(np.float64) @ fitted(half, models)
+        normalisers, _ = _chances(scores, other.indptr)
+        likelihood = _sums(other.shares() * scores, other.indptr) * np.count_nonzero(other.hitting) - normalisers
+        judged.append(np.stack([likelihood, ndcg(other, scores)])[:, other.hitting])
+    return np.concatenate(judged, axis=1)
+
+
+def _chances(
+    scores: npt.NDArray[np.float64], indptr: Starts
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(n,) ln Σ exp of each user's ``scores`` (candidates,), and (candidates,) each one's chance, divided by n."""
+    lengths, starts = np.diff(indptr), indptr[:-1]
+    highest = np.maximum.reduceat(scores, starts)
+    chances = np.exp(scores - np.repeat(highest, lengths))
+    totals = np.add.reduceat(chances, starts)
+    return highest + np.log(totals), chances / np.repeat(totals, lengths) / len(lengths)
+
+
+def _error(values: PerUser) -> float:
+    """The standard error of the mean."""
+    return float(values.std() / np.sqrt(len(values)))
+
+
+def _sums(values: npt.NDArray[Any], indptr: Starts) -> npt.NDArray[np.float64]:
+    """(n,) the sums of each user's ``values``."""
+    return np.diff(np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))[indptr])
