@@ -30,7 +30,8 @@ from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.recommendation import evaluate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.kernels.lanes import aligned
-from crossfade.kernels.likelihood.half_pass import Link, sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import Link, sample_of, solve_rows, totals_of
+from crossfade.kernels.transposing import transposed
 from crossfade.models import likelihood
 from crossfade.models.factors import FittedFactors, FittedItems
 from crossfade.models.likelihood import Likelihood
@@ -47,7 +48,8 @@ class Ours:
     def __init__(self, interactions: Interactions, link: Link, factors: int, samples: int, threads: int) -> None:
         damped = np.log1p(interactions.weights)
         self.by_user = CSR(interactions.indptr, interactions.indices, damped / damped.mean())
-        totals = likelihood.totals_of(self.by_user), likelihood.column_totals(self.by_user, interactions.shape[1])
+        self.by_item = transposed(self.by_user, interactions.shape[1])
+        totals = totals_of(self.by_user), likelihood.column_totals(self.by_user, interactions.shape[1])
         strength = likelihood.regularization(self.by_user.values, *totals, 0.5)
         self.problem = Likelihood(link=link, regularization=strength, exponent=0.5)
         self.state = likelihood.begun(interactions.shape, factors, np.random.default_rng(0))
@@ -57,6 +59,7 @@ class Ours:
     def passes(self) -> None:
         self.problem.learn(
             self.by_user,
+            self.by_item,
             self.state,
             samples=self.samples,
             passes=1,

@@ -5,6 +5,7 @@ import pytest
 
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import spread, total
+from crossfade.kernels.products import ROWS, products
 from crossfade.kernels.strips import (
     add_multiple,
     add_product,
@@ -40,3 +41,16 @@ def test_each_operation_is_that_of_numpy(rng, lanes):
     np.testing.assert_array_equal(written[1 + size : 1 + 2 * size], first * second + first)
     assert not written[1 + 2 * size : -1].any()
     assert written[-1] == 1.0
+
+
+@pytest.mark.parametrize(("terms", "columns"), [(1, 16), (37, 48)])
+def test_a_product_with_panels_is_that_of_numpy(rng, terms, columns):
+    # More terms in the panels, and more room between rows, than the product uses.
+    first = rng.integers(-9, 9, (ROWS, terms + 5)).astype(np.float32)
+    second = rng.integers(-9, 9, (terms + 3, columns)).astype(np.float32)
+    panels = np.ascontiguousarray(second.reshape(terms + 3, -1, 16).transpose(1, 0, 2))
+    written = np.full((ROWS, columns + 4), 7, dtype=np.float32)
+    products(first, 2, terms + 5, terms, panels, columns, written, 3, columns + 4)
+    np.testing.assert_array_equal(written[:, 3 : 3 + columns], first[:, 2 : 2 + terms] @ second[:terms])
+    assert (written[:, :3] == 7).all()
+    assert (written[:, 3 + columns :] == 7).all()

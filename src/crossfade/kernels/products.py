@@ -12,9 +12,13 @@ import numpy.typing as npt
 
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, add, load, multiply_add, spread_from, store, store_totals, zero
+from crossfade.kernels.strips import add_spread, store_apart, zeros
 
 EIGHT = 8
 """Vectors that `project_eight` takes."""
+
+ROWS = 8
+"""Rows that `products` takes."""
 
 Offsets = npt.NDArray[np.int64]
 
@@ -92,3 +96,28 @@ def combine(
             store(combined, start + 2 * WIDTH, add(even_c, odd_c))
         if fourth:
             store(combined, start + 3 * WIDTH, add(even_d, odd_d))
+
+
+@jit
+def products(
+    numbers: Floats,
+    at: int,
+    apart: int,
+    terms: int,
+    panels: Floats,
+    columns: int,
+    written: Floats,
+    written_at: int,
+    written_apart: int,
+) -> None:
+    """Write the product of a matrix (`ROWS`, terms) and the first part (terms, columns) of one that lies in panels.
+
+    Rows of the first begin at ``at`` in ``numbers``, ``apart`` from each other, and likewise those that are written.
+    ``panels`` (n, at least terms, `lanes.WIDTH`) has `lanes.WIDTH` columns in each panel.
+    """
+    flat, whole = panels.reshape(-1), panels.shape[1] * WIDTH
+    for panel in range(columns // WIDTH):
+        sums = zeros((0, 0, 0, 0, 0, 0, 0, 0))
+        for term in range(terms):
+            sums = add_spread(numbers, at + term, apart, load(flat, panel * whole + term * WIDTH), sums)
+        store_apart(written, written_at + panel * WIDTH, written_apart, sums)

@@ -24,6 +24,7 @@ from crossfade.kernels.lanes import (
     fused,
     is_floats,
     pointer_to,
+    repeated,
 )
 
 Strip: TypeAlias = tuple[Lanes, ...]
@@ -100,6 +101,33 @@ def _add_multiple(typing: Any, strip: Any, multiple: Any, sums: Any) -> Any:
 
 
 @described_by
+def _add_spread(typing: Any, array: Any, offset: Any, apart: Any, lanes: Any, sums: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = pointer_to(context, builder, signature.args[0], *args[:2])
+        parts = []
+        for place, term in enumerate(cgutils.unpack_tuple(builder, args[4])):
+            pointer = builder.gep(start, [builder.mul(args[2], ir.Constant(ir.IntType(64), place))])
+            parts.append(fused(builder, repeated(builder, builder.load(pointer)), args[3], term))
+        return _packed(context, builder, signature, parts)
+
+    found = sums(array, types.int64, types.int64, LANES, sums)
+    return (found, generate) if is_floats(array) and _is_strip(sums) else None
+
+
+@described_by
+def _store_apart(typing: Any, array: Any, offset: Any, apart: Any, strip: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = pointer_to(context, builder, signature.args[0], *args[:2])
+        for place, part in enumerate(cgutils.unpack_tuple(builder, args[3])):
+            pointer = builder.gep(start, [builder.mul(args[2], ir.Constant(ir.IntType(64), place))])
+            builder.store(part, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    found = types.void(array, types.int64, types.int64, strip)
+    return (found, generate) if is_floats(array) and _is_strip(strip) else None
+
+
+@described_by
 def _add_product(typing: Any, first: Any, second: Any, sums: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         triples = zip(*(cgutils.unpack_tuple(builder, each) for each in args), strict=True)
@@ -139,3 +167,9 @@ prefetch_strip: Callable[[Floats, int, Blocks], None] = _prefetch_strip
 
 add_product: Callable[[Strip, Strip, Strip], Strip] = _add_product
 """a b + sums, number by number."""
+
+add_spread: Callable[[Floats, int, int, Lanes, Strip], Strip] = _add_spread
+"""The numbers at an offset of an array and each so far from the one before, times the lanes, + sums."""
+
+store_apart: Callable[[Floats, int, int, Strip], None] = _store_apart
+"""Write the lanes of a strip to an array, the first from an offset on and each so far from the one before."""

@@ -30,10 +30,11 @@ from crossfade.core.progress import Progress
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.likelihood.half_pass import Link, Sample, sample_of, solve_rows
+from crossfade.kernels.likelihood.half_pass import Link, Sample, sample_of, solve_rows, totals_of
 from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.factors import SimilarByCosine
+from crossfade.models.likelihood_start import start_vectors
 
 NOISE = 0.5
 
@@ -67,7 +68,7 @@ class LikelihoodSettings(Checked):
     counts: Literal["linear", "log"] = "log"  # what a weight r counts for: r, or for heavy tails ln(1 + r / epsilon)
     epsilon: Annotated[float, Range(1e-12, 1e12)] = 1.0  # plays at which the logarithm bends; only for counts "log"
     samples: Annotated[int, Range(64, 1_000_000)] = 1024  # rows of the other side that a half-pass looks at
-    passes: Annotated[int, Range(1, 1000)] = 10  # times that users and items are improved
+    passes: Annotated[int, Range(1, 1000)] = 4  # times that users and items are improved
     cg_steps: Annotated[int, Range(1, 100)] = 4  # conjugate gradients in a step of Newton's
     seed: Annotated[int, Range(0)] = 0  # of the first item vectors and of the samples
 
@@ -112,6 +113,7 @@ class Likelihood:
     def learn(
         self,
         by_user: CSR,
+        by_item: CSR,
         state: State,
         *,
         samples: int,
@@ -128,7 +130,6 @@ class Likelihood:
         ``polished``: whether the users are improved once more, more precisely, against the final items.
         """
         users, items, user_biases, item_biases = state
-        by_item = transposed(by_user, len(items))
         user_totals, item_totals = totals_of(by_user), totals_of(by_item)
         improve = partial(solve_rows, link=self.link, cg_steps=cg_steps, threads=threads)
         rounds = 2 * passes + polished
@@ -247,9 +248,12 @@ def fit_space(
     rng = np.random.default_rng(settings.seed)
     state = begun(interactions.shape, settings.factors, rng)
     start(state, users, items)
-    problem = settings.likelihood()
+    problem, by_item = settings.likelihood(), transposed(by_user, len(items))
+    halves, totals = (by_user, by_item), (users, items)
+    penalties = problem.penalties(users), problem.penalties(items)
+    start_vectors(halves, totals, penalties, state.user_vectors, state.item_vectors, threads_for(threads))
     problem.learn(
-        by_user,
+        *halves,
         state,
         samples=settings.samples,
         passes=settings.passes,
@@ -281,15 +285,6 @@ def begun(shape: tuple[int, int], factors: int, rng: np.random.Generator) -> Sta
     state.item_vectors[:, :factors] = rng.standard_normal((items, factors), dtype=np.float32)
     state.item_vectors[:] *= np.float32(0.1 / math.sqrt(factors))
     return state
-
-
-def totals_of(half: CSR) -> Totals:
-    """(rows,) the sum of the counts of each row."""
-    totals = np.zeros(half.rows)
-    filled = np.diff(half.indptr) > 0
-    if filled.any():
-        totals[filled] = np.add.reduceat(half.values, half.indptr[:-1][filled], dtype=np.float64)
-    return totals
 
 
 def column_totals(half: CSR, columns: int) -> Totals:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR
-from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.likelihood.newton import Regressions, solve_by_newton
+from crossfade.kernels.lanes import WIDTH, Floats, aligned, padded
+from crossfade.kernels.likelihood.newton import LEAST_SEEN, Regressions, solve_by_newton
+from crossfade.kernels.products import ROWS
 from crossfade.kernels.threads import Range, balanced, each
 from crossfade.kernels.transposing import constant
 
@@ -90,20 +91,33 @@ def solve_rows(
     sample_weights[:count] = sample.weights
     places = np.full(columns, -1, dtype=np.int32)
     places[sample.columns] = np.arange(count, dtype=np.int32)
+    by_column, by_factor = aligned(room // WIDTH, width, WIDTH), aligned(width // WIDTH, room, WIDTH)
+    by_column[:] = vectors.reshape(room // WIDTH, WIDTH, width).transpose(0, 2, 1)
+    by_factor[:] = vectors.reshape(room, width // WIDTH, WIDTH).transpose(1, 0, 2)
+    totals, entries = totals_of(half), np.diff(half.indptr)
+    solved[totals <= 0] = 0.0
+    rows = np.flatnonzero(totals > 0)
+    rows = rows[np.argsort(-entries[rows], kind="stable")]
+    order = np.pad(rows, (0, -len(rows) % ROWS), mode="edge") if len(rows) else rows
     gains = np.zeros(half.rows)
+    seen = room if per_entry is None else per_entry
     problem = Regressions(
         constant(half.indptr),
         constant(half.indices),
         constant(half.values),
         constant(fixed),
         constant(np.ascontiguousarray(offsets, dtype=np.float32)),
-        constant(vectors),
+        constant(by_column),
+        constant(by_factor),
         constant(sample_offsets),
         constant(sample_weights),
         constant(places),
         count,
-        room if per_entry is None else per_entry,
+        seen,
         constant(penalties.astype(np.float32)),
+        constant(totals.astype(np.float32)),
+        constant(order),
+        len(rows),
         link == "logistic",
         free,
     )
@@ -111,8 +125,18 @@ def solve_rows(
     def solve(piece: Range) -> None:
         solve_by_newton(*piece, problem, steps, cg_steps, np.float32(stride), solved, intercepts, gains)
 
-    each(solve, balanced(half.indptr, room), threads)
+    costs = entries[order] + np.clip(seen * entries[order], LEAST_SEEN, room)
+    each(solve, balanced(np.concatenate(([0], np.cumsum(costs.reshape(-1, ROWS).sum(1)))), 0), threads)
     return gains
+
+
+def totals_of(half: CSR) -> npt.NDArray[np.float64]:
+    """(rows,) the sum of the counts of each row."""
+    totals = np.zeros(half.rows)
+    filled = np.diff(half.indptr) > 0
+    if filled.any():
+        totals[filled] = np.add.reduceat(half.values, half.indptr[:-1][filled], dtype=np.float64)
+    return totals
 
 
 def _chances(masses: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:

@@ -44,7 +44,7 @@ from crossfade.kernels.lanes import (
     total,
     zero,
 )
-from crossfade.kernels.products import EIGHT, Offsets, combine, project_eight
+from crossfade.kernels.products import EIGHT, ROWS, Offsets, combine, products, project_eight
 
 CURVED = 4
 """One of so many columns that a row looks at is looked at for the curvature."""
@@ -65,13 +65,17 @@ class Regressions(NamedTuple):
     indptr, indices, counts  compressed rows; a column stands once in a row at most
     fixed           (n, width) the vectors y of the columns
     offsets         (n,) o
-    sample          (samples, width) the vectors of some columns, a multiple of `lanes.WIDTH` of them
+    by_column       (samples / `lanes.WIDTH`, width, `lanes.WIDTH`) the vectors of some columns, in panels of columns
+    by_factor       (width / `lanes.WIDTH`, samples, `lanes.WIDTH`) the same in panels of factors
     sample_offsets  (samples,)
     sample_weights  (samples,) how many columns each stands for, 0 for none
     places          (n,) where a column stands in the sample, -1 for nowhere
     drawn           how many of the sample are columns, before its padding
     per_entry       how many of them, from the first, a row looks at for each of its entries
     penalties       (rows,) λ, > 0
+    totals          (rows,) Σ n
+    order           the rows in blocks of `products.ROWS`, those of most entries first; the last block repeats one
+    rows            how many of ``order`` are not repeated
     logistic        whether rows are logistic, else Poisson
     free            whether rows have an intercept of their own, else it stays what it is
     """
@@ -81,13 +85,17 @@ class Regressions(NamedTuple):
     counts: Floats
     fixed: Floats
     offsets: Floats
-    sample: Floats
+    by_column: Floats
+    by_factor: Floats
     sample_offsets: Floats
     sample_weights: Floats
     places: npt.NDArray[np.int32]
     drawn: int
     per_entry: int
     penalties: Floats
+    totals: Floats
+    order: npt.NDArray[np.int64]
+    rows: int
     logistic: bool
     free: bool
 
@@ -104,143 +112,162 @@ def solve_by_newton(
     intercepts: Floats,
     gains: npt.NDArray[np.float64],
 ) -> None:
-    """Move the rows ``first`` to ``last`` by ``steps`` steps of ``cg_steps`` conjugate gradients each.
+    """Move the rows of the blocks ``first`` to ``last`` by ``steps`` steps of ``cg_steps`` conjugate gradients each.
 
     stride      part of the way that is gone in the end, above 0 to 1: less than 1 averages over samples
-    solved      (rows, width) starting points, overwritten; a row without counts becomes zero
-    intercepts  (rows,) b, overwritten; that of a row without counts is left as it is
+    solved      (rows, width) starting points, overwritten
+    intercepts  (rows,) b, overwritten
     gains       (rows,) overwritten with Σ n z at the end of the way
     """
-    indptr, indices, counts, places = problem.indptr, problem.indices, problem.counts, problem.places
-    width, samples = solved.shape[1], len(problem.sample_weights)
-    longest = 0
-    for row in range(first, last):
-        longest = max(longest, indptr[row + 1] - indptr[row])
-    room = longest + 2 * WIDTH + samples
-    score, along, weight, count = scratch(room), scratch(room), scratch(room), scratch(room)
-    slope, curvature = scratch(room), scratch(room)
-    x, step, residual = scratch(width), scratch(width), scratch(width)
-    direction, product = scratch(width), scratch(width)
-    offsets = np.zeros(room, dtype=np.int64)
-    sampled = np.empty(samples, dtype=np.int64)
-    for j in range(samples):
-        sampled[j] = j * width
-    flat, drawn = problem.fixed.reshape(-1), problem.sample.reshape(-1)
-    logistic, free = problem.logistic, problem.free
-    for row in range(first, last):
-        start, entries = indptr[row], indptr[row + 1] - indptr[row]
-        rounded = _multiple(entries)
-        own = _multiple(min(samples, max(LEAST_SEEN, problem.per_entry * entries)))
+    indptr, indices, order = problem.indptr, problem.indices, problem.order
+    logistic, free, width, samples = problem.logistic, problem.free, solved.shape[1], len(problem.sample_weights)
+    most = _multiple(indptr[order[first * ROWS] + 1] - indptr[order[first * ROWS]])
+    # An odd number of cache lines, so that the rows of a block do not compete for the same ones.
+    apart = most + samples + (WIDTH if (most + samples) % (2 * WIDTH) == 0 else 0)
+    score, along, weight, count = (
+        scratch(ROWS * apart),
+        scratch(ROWS * apart),
+        scratch(ROWS * apart),
+        scratch(ROWS * apart),
+    )
+    slope, curvature = scratch(ROWS * apart), scratch(ROWS * apart)
+    x, step, residual = scratch(ROWS * width), scratch(ROWS * width), scratch(ROWS * width)
+    direction, product = scratch(ROWS * width), scratch(ROWS * width)
+    intercept, curved, lean, length = scratch(ROWS), scratch(ROWS), scratch(ROWS), scratch(ROWS)
+    begin, vectors = np.zeros(ROWS, dtype=np.int64), np.zeros(ROWS * most, dtype=np.int64)
+    fixed = problem.fixed.reshape(-1)
+    for block in range(first, last):
+        longest = indptr[order[block * ROWS] + 1] - indptr[order[block * ROWS]]
+        own = _multiple(min(samples, max(LEAST_SEEN, problem.per_entry * longest)))
         growth = np.float32(problem.drawn / min(own, problem.drawn))
-        part_seen = min(own, max(LEAST_CURVED, _multiple(own // CURVED)))
-        boost = np.float32(min(own, problem.drawn) / min(part_seen, problem.drawn))
-        size, seen = rounded + own, rounded + part_seen
-        whole = np.float32(0.0)
-        for j in range(entries):
-            whole += counts[start + j]
-        if whole <= 0:
-            solved[row] = 0.0
-            gains[row] = 0.0
-            continue
-        intercept, penalty = intercepts[row], problem.penalties[row]
-        for j in range(rounded):
-            inside = j < entries
-            column = indices[start + min(j, entries - 1)]
-            offsets[j] = np.int64(column) * width
-            weight[j] = np.float32(1.0) if inside else np.float32(0.0)
-            count[j] = counts[start + j] if inside else np.float32(0.0)
-            along[j] = problem.offsets[column]
-        for j in range(own):
-            weight[rounded + j] = growth * problem.sample_weights[j]
-            along[rounded + j] = problem.sample_offsets[j]
-        count[rounded:size] = 0.0
-        for j in range(entries):
-            place = places[indices[start + j]]
-            if 0 <= place < own:
-                weight[rounded + place] = 0.0
-        for k in range(width):
-            x[k] = solved[row, k]
-        _project(flat, offsets, rounded, drawn, sampled, own, x, width, score)
-        for j in range(0, size, WIDTH):
-            store(score, j, add(add(load(score, j), load(along, j)), spread(intercept)))
-            store(along, j, zero())
+        part = min(own, max(LEAST_CURVED, _multiple(own // CURVED)))
+        boost = np.float32(min(own, problem.drawn) / min(part, problem.drawn))
+        # A row's entries end where its part of the sample begins.
+        sampled = _multiple(longest)
+        for r in range(ROWS):
+            row, at = order[block * ROWS + r], r * apart + sampled
+            start, entries = indptr[row], indptr[row + 1] - indptr[row]
+            begin[r] = at - _multiple(entries)
+            for j in range(begin[r], at):
+                inside = j - begin[r] < entries
+                entry = start + min(j - begin[r], entries - 1)
+                vectors[r * most + j - begin[r]] = np.int64(indices[entry]) * width
+                weight[j] = np.float32(1.0) if inside else np.float32(0.0)
+                count[j] = problem.counts[entry] if inside else np.float32(0.0)
+                along[j] = problem.offsets[indices[entry]]
+            for j in range(0, own, WIDTH):
+                store(weight, at + j, multiply(load(problem.sample_weights, j), spread(growth)))
+                store(along, at + j, load(problem.sample_offsets, j))
+                store(count, at + j, zero())
+            for entry in range(start, start + entries):
+                place = problem.places[indices[entry]]
+                if 0 <= place < own:
+                    weight[at + place] = 0.0
+            intercept[r] = intercepts[row]
+            for k in range(width):
+                x[r * width + k] = solved[row, k]
+        products(x, 0, width, width, problem.by_column, own, score, sampled, apart)
+        for r in range(ROWS):
+            at, end = begin[r], r * apart + sampled + own
+            _project(fixed, vectors, r * most, r * apart + sampled - at, x, r * width, width, score, at)
+            for j in range(at, end, WIDTH):
+                store(score, j, add(add(load(score, j), load(along, j)), spread(intercept[r])))
+                store(along, j, zero())
         for _ in range(steps):
-            if free and not logistic:
-                intercept += _balance(score, weight, whole, size)
-            _weigh(score, along, np.float32(0.0), weight, count, size, logistic, slope, curvature)
-            # The curvature that directions are found with: of the entries, and of a part of the sample for all of it.
-            for j in range(rounded, seen, WIDTH):
-                store(curvature, j, multiply(load(curvature, j), spread(boost)))
-            curved = total(_sum(curvature, 0, seen)) if free else np.float32(1.0)
-            lean = total(_sum(slope, 0, size)) if free else np.float32(0.0)
-            _steepest(
-                flat,
-                offsets,
-                rounded,
-                drawn,
-                sampled,
-                own,
-                seen,
-                slope,
-                curvature,
-                lean / curved,
-                along,
-                x,
-                penalty,
-                width,
-                residual,
-            )
-            for k in range(width):
-                step[k] = 0.0
-                direction[k] = residual[k]
-            length = _inner(residual, residual, width)
+            for r in range(ROWS):
+                row, at, middle = order[block * ROWS + r], begin[r], r * apart + sampled
+                end, seen = middle + own, middle + part
+                if free and not logistic:
+                    intercept[r] += _balance(score, weight, problem.totals[row], at, end)
+                _weigh(score, along, np.float32(0.0), weight, count, at, end, logistic, slope, curvature)
+                # The curvature that directions are found with: of entries, and of a part of the sample for all of it.
+                for j in range(middle, seen, WIDTH):
+                    store(curvature, j, multiply(load(curvature, j), spread(boost)))
+                curved[r] = total(_sum(curvature, at, seen)) if free else np.float32(1.0)
+                lean[r] = total(_sum(slope, at, end)) if free else np.float32(0.0)
+                # The gradient, without what the intercept takes care of.
+                centred = spread(-lean[r] / curved[r])
+                for j in range(at, seen, WIDTH):
+                    store(along, j, multiply_add(load(curvature, j), centred, load(slope, j)))
+                for j in range(seen, end, WIDTH):
+                    store(along, j, load(slope, j))
+            products(along, sampled, apart, own, problem.by_factor, width, residual, 0, width)
+            for r in range(ROWS):
+                at, middle, own_x = begin[r], r * apart + sampled, r * width
+                penalty = problem.penalties[order[block * ROWS + r]]
+                combine(fixed, vectors, r * most, middle - at, along, at, width, residual, own_x)
+                for k in range(own_x, own_x + width):
+                    residual[k] -= penalty * x[k]
+                    step[k] = 0.0
+                    direction[k] = residual[k]
+                length[r] = _inner(residual, own_x, residual, own_x, width)
             for _ in range(cg_steps):
-                if length < 1e-20:
-                    break
-                for k in range(width):
-                    product[k] = penalty * direction[k]
-                _project(flat, offsets, rounded, drawn, sampled, part_seen, direction, width, along)
-                mean = np.float32(0.0)
+                products(direction, 0, width, width, problem.by_column, part, along, sampled, apart)
+                for r in range(ROWS):
+                    at, middle, own_x = begin[r], r * apart + sampled, r * width
+                    seen = middle + part
+                    _project(fixed, vectors, r * most, middle - at, direction, own_x, width, along, at)
+                    mean = np.float32(0.0)
+                    if free:
+                        mean = _inner(curvature, at, along, at, seen - at) / curved[r]
+                    for j in range(at, seen, WIDTH):
+                        store(along, j, multiply(load(curvature, j), add(load(along, j), spread(-mean))))
+                products(along, sampled, apart, part, problem.by_factor, width, product, 0, width)
+                for r in range(ROWS):
+                    if length[r] < 1e-20:
+                        continue
+                    at, middle, own_x = begin[r], r * apart + sampled, r * width
+                    penalty = problem.penalties[order[block * ROWS + r]]
+                    combine(fixed, vectors, r * most, middle - at, along, at, width, product, own_x)
+                    for k in range(own_x, own_x + width):
+                        product[k] += penalty * direction[k]
+                    pace = length[r] / _inner(direction, own_x, product, own_x, width)
+                    for k in range(own_x, own_x + width):
+                        step[k] += pace * direction[k]
+                        residual[k] -= pace * product[k]
+                    shorter = _inner(residual, own_x, residual, own_x, width)
+                    for k in range(own_x, own_x + width):
+                        direction[k] = residual[k] + shorter / length[r] * direction[k]
+                    length[r] = shorter
+            products(step, 0, width, width, problem.by_column, own, along, sampled, apart)
+            moved = False
+            for r in range(ROWS):
+                at, middle, own_x = begin[r], r * apart + sampled, r * width
+                end, seen, penalty = middle + own, middle + part, problem.penalties[order[block * ROWS + r]]
+                _project(fixed, vectors, r * most, middle - at, step, own_x, width, along, at)
+                shift = np.float32(0.0)
                 if free:
-                    mean = _inner(curvature, along, seen) / curved
-                for j in range(0, seen, WIDTH):
-                    store(along, j, multiply(load(curvature, j), add(load(along, j), spread(-mean))))
-                _combine(flat, offsets, rounded, drawn, sampled, part_seen, along, width, product)
-                pace = length / _inner(direction, product, width)
-                for k in range(width):
-                    step[k] += pace * direction[k]
-                    residual[k] -= pace * product[k]
-                shorter = _inner(residual, residual, width)
-                for k in range(width):
-                    direction[k] = residual[k] + shorter / length * direction[k]
-                length = shorter
-            _project(flat, offsets, rounded, drawn, sampled, own, step, width, along)
-            shift = np.float32(0.0)
-            if free:
-                shift = (lean - _inner(curvature, along, seen)) / curved
-                for j in range(0, size, WIDTH):
-                    store(along, j, add(load(along, j), spread(shift)))
-            pulled, pulling = penalty * _inner(x, step, width), penalty * _inner(step, step, width)
-            steepness = _inner(slope, along, size) - pulled
-            if not steepness > 0:
+                    shift = (lean[r] - _inner(curvature, at, along, at, seen - at)) / curved[r]
+                    for j in range(at, end, WIDTH):
+                        store(along, j, add(load(along, j), spread(shift)))
+                pulled = penalty * _inner(x, own_x, step, own_x, width)
+                pulling = penalty * _inner(step, own_x, step, own_x, width)
+                steepness = _inner(slope, at, along, at, end - at) - pulled
+                if not steepness > 0:
+                    continue
+                moved, share = True, np.float32(1.0)
+                for _ in range(HALVINGS):
+                    _weigh(score, along, share, weight, count, at, end, logistic, slope, curvature)
+                    ahead = _inner(slope, at, along, at, end - at) - pulled - share * pulling
+                    if ahead >= np.float32(-0.5) * steepness:
+                        break
+                    share *= np.float32(0.5)
+                for k in range(own_x, own_x + width):
+                    x[k] += share * step[k]
+                intercept[r] += share * shift
+                for j in range(at, end, WIDTH):
+                    store(score, j, multiply_add(load(along, j), spread(share), load(score, j)))
+            if not moved:
                 break
-            part = np.float32(1.0)
-            for _ in range(HALVINGS):
-                _weigh(score, along, part, weight, count, size, logistic, slope, curvature)
-                if _inner(slope, along, size) - pulled - part * pulling >= np.float32(-0.5) * steepness:
-                    break
-                part *= np.float32(0.5)
+        # The last block repeats a row until it is full.
+        for r in range(min(ROWS, problem.rows - block * ROWS)):
+            row, at, middle = order[block * ROWS + r], begin[r], r * apart + sampled
+            if free and not logistic:
+                intercept[r] += _balance(score, weight, problem.totals[row], at, middle + own)
+            gains[row] = _inner(count, at, score, at, middle - at)
             for k in range(width):
-                x[k] += part * step[k]
-            intercept += part * shift
-            for j in range(0, size, WIDTH):
-                store(score, j, multiply_add(load(along, j), spread(part), load(score, j)))
-        if free and not logistic:
-            intercept += _balance(score, weight, whole, size)
-        gains[row] = _inner(count, score, rounded)
-        for k in range(width):
-            solved[row, k] += stride * (x[k] - solved[row, k])
-        intercepts[row] += stride * (intercept - intercepts[row])
+                solved[row, k] += stride * (x[r * width + k] - solved[row, k])
+            intercepts[row] += stride * (intercept[r] - intercepts[row])
 
 
 @jit(inline=True)
@@ -249,68 +276,21 @@ def _multiple(count: int) -> int:
     return -(-count // WIDTH) * WIDTH
 
 
-@jit(inline=True)
+@jit
 def _project(
     flat: Floats,
     offsets: Offsets,
-    rounded: int,
-    drawn: Floats,
-    sampled: Offsets,
-    samples: int,
+    first: int,
+    count: int,
     x: Floats,
+    x_at: int,
     width: int,
     written: Floats,
+    written_at: int,
 ) -> None:
-    """Inner products of ``x`` with the entries' vectors and the first ``samples`` of the sample."""
-    for j in range(0, rounded, EIGHT):
-        project_eight(flat, offsets, j, x, 0, width, written, j)
-    for j in range(0, samples, EIGHT):
-        project_eight(drawn, sampled, j, x, 0, width, written, rounded + j)
-
-
-@jit(inline=True)
-def _combine(
-    flat: Floats,
-    offsets: Offsets,
-    rounded: int,
-    drawn: Floats,
-    sampled: Offsets,
-    samples: int,
-    multiples: Floats,
-    width: int,
-    combined: Floats,
-) -> None:
-    """Add to ``combined`` the entries' vectors and the first ``samples`` of the sample, times ``multiples``."""
-    combine(flat, offsets, 0, rounded, multiples, 0, width, combined, 0)
-    combine(drawn, sampled, 0, samples, multiples, rounded, width, combined, 0)
-
-
-@jit(inline=True)
-def _steepest(
-    flat: Floats,
-    offsets: Offsets,
-    rounded: int,
-    drawn: Floats,
-    sampled: Offsets,
-    samples: int,
-    seen: int,
-    slope: Floats,
-    curvature: Floats,
-    lean: np.float32,
-    multiples: Floats,
-    x: Floats,
-    penalty: np.float32,
-    width: int,
-    residual: Floats,
-) -> None:
-    """The gradient, without what the intercept takes care of."""
-    for j in range(0, seen, WIDTH):
-        store(multiples, j, multiply_add(load(curvature, j), spread(-lean), load(slope, j)))
-    for j in range(seen, rounded + samples, WIDTH):
-        store(multiples, j, load(slope, j))
-    for k in range(width):
-        residual[k] = -penalty * x[k]
-    _combine(flat, offsets, rounded, drawn, sampled, samples, multiples, width, residual)
+    """Inner products of ``x`` with ``count`` vectors."""
+    for j in range(0, count, EIGHT):
+        project_eight(flat, offsets, first + j, x, x_at, width, written, written_at + j)
 
 
 @jit(inline=True)
@@ -320,14 +300,15 @@ def _weigh(
     part: np.float32,
     weight: Floats,
     count: Floats,
-    size: int,
+    first: int,
+    last: int,
     logistic: bool,
     slope: Floats,
     curvature: Floats,
 ) -> None:
     """The likelihood's first two derivatives by z, the second with its sign turned, at score + part · along."""
     one = spread(np.float32(1.0))
-    for j in range(0, size, WIDTH):
+    for j in range(first, last, WIDTH):
         grown = exponential(multiply_add(load(along, j), spread(part), load(score, j)))
         expected, curved = grown, grown
         trials = load(weight, j)
@@ -341,13 +322,13 @@ def _weigh(
 
 
 @jit(inline=True)
-def _balance(score: Floats, weight: Floats, whole: np.float32, size: int) -> np.float32:
+def _balance(score: Floats, weight: Floats, whole: np.float32, first: int, last: int) -> np.float32:
     """Move all scores so that the rates sum to the counts, ``whole``; return by how much."""
     sums = zero()
-    for j in range(0, size, WIDTH):
+    for j in range(first, last, WIDTH):
         sums = multiply_add(load(weight, j), exponential(load(score, j)), sums)
     shift: np.float32 = np.log(whole / total(sums))
-    for j in range(0, size, WIDTH):
+    for j in range(first, last, WIDTH):
         store(score, j, add(load(score, j), spread(shift)))
     return shift
 
@@ -361,8 +342,8 @@ def _sum(numbers: Floats, first: int, last: int) -> Lanes:
 
 
 @jit(inline=True)
-def _inner(first: Floats, second: Floats, size: int) -> np.float32:
+def _inner(first: Floats, first_at: int, second: Floats, second_at: int, size: int) -> np.float32:
     sums = zero()
     for j in range(0, size, WIDTH):
-        sums = multiply_add(load(first, j), load(second, j), sums)
+        sums = multiply_add(load(first, first_at + j), load(second, second_at + j), sums)
     return total(sums)
