@@ -42,7 +42,7 @@ def test_a_gain_that_may_be_chance_is_no_gain(monkeypatch):
     assert search.moved({"noise": 0.45}, "noise") == {"noise": 0.45}
 
 
-@pytest.mark.parametrize(("gain", "found"), [(1.03, 64), (1.05, 256)])
+@pytest.mark.parametrize(("gain", "found"), [(1.02, 64), (1.04, 256)])
 def test_a_size_is_doubled_where_that_pays_and_no_further_than_the_most(monkeypatch, gain, found):
     search = searching_by(monkeypatch, lambda settings: gain ** np.log2(settings["factors"] / 64))
     assert search.doubled({"factors": 64}, "factors") == {"factors": found}
@@ -71,6 +71,14 @@ def test_little_data_and_models_without_such_settings_keep_their_defaults(fine, 
     assert search_settings("popularity", fine, {}) == NOTHING_FOUND
     monkeypatch.setattr(searching, "LEAST_PAIRS", fine.pairs + 1)
     assert search_settings("als", fine, {}) == NOTHING_FOUND
+
+
+def test_histories_too_short_to_hide_something_keep_the_defaults(monkeypatch):
+    monkeypatch.setattr(searching, "LEAST_PAIRS", 1)
+    users = np.repeat(np.arange(1000), 4)
+    items = np.arange(4000) * 7 % 60
+    short = Interactions.from_counts([f"u{user}" for user in users], [f"i{item}" for item in items])
+    assert search_settings("als", short, {}) == NOTHING_FOUND
 
 
 def test_the_cut_bounds_pairs_and_users(fine, monkeypatch):

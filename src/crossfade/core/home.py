@@ -29,6 +29,11 @@ class Home:
         return self.path / "crossfade.toml"
 
     @property
+    def tuned_file(self) -> Path:
+        """Settings that `crossfade tune` found, which those in `settings_file` override; it may be absent."""
+        return self.path / "tuned.toml"
+
+    @property
     def listens(self) -> Path:
         """One directory an import."""
         return self.path / "listens"

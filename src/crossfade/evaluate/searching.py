@@ -34,7 +34,8 @@ HIDDEN = 0.1
 """The share of each user's items that fits are asked for."""
 
 LEAST_USERS, LEAST_PAIRS = 500, 20_000
-"""Below this a hidden part is too small to choose by: the defaults stay."""
+"""Users of whom something can be hidden, and pairs. With less the hidden part is too small to choose by: the defaults
+stay."""
 
 MOST_PAIRS, MOST_ASKED = 1_000_000, 3_000
 """Users are drawn at random until they have so many pairs; so many of them are asked."""
@@ -45,7 +46,7 @@ SHORT = {"iterations": 5, "passes": 5}
 RATIO, GAIN = 1.5, 0.005
 """A step of a number that costs nothing, and the relative gain in NDCG@20 that is not taken for chance."""
 
-WORTH, MOST, MOST_WORK = 0.04, 256, 2e10
+WORTH, MOST, MOST_WORK = 0.03, 256, 2e10
 """The relative gain that a doubling has to bring, the largest whole number that is tried, and the work of an iteration
 above which none is: (users + items) n² + 12 pairs n."""
 
@@ -94,7 +95,7 @@ def search_settings(
     model = model_class(name)
     defaults = as_table(from_table(model.settings_class, given, name))
     wanted = [names[0] for names in model.searched if not {*names} & given.keys()]
-    asked = int(np.count_nonzero(np.diff(interactions.indptr) > 1))
+    asked = int(np.count_nonzero(np.diff(interactions.indptr) * HIDDEN >= 0.5))
     if not wanted or asked < LEAST_USERS or interactions.pairs < LEAST_PAIRS:
         return NOTHING_FOUND
     search = _Search(name, interactions, given, threads, progress, seed)

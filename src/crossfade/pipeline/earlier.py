@@ -1,17 +1,19 @@
-"""Which earlier fit is kept instead of fitting again, or is what a fit starts from: decisions 21 and 17.
+"""Which earlier fit is kept instead of fitting again, or is what a fit starts from, and which search of settings still
+serves: decisions 21, 17 and 20.
 
 Either learned only from imports that are there today as they were then, by the settings of today: its input has the
 fingerprint that a library of these imports alone would give it. So what was forgotten is in neither. What is kept, or
 started from, is named by its fingerprint in all that follows from it.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from crossfade.core.artifacts import Identity, Manifest, is_whole, read_manifest
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
-from crossfade.pipeline.learning import IMPORT, START, WARM_FITS, FitModel, KeepFit
+from crossfade.pipeline.learning import IMPORT, START, WARM_FITS, FitModel, KeepFit, SearchSettings
 from crossfade.pipeline.sources import Imports
 from crossfade.pipeline.steps import Step, place_of
 
@@ -20,6 +22,9 @@ MOST_WARM_FITS = 30
 
 LEAST_PLAYS = 1_000_000
 """Listens and counts of a library below which a fit takes seconds, and always starts from nothing."""
+
+MOST_NEW_PLAYS = 0.25
+"""The share of plays that may have come since a search of settings."""
 
 LEARNED = ("listens", "counts", "playlist_items", "tags", "texts")
 """The tables of imports that models learn from."""
@@ -59,19 +64,49 @@ class EarlierFits:
         if share > least_share:
             return KeepFit(model=fit.model, kind=fit.kind, fitted_as=newest.fingerprint, share=share)
         start = replace(fit, start=newest.fingerprint, warm_fits=_warm_fits(newest) + 1)
-        starts = warm and start.warm_fits <= MOST_WARM_FITS and self._plays() >= LEAST_PLAYS
+        alike = newest.identity.inputs.get(fit.search) == fit.needs.get(fit.search)
+        starts = warm and alike and start.warm_fits <= MOST_WARM_FITS and self.plays >= LEAST_PLAYS
         return start if starts else fit
+
+    def search_instead_of(self, search: SearchSettings) -> SearchSettings:
+        """Return ``search`` as it was made before by the same settings, of some of its imports; else itself.
+
+        At most `MOST_NEW_PLAYS` have come since.
+        """
+        for manifest in self._manifests(search):
+            inputs, plays = manifest.identity.inputs, manifest.rows.get("plays", 0)
+            same = replace(search, imports=dict(inputs))
+            if (
+                inputs.items() <= search.imports.items()
+                and same.fingerprint == manifest.fingerprint
+                and search.plays <= (1 + MOST_NEW_PLAYS) * plays
+                and same.is_done(self.home)
+            ):
+                return same
+        return search
+
+    @property
+    def plays(self) -> int:
+        """Listens and counts of today."""
+        return self._total("listens") + self._total("counts")
 
     def _of_same_settings(self, fit: FitModel) -> Iterator[Manifest]:
         """The fits of the settings of ``fit``, by this version of Crossfade."""
-        for place in (self.home.runs / fit.name).glob("[0-9a-f]*"):
-            try:
-                manifest = read_manifest(place)
-            except ArtifactError:
-                continue
+        for manifest in self._manifests(fit):
             settings = {name: value for name, value in manifest.identity.settings.items() if name != WARM_FITS}
-            if settings == dict(fit.settings) and manifest.identity.fingerprint == manifest.fingerprint:
+            searched = fit.search in manifest.identity.inputs
+            if (
+                searched == fit.searched
+                and settings == dict(fit.settings)
+                and manifest.identity.fingerprint == manifest.fingerprint
+            ):
                 yield manifest
+
+    def _manifests(self, step: Step) -> Iterator[Manifest]:
+        """The readable artifacts of the name of ``step``."""
+        for place in sorted((self.home.runs / step.name).glob("[0-9a-f]*")):
+            with contextlib.suppress(ArtifactError):
+                yield read_manifest(place)
 
     def _continues(self, identity: Identity, fit: FitModel, source: Callable[[Imports], Step | None]) -> bool:
         """Return whether a fit learned from some of today's imports, by today's settings."""
@@ -84,9 +119,6 @@ class EarlierFits:
         learned = _learned(identity)
         totals = {table: total for table in LEARNED if (total := self._total(table))}
         return min((self._total(table, learned) / total for table, total in totals.items()), default=1.0)
-
-    def _plays(self) -> int:
-        return self._total("listens") + self._total("counts")
 
     def _total(self, table: str, imports: Imports | None = None) -> int:
         return sum(self.rows[name].get(table, 0) for name in (self.imports if imports is None else imports))

@@ -1,12 +1,14 @@
 """Steps that fit models, compare their items, and build surfaces of them."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from crossfade.core.artifacts import Draft, Identity, is_made_from
+from crossfade.core.artifacts import Draft, Identity, is_made_from, read_manifest
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
@@ -14,10 +16,11 @@ from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
 from crossfade.core.writings import Writings
-from crossfade.models.contract import InputKind
+from crossfade.evaluate.searching import search_settings
+from crossfade.models.contract import InputKind, Model
 from crossfade.models.registry import load_fitted, model_class
 from crossfade.nearest.contract import IndexSettings
-from crossfade.pipeline.steps import Context, Step, place_of
+from crossfade.pipeline.steps import FLOOR, Context, Step, place_of
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.surfaces.contract import Listing, SurfaceInputs, build_table
 from crossfade.surfaces.registry import registered
@@ -32,6 +35,11 @@ START, WARM_FITS = "start", "warm_fits"
 
 IMPORT = "import/"
 """Begins the names of those inputs of a fit that are the imports which it learned from, through its other input."""
+
+GIVEN = "given."
+"""Begins the names of those settings of a search that somebody has set."""
+
+FOUND = "found.json"
 
 LOADERS: Mapping[InputKind, Callable[..., Any]] = {
     "interactions": Interactions.load,
@@ -54,8 +62,60 @@ class OfModel(Step):
         return f"{self.model}-{self.kind}"
 
     @property
+    def search(self) -> str:
+        """The name of the step that searches its settings: "search-als-track"."""
+        return f"search-{self.fitted}"
+
+    @property
     def words(self) -> dict[str, str]:
         return {**super().words, "model": model_class(self.model).__name__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings(OfModel):
+    """Searches the settings of a model that nobody has set, on a part of the interactions.
+
+    Its artifact follows from the imports and from how they are counted, so that it can serve while a library grows.
+
+    source   the name of the step that made the interactions
+    plays    listens and counts of the library
+    """
+
+    action: ClassVar[str] = "search"
+    label: ClassVar[str] = "Search settings: {model}, {plural}"
+    source: str
+    plays: int
+
+    @property
+    def name(self) -> str:
+        return self.search
+
+    @property
+    def identity(self) -> Identity:
+        return replace(super().identity, inputs=self.imports)
+
+    def memory(self, home: Home) -> int:
+        return FLOOR + self.copies * sum(size for size, _ in read_manifest(self._read(home)).files.values())
+
+    def run(self, draft: Draft, context: Context) -> None:
+        given = {name.removeprefix(GIVEN): value for name, value in self.settings.items() if name.startswith(GIVEN)}
+        interactions = Interactions.load(self._read(context.home), kind=self.kind)
+        found = search_settings(self.model, interactions, given, threads=context.threads, progress=context.progress)
+        content = {"settings": dict(found.settings), "tried": [asdict(one) for one in found.tried]}
+        (draft.path / FOUND).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        draft.rows.update(plays=self.plays)
+
+    def _read(self, home: Home) -> Path:
+        return self.inputs(home)[self.source]
+
+
+def found_settings(place: Path) -> dict[str, Any]:
+    """Return the settings, by name, that a search has found; ArtifactError if its artifact cannot be read."""
+    try:
+        found: dict[str, Any] = json.loads((place / FOUND).read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{place / FOUND} cannot be read: {error}") from error
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +124,7 @@ class FitModel(OfModel):
 
     source     the name of the step that made what it learns from
     learned    the checksum of each import that this was made from, by name
+    searched   whether settings come from a `SearchSettings`
     start      the fingerprint of the earlier fit that it starts from; "" for none
     warm_fits  how many fits in a row, with this one, started from the one before
     """
@@ -72,6 +133,7 @@ class FitModel(OfModel):
     label: ClassVar[str] = "Fit {model} on {plural}"
     source: str
     learned: Mapping[str, str]
+    searched: bool = False
     start: str = ""
     warm_fits: int = 0
 
@@ -94,13 +156,13 @@ class FitModel(OfModel):
 
     def memory(self, home: Home) -> int:
         items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
-        return super().memory(home) + model_class(self.model)(**self.settings).memory_bytes(items)
+        return super().memory(home) + self._model(home).memory_bytes(items)
 
     def run(self, draft: Draft, context: Context) -> None:
         """Fit the model, from the last checkpoint if a fit was stopped."""
-        model = model_class(self.model)
+        model = self._model(context.home)
         start = {"start": load_fitted(place_of(context.home, self.name, self.start))} if self.start else {}
-        fitted = model(**self.settings).fit(
+        fitted = model.fit(
             LOADERS[model.learns_from](self.inputs(context.home)[self.source], kind=self.kind),
             threads=context.threads,
             progress=context.progress,
@@ -109,6 +171,10 @@ class FitModel(OfModel):
         )
         fitted.save(draft.path)
         draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))
+
+    def _model(self, home: Home) -> Model[Any]:
+        found = found_settings(self.inputs(home)[self.search]) if self.searched else {}
+        return model_class(self.model)(**{**self.settings, **found})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,11 @@
                   └─────► catalogue of all items ─────────────────────────────────────────────┴─► surfaces ─► release
 
 Every kind of item that was played has steps of its own, and so has one that is only in playlists: models learn from
-those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps.
-Surfaces are built from the first model of ``[run] models`` that compares items, and only its neighbours are computed
-beforehand. The steps of the surfaces come first, so that pages can be published before the other models are fitted.
-Where little has come since a model was fitted, that fit is kept (`crossfade.pipeline.earlier`).
+those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps. Of
+models in ``[run] search``, settings that nobody has set are searched before the fit. Surfaces are built from the first
+model of ``[run] models`` that compares items, and only its neighbours are computed beforehand. The steps of the
+surfaces come first, so that pages can be published before the other models are fitted. Where little has come since a
+model was fitted, that fit is kept (`crossfade.pipeline.earlier`).
 """
 
 import math
@@ -19,6 +20,7 @@ from crossfade.core.artifacts import MANIFEST, file_digest
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.kinds import kind_named
+from crossfade.evaluate.searching import LEAST_PAIRS
 from crossfade.importing.library import imports, tables_of
 from crossfade.models.contract import missing_extra
 from crossfade.models.registry import compares_items, model_class
@@ -26,7 +28,7 @@ from crossfade.pipeline import learning
 from crossfade.pipeline.earlier import EarlierFits
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.sources import Imports, Kinds, Sources, section
-from crossfade.pipeline.steps import Step, needing
+from crossfade.pipeline.steps import Step, needing, plain
 from crossfade.surfaces.contract import Library, Listing
 from crossfade.surfaces.registry import SURFACES, Registered
 
@@ -126,21 +128,48 @@ class _Planning:
                     continue
                 leads = kind not in led and compares_items(name)
                 led.update([kind] if leads else [])
-                fit = self._fitted(name, kind, source, leads=leads)
+                search = self._search(name, kind, source)
+                fit = self._fitted(name, kind, source, search, leads=leads)
                 if isinstance(fit, learning.FitModel):
                     self._add(source)
+                    if search is not None:
+                        self._add(search)
                 self._add(fit)
         return skipped
 
-    def _fitted(self, name: str, kind: str, source: Step, *, leads: bool) -> learning.OfModel:
+    def _search(self, name: str, kind: str, source: Step) -> learning.SearchSettings | None:
+        """The step that searches those settings of a model that nobody has set; None if there are none."""
+        given, plays = self._settings.given(name, kind), self._earlier.plays
+        settled = all({*names} & given.keys() for names in model_class(name).searched)
+        if settled or name not in self._settings.run.search or plays < LEAST_PAIRS:
+            return None
+        search = learning.SearchSettings(
+            model=name,
+            kind=kind,
+            source=source.name,
+            plays=plays,
+            imports=self._imports,
+            needs=needing(source),
+            settings={
+                **section(self._settings, "catalog", "catalog."),
+                **section(self._settings, "interactions", "interactions."),
+                **{f"{learning.GIVEN}{key}": value for key, value in given.items()},
+            },
+        )
+        return search if self._full else self._earlier.search_instead_of(search)
+
+    def _fitted(
+        self, name: str, kind: str, source: Step, search: learning.SearchSettings | None, *, leads: bool
+    ) -> learning.OfModel:
         """The step that fits a model, or keeps an earlier fit of it."""
-        model, settings = model_class(name), section(self._settings, f"models.{name}")
+        model, settings = model_class(name), plain(self._settings.model(name, kind))
         fit = learning.FitModel(
             model=name,
             kind=kind,
             source=source.name,
+            searched=search is not None,
             learned=self._imports,
-            needs=needing(source),
+            needs=needing(source, *([] if search is None else [search])),
             settings=settings,
         )
         if self._full:

@@ -29,7 +29,7 @@ from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
 from crossfade.stores.releases import Published, Releases
 
-PARTS = ("catalogue", "interactions", "fit", "keep", "neighbours")
+PARTS = ("catalogue", "interactions", "search", "fit", "keep", "neighbours")
 """The actions whose artifacts a release includes, so that it can be asked as models are.
 
 Of neighbours only those of roots, which pages of reasons need a hundred of. Those of children (tracks) are a library's

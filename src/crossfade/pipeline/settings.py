@@ -13,8 +13,10 @@ model or surface brings its own table with it.
 import difflib
 import importlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from crossfade.core.errors import SettingsError
@@ -35,6 +37,8 @@ class RunSettings(Checked):
 
     # the models to fit where their input is available; surfaces are built from the first that compares items
     models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
+    # the models whose settings are searched on a part of the data where nobody sets them; [] for none
+    search: tuple[str, ...] = ("als",)
     # how many steps run side by side at most, and how many processors each may use, and an import; 0 for all
     # processors. Results do not depend on it
     threads: Annotated[int, Range(0, MAX_THREADS)] = 0
@@ -51,7 +55,11 @@ class RunSettings(Checked):
     def __post_init__(self) -> None:
         """Refuse models and runners that do not exist."""
         super().__post_init__()
-        for names, known, what in ((self.models, MODELS, "model"), ((self.runner,), RUNNERS, "runner")):
+        for names, known, what in (
+            (self.models, MODELS, "model"),
+            (self.search, MODELS, "model"),
+            ((self.runner,), RUNNERS, "runner"),
+        ):
             if unknown := next((name for name in names if name not in known), None):
                 raise SettingsError(f"there is no {what} {unknown!r}; there are: {', '.join(known)}")
         if not self.models:
@@ -102,31 +110,40 @@ def settings_class(section: str) -> type[Any]:
 class Settings:
     """The settings of one home; each table is checked when it is asked for, unknown tables at once."""
 
-    def __init__(self, tables: dict[str, Any], where: str = "the settings") -> None:
+    def __init__(
+        self,
+        tables: dict[str, Any],
+        where: str = "the settings",
+        tuned: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
         self._tables = _flattened(tables, where)
-        self._where = where
+        self._where, self._tuned = where, tuned
 
     @classmethod
     def of(cls, home: Home) -> "Settings":
         """Read ``crossfade.toml`` of ``home``; all defaults where there is none."""
-        path = home.settings_file
-        try:
-            return cls(tomllib.loads(path.read_text("utf-8")), str(path))
-        except FileNotFoundError:
-            return cls({}, str(path))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path} is not valid TOML: {error}") from error
+        return cls(_tables_of(home.settings_file), str(home.settings_file), _tables_of(home.tuned_file))
 
     def fitting(self, models: Sequence[str]) -> "Settings":
         """Return these settings with ``[run] models`` replaced by ``models``; themselves if there are none."""
         if not models:
             return self
         run = {**self._tables.get("run", {}), "models": [*dict.fromkeys(models)]}
-        return Settings({**self._tables, "run": run}, self._where)
+        return Settings({**self._tables, "run": run}, self._where, self._tuned)
 
     def section(self, name: str) -> Any:
         """The settings object of one table."""
         return from_table(settings_class(name), self._tables.get(name, {}), f"{self._where}: [{name}]")
+
+    def given(self, model: str, kind: str) -> dict[str, Any]:
+        """What somebody has set of a model on items of ``kind``: in ``crossfade.toml``, else in ``tuned.toml``."""
+        return {**self._tuned.get(f"{model}-{kind}", {}), **self._tables.get(f"models.{model}", {})}
+
+    def model(self, model: str, kind: str) -> Any:
+        """The settings object of a model on items of ``kind``."""
+        # Alone first, so that an error names the file that it is in.
+        self.section(f"models.{model}")
+        return from_table(settings_class(f"models.{model}"), self.given(model, kind), f"tuned.toml: [{model}-{kind}]")
 
     def recorded(self) -> dict[str, dict[str, Any]]:
         """What a release records: the settings of which a list that is asked for later is made, by table."""
@@ -138,6 +155,16 @@ class Settings:
         """The table [run]."""
         found: RunSettings = self.section("run")
         return found
+
+
+def _tables_of(path: Path) -> dict[str, Any]:
+    """The tables of a file; none if it is missing."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
 
 def _flattened(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:

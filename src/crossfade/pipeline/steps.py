@@ -28,6 +28,7 @@ STEPS: Mapping[str, str] = {
     "sequences": "gathering:OrderSequences",
     "texts": "gathering:GatherTexts",
     "catalogue": "gathering:NameItems",
+    "search": "learning:SearchSettings",
     "fit": "learning:FitModel",
     "keep": "learning:KeepFit",
     "neighbours": "learning:ComputeNeighbours",
