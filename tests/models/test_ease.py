@@ -70,18 +70,69 @@ def test_what_cannot_be_inverted_is_said(interactions):
         EASE(regularization=1e-30, precision="single").fit(twins)
 
 
-def test_too_large_a_catalogue_is_refused_with_what_it_would_take(interactions):
-    with pytest.raises(InputError, match=r"40 items would take 0\.0 to 0\.0 GB.*most_items = 39.*cooccurrence or als"):
-        EASE(most_items=39).fit(interactions)
-    wide = Interactions.from_counts(["u"] * 30_000, [f"{item:05d}" for item in range(30_000)], np.ones(30_000))
-    with pytest.raises(InputError, match=r"3\.6 to 10\.8 GB"):
-        EASE().fit(wide)
+@pytest.fixture
+def in_blocks(interactions, monkeypatch):
+    """EASE of 15 of the 40 items together, and the others in blocks of 10; its weights as a matrix by popularity."""
+    monkeypatch.setattr("crossfade.models.ease_blocks.BLOCK", 10)
+    monkeypatch.setattr("crossfade.models.ease_blocks.PIECE", 4)
+    model = EASE(regularization=3.0, exact_items=15, neighbours=100, factors=8).fit(interactions)
+    return in_order(model.similarities, np.argsort(-interactions.listeners(), kind="stable"))
+
+
+def in_order(lists, order):
+    """The matrix (items, items) of ``lists``, with items in this ``order``."""
+    dense = np.zeros((lists.rows, lists.rows))
+    dense[np.repeat(np.arange(lists.rows), np.diff(lists.indptr)), lists.indices] = lists.values
+    return dense[order][:, order]
+
+
+def exact(known, chosen):
+    """B of the items ``chosen`` alone, in double precision."""
+    some = known[:, chosen]
+    inverse = np.linalg.inv(some.T @ some + 3.0 * np.eye(len(chosen)))
+    return np.eye(len(chosen)) - inverse / np.diag(inverse)
+
+
+def test_beyond_the_popular_items_each_block_is_solved_beside_them(interactions, in_blocks):
+    order = np.argsort(-interactions.listeners(), kind="stable")
+    known = (interactions.matrix().toarray() > 0).astype(float)[:, order]
+    np.testing.assert_allclose(in_blocks[:15, :15], exact(known, np.arange(15)), atol=1e-5)
+    # The items that an item has weights to are those of its block.
+    blocks = {(number, *(np.flatnonzero(in_blocks[number, 15:]) + 15)) for number in range(15, 40)}
+    blocks = {tuple(sorted(block)) for block in blocks}
+    assert sorted(len(block) for block in blocks) == [5, 10, 10]
+    assert sorted(item for block in blocks for item in block) == list(range(15, 40))
+    for block in blocks:
+        chosen = np.array([*range(15), *block])
+        expected = exact(known, chosen)
+        np.testing.assert_allclose(in_blocks[np.ix_(chosen[15:], chosen)], expected[15:], atol=1e-5)
+        np.testing.assert_allclose(in_blocks[np.ix_(chosen, chosen[15:])], expected[:, 15:], atol=1e-5)
+
+
+def test_of_many_items_the_weights_of_the_largest_size_are_kept(interactions, in_blocks, monkeypatch):
+    model = EASE(regularization=3.0, exact_items=15, neighbours=6, factors=8).fit(interactions)
+    order = np.argsort(-interactions.listeners(), kind="stable")
+    kept = in_order(model.similarities, order)
+    for row in range(40):
+        largest = np.sort(np.argsort(-np.abs(in_blocks[row]), kind="stable")[:6])
+        np.testing.assert_array_equal(np.flatnonzero(kept[row]), largest)
+        np.testing.assert_allclose(kept[row, largest], in_blocks[row, largest], atol=1e-6)
+        listed = model.similarities.values[model.similarities.of(row)]
+        assert (np.diff(listed) <= 0).all()
+
+
+def test_many_items_give_equal_bytes_for_any_number_of_threads(interactions):
+    one, other = (EASE(exact_items=15, factors=8).fit(interactions, threads=threads) for threads in (1, 3))
+    for part, same in zip(one.similarities, other.similarities, strict=True):
+        np.testing.assert_array_equal(part, same)
 
 
 def test_its_memory_grows_with_the_square_of_the_items():
     # Four bytes for every pair, and twelve where the inverse may be of double precision; 64 factors thrice.
     assert EASE(precision="single").memory_bytes(1000) == 4 * 1000**2 + 3 * 4 * 64 * 1000
     assert EASE().memory_bytes(1000) == 12 * 1000**2 + 3 * 4 * 64 * 1000
+    # Of more items than are solved together, the square is that of the latter.
+    assert EASE().memory_bytes(100_000) == 12 * 10_000**2 + (3 * 4 * 64 + 24 * 500) * 100_000
 
 
 def test_items_that_nobody_has_are_related_to_none(interactions):

@@ -406,3 +406,14 @@ def fill_products(first: int, last: int, by_user: CSR, by_item: CSR, products: n
                 if other > item:
                     break
                 row[other] += weight * by_user.values[place]
+
+
+@jit
+def add_product_rows(items: Rows, by_user: CSR, by_item: CSR, products: Floats) -> None:
+    """Add Σ_u a_ui a_uj over all items j to row n of ``products`` (n, items), for each i = items[n]."""
+    for number in range(len(items)):
+        row = products[number]
+        for entry in range(by_item.indptr[items[number]], by_item.indptr[items[number] + 1]):
+            user, weight = by_item.indices[entry], by_item.values[entry]
+            for place in range(by_user.indptr[user], by_user.indptr[user + 1]):
+                row[by_user.indices[place]] += weight * by_user.values[place]

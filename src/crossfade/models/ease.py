@@ -3,7 +3,8 @@
     minimise ‖X - XB‖² + λ‖B‖²  with  diag B = 0        B = I - P · diag(1 / diag P),   P = (XᵀX + λI)⁻¹
 
 X (users, items) is 1 where a user has an item, or the damped plays. A user's score for i is the row of X times column i
-of B. O(items³), and memory for a matrix of all pairs of items: for catalogues of some ten thousand.
+of B. O(items³), and memory for a matrix of all pairs of items. Beyond ``exact_items`` items the most popular ones are
+solved together, and all others in blocks beside them (`crossfade.models.ease_blocks`).
 
 The λ needed grows with the data: by chance alone the eigenvalues of XᵀX would reach up to about
 
@@ -21,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR
+from crossfade.core.csr import CSR, gathered, starts_of
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
@@ -32,6 +33,7 @@ from crossfade.kernels.inverse import invert
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
+from crossfade.models.ease_blocks import by_popularity, weights_in_blocks
 from crossfade.models.similarity import Damping, FittedSimilarity, SimilaritySettings, damped_histories, fitted
 
 NOISE = 0.6
@@ -50,7 +52,9 @@ class EASESettings(SimilaritySettings):
     # λ; unset: estimated from the noise in the data
     regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
     damping: Damping = "binary"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
-    most_items: Annotated[int, Range(1)] = 20_000  # more are refused, since memory grows with their square
+    # items that are solved together, the most popular first; memory grows with their square, time with their cube
+    exact_items: Annotated[int, Range(1)] = 10_000
+    neighbours: Annotated[int, Range(1, 10_000)] = 500  # weights kept for each item, if there are more items than that
     # of the inverse: 4 bytes a pair of items, or 12; "auto" is double where rounding in single precision would show
     precision: Literal["auto", "single", "double"] = "auto"
 
@@ -74,22 +78,26 @@ class EASE(Configured[EASESettings]):
     ) -> FittedSimilarity:
         """Fit the weights B between all items of ``interactions``; see `Model.fit`.
 
-        Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from, for
-        more items than the settings allow, and for a λ so small that the matrix cannot be inverted.
+        Keeps nothing in the ``workspace``. Raises InputError for interactions that nothing can be learned from, and for
+        a λ so small that the matrix cannot be inverted.
         """
         require_interactions(interactions, self.name)
         items, threads = len(interactions.item_ids), threads_for(threads)
-        if items > self.settings.most_items:
-            raise InputError(_too_many(items, self.settings.most_items))
         histories = damped_histories(interactions, self.settings.damping)
         regularization = self.settings.regularization or default_regularization(histories.values, interactions.shape)
         settings = replace(self.settings, regularization=regularization)
-        similarities = _solved(histories, items, settings, threads, progress)
+        similarities: CSR | Vectors
+        if items <= settings.exact_items:
+            similarities = _weights(_inverse(histories, items, settings, threads, progress))
+        else:
+            similarities = _in_blocks(histories, items, settings, threads, progress)
         return fitted(self.name, interactions, settings, histories, similarities, threads)
 
     def memory_bytes(self, items: int) -> int:
-        """The matrix of all pairs of items, and the vectors; see `Model.memory_bytes`."""
-        return super().memory_bytes(items) + (4 if self.settings.precision == "single" else 12) * items**2
+        """The matrix of the pairs that are solved together, lists for more, and vectors; see `Model.memory_bytes`."""
+        together = min(items, self.settings.exact_items)
+        lists = 24 * items * self.settings.neighbours if items > together else 0
+        return super().memory_bytes(items) + (4 if self.settings.precision == "single" else 12) * together**2 + lists
 
 
 def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, int]) -> float:
@@ -100,35 +108,45 @@ def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, i
     return NOISE * edge
 
 
-def _solved(histories: CSR, items: int, settings: EASESettings, threads: int, progress: Progress) -> Vectors:
-    """B (items, items) float32."""
+def _inverse(histories: CSR, items: int, settings: EASESettings, threads: int, progress: Progress) -> npt.NDArray[Any]:
+    """P (items, items), float32 or float64."""
     by_item = transposed(histories, items)
     regularization = settings.regularization or 0.0
-
-    def products(dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        filled = np.zeros((items, items), dtype=dtype)
-        each(lambda piece: fill_products(*piece, histories, by_item, filled), balanced(by_item.indptr, 1), threads)
-        filled[np.diag_indices(items)] += regularization
-        return filled
-
     precision = settings.precision
     if precision == "auto":
         precision = "single" if _largest(histories, items) <= (SINGLE - 1) * regularization else "double"
-    inverse = products(np.float32 if precision == "single" else np.float64)
+    inverse = np.zeros((items, items), dtype=np.float32 if precision == "single" else np.float64)
+    each(lambda piece: fill_products(*piece, histories, by_item, inverse), balanced(by_item.indptr, 1), threads)
+    inverse[np.diag_indices(items)] += regularization
     if not invert(inverse, threads, progress=progress):
         raise InputError(
             f"With a regularization of {regularization:g} the matrix of EASE cannot be inverted in {precision} "
             "precision. Raise it, or leave it unset."
         )
+    return inverse
+
+
+def _weights(inverse: npt.NDArray[Any]) -> Vectors:
+    """B (items, items) float32, in the place of an inverse of single precision."""
     scales = -1 / np.diag(inverse)
-    solved: Vectors = inverse if precision == "single" else np.empty((items, items), dtype=np.float32)
-
-    def scale(first: int) -> None:
+    solved: Vectors = inverse if inverse.dtype == np.float32 else np.empty(inverse.shape, dtype=np.float32)
+    for first in range(0, len(inverse), ROWS):
         solved[first : first + ROWS] = inverse[first : first + ROWS] * scales
-
-    each(scale, range(0, items, ROWS), threads)
-    solved[np.diag_indices(items)] = 0
+    solved[np.diag_indices(len(inverse))] = 0
     return solved
+
+
+def _in_blocks(histories: CSR, items: int, settings: EASESettings, threads: int, progress: Progress) -> CSR:
+    """B (items, items), the weights of the largest size of each item."""
+    by_user, order = by_popularity(histories, items)
+    popular = by_user.indices < settings.exact_items
+    together = CSR(starts_of(popular)[by_user.indptr], by_user.indices[popular], by_user.values[popular])
+    inverse = _inverse(together, settings.exact_items, settings, threads, silent)
+    lists = weights_in_blocks(
+        by_user, items, inverse, settings.regularization or 0.0, settings.neighbours, threads, progress
+    )
+    indptr, places = gathered(lists.indptr, np.argsort(order))
+    return CSR(indptr, order[lists.indices[places]], lists.values[places])
 
 
 def _largest(histories: CSR, items: int) -> float:
@@ -137,12 +155,3 @@ def _largest(histories: CSR, items: int) -> float:
     sums[np.diff(histories.indptr) == 0] = 0
     spread = histories.values * np.repeat(sums, np.diff(histories.indptr))
     return float(np.bincount(histories.indices, weights=spread, minlength=items).max())
-
-
-def _too_many(items: int, most: int) -> str:
-    single, double = (4 * items**2 / 1e9, 12 * items**2 / 1e9)
-    return (
-        f"EASE stores a number for every pair of items: {items} items would take {single:.1f} to {double:.1f} GB, and "
-        f"hours if there are many. Its limit is most_items = {most}. Raise it if there is enough memory, leave out "
-        "rare items (min_listeners in [interactions]), or use cooccurrence or als, which have no such limit."
-    )
