@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from crossfade.models.spectral import Spectral, SpectralSettings
     from crossfade.models.vector_exp import VectorExp, VectorExpSettings
     from crossfade.models.word2vec import Word2Vec, Word2VecSettings
+    from crossfade.pipeline.evaluating import open_split
     from crossfade.pipeline.opening import OpenedRelease, Page, open_release
 
 _MODULES = {
@@ -63,6 +64,7 @@ _MODULES = {
     "models.spectral": ["Spectral", "SpectralSettings"],
     "models.vector_exp": ["VectorExp", "VectorExpSettings"],
     "models.word2vec": ["Word2Vec", "Word2VecSettings"],
+    "pipeline.evaluating": ["open_split"],
     "pipeline.opening": ["OpenedRelease", "Page", "open_release"],
 }
 _HOMES = {name: f"crossfade.{module}" for module, names in _MODULES.items() for name in names}
@@ -101,6 +103,7 @@ __all__ = [
     "evaluate",
     "load_fitted",
     "open_release",
+    "open_split",
 ]
 
 

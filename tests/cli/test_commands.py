@@ -216,6 +216,41 @@ def test_evaluate_measures_on_what_was_held_out(split):
     assert model["seconds"] > 0
 
 
+def test_evaluate_splits_a_library(asked, call, tmp_path):
+    page = tmp_path / "report.html"
+    options = ["--model", "popularity", "--model", "cooccurrence", "--no-search", "-k", "5"]
+    answer = asked("evaluate", *options, "--report", str(page), "--no-curves")
+    popularity, cooccurrence = answer["models"]
+    assert answer["kind"] == "artist"
+    assert answer["split"].startswith("plays from ")
+    assert cooccurrence["difference_to_first"]["ndcg@5"]["low"] > 0
+    assert popularity["repeats"]["recall@5"]["value"] > 0
+    assert answer["pages"]["model"] == "cooccurrence"
+    assert answer["pages"]["cost"]["recall@5"]["value"] != 0
+    assert "cooccurrence" in page.read_text()
+    weak = call("evaluate", *options, "--kind", "track", "--split", "weak", "--no-pages")
+    assert weak.exit_code == 0, weak.output
+    assert [line.split("\t")[0] for line in weak.stdout.splitlines()] == ["popularity", "cooccurrence"]
+    assert "20% of each user's items hidden" in weak.stderr
+
+
+def test_evaluate_fits_the_models_of_the_settings(asked, own_home):
+    chosen = '[run]\nmodels = ["cultural", "popularity"]\n[models.cultural]\nfactors = 9\n'
+    (own_home / "crossfade.toml").write_text(chosen)
+    answer = asked("evaluate", "--no-search", "--set", "popularity.half_life_days=7", home=own_home)
+    assert [(one["model"], one["settings"].get("factors")) for one in answer["models"]] == [
+        ("cultural", 9),
+        ("popularity", None),
+    ]
+    assert answer["models"][1]["settings"]["half_life_days"] == 7
+
+
+def test_evaluate_takes_both_files_or_none(split):
+    refused = evaluated(split[0])
+    assert refused.exit_code == 2
+    assert "--train and --test go together" in refused.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -10,7 +10,7 @@ from crossfade.cli import crossfade
 from crossfade.cli.registry import COMMANDS, load_command
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-WITHOUT_A_HOME = {"evaluate", "completion"}
+WITHOUT_A_HOME = {"completion"}
 
 
 def walked(path, command):

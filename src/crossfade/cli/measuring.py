@@ -1,20 +1,25 @@
 """Commands about models: which are fitted, and how good they are."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from crossfade.cli.display import progress_of
+from crossfade.cli.display import Display, progress_of, shown
 from crossfade.cli.options import complete_models, home_option, json_option
 from crossfade.cli.output import Column, counted, print_json, print_table, say, size
 from crossfade.core.home import Home
-from crossfade.models.registry import MODELS
+from crossfade.core.kinds import KINDS
+from crossfade.core.paths import shown as printed
 from crossfade.pipeline.settings import MAX_THREADS
+
+if TYPE_CHECKING:
+    from crossfade.evaluate.comparison import Comparison
+    from crossfade.evaluate.searching import Found
 
 _FORMS = click.Choice(("auto", "lists", "pairs"))
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -55,15 +60,15 @@ def models(home: Home, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--train", required=True, type=_FILE, help="The file to fit models on.")
-@click.option("--test", required=True, type=_FILE, help="The file to measure them on.")
+@click.option("--train", type=_FILE, help="A file to fit models on, instead of a library.")
+@click.option("--test", type=_FILE, help="The file to measure them on then.")
 @click.option(
     "--model",
     "names",
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="A model to fit; may be repeated. By default all but those that learn from texts.",
+    help="A model to fit; may be repeated. By default all of the settings, or of files all that learn from pairs.",
 )
 @click.option(
     "--set",
@@ -76,91 +81,199 @@ def models(home: Home, as_json: bool) -> None:
     "--search/--no-search",
     default=True,
     show_default=True,
-    help="Search settings that --set leaves open on a part of the train file.",
+    help="Search settings that --set leaves open on a part of what models are fitted on.",
 )
+@click.option("--kind", type=click.Choice(list(KINDS)), help="The kind of items; by default what most users play.")
+@click.option(
+    "--split",
+    "way",
+    type=click.Choice(("temporal", "weak", "strong", "folds")),
+    help="What is hidden of a library; by default the latest plays, or without times a part of each user's items.",
+)
+@click.option(
+    "--fraction",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="The share that is hidden.",
+)
+@click.option("--at", type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")), help="Hide plays from this moment on.")
+@click.option("--days", type=click.FloatRange(0, min_open=True), help="Ask only for so many days from there.")
+@click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of --split folds.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of splits and intervals.")
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
 @click.option("--form", type=_FORMS, default="auto", help="What a line of the files is.")
+@click.option("--pages/--no-pages", default=True, help="Measure pages of a library as people see them, too.")
+@click.option("--report", type=_FILE, help="Write a page with all metrics and plots.")
+@click.option("--curves/--no-curves", default=None, help="Fit on parts of the users too; by default with --report.")
 @click.option("--threads", type=click.IntRange(1, MAX_THREADS), default=None, help="Processors to use, by default all.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Fits side by side; 1 measures memory too.")
+@home_option
 @json_option
 def evaluate(
-    train: Path,
-    test: Path,
+    home: Home,
+    train: Path | None,
+    test: Path | None,
     names: tuple[str, ...],
     changes: tuple[str, ...],
     search: bool,
-    k: int,
+    kind: str | None,
     form: Any,
+    pages: bool,
+    report: Path | None,
+    curves: bool | None,
+    k: int,
+    seed: int,
     threads: int | None,
+    jobs: int | None,
     as_json: bool,
+    **how: Any,
 ) -> None:
-    """Fit models on one file and measure them on another.
+    """Fit models on a part of the library and measure them on the rest, or on two files.
 
-    A line is "user item item …", or "user item" and optionally a weight. Every item is a candidate, except those that
-    the user has in the train file. Recall and NDCG are means over the users of the test file, with 95 % intervals; the
-    other models are compared with the first one. Settings such as the regularization of ALS are first searched on a
-    part of the train file; the test file is not looked at.
+    Every item is a candidate, except those that the user played before. Metrics are means over users, with 95 %
+    intervals; the other models are compared with the first one, user by user. Settings such as the regularization of
+    ALS are first searched on a part of what models are fitted on; what is hidden is not looked at.
+
+    A line of a file is "user item item …", or "user item" and optionally a weight.
     """
-    from crossfade.evaluate.intervals import difference_estimate
+    from crossfade.evaluate.comparing import SHARES, Watch, compare, fittable
+    from crossfade.evaluate.library import How, LibrarySplit
     from crossfade.evaluate.pair_files import read_pairs
     from crossfade.evaluate.searching import NOTHING_FOUND, search_settings
-    from crossfade.evaluate.trials import try_model
+    from crossfade.evaluate.splits import Split
     from crossfade.models.registry import model_class
+    from crossfade.pipeline.evaluating import models_of, split_home, with_pages
 
-    chosen = names or tuple(name for name in MODELS if model_class(name).learns_from != "texts")
-    settings = _changed(changes, chosen)
-    learned, asked = read_pairs([train, test], form)
-    metrics = (f"recall@{k}", f"ndcg@{k}")
-    models: list[dict[str, Any]] = []
-    first: Any = None
-    for name in chosen:
-        found = NOTHING_FOUND
-        if search:
-            with progress_of(f"Search settings of {name}") as progress:
-                found = search_settings(name, learned, settings[name], threads=threads, progress=progress)
-        with progress_of(f"Fit {name}") as progress:
-            chosen_settings = {**settings[name], **found.settings}
-            options: dict[str, Any] = {"settings": chosen_settings, "k": k, "threads": threads, "progress": progress}
-            trial = try_model(name, learned, asked, **options)
-        report = trial.report
-        first = first or report.per_user
-        models.append(
-            {
-                "model": name,
-                "settings": dict(trial.settings),
-                "searched": {"settings": dict(found.settings), "tried": [asdict(one) for one in found.tried]},
-                "users_asked": report.users,
-                "users_skipped": report.skipped,
-                "seconds": round(trial.seconds, 3),
-                "peak_bytes": trial.peak_bytes,
-                "estimates": dict(report.estimates),
-                "totals": dict(report.totals),
-                "difference_to_first": {one: difference_estimate(report.per_user[one], first[one]) for one in metrics},
-            }
+    if (train is None) != (test is None):
+        raise click.UsageError("--train and --test go together. Without both, a library is split.")
+    for name in names:
+        model_class(name)
+    splits: Sequence[Split]
+    if train is not None and test is not None:
+        learned, asked = read_pairs([train, test], form)
+        splits = [Split(train=learned, test=asked, how=f"asked for {test.name}")]
+        chosen = names or tuple(fittable(splits[0]))
+        settings: dict[str, dict[str, Any]] = _changed(changes, chosen)
+    else:
+        with progress_of("Split the library"):
+            splits = split_home(home, kind, How(seed=seed, **how), names, threads)
+        first = splits[0]
+        assert isinstance(first, LibrarySplit)
+        chosen = tuple(models_of(home, first, names, {}))
+        given = _changed(changes, chosen)
+        settings = models_of(home, first, chosen, given)
+    found = dict.fromkeys(chosen, NOTHING_FOUND)
+    for name in chosen if search else ():
+        with progress_of(f"Search settings of {name}") as progress:
+            found[name] = search_settings(name, splits[0].train, settings[name], threads=threads, progress=progress)
+    curves = report is not None if curves is None else curves
+    display = Display()
+    parts = [f"{name} {share}" for name in chosen for share in SHARES] if curves else []
+    display.expect(dict.fromkeys([*chosen, *parts], 1.0))
+    with shown(display):
+        comparison = compare(
+            chosen,
+            splits,
+            k=k,
+            settings={name: {**settings[name], **found[name].settings} for name in chosen},
+            curves=curves,
+            seed=seed,
+            threads=threads,
+            jobs=jobs,
+            watch=Watch(begun=display.begin, ended=display.end),
         )
+    if pages and len(splits) == 1 and isinstance(splits[0], LibrarySplit):
+        with progress_of("Make pages"):
+            comparison = with_pages(home, comparison, splits[0], seed=seed)
+    if report is not None:
+        comparison.save(report)
     if as_json:
-        sizes = {"users": len(learned.user_ids), "items": len(learned.item_ids)}
-        print_json({**sizes, "train_pairs": learned.pairs, "test_pairs": asked.pairs, "models": models})
+        print_json(_as_json(comparison, found))
         return
-    say(f"{learned.pairs:,} pairs of {len(learned.user_ids):,} users and {len(learned.item_ids):,} items to learn from")
-    titles = (*(f"{metric} [95 %]" for metric in metrics), f"against {chosen[0]}", "seconds", "peak memory")
+    _print(comparison)
+    if report is not None:
+        say(f"Report: {printed(report)}")
+
+
+def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str, Any]:
+    """Everything but the values of single users."""
+    differences = comparison.differences()
+    models = [
+        {
+            "model": name,
+            "settings": dict(trial.settings),
+            "searched": {"settings": dict(found[name].settings), "tried": [asdict(one) for one in found[name].tried]},
+            "users_asked": trial.report.users,
+            "users_skipped": trial.report.skipped,
+            "seconds": round(trial.seconds, 3),
+            "peak_bytes": trial.peak_bytes,
+            "estimates": dict(trial.report.estimates),
+            "totals": dict(trial.report.totals),
+            "difference_to_first": differences.get(name, {}),
+            "slices": [asdict(one) for one in trial.report.slices],
+            "repeats": dict(trial.report.repeats.estimates) if trial.report.repeats else None,
+            "curve": [asdict(point) for point in comparison.curves.get(name, ())],
+        }
+        for name, trial in comparison.trials.items()
+    ]
+    pages = comparison.pages
+    sizes = ("users", "items", "train_pairs", "test_pairs")
+    return {
+        "split": comparison.split,
+        "kind": comparison.kind,
+        "k": comparison.k,
+        **{name: getattr(comparison, name) for name in sizes},
+        "models": models,
+        "pages": None
+        if pages is None
+        else {
+            "model": pages.model,
+            "empty": pages.empty,
+            "estimates": dict(pages.report.estimates),
+            "totals": dict(pages.report.totals),
+            "cost": dict(pages.cost),
+        },
+    }
+
+
+def _print(comparison: "Comparison") -> None:
+    """A table that fits 80 columns, and what else there is to say in lines."""
+    say(comparison.heading)
+    k, first = comparison.k, next(iter(comparison))
+    differences = comparison.differences()
     print_table(
-        [Column("model"), *(Column(title, "number") for title in titles)],
+        [
+            Column("model", "name"),
+            Column(f"recall@{k} [95 %]", "number"),
+            Column(f"ndcg@{k} - {first}", "number", optional=1),
+            *(Column(title, "number", optional=place) for place, title in enumerate(_OPTIONAL, start=2)),
+        ],
         [
             [
-                one["model"],
-                *(one["estimates"][metric] for metric in metrics),
-                "" if one is models[0] else one["difference_to_first"][metrics[1]],
-                f"{one['seconds']:.1f}",
-                size(one["peak_bytes"]),
+                name,
+                trial.report.estimates[f"recall@{k}"],
+                differences[name][f"ndcg@{k}"] if name in differences else "",
+                *(comparison.value(name, f"{metric}@{k}") for metric in _OPTIONAL[:-2]),
+                f"{trial.seconds:.1f}",
+                "" if trial.peak_bytes is None else size(trial.peak_bytes),
             ]
-            for one in models
+            for name, trial in comparison.trials.items()
         ],
-        note=f"{models[0]['users_asked']:,} users asked",
     )
-    for one in models:
-        if found_settings := one["searched"]["settings"]:
-            values = ", ".join(f"{setting} = {value:g}" for setting, value in found_settings.items())
-            say(f"{one['model']}: {values}, found on a part of the train file ({len(one['searched']['tried'])} fits)")
+    if any(report.repeats for report in comparison.reports.values()):
+        found = {name: one.repeats.estimates[f"recall@{k}"] for name, one in comparison.reports.items() if one.repeats}
+        print_table(
+            [Column("model", "name"), Column(f"recall@{k} of repeats, among own items [95 %]", "number")],
+            [[name, one] for name, one in found.items()],
+        )
+    if pages := comparison.pages:
+        measured, cost = pages.report.estimates[f"recall@{k}"], pages.cost[f"recall@{k}"]
+        say(f"Pages of {pages.model}: recall@{k} {measured}; minus plain lists {cost}")
+
+
+_OPTIONAL = ("ndcg", "coverage", "novelty", "seconds", "memory")
+"""Columns that a narrow terminal leaves out, the last ones first."""
 
 
 def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("Answer over HTTP", "serving:serve"),
     "terms": ("The most characteristic words of an item", "ask:terms"),
     "models": ("Show which models are fitted on what", "measuring:models"),
-    "evaluate": ("Fit models on one file and measure them on another", "measuring:evaluate"),
+    "evaluate": ("Fit models on a part of the library and measure them on the rest", "measuring:evaluate"),
     "status": ("Show what is in this home, and what is served", "home:status"),
     "forget": ("Remove a listener or an import, and all that was made from it", "library:forget"),
     "releases": ("List, activate and unpin releases", "home:releases"),
