@@ -218,13 +218,14 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
 
     The listeners, artists and tracks are invented. What the models learn from them is not.
     """
-    from crossfade.demo.importing import import_demo
     from crossfade.demo.settings import DemoSettings
 
     chosen = {"listeners": listeners, "artists": artists, "seed": seed}
     settings = from_table(DemoSettings, {name: value for name, value in chosen.items() if value is not None}, "demo")
     with _compiled_aside(home) as compiling:
         with progress_of("Simulate listeners") as progress:
+            from crossfade.demo.importing import import_demo  # takes a second
+
             ledger = import_demo(home, settings, progress)
         for line in ledger.lines():
             print_line(line)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.progress import Progress, silent
 from crossfade.demo import listening
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.contexts import HOURS, MOMENTS, SOURCES, WEEKDAYS, hour_weights
@@ -97,11 +98,14 @@ class Historian:
             [np.bincount(catalogue.artist_of, catalogue.weights * row, count) / total for row in catalogue.match]
         )
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, progress: Progress = silent) -> Iterator[Chunk]:
         """All listeners, a chunk at a time."""
-        step = self._settings.chunk
-        for first in range(0, len(self._people.ids), step):
-            lives = [self._live(row) for row in range(first, min(first + step, len(self._people.ids)))]
+        count, step = len(self._people.ids), self._settings.chunk
+        for first in range(0, count, step):
+            lives = []
+            for row in range(first, min(first + step, count)):
+                lives.append(self._live(row))
+                progress(row + 1, count, "listeners")
             plays = Plays(**{name: np.concatenate([getattr(life.plays, name) for life in lives]) for name in _COLUMNS})
             yield Chunk(
                 first=first,

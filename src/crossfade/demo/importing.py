@@ -30,6 +30,7 @@ def import_demo(home: Home, settings: DemoSettings | None = None, progress: Prog
     """
     settings = settings or DemoSettings()
     identity = truth_identity(settings)
+    progress(0, settings.listeners, "listeners")  # the catalogue takes a while as well
     world = simulate(settings)
     form = _DemoFormat(world, progress)
     ledger = import_rows(home, NAME, form, inputs={NAME: identity.fingerprint}, now=float(settings.end_seconds))
@@ -58,14 +59,13 @@ class _DemoFormat:
     def read(self, source: Source, sink: Sink) -> None:
         """The catalogue first, then the listening history, a chunk of listeners at a time."""
         (member,) = source.members
-        total, first = self._world.settings.listeners, 1 + self._catalogue(member, sink)
-        for chunk in self._world.history():
+        first = 1 + self._catalogue(member, sink)
+        for chunk in self._world.history(self._progress):
             sink.listens(member, first, chunk.listens, pa.array(chunk.plays.private))
             first += chunk.listens.num_rows
             for row in chunk.feedback.to_pylist():
                 sink.feedback(**{**row, "given_at": row["given_at"].timestamp()})
             self.outcomes.append((chunk.left_at, chunk.satisfaction))
-            self._progress(float(chunk.first + len(chunk.left_at)), float(total), "listeners")
 
     def _catalogue(self, member: Member, sink: Sink) -> int:
         """Send everything but the history; returns how many records of the member that takes."""

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from crossfade.core.progress import Progress, silent
 from crossfade.demo import catalogue, listeners, playlists, words_about
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.history import Chunk, Historian
@@ -35,9 +36,9 @@ class World:
     playlists: Playlists
     friends: list[tuple[int, int]]
 
-    def history(self) -> Iterator[Chunk]:
+    def history(self, progress: Progress = silent) -> Iterator[Chunk]:
         """What all listeners did, `DemoSettings.chunk` of them at a time; private rows are among it, marked."""
-        return Historian(self.settings, self.catalogue, self.people, self.playlists, self.ids).chunks()
+        return Historian(self.settings, self.catalogue, self.people, self.playlists, self.ids).chunks(progress)
 
     def listens(self) -> Iterator[pa.Table]:
         """The play events by `schemas.LISTENS`, private ones left out, a chunk of listeners at a time."""
