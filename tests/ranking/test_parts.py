@@ -89,6 +89,15 @@ def test_rows_are_translated_by_id():
     assert row_map(all_ids, Ids.of("abcd"))(same) is same
 
 
+def test_many_rows_are_translated_together(monkeypatch):
+    source, target = Ids.of(f"{number}ø" for number in range(100)), Ids.of(f"{number}ø" for number in range(0, 300, 3))
+    wanted = [target.find(id_) for id_ in source]
+    one_by_one = [row_map(source, target)(rows(row)).item() for row in range(100)]
+    monkeypatch.setattr(Ids, "select", None)
+    assert row_map(source, target)(np.arange(100, dtype=np.int32)).tolist() == one_by_one == wanted
+    assert wanted.count(MISSING) == 66
+
+
 def test_groups_thin_lists_out_from_the_top():
     group_of = np.array([7, 7, 7, 1 << 62, -5, -6])
     lists = np.array([[3, 2, 1, 0, 4, 5], [5, 0, MISSING, 1, 4, 2]], dtype=np.int32)

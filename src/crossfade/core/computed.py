@@ -16,6 +16,10 @@ RowMap = Callable[[Rows], Rows]
 """Translates rows of one list of ids to rows of another; MISSING where the other lacks the id."""
 
 
+MANY = 8
+"""From one id in so many on, ids are looked up together, which reads all ids but makes a string of none."""
+
+
 class Computed:
     """The values of ``compute`` by row; safe to use from any number of threads.
 
@@ -48,7 +52,15 @@ def row_map(source: Ids, target: Ids) -> RowMap:
     """Return the translation of rows of ``source`` to rows of ``target``; a MISSING row stays MISSING."""
     if source == target:
         return lambda rows: rows
-    looked_up = Computed(len(source), lambda rows: target.rows(source.select(rows), missing="mark"), np.int32)
+
+    def look_up(rows: Rows) -> Rows:
+        if rows.size * MANY < len(source):
+            return target.rows(source.select(rows), missing="mark")
+        import pyarrow as pa
+
+        return target.rows_of_arrow(source.to_arrow().take(pa.array(rows)))
+
+    looked_up = Computed(len(source), look_up, np.int32)
 
     def translated(rows: Rows) -> Rows:
         result = np.full(rows.shape, MISSING, dtype=np.int32)
