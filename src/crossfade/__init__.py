@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from crossfade.models.popularity import Popularity, PopularitySettings
     from crossfade.models.registry import load_fitted
     from crossfade.models.spectral import Spectral, SpectralSettings
+    from crossfade.models.user_neighbours import UserNeighbours, UserNeighboursSettings
     from crossfade.models.vector_exp import VectorExp, VectorExpSettings
     from crossfade.models.word2vec import Word2Vec, Word2VecSettings
     from crossfade.pipeline.evaluating import open_split
@@ -62,6 +63,7 @@ _MODULES = {
     "models.popularity": ["Popularity", "PopularitySettings"],
     "models.registry": ["load_fitted"],
     "models.spectral": ["Spectral", "SpectralSettings"],
+    "models.user_neighbours": ["UserNeighbours", "UserNeighboursSettings"],
     "models.vector_exp": ["VectorExp", "VectorExpSettings"],
     "models.word2vec": ["Word2Vec", "Word2VecSettings"],
     "pipeline.evaluating": ["open_split"],
@@ -93,6 +95,8 @@ __all__ = [
     "Spectral",
     "SpectralSettings",
     "Texts",
+    "UserNeighbours",
+    "UserNeighboursSettings",
     "VectorExp",
     "VectorExpSettings",
     "VectorSpace",

@@ -9,7 +9,7 @@ from crossfade.core.csr import CSR
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.models.graph_filter import Graph, interpolated, linear, plateau
-from crossfade.models.similarity import damped_histories
+from crossfade.models.histories import damped_histories
 from crossfade.models.spectral import Spectral
 from crossfade.models.spectral_choice import Filter, best_filter, grid
 

@@ -4,6 +4,7 @@ als, likelihood           factor models: half a pass over the rows of one side
 search                    the k best items for queries by inner product
 cooccurrence, histories   similarities of items, and what they give for a history
 skipgram                  item vectors from sequences, for word2vec
+user_neighbours           the users most like a history, and what they have
 chebyshev                 polynomials of a sparse Gram matrix, for spectral filters
 inverse                   the inverse of a large matrix, for EASE
 

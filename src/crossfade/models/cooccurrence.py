@@ -38,14 +38,8 @@ from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
-from crossfade.models.similarity import (
-    Damping,
-    FittedSimilarity,
-    SimilaritySettings,
-    damped,
-    damped_histories,
-    fitted,
-)
+from crossfade.models.histories import Damping, damped, damped_histories
+from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted
 
 SATURATION, LENGTH_SHARE = 1.2, 0.75
 """BM25's k₁ and b, at their customary values."""

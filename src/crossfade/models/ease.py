@@ -34,7 +34,8 @@ from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
 from crossfade.models.ease_blocks import by_popularity, weights_in_blocks
-from crossfade.models.similarity import Damping, FittedSimilarity, SimilaritySettings, damped_histories, fitted
+from crossfade.models.histories import Damping, damped_histories
+from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted
 
 NOISE = 0.6
 

@@ -24,8 +24,9 @@ from crossfade.core.progress import Progress
 from crossfade.kernels.cooccurrence import add_product_rows
 from crossfade.kernels.histories import best_of_rows
 from crossfade.kernels.threads import each, one_blas_thread
-from crossfade.kernels.transposing import constant, transposed
+from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Floats
+from crossfade.models.histories import read_only
 from crossfade.models.similarity import stacked
 from crossfade.nearest.contract import NO_ROWS
 
@@ -58,7 +59,7 @@ def weights_in_blocks(
     by_user  (users, items), items by falling popularity, ascending in each
     inverse  (N, N) P of the first N
     """
-    by_user, by_item = _read_only(by_user), _read_only(transposed(by_user, items))
+    by_user, by_item = read_only(by_user), read_only(transposed(by_user, items))
     popular, together = len(inverse), inverse.astype(np.float32, copy=False)
     inverted_diagonal = np.diag(together).copy()
     best = _Best(popular, min(kept, items - 1))
@@ -154,7 +155,3 @@ def _product_rows(by_user: CSR, by_item: CSR, chosen: Rows, threads: int) -> Flo
         threads,
     )
     return products
-
-
-def _read_only(matrix: CSR) -> CSR:
-    return CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values))

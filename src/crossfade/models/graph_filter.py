@@ -21,6 +21,7 @@ from crossfade.core.spaces import Vectors
 from crossfade.kernels.chebyshev import add_polynomials
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.transposing import constant, transposed
+from crossfade.models.histories import read_only
 from crossfade.models.sketch import sketched
 
 Spectrum = npt.NDArray[np.float64]
@@ -49,7 +50,7 @@ class Graph(NamedTuple):
         by_user = CSR(histories.indptr, histories.indices, values.astype(np.float32))
         by_item = transposed(by_user, items)
         listeners = np.maximum(np.diff(by_item.indptr), 1).astype(np.float32)
-        return cls(_read_only(by_user), _read_only(by_item), listeners)
+        return cls(read_only(by_user), read_only(by_item), listeners)
 
     def popularity(self, power: float) -> Vectors:
         """(items, 1) the listeners of each item to this ``power``."""
@@ -77,10 +78,6 @@ class Graph(NamedTuple):
         lengths[lengths == 0] = 1
         smoothest: Vectors = scaled / lengths.astype(np.float32)
         return smoothest
-
-
-def _read_only(matrix: CSR) -> CSR:
-    return CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values))
 
 
 def interpolated(response: Callable[[Spectrum], Spectrum], degree: int) -> Coefficients:

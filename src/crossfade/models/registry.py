@@ -17,6 +17,7 @@ MODELS: dict[str, str] = {
     "logistic": "crossfade.models.logistic:Logistic",
     "popularity": "crossfade.models.popularity:Popularity",
     "spectral": "crossfade.models.spectral:Spectral",
+    "user_neighbours": "crossfade.models.user_neighbours:UserNeighbours",
     "vector_exp": "crossfade.models.vector_exp:VectorExp",
     "cultural": "crossfade.models.cultural:Cultural",
     "word2vec": "crossfade.models.word2vec:Word2Vec",

@@ -13,29 +13,26 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
+from crossfade.core.csr import CSR, Starts, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SpaceMismatchError
 from crossfade.core.ids import Id, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
-from crossfade.core.training import converted
 from crossfade.kernels import histories as kernels
 from crossfade.kernels.histories import Similarities, add_products, multiplied
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import constant, transposed
-from crossfade.models.contract import Fitted, Floats
+from crossfade.models.contract import Floats
+from crossfade.models.histories import FittedHistories, read_only
 from crossfade.models.sketch import sketched
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but
 from crossfade.nearest.vectors import require_count
-
-Damping = Literal["binary", "log", "none"]
 
 ROW_COST = 2000
 """What a history or item costs besides its entries, in entries."""
@@ -55,38 +52,23 @@ class SimilaritySettings(Checked):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class FittedSimilarity(Fitted[CSR]):
+class FittedSimilarity(FittedHistories):
     """Similarities of items, and the damped histories of the trained users.
 
-    histories     (users, items), items ascending
     similarities  (items, items): the nearest of each item, best first; or all of them, float32
 
     Answers are those of the similarities, exactly, unless an index is handed in: that searches the vectors, which only
     approximate them. An item that no history leads to scores 0.
     """
 
-    histories: CSR
     similarities: CSR | Vectors
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        users, items, similarities = len(self.user_ids or ()), len(self.item_ids), self.similarities
+        items, similarities = len(self.item_ids), self.similarities
         shape = (similarities.rows, items) if isinstance(similarities, CSR) else similarities.shape
-        if self.histories.rows != users or shape != (items, items):
-            raise ArtifactError(
-                f"Histories of {self.histories.rows} users and similarities of {shape[0]} items do not fit a space of "
-                f"{users} users and {items} items."
-            )
-
-    def profiles(self, histories: Interactions, *, threads: int | None = None) -> CSR:
-        """The damped histories (n, items) themselves; see `Fitted.profiles`."""
-        rows = self.histories_of(histories)
-        return rows._replace(values=damped(rows.values, self.settings["damping"]))
-
-    def trained_profiles(self, users: Rows) -> CSR:
-        """The damped histories of trained users; see `Fitted.trained_profiles`."""
-        check_indices(users, len(self._users()), "users")
-        return self.histories.take(users)
+        if shape != (items, items):
+            raise ArtifactError(f"Similarities of {shape[0]} items do not fit a space of {items} items.")
 
     def best(
         self,
@@ -106,7 +88,7 @@ class FittedSimilarity(Fitted[CSR]):
             return index.search(vectors, k, restriction, threads=threads)
         opened = restriction.open_items(len(self.item_ids))
         excluded = restriction.of_queries(profiles.rows)
-        found, asked, similarities = Neighbours.none(profiles.rows, k), _read_only(profiles), self._kernel_form
+        found, asked, similarities = Neighbours.none(profiles.rows, k), read_only(profiles), self._kernel_form
         each(
             lambda piece: kernels.best_items(*piece, asked, similarities, opened, excluded, found.rows, found.scores),
             balanced(profiles.indptr, ROW_COST),
@@ -119,7 +101,7 @@ class FittedSimilarity(Fitted[CSR]):
         profiles = self._checked(profiles)
         indptr, items = self._pairs(profiles.rows, indptr, items)
         starts, rows = constant(indptr), constant(items)
-        asked, similarities, count = _read_only(profiles), self._kernel_form, len(self.item_ids)
+        asked, similarities, count = read_only(profiles), self._kernel_form, len(self.item_ids)
         scores = np.empty(len(rows), dtype=np.float32)
         each(
             lambda piece: kernels.score_pairs(*piece, asked, similarities, count, starts, rows, scores),
@@ -127,20 +109,6 @@ class FittedSimilarity(Fitted[CSR]):
             threads_for(threads),
         )
         return scores
-
-    def _checked(self, profiles: CSR) -> CSR:
-        """Return ``profiles`` in the types that kernels want; InputError unless they are histories of its items."""
-        if not isinstance(profiles, CSR):
-            raise InputError(
-                f"profiles of {self.name} are those that its profiles() gave, not a {type(profiles).__name__}"
-            )
-        types = zip(CSR._fields, (np.int64, np.int32, np.float32), strict=True)
-        checked = CSR(*(converted(name, getattr(profiles, name), dtype) for name, dtype in types))
-        check_indptr(checked.indptr, len(checked.indices))
-        check_indices(checked.indices, len(self.item_ids))
-        if len(checked.values) != len(checked.indices):
-            raise InputError(f"{len(checked.indices)} indices do not fit {len(checked.values)} values")
-        return checked
 
     def similar(
         self,
@@ -214,7 +182,7 @@ class FittedSimilarity(Fitted[CSR]):
         return index
 
     def _save_more(self, directory: Path) -> None:
-        self.histories.save(directory, "histories")
+        super()._save_more(directory)
         if isinstance(self.similarities, CSR):
             self.similarities.save(directory, "similarities")
         else:
@@ -223,8 +191,7 @@ class FittedSimilarity(Fitted[CSR]):
     @classmethod
     def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
         dense = directory / "similarities.npy"
-        return {
-            "histories": CSR.load(directory, "histories"),
+        return super()._load_more(directory, space) | {
             "similarities": load_array(dense, dtype=np.float32, ndim=2)
             if dense.exists()
             else CSR.load(directory, "similarities"),
@@ -233,9 +200,9 @@ class FittedSimilarity(Fitted[CSR]):
     @cached_property
     def _kernel_form(self) -> Similarities:
         if isinstance(self.similarities, CSR):
-            return Similarities(_read_only(self.similarities), constant(np.zeros((0, 0), dtype=np.float32)))
+            return Similarities(read_only(self.similarities), constant(np.zeros((0, 0), dtype=np.float32)))
         nothing = CSR(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-        return Similarities(_read_only(nothing), constant(self.similarities))
+        return Similarities(read_only(nothing), constant(self.similarities))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -316,22 +283,9 @@ def stacked(parts: Sequence[CSR]) -> CSR:
     return CSR(starts_of(lengths), indices, values)
 
 
-def damped(weights: npt.NDArray[np.float32], damping: Damping) -> npt.NDArray[np.float32]:
-    """What weights (n,) count as: 1, ln(1 + weight), or themselves."""
-    if damping == "binary":
-        return np.ones(len(weights), dtype=np.float32)
-    return np.log1p(weights) if damping == "log" else np.array(weights, dtype=np.float32)
-
-
-def damped_histories(interactions: Interactions, damping: Damping) -> CSR:
-    """The histories (users, items) of ``interactions``, in memory of their own."""
-    weights = damped(interactions.weights, damping)
-    return CSR(np.array(interactions.indptr), np.array(interactions.indices), weights)
-
-
 def _sparse_product(lists: CSR, threads: int) -> Callable[[Vectors], Vectors]:
     """The product of the symmetric part of ``lists`` with vectors (items, width)."""
-    turned = _read_only(transposed(lists, lists.rows))
+    turned = read_only(transposed(lists, lists.rows))
 
     def product(vectors: Vectors) -> Vectors:
         sums = multiplied(lists, vectors, threads)
@@ -357,7 +311,3 @@ def _dense_product(matrix: Vectors, threads: int) -> Callable[[Vectors], Vectors
         return sums * np.float32(0.5)
 
     return product
-
-
-def _read_only(matrix: CSR) -> CSR:
-    return CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values))

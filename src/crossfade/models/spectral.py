@@ -28,15 +28,8 @@ from crossfade.core.spaces import Neighbours, Vectors
 from crossfade.kernels.threads import each, one_blas_thread, threads_for
 from crossfade.models.contract import Configured, Floats, InputKind, require_interactions
 from crossfade.models.graph_filter import Graph
-from crossfade.models.similarity import (
-    Damping,
-    FittedSimilarity,
-    SimilaritySettings,
-    damped_histories,
-    fitted,
-    largest,
-    stacked,
-)
+from crossfade.models.histories import Damping, damped_histories
+from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted, largest, stacked
 from crossfade.models.spectral_choice import BLOCK, FLATNESS, IDEAL, Filter, best_filter, coefficients_of, grid
 from crossfade.nearest.contract import EVERYTHING, Restriction
 
