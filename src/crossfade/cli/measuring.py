@@ -242,24 +242,18 @@ def _print(comparison: "Comparison") -> None:
     say(comparison.heading)
     k, first = comparison.k, next(iter(comparison))
     differences = comparison.differences()
+    others = ("ndcg", "coverage", "novelty")
+    taken = ("seconds", "memory") if comparison.trials[first].peak_bytes is not None else ("seconds",)
+    optional = [Column(title, "number", optional=place) for place, title in enumerate((*others, *taken), start=2)]
+    rows = []
+    for name, trial in comparison.trials.items():
+        measured = [comparison.value(name, f"{metric}@{k}") for metric in others]
+        took = [f"{trial.seconds:.1f}", size(trial.peak_bytes or 0)][: len(taken)]
+        difference = differences[name][f"ndcg@{k}"] if name in differences else ""
+        rows.append([name, trial.report.estimates[f"recall@{k}"], difference, *measured, *took])
+    titles = (f"recall@{k} [95 %]", f"ndcg@{k} - {first}")
     print_table(
-        [
-            Column("model", "name"),
-            Column(f"recall@{k} [95 %]", "number"),
-            Column(f"ndcg@{k} - {first}", "number", optional=1),
-            *(Column(title, "number", optional=place) for place, title in enumerate(_OPTIONAL, start=2)),
-        ],
-        [
-            [
-                name,
-                trial.report.estimates[f"recall@{k}"],
-                differences[name][f"ndcg@{k}"] if name in differences else "",
-                *(comparison.value(name, f"{metric}@{k}") for metric in _OPTIONAL[:-2]),
-                f"{trial.seconds:.1f}",
-                "" if trial.peak_bytes is None else size(trial.peak_bytes),
-            ]
-            for name, trial in comparison.trials.items()
-        ],
+        [Column("model", "name"), Column(titles[0], "number"), Column(titles[1], "number", optional=1), *optional], rows
     )
     if any(report.repeats for report in comparison.reports.values()):
         found = {name: one.repeats.estimates[f"recall@{k}"] for name, one in comparison.reports.items() if one.repeats}
@@ -268,12 +262,8 @@ def _print(comparison: "Comparison") -> None:
             [[name, one] for name, one in found.items()],
         )
     if pages := comparison.pages:
-        measured, cost = pages.report.estimates[f"recall@{k}"], pages.cost[f"recall@{k}"]
-        say(f"Pages of {pages.model}: recall@{k} {measured}; minus plain lists {cost}")
-
-
-_OPTIONAL = ("ndcg", "coverage", "novelty", "seconds", "memory")
-"""Columns that a narrow terminal leaves out, the last ones first."""
+        on_pages, cost = pages.report.estimates[f"recall@{k}"], pages.cost[f"recall@{k}"]
+        say(f"Pages of {pages.model}: recall@{k} {on_pages}; minus plain lists {cost}")
 
 
 def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:

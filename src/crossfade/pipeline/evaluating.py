@@ -91,7 +91,7 @@ def models_of(
     Without ``names`` they are those of ``[run] models`` that the split has the input of.
     """
     settings = Settings.of(home)
-    possible = fittable(split)
+    possible = {name for name in fittable(split) if model_class(name).learns_from in ("interactions", *split.inputs)}
     chosen = names or [name for name in settings.run.models if name in possible]
     if not chosen:
         raise InputError("This library has the input of no model in [run] models. Name one with --model.")
