@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.catalogue import Items
+from crossfade.core.computed import MANY
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.names import folded
 
@@ -34,8 +35,8 @@ def variants(items: Items, rows: Rows) -> Groups:
     group.
     """
     # Reading all names takes a third of the time of reading them one by one.
-    everything = np.array_equal(rows, np.arange(len(items)))
-    names = items.names if everything else [items.names[row] for row in rows.tolist()]
+    all_names = list(items.names) if len(rows) * MANY >= len(items) else items.names
+    names = [all_names[row] for row in rows.tolist()]
     parents = [None] * len(rows) if items.parents is None else items.parents[rows].tolist()
     keys = [_key(name, parent) for name, parent in zip(names, parents, strict=True)]
     hashes = (int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1 for key in keys)

@@ -202,12 +202,12 @@ def nearest_lists(
                 kept = allowed(others, keys[some], groupings)
                 order = np.cumsum(kept, axis=1) - 1
                 kept &= order < size
-                lists, at = np.nonzero(kept)
+                counts = kept.sum(axis=1)
+                at = np.repeat(some * size, counts) + order[kept]
                 # What an approximate index finds in a deeper search need not include all that it found before.
                 rows[some] = MISSING
-                rows[some[lists], order[kept]] = others[lists, at]
-                scores[some[lists], order[kept]] = best.scores[lists, at]
-                short.append(some[(kept.sum(axis=1) < size) & (best.rows[:, -1] != MISSING)])
+                rows.ravel()[at], scores.ravel()[at] = others[kept], best.scores[kept]
+                short.append(some[(counts < size) & (best.rows[:, -1] != MISSING)])
             places = np.concatenate(short)
             # At most one more than there are others, so that the last search finds the end of a list.
             depth = min(4 * depth, table if depth < table else len(model_ids))
