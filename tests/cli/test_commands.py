@@ -606,3 +606,37 @@ def test_discover_alone_means_the_only_listener_of_ones_own(call, asked, monkeyp
     refused = call("discover")
     assert refused.exit_code == 5
     assert "There are: ann, bob." in refused.stderr
+
+
+def test_why_answers_about_every_item_of_a_page(asked, call):
+    for rank, entry in enumerate(asked("discover", "ann-1")["entries"][:3], start=1):
+        answer = asked("why", "ann-1", entry["id"])
+        assert (answer["outcome"], answer["place"], answer["reason"]) == ("shown", rank, entry["reason"])
+        assert answer["reason"]["id"] in [one["id"] for one in answer["evidence"]]
+        shown = call("why", "ann-1", entry["id"])
+        assert entry["reason"]["text"] in shown.output
+        assert "popularity" in shown.stdout
+
+
+def test_why_answers_about_what_is_not_shown(asked, call):
+    played = asked("discover", "ann-1")["entries"][0]["reason"]
+    answer = asked("why", "ann-1", played["name"], "--kind", "artist")
+    assert (answer["outcome"], answer["item"]["id"]) == ("played", played["id"])
+    assert "place" not in answer
+    assert "in your history already" in call("why", "ann-1", played["id"], "--kind", "artist").output
+    by_another = asked("why", "ann-1", played["id"], "--kind", "artist", "--model", "cooccurrence")
+    assert by_another["model"] == "cooccurrence"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ann-1", "no such artist at all"), "There is no"),
+        (("nobody", "x"), "There is no user 'nobody'"),
+        (("a", "b", "c"), "Name a user and an item"),
+    ],
+)
+def test_why_says_what_it_does_not_know(call, words, message):
+    result = call("why", *words)
+    assert result.exit_code != 0
+    assert message in result.output

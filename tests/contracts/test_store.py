@@ -260,7 +260,7 @@ class TestTables:
         assert tables.entries("radio-episode", "e:1") == [Entry(id="e:2", name="Quiz Two", parent=quiz, score=0.5)]
 
     def test_a_reason_names_what_was_played(self, tables):
-        reason = Reason(kind="artist", id="mb:radiohead", name="Radiohead", plays=31)
+        reason = Reason(kind="artist", id="mb:radiohead", name="Radiohead", plays=31, text="Because you play Radiohead")
         assert tables.entries("discover-artist", "hetrec:2") == [
             Entry(id="name:sigur rós", name="Sigur Rós", score=0.8, reason=reason),
             Entry(id="mb:acdc", name="AC/DC", score=0.1, reason=None),

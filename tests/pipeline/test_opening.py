@@ -55,7 +55,7 @@ def test_a_page_has_what_the_table_has(release):
     assert repr(page).startswith(
         f"Discover: hetrec:2 ({len(page)} items, release {release.version})\n   1 {page[0].name}"
     )
-    assert f"because of {page[0].reason.name}" in repr(page).splitlines()[1]
+    assert f"Because you play {page[0].reason.name}" in repr(page).splitlines()[1]
 
 
 def test_items_are_asked_for_by_name(release):

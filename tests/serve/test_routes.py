@@ -10,10 +10,11 @@ from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import Ids
 from crossfade.core.kinds import KINDS
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.contract import Entry
+from crossfade.stores.contract import Entry, Named, Reason
 from crossfade.surfaces import asking
 from crossfade.surfaces.registry import SURFACES
 from crossfade.surfaces.station import StationSettings
+from crossfade.surfaces.why import Evidence, Why
 
 BJORK = {"kind": "artist", "id": "mb:bjork", "name": "Björk"}
 QUIZ = {"kind": "show", "id": "s:quiz", "name": "Quiz Night"}
@@ -106,7 +107,8 @@ def test_a_page_of_a_list(client):
 
 def test_reasons(client):
     first, second = client.get("/v1/users/hetrec:2/discover").json()["entries"]
-    assert first["reason"] == {"kind": "artist", "id": "mb:radiohead", "name": "Radiohead", "plays": 31}
+    text = "Because you play Radiohead"
+    assert first["reason"] == {"kind": "artist", "id": "mb:radiohead", "name": "Radiohead", "plays": 31, "text": text}
     assert "reason" not in second
 
 
@@ -505,3 +507,44 @@ def test_the_description_shows_every_answer(client):
 def test_a_route_has_the_parameters_that_it_uses_and_no_others(served, path, wanted):
     parameters = served.app.openapi()["paths"][path]["get"]["parameters"]
     assert {parameter["name"] for parameter in parameters} == wanted
+
+
+def test_why_is_answered_for_a_user_and_an_item(client, monkeypatch):
+    asked = []
+
+    def why(opened, user, item, *, kind, model):
+        asked.append((user, item, kind, model))
+        reason = Reason(kind="artist", id="mb:bjork", name="Björk", plays=3, text="Because you play Björk")
+        return Why(
+            user=user,
+            item=Named(kind="artist", id="mb:acdc", name="AC/DC"),
+            model="als",
+            outcome="shown",
+            text="No. 1 of 2 on the page. Because you play Björk.",
+            place=1,
+            page=2,
+            rank=1,
+            candidates=9,
+            score=0.5,
+            contributions={"als": 0.6, "popularity": -0.1},
+            proposed_by=("als",),
+            reason=reason,
+            evidence=(Evidence(kind="artist", id="mb:bjork", name="Björk", plays=3, closeness=0.25),),
+        )
+
+    monkeypatch.setattr(asking.OpenRelease, "why", why)
+    answer = client.get("/v1/users/2/why?item=AC%2FDC&kind=artist&model=als")
+    assert answer.status_code == 200
+    assert "private" in answer.headers["cache-control"]
+    assert asked == [("hetrec:2", "AC/DC", "artist", "als")]
+    said = answer.json()["why"]
+    assert said["reason"]["text"] == "Because you play Björk"
+    assert said["contributions"] == {"als": 0.6, "popularity": -0.1}
+    assert said["evidence"][0]["closeness"] == 0.25
+    assert "parent" not in said
+
+
+def test_why_of_what_is_unknown_is_not_found(client):
+    assert client.get("/v1/users/nobody/why?item=Radiohead").status_code == 404
+    assert client.get("/v1/users/2/why?item=nothing%20like%20it").status_code == 404
+    assert client.get("/v1/users/2/why").status_code == 422

@@ -441,7 +441,7 @@ def test_one_user_asked_computes_one_user(inputs, monkeypatch):
     # Lists of three seeds, and names of what these were chosen from, of what the model proposes, and of the history.
     assert len(searched) == 3
     played = inputs.interactions[listing.reason_kind].played(9)
-    named = pages._sources.variants._filled
+    named = pages.sources.variants._filled
     assert 0 < named.sum() <= 3 * 2 * 2 + 2 + len(played)
     if listing.kind != listing.reason_kind:
         named = inputs.variants[listing.kind]._filled

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,13 +16,16 @@ from crossfade.cli.options import (
     limit_option,
     releases_of,
 )
-from crossfade.cli.output import Column, print_json, print_table, say
+from crossfade.cli.output import Column, print_json, print_line, print_table, say
 from crossfade.cli.people import FEW_LISTENERS, only_listener, what_is_missing
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.stores.contract import Entry, Item, Reason, TableInfo, Tables
+from crossfade.stores.contract import Entry, Item, TableInfo, Tables
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
+
+if TYPE_CHECKING:
+    from crossfade.surfaces.why import Why
 
 _MODEL_HELP = "Compute the list with this model; `crossfade models` lists them."
 _STATION_HELP = "Draw a station, without repeats and with items of one artist apart; the same seed draws the same one."
@@ -152,8 +155,46 @@ def terms(home: Home, item: str, kind: str | None, limit: int, as_json: bool) ->
     )
 
 
-def as_plain(value: Entry | Item) -> dict[str, Any]:
-    """Return an entry or an item as JSON has it, without what is unknown."""
+@click.command()
+@click.argument("asked", metavar="[USER] ITEM", nargs=-1, required=True, shell_complete=complete_names)
+@kind_option
+@_model_option
+@json_option
+@home_option
+def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None, as_json: bool) -> None:
+    """Explain why an item is on a user's Discover page, or why it isn't.
+
+    Says its place, what each model and feature adds to its score, its reason, and what else of the history it is close
+    to. Without USER, the only listener of your own is meant.
+    """
+    from crossfade.surfaces.asking import OpenRelease
+
+    if len(asked) > 2:
+        raise click.UsageError("Name a user and an item. Quote a name that has spaces.")
+    with releases_of(home).open() as release:
+        user = release.tables.user(asked[0]) if len(asked) > 1 else only_listener(home)
+        answer = OpenRelease(release).why(user, asked[-1], kind=kind, model=model)
+    if as_json:
+        print_json({"release": release.version, **as_plain(answer)})
+        return
+    item = answer.item.name + (f" – {answer.parent.name}" if answer.parent else "")
+    print_line(answer.text)
+    if answer.contributions:
+        print_table(
+            [Column("part of the score"), Column("adds", "number")],
+            [[name, f"{part:+.3f}"] for name, part in answer.contributions.items()],
+            title=f"{item}: score {answer.score:.3f}, no. {answer.rank:,} of {answer.candidates:,} by score",
+            note=f"release {release.version}, {answer.model}",
+        )
+    if answer.evidence:
+        print_table(
+            [Column("close to"), Column("closeness", "number"), Column("plays", "number"), Column("id", "id")],
+            [[one.name, f"{one.closeness:.3f}", f"{one.plays:,}", one.id] for one in answer.evidence],
+        )
+
+
+def as_plain(value: "Entry | Item | Why") -> dict[str, Any]:
+    """Return an entry, an item or an answer as JSON has it, without what is unknown."""
     return dataclasses.asdict(
         value, dict_factory=lambda pairs: {name: part for name, part in pairs if part is not None and part != {}}
     )
@@ -173,7 +214,8 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "", ids:
             (Column("", "bar"), [score / best for score in scores]),
         ]
     if any(entry.reason for entry in entries):
-        columns.append((Column("because you played", optional=1), [_reason(entry.reason) for entry in entries]))
+        reasons = [entry.reason.text if entry.reason else "" for entry in entries]
+        columns.append((Column("reason", optional=1), reasons))
     columns.append((Column("id", "id"), [entry.id for entry in entries]))
     print_table(
         [column for column, _ in columns],
@@ -182,12 +224,6 @@ def print_entries(entries: list[Entry], *, title: str = "", note: str = "", ids:
         note=note,
         ids=ids,
     )
-
-
-def _reason(reason: Reason | None) -> str:
-    if reason is None:
-        return ""
-    return reason.name if reason.plays is None else f"{reason.name} (plays: {reason.plays:,})"
 
 
 def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:

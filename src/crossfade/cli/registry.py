@@ -12,6 +12,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import": ("Read listening history: exports, logs, dumps, data sets, playlists", "library:import_"),
     "run": ("Fit models, build surfaces and publish a release; only what has changed", "library:run"),
     **{name: (surface.help, "") for name, surface in SURFACES.items()},
+    "why": ("Explain why an item is on a user's Discover page, or why it isn't", "ask:why"),
     "users": ("Show whose listening history is in this home", "people:users"),
     "search": ("Find items by name", "ask:search"),
     "serve": ("Answer over HTTP", "serving:serve"),

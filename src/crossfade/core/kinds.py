@@ -30,6 +30,7 @@ class Kind:
     parent   the kind that its items belong to; None for a root
     repeats  whether playing an item again says more about taste; if not, all plays of an item by a user count as one
     fields   further columns of the catalogue
+    verb     what people do with its items, as in "Because you play Radiohead"
     """
 
     name: str
@@ -37,6 +38,7 @@ class Kind:
     parent: str | None = None
     repeats: bool = True
     fields: tuple[Field, ...] = ()
+    verb: str = "play"
 
     @property
     def root(self) -> str:
@@ -56,8 +58,8 @@ KINDS: Mapping[str, Kind] = {
             parent="artist",
             fields=(Field("album", "text"), DURATION, Field("isrc", "text")),
         ),
-        Kind(name="show", plural="shows"),
-        Kind(name="episode", plural="episodes", parent="show", repeats=False, fields=(DURATION,)),
+        Kind(name="show", plural="shows", verb="listen to"),
+        Kind(name="episode", plural="episodes", parent="show", repeats=False, fields=(DURATION,), verb="listen to"),
     )
 }
 """Every kind by name; earlier kinds come first in lists and defaults."""

@@ -24,6 +24,7 @@ from crossfade.stores.releases import Release
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import POOL, SURFACES, registered
 from crossfade.surfaces.station import StationSettings, station_of
+from crossfade.surfaces.why import Why
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +67,7 @@ class Page(Sequence[Entry | Item]):
         lines = [f"{heading} ({len(self):,} items, release {self.release})"]
         for rank, entry in enumerate(self.entries[:SHOWN], 1):
             parent = f" – {entry.parent.name}" if entry.parent else ""
-            reason = f", because of {entry.reason.name}" if isinstance(entry, Entry) and entry.reason else ""
+            reason = f". {entry.reason.text}" if isinstance(entry, Entry) and entry.reason else ""
             lines.append(f"  {rank:2} {entry.name}{parent}{reason}")
         if len(self) > SHOWN:
             lines.append("   …")
@@ -184,6 +185,15 @@ class OpenedRelease:
         entries = [entry for entry in pool if isinstance(entry, Entry)]
         played = station_of(entries, np.random.default_rng(seed), self._station)
         return Page("Station", pool.name, self.version, tuple(played[:limit]))
+
+    def why(self, user: Id, item: Id, *, kind: str | None = None, model: str | None = None) -> Why:
+        """Return why an item (id or name) is on the Discover page of a user, or why it isn't.
+
+        kind, model  as in `page`
+
+        Raises UnknownIdError for a user or an item that isn't in the release.
+        """
+        return self._opened.why(self._release.tables.user(as_text(user)), as_text(item), kind=kind, model=model)
 
     def terms(self, item: Id, *, kind: str | None = None, limit: int = 20) -> list[tuple[str, float]]:
         """Return the words that say most about an item, with their weights; NotReadyError if none are known."""

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from crossfade.stores.contract import Entry, Item, Named, TableInfo
+from crossfade.surfaces.why import Why
 
 _Release = Annotated[str, Field(description="The release that this was read from.", examples=["000012-1f0c9a2b77de"])]
 
@@ -61,6 +62,13 @@ class Terms(Answer):
     release: _Release
     item: Named
     terms: list[tuple[str, float]] = Field(examples=[[["trip hop", 0.31]]])
+
+
+class WhyAnswer(Answer):
+    """Why an item is on a user's Discover page, or why it isn't."""
+
+    release: _Release
+    why: Why
 
 
 class ActiveReleaseAnswer(Answer):

@@ -13,7 +13,7 @@ from crossfade.core.errors import CrossfadeError
 from crossfade.core.version import __version__
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.envelope import Envelope
-from crossfade.serve.lists import list_routes
+from crossfade.serve.lists import list_routes, why_route
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
@@ -54,6 +54,7 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
     )
     app.include_router(service_routes(active, settings))
     app.include_router(list_routes(active, settings, station))
+    app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings)

@@ -14,13 +14,13 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import Listing, Station
+from crossfade.serve.answers import Listing, Station, WhyAnswer
 from crossfade.serve.replies import json_reply, kept_reply
-from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
+from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, TableInfo
 from crossfade.surfaces.asking import OpenRelease
-from crossfade.surfaces.registry import FALLBACK, POOL, SURFACES, Registered
+from crossfade.surfaces.registry import FALLBACK, PAGES, POOL, SURFACES, Registered
 from crossfade.surfaces.station import StationSettings, station_of
 
 LONGEST_PAGE = 1000  # entries; no surface keeps more for one key
@@ -38,6 +38,36 @@ _PATHS: Mapping[str, Mapping[str, str]] = {
     "everyone": {EVERYONE: "/v1"},
 }
 """The paths that lists are below, by what they are asked by, for each `Registered.asked_by`."""
+
+
+def why_route(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
+    """Return the route that explains the pages of `PAGES`."""
+    routes = APIRouter()
+
+    @routes.get(
+        f"{_PATHS[USER][USER]}/why",
+        operation_id="why",
+        summary="Why an item is on a user's page, or why it isn't",
+        response_model=WhyAnswer,
+        responses=problems(404, 422, 503),
+        tags=[PAGES],
+    )
+    def explain(
+        request: Request,
+        text: Id,
+        item: Annotated[
+            str, Query(description="The item's id or name.", min_length=1, max_length=LONGEST_TEXT, examples=["Muse"])
+        ],
+        kind: KindName = None,
+        model: Model = None,
+    ) -> Response:
+        """Place, score, what each model and feature added, reason and evidence; else what kept it from the page."""
+        with active.reading() as opened:
+            user = opened.release.tables.user(plain(text))
+            answer = WhyAnswer(release=opened.release.version, why=opened.why(user, item, kind=kind, model=model))
+        return kept_reply(request, answer, answer.release, personal=True, max_age=settings.max_age)
+
+    return routes
 
 
 def list_routes(active: ActiveRelease, settings: ServeSettings, station: StationSettings) -> APIRouter:

@@ -9,12 +9,13 @@ holder of the home's lock; reading needs no lock, from any thread and any proces
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NewType, Protocol
+from typing import NamedTuple, NewType, Protocol, Self
 
 import numpy as np
 
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
+from crossfade.core.kinds import kind_named
 from crossfade.core.tables import SurfaceTable
 
 Version = NewType("Version", str)
@@ -58,9 +59,17 @@ class Reason(Named):
     """The item in the user's own history that makes an entry believable.
 
     plays  how often the user played it; None where the surface does not record that
+    text   the reason as a person would say it: "Because you play Radiohead"
     """
 
     plays: int | None = None
+    text: str
+
+    @classmethod
+    def of(cls, item: Named, plays: int | None) -> Self:
+        """Return ``item`` as a reason."""
+        text = f"Because you {kind_named(item.kind).verb} {item.name}"
+        return cls(kind=item.kind, id=item.id, name=item.name, plays=plays, text=text)
 
 
 @dataclass(frozen=True, kw_only=True)

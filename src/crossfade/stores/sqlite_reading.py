@@ -157,9 +157,7 @@ class SQLiteTables:
         given = [row for row in rows if row != MISSING]
         named = dict(zip(given, self._named(kind, given), strict=True))
         return [
-            None
-            if row == MISSING
-            else Reason(kind=named[row][0].kind, id=named[row][0].id, name=named[row][0].name, plays=played)
+            None if row == MISSING else Reason.of(named[row][0], played)
             for row, played in zip(rows, plays, strict=True)
         ]
 

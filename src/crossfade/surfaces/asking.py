@@ -23,8 +23,10 @@ from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
 from crossfade.stores.releases import Release
 from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
+from crossfade.surfaces.discover import Pages
 from crossfade.surfaces.reach import Reach, reach_of
-from crossfade.surfaces.registry import kind_listed, registered
+from crossfade.surfaces.registry import PAGES, kind_listed, registered
+from crossfade.surfaces.why import Why, why
 
 Part = TypeVar("Part")
 
@@ -137,14 +139,40 @@ class OpenRelease:
         played = self._part(f"interactions-{root}", partial(Interactions.load, kind=root))
         return reach_of(user, played, self._catalogue()[root])
 
-    def _prepared(self, table: TableInfo, model: str) -> Prepared:
-        """The surface behind ``table`` with ``model`` leading."""
-        if model not in self.models:
-            raise UnknownIdError(f"{model!r} isn't in release {self.version}. It has: {', '.join(self.models)}.")
-        if not self._has(f"{model}-{table.kind}"):
-            raise NotReadyError(f"{model} wasn't fitted on {kind_named(table.kind).plural}.")
-        if table.key in KINDS and not compares_items(model):
-            raise NotReadyError(f"{model} doesn't compare items, which {registered(table.surface).title} needs.")
+    def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> Why:
+        """Return why ``item`` is on the page of ``user`` (a full id), or why it isn't.
+
+        item   an id or a name
+        kind   of the item; None for that of the default page, or any other of which there are pages
+        model  the one that leads; None for the release's own
+
+        Raises UnknownIdError for an item or a user that the release does not have, NotReadyError without pages.
+        """
+        first = self.table(PAGES, kind)
+        others = [one for one in self.release.tables.tables.values() if kind is None and one.surface == PAGES]
+        tables = [first, *(one for one in others if one != first)]
+        table = next((one for one in tables if self._named(one.kind, item)), first)
+        found = self.release.tables.item(table.kind, item)
+        pages = self._once((table.name, model), lambda: self._prepared(table, model))
+        row = pages.keys.find(user)
+        if row == MISSING:
+            raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
+        if not isinstance(pages, Pages):
+            raise NotReadyError(f"{registered(PAGES).title} of release {self.version} cannot be explained.")
+        return why(pages, self._catalogue(), row, self._catalogue()[table.kind].ids.row(found.id))
+
+    def _named(self, kind: str, text: str) -> bool:
+        """Whether there is an item of ``kind`` with that id or name."""
+        try:
+            self.release.tables.item(kind, text)
+        except UnknownIdError:
+            return False
+        return True
+
+    def _prepared(self, table: TableInfo, model: str | None) -> Prepared:
+        """The surface behind ``table`` with ``model`` leading, None for the release's own."""
+        if model is not None:
+            self._require(table, model)
         inputs = self._once((KINDS[table.kind].root, model), lambda: self._inputs(KINDS[table.kind].root, model))
         surface = registered(table.surface).load()
         settings = self._settings.get(f"surfaces.{table.surface}", {})
@@ -154,14 +182,23 @@ class OpenRelease:
             from_table(surface.settings_class, settings, f"release {self.version}"),
         )
 
-    def _inputs(self, root: str, model: str) -> SurfaceInputs:
-        """What surfaces of one family of kinds are made from, with ``model`` leading."""
+    def _require(self, table: TableInfo, model: str) -> None:
+        """Raise an error if ``model`` cannot make lists of ``table``."""
+        if model not in self.models:
+            raise UnknownIdError(f"{model!r} isn't in release {self.version}. It has: {', '.join(self.models)}.")
+        if not self._has(f"{model}-{table.kind}"):
+            raise NotReadyError(f"{model} wasn't fitted on {kind_named(table.kind).plural}.")
+        if table.key in KINDS and not compares_items(model):
+            raise NotReadyError(f"{model} doesn't compare items, which {registered(table.surface).title} needs.")
+
+    def _inputs(self, root: str, model: str | None) -> SurfaceInputs:
+        """What surfaces of one family of kinds are made from, with ``model`` leading, None for the release's own."""
         models: dict[str, list[Fitted[Any]]] = {}
         compared: dict[str, str] = {}
         played: dict[str, Interactions] = {}
         later: set[str] = set()
         for kind in (name for name in KINDS if KINDS[name].root == root):
-            fitted = [name for name in (model, *self.models) if self._has(f"{name}-{kind}")]
+            fitted = [name for name in (model, *self.models) if name and self._has(f"{name}-{kind}")]
             # By default the first model leads that compares items.
             comparing = [name for name in fitted if compares_items(name)]
             leading = fitted if model in fitted else [*comparing, *fitted]
@@ -222,8 +259,8 @@ class OpenRelease:
             if parent_kind is not None and parents is not None and parents[row] != MISSING:
                 parent = Named(**self._described(parent_kind, parents[row]))
             if table.reason_kind is not None:
-                described = self._described(table.reason_kind, column["reason"])
-                reason = Reason(**described, plays=int(column["reason_plays"]))
+                named = Named(**self._described(table.reason_kind, column["reason"]))
+                reason = Reason.of(named, int(column["reason_plays"]))
             item = Named(**self._described(table.kind, row))
             entries.append(
                 Entry(id=item.id, name=item.name, parent=parent, score=shortest(column["score"]), reason=reason)

@@ -49,12 +49,26 @@ class DiscoverSettings(Checked):
     related: Annotated[int, Range(1, 200)] = 20  # related roots of each seed
     children: Annotated[int, Range(1, 100)] = 5  # tracks, episodes, … proposed of each root, the most popular ones
     taste: Annotated[float, Range(0, 1)] = 0.7  # what the model's score counts, against closeness to the seeds
-    popularity_cost: Annotated[float, Range(0, 1)] = 0.1  # what the most popular item loses of its score, of about 1
-    # weight of being unlike the rest of the page, 0 (none) to 1 (nothing else)
-    diversity: Annotated[float, Range(0, 1)] = 0.2
+    # from familiar (0) to adventurous (1): the larger, the less known and alike the items are; it sets the next two
+    # settings where they are absent
+    adventure: Annotated[float, Range(0, 1)] = 0.25
+    # what the most popular item loses of its score, of about 1; by default 0.4 · adventure
+    popularity_cost: Annotated[float | None, Range(0, 1)] = None
+    # weight of being unlike the rest of the page, 0 (none) to 1 (nothing else); by default 0.1 + 0.4 · adventure
+    diversity: Annotated[float | None, Range(0, 1)] = None
     pool: Annotated[int, Range(1, 5000)] = 300  # best candidates that compete for each place
     per_parent: Annotated[int, Range(1, 500)] = 2  # items of one root on a page
     per_reason: Annotated[int, Range(1, 500)] = 3  # items of a page that one seed can be the reason for
+
+    @property
+    def cost(self) -> float:
+        """``popularity_cost``, or what ``adventure`` makes of it."""
+        return 0.4 * self.adventure if self.popularity_cost is None else self.popularity_cost
+
+    @property
+    def spread(self) -> float:
+        """``diversity``, or what ``adventure`` makes of it."""
+        return 0.1 + 0.4 * self.adventure if self.diversity is None else self.diversity
 
 
 class Discover:
@@ -96,7 +110,12 @@ class Making(NamedTuple):
 
 
 class Pages:
-    """The pages of users, by any ``scorer``; see `crossfade.surfaces.contract.Prepared`."""
+    """The pages of users, by any ``scorer``; see `crossfade.surfaces.contract.Prepared`.
+
+    kind       of the items
+    root_kind  of the reasons
+    sources    of the candidates
+    """
 
     def __init__(
         self, inputs: SurfaceInputs, listing: Listing, settings: DiscoverSettings, scorer: Scorer | None = None
@@ -105,12 +124,12 @@ class Pages:
 
         kind, root_kind = listing.kind, listing.reason_kind or listing.kind
         items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
-        self._kind, self._root_kind, self._settings, self._threads = kind, root_kind, settings, inputs.threads
+        self.kind, self.root_kind, self.settings, self._threads = kind, root_kind, settings, inputs.threads
         self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
         self._leading = ByRows(inputs.models[root_kind][0], roots.ids, inputs.threads)
         self._models = {model.name: ByRows(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
-        self._scorer = scorer or Formula(models[0].name, settings.taste, settings.popularity_cost)
+        self.scorer = scorer or Formula(models[0].name, settings.taste, settings.cost)
         variants, neighbourhood = inputs.variants[root_kind], inputs.neighbourhood(root_kind)
         nearest = nearest_of(inputs, root_kind, settings.related, settings.related).nearest
         if kind == root_kind:
@@ -118,15 +137,15 @@ class Pages:
         else:
             root_of = roots_of(inputs.catalogue, kind)
             children = popular_children(root_of, len(roots), items, inputs.variants[kind], settings.children)
-        self._sources = Sources(related_lists(len(roots), settings.related, nearest), children, variants, len(items))
+        self.sources = Sources(related_lists(len(roots), settings.related, nearest), children, variants, len(items))
         self._assembler = Assembler(
-            self._sources,
+            self.sources,
             Placed.of(models[0].space, items.ids),
             Placed.of(neighbourhood.model.space, roots.ids, neighbourhood.scales),
             Rules(
                 size=settings.size,
                 pool=settings.pool,
-                diversity=settings.diversity,
+                diversity=settings.spread,
                 per_root=1 if kind == root_kind else settings.per_parent,
                 per_reason=settings.per_reason,
                 threshold=neighbourhood.threshold,
@@ -138,15 +157,28 @@ class Pages:
         self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self._interactions.items()}
 
     @property
+    def leading(self) -> str:
+        """The name of the model that proposes roots."""
+        return self._leading.model.name
+
+    def learned(self, root: int) -> int:
+        """Return the row of a root in the leading model; MISSING if that doesn't know it."""
+        return self._leading.model.item_ids.find(self._ids[self.root_kind][root])
+
+    @property
     def keys(self) -> Ids:
         """The users who played what reasons are."""
-        return self._interactions[self._root_kind].user_ids
+        return self._interactions[self.root_kind].user_ids
 
     def lists(self, keys: Rows) -> RankedLists:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
+        return self.made_for(keys).assembled.lists
+
+    def made_for(self, keys: Rows) -> Making:
+        """Return the same with all that they were made from."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
         histories = {kind: played.histories(users) for kind, played in self._interactions.items()}
-        return self.pages(histories, trained=self._trained)
+        return self.made(histories, trained=self._trained)
 
     def pages(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> RankedLists:
         """Return the pages of any n users from their ``histories`` by kind, with the same users in each.
@@ -156,37 +188,37 @@ class Pages:
         """
         return self.made(histories, trained=trained).assembled.lists
 
-    def made(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> "Making":
+    def made(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> Making:
         """Return the same pages with all that they were made from."""
-        settings = self._settings
-        history, played = (self._history(histories[kind]) for kind in (self._root_kind, self._kind))
+        settings = self.settings
+        history, played = (self._history(histories[kind]) for kind in (self.root_kind, self.kind))
         seeds = recognised_seeds(
             history, most=settings.seeds, recognised=settings.recognised, most_played=settings.most_played
         )
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         if settings.taste_candidates:
-            asked = _asked(self._leading, histories[self._root_kind], self._root_kind in trained)
+            asked = _asked(self._leading, histories[self.root_kind], self.root_kind in trained)
             own = Restriction(indptr=history.indptr, indices=history.rows)
             found = self._leading.best(asked, len(best), settings.taste_candidates, own)
             best = np.where(found.scores > 0, found.rows, MISSING)
         familiar = history.where(history.plays >= settings.familiar)
-        candidates = self._sources.propose(seeds, best, familiar, played, self._threads)
-        candidates = self._with_features(candidates, histories[self._kind], self._kind in trained)
-        scores = self._scorer.score(candidates)
+        candidates = self.sources.propose(seeds, best, familiar, played, self._threads)
+        candidates = self._with_features(candidates, histories[self.kind], self.kind in trained)
+        scores = self.scorer.score(candidates)
         assembled = self._assembler.pages(candidates, scores, seeds)
         return Making(played, seeds, best, familiar, candidates, scores, assembled)
 
     def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
         """The candidates with the columns that the scorer needs."""
         columns = dict(candidates.columns)
-        for name in self._scorer.needs:
+        for name in self.scorer.needs:
             if name == POPULARITY:
                 columns[name] = self._popularity[candidates.items]
             elif name in self._models:
                 asked = _asked(self._models[name], histories, trained)
                 columns[name] = self._models[name].scores(asked, candidates.indptr, candidates.items)
             elif name not in columns:
-                raise ArtifactError(f"Discover needs scores of {name} on {self._kind}s, and there is no such model.")
+                raise ArtifactError(f"Discover needs scores of {name} on {self.kind}s, and there is no such model.")
         return replace(candidates, columns=columns)
 
     def _history(self, histories: Interactions) -> History:

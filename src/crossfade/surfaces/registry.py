@@ -15,6 +15,9 @@ FALLBACK = "popular"
 POOL = "radio"
 """The surface that stations draw from."""
 
+PAGES = "discover"
+"""The surface whose pages are explained."""
+
 LEAST_SHARE = 0.5
 """Children are listed by default if at least this share of those who have a list of roots have one of children."""
 
