@@ -117,7 +117,7 @@ def ticks(least: float, most: float, about: int = 5) -> list[float]:
     """Return about five round numbers from ``least`` to ``most``."""
     rough = (most - least) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     first = math.ceil(least / step - 1e-9)
     return [round(place * step, 12) for place in range(first, math.floor(most / step + 1e-9) + 1)]
 
@@ -155,7 +155,10 @@ def tradeoff(comparison: Comparison) -> Plot:
     for place, (name, (x, y, bits)) in enumerate(zip(comparison, found, strict=True)):
         frame.dot((x, y), colour(place), f"{name}: {recall} {y:.4f}, {coverage} {x:.4f}, {novelty} {bits:.2f} bits")
         across, up = frame.at(x, y)
-        frame.text(across + 7, up + 4, f"{bits:.1f} bits", colour=colour(place))
+        # Inside of the frame, so that it is not written over the legend.
+        right = across > (LEFT + WIDTH - RIGHT) / 2
+        label = {"anchor": "end" if right else "start", "colour": colour(place)}
+        frame.text(across + (-7 if right else 7), up + 4, f"{bits:.1f} bits", **label)
     frame.legend(list(comparison))
     return frame.drawn()
 
