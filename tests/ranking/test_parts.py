@@ -8,7 +8,7 @@ from crossfade.core.computed import Computed, row_map
 from crossfade.core.csr import CSR
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.kinds import KINDS
-from crossfade.ranking.aliases import variants
+from crossfade.ranking.aliases import Aliases
 from crossfade.ranking.candidates import CLOSENESS, Candidates, popular_children, related_lists
 from crossfade.ranking.features import POPULARITY
 from crossfade.ranking.lists import Grouping, allowed
@@ -45,7 +45,7 @@ def items(names, kind="artist", parents=None, listeners=None, plays=None):
 
 
 def groups(names, **options):
-    return variants(items(names, **options), np.arange(len(names), dtype=np.int32)).tolist()
+    return Aliases(items(names, **options)).groups(np.arange(len(names), dtype=np.int32)).tolist()
 
 
 def test_evidence_is_half_at_the_shrinkage():
@@ -160,6 +160,69 @@ def test_versions_of_one_song_are_one(version):
     assert len(set(groups(["Song", version], kind="track", parents=(3, 3)))) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "originals"),
+    [
+        ("Lady GaGa vs. Madonna", ["Lady Gaga", "Madonna"]),
+        ("Britney Spears vs Avril Lavigne", ["Britney Spears", "Avril Lavigne"]),
+        ("Ana Carolina; Seu Jorge", ["Ana Carolina", "Seu Jorge"]),
+        ("Per Gessle; Roxette", ["Per Gessle", "Roxette"]),
+        ("Dirty Projectors + Björk", ["Dirty Projectors", "Bjork"]),
+        ("Jay-Z and Linkin Park", ["Jay-Z", "Linkin Park"]),
+        ("Sarah Brightman & Andrea Bocelli", ["Sarah Brightman", "Andrea Bocelli"]),
+        ("Florence + The Machine & Dizzee Rascal", ["Florence + the Machine", "Dizzee Rascal", "Florence", "Machine"]),
+        ("The String Quartet Tribute to Radiohead", ["Radiohead"]),
+        ("Vitamin String Quartet Tribute to Muse", ["Muse"]),
+        ("A Tribute to The Cure", ["The Cure"]),
+        ("Lullaby Renditions of Coldplay", ["Coldplay"]),
+        ("Karaoke - Madonna", ["Madonna"]),
+        ("Iron Maiden Tribute Band", ["Iron Maiden"]),
+    ],
+)
+def test_whose_name_has_better_known_ones_in_it_is_one_of_these(name, originals):
+    """The names of joint credits are in HetRec 2011, those of tributes on the discs of their series."""
+    library = items([name, *originals], listeners=[3] + [50] * len(originals))
+    aliases, all_rows = Aliases(library), np.arange(len(originals) + 1, dtype=np.int32)
+    first, last = aliases.groups(all_rows).tolist(), aliases.last(all_rows).tolist()
+    assert first[0] in first[1:]
+    assert last[0] in last[1:]
+    if len(originals) == 2:
+        assert (first[0], last[0]) == (first[1], last[2])
+    # With more listeners than any of these it is somebody else.
+    library = items([name, *originals], listeners=[99] + [50] * len(originals))
+    assert Aliases(library).groups(all_rows).tolist()[0] not in first[1:]
+
+
+@pytest.mark.parametrize(
+    "name", ["Above & Beyond", "She & Him", "Iron & Wine", "Bear vs. Shark", "Earth, Wind & Fire", "Tegan and Sara"]
+)
+def test_a_band_of_several_words_stays_itself(name):
+    """Also where somebody little known is called like one of the words."""
+    parts = [part for part in name.replace(",", "").split() if part not in ("&", "and", "vs.")]
+    library = items([name, *parts], listeners=[500] + [2] * len(parts))
+    assert len(set(Aliases(library).groups(np.arange(len(parts) + 1, dtype=np.int32)).tolist())) == len(parts) + 1
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Creep (In the Style of Radiohead)",
+        "Creep (In the Style of Radiohead) [Karaoke Version]",
+        "Creep (Originally Performed by Radiohead)",
+        "Creep - Made Famous by Radiohead",
+        "Creep [A Tribute to Radiohead]",
+    ],
+)
+def test_a_song_in_the_style_of_another_is_the_original(title):
+    artists = Aliases(items(["Radiohead", "Ameritz Karaoke", "The Radiohead"], listeners=[90, 4, 1]))
+    tracks = items(["Creep", title, "Creep", "Karma Police"], kind="track", parents=(0, 1, 2, 0))
+    one, style, spelt, other = Aliases(tracks, artists).groups(rows(0, 1, 2, 3)).tolist()
+    assert one == style == spelt != other
+    # Who is better known than the one that is named made it their own.
+    artists = Aliases(items(["Radiohead", "Ameritz Karaoke", "The Radiohead"], listeners=[3, 4, 1]))
+    assert Aliases(tracks, artists).groups(rows(0, 1)).tolist()[1] != one
+
+
 def test_songs_stay_apart():
     titles = ["Song", "Song - Part Two", "Songs", "(Interlude)", "(Outro)"]
     assert len(set(groups(titles, kind="track", parents=[3] * 5))) == 5
@@ -202,7 +265,7 @@ def test_the_most_popular_children_are_proposed_each_in_one_version():
         listeners=[8, 9, 5, 1, 5, 99],
         plays=[1, 1, 7, 1, 7, 1],
     )
-    same = Computed(6, lambda some: variants(songs, some), np.int64)
+    same = Computed(6, Aliases(songs).groups, np.int64)
     children = popular_children(songs.parents, 3, songs, same, 2)
     assert children(rows(2, 1, 0)).tolist() == [[MISSING, MISSING], [1, 2], [3, MISSING]]
 

@@ -195,7 +195,7 @@ def page_of(scores, vectors, *, variants=None, close=1.0, **rules):
     pairs = jitted.Pairs(np.array([0, count]), np.array(scores, np.float32), rows + 1, variants, rows, rows * 0)
     seeds = CSR(np.array([0, 1]), np.zeros(1, np.int32), np.ones(1, np.float32))
     nothing = np.full((count + 1, 1), MISSING, np.int32)
-    tables = jitted.Tables(nothing, nothing.astype(np.float32), nothing, variants)
+    tables = jitted.Tables(nothing, nothing.astype(np.float32), nothing, variants, variants)
     items = jitted.Points(vectors, vectors.shape[1], np.ones(count, np.float32))
     roots = jitted.Points(np.ones((1, 1), np.float32), 1, np.full(1, close, np.float32))
     defaults = {"size": 9, "pool": 9, "diversity": 0.0, "per_root": 9, "per_reason": 9, "threshold": 0.5}

@@ -117,6 +117,17 @@ def test_spellings_of_one_artist_stand_once_and_never_for_each_other():
     assert listed(table, "a02") == [0, 3]
 
 
+def test_a_joint_credit_stands_in_no_list_of_those_who_share_it():
+    names = ["Jay-Z", "Linkin Park", "Jay-Z and Linkin Park", "Eminem", "The Linkin Park Tribute"]
+    vectors = [[1, 0.0], [1, 0.1], [1, 0.05], [1, 0.2], [1, 0.1]]
+    table = related(library(vectors, [50, 60, 20, 40, 10], names))
+    assert listed(table, "a00") == [1, 3]
+    assert listed(table, "a01") == [0, 3]
+    assert listed(table, "a02") == [3]
+    # In anybody else's list it stands with neither.
+    assert listed(table, "a03") == [1, 0]
+
+
 def test_a_list_cut_by_spellings_is_still_filled_as_far_as_can_be():
     """Thirty spellings of one artist stand before the others, more than any list was searched at first."""
     names = ["Same"] * 30 + [f"Other {row}" for row in range(20)] + ["Key"]

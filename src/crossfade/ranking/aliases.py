@@ -1,18 +1,30 @@
 """Which items are the same thing to a listener, though they have two ids.
 
-Histories spell one artist in several ways (Beyoncé and Beyonce, The Beatles and Beatles, "Eminem feat. Rihanna"), and
-one song comes on albums, remasters and compilations. Nobody who plays the one discovers the other, so lists treat them
-as one. This compares names only: it doesn't claim that the ids should be merged.
+Histories spell one artist in several ways, credit two together, and have those who only play another's songs; one song
+comes on albums, remasters, compilations and karaoke discs. Nobody who plays the one discovers the other, so lists treat
+them as one. The rules, by name:
+
+    spelling     Beyoncé and Beyonce; The Beatles, Beatles and "Beatles, The"
+    guest        "Eminem feat. Rihanna" is Eminem
+    joint        "Lady GaGa vs. Madonna", "Ana Carolina; Seu Jorge", "Jay-Z and Linkin Park" are the first, and stand in
+                 no list of the last, if each of them has more listeners alone: Above & Beyond stay themselves
+    tribute      "The String Quartet Tribute to Radiohead", "Karaoke - Radiohead", "Radiohead Tribute Band" are
+                 Radiohead, if that has more listeners
+    version      "Creep - Live", "Creep (Remastered)" are Creep
+    style        "Creep (In the Style of Radiohead)", "Creep (Made Famous by Radiohead)", by anybody who has fewer
+                 listeners, are Radiohead's Creep
+
+This compares names only: it doesn't claim that the ids should be merged.
 """
 
 import re
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.catalogue import Items
-from crossfade.core.computed import MANY
 from crossfade.core.ids import MISSING, Rows
 from crossfade.core.names import folded
 
@@ -25,34 +37,104 @@ _VERSION = re.compile(
     r"\s*[(\[][^)\]]*[)\]]|\s+-\s+(?:.*\b(?:remaster(?:ed)?|live|mono|stereo|version|edit|mix|single|demo|acoustic)\b.*)$",
     re.IGNORECASE,
 )
+_JOINT = re.compile(r" ?; ?|, (?:& |and )?| (?:&|\+|x|vs\.?|versus|and|with|y|e|et|und|con) ", re.IGNORECASE)
+_TRIBUTE = re.compile(
+    r"^.*\b(?:tribute|salute|homage) to (?P<after>.+)$"
+    r"|^.*\b(?:renditions|versions|covers) of (?P<songs>.+)$"
+    r"|^karaoke ?[-:] ?(?P<sung>.+)$"
+    r"|^(?P<before>.+?) (?:tribute(?: band)?|karaoke|cover band)$",
+    re.IGNORECASE,
+)
+_STYLE = re.compile(
+    r"\b(?:in the style of|made (?:famous|popular) by|originally (?:performed|recorded|sung) by|(?:a )?tribute to)\s+"
+    r"(?P<original>[^()\[\]]+)",
+    re.IGNORECASE,
+)
 
 
-def variants(items: Items, rows: Rows) -> Groups:
-    """Return the same number (n,) for those of ``rows`` that are variants of one item.
+LONGEST_CREDIT = 200
+"""Characters of a name in which several are looked for; longer ones are lists of names, or made to waste time."""
 
-    Roots are variants of each other by their names, without article and guests; children of one parent by their names,
-    without what tells versions apart. An item without a letter in its name, or a child of an unknown parent, is in no
-    group.
-    """
-    # Reading all names takes a third of the time of reading them one by one.
-    all_names = list(items.names) if len(rows) * MANY >= len(items) else items.names
-    names = [all_names[row] for row in rows.tolist()]
-    parents = [None] * len(rows) if items.parents is None else items.parents[rows].tolist()
-    keys = [_key(name, parent) for name, parent in zip(names, parents, strict=True)]
-    hashes = (int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1 for key in keys)
-    numbers = np.fromiter(hashes, dtype=np.int64, count=len(rows))
+
+class Aliases:
+    """The groups of the ``items`` of one kind; ``parents`` are those of their parents, if the library has these."""
+
+    def __init__(self, items: Items, parents: "Aliases | None" = None) -> None:
+        self._items = items
+        self._parents = parents
+
+    def groups(self, rows: Rows) -> Groups:
+        """Return the same number (n,) for those of ``rows`` that are one item, of a joint one for the first credited.
+
+        Children of an unknown parent, and items without a letter in their name, are in no group.
+        """
+        if self._items.parents is None:
+            return _numbers([self.credited(row)[0] for row in rows.tolist()], rows)
+        return _numbers([self._song(row) for row in rows.tolist()], rows)
+
+    def last(self, rows: Rows) -> Groups:
+        """Return the same numbers, but of a joint item that of the last credited."""
+        if self._items.parents is None:
+            return _numbers([self.credited(row)[-1] for row in rows.tolist()], rows)
+        return self.groups(rows)
+
+    def credited(self, row: int) -> list[str]:
+        """Return the keys of whom a root is credited to; the only one is its own unless it is joint or a tribute."""
+        name = " ".join(self._items.names[row].split())
+        if len(name) > LONGEST_CREDIT:
+            return [_root_key(_GUEST.sub("", name))]
+        if tribute := _TRIBUTE.match(name):
+            original = _root_key(next(part for part in tribute.groups() if part))
+            if self.better_known(original, int(self._items.listeners[row])):
+                return [original]
+        host = _GUEST.sub("", name)
+        parts = [key for key in map(_root_key, _JOINT.split(host)) if key]
+        if len(parts) > 1 and all(self.better_known(key, int(self._items.listeners[row])) for key in parts):
+            return parts
+        return [_root_key(host)]
+
+    def better_known(self, key: str, listeners: int) -> bool:
+        """Return whether an item of that name has more than so many listeners."""
+        place = int(np.searchsorted(self._known[0], _hashed(key))) if key else len(self._known[0])
+        known = place < len(self._known[0]) and self._known[0][place] == _hashed(key)
+        return bool(known and self._known[1][place] > listeners)
+
+    @cached_property
+    def _known(self) -> tuple[Groups, npt.NDArray[np.int64]]:
+        """The numbers of all names, ascending, and the most listeners of an item of each."""
+        hashes = np.fromiter((_hashed(_root_key(name)) for name in self._items.names), np.int64, len(self._items))
+        order = np.lexsort((-self._items.listeners, hashes))
+        numbers, first = np.unique(hashes[order], return_index=True)
+        return numbers, self._items.listeners[order][first]
+
+    def _song(self, row: int) -> str:
+        """The key of a child: of its artist, and its title without what tells versions apart."""
+        name, parent = self._items.names[row], int(self._items.parents[row])  # type: ignore[index]
+        bare = _bare(_VERSION.sub("", name)) or _bare(name)
+        if not bare or parent == MISSING:
+            return ""
+        artist = str(parent)
+        if self._parents is not None:
+            artist = self._parents.credited(parent)[0] or artist
+            if style := _STYLE.search(name):
+                original = _root_key(style["original"])
+                if self._parents.better_known(original, int(self._parents._items.listeners[parent])):
+                    artist = original
+                    bare = _bare(_VERSION.sub("", name[: style.start()]).rstrip(" ([-")) or bare
+        return f"{artist} {bare}"
+
+
+def _numbers(keys: list[str], rows: Rows) -> Groups:
+    numbers = np.fromiter(map(_hashed, keys), dtype=np.int64, count=len(rows))
     return np.where([not key for key in keys], -1 - rows.astype(np.int64), numbers)
 
 
-def _key(name: str, parent: int | None) -> str:
-    if parent is None:
-        # Most names have nothing that the expressions look for, which is quickly seen.
-        small = name.casefold()
-        if "feat" in small or "ft" in small:
-            name = _GUEST.sub("", name)
-        return (_bare(_ARTICLE.sub("", name)) if "the" in small else "") or _bare(name)
-    bare = _bare(_VERSION.sub("", name)) or _bare(name)
-    return f"{parent} {bare}" if bare and parent != MISSING else ""
+def _hashed(key: str) -> int:
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _root_key(name: str) -> str:
+    return _bare(_ARTICLE.sub("", name)) or _bare(name)
 
 
 def _bare(name: str) -> str:

@@ -59,6 +59,7 @@ class Sources:
     related   (roots, length) `LISTED`: the lists of related roots
     children  (roots, count) int32: the items that are proposed of each root, padded with MISSING
     variants  (roots,) int64: the same number for roots that are variants of each other
+    last      (roots,) int64: the same, of what two are credited with that of the last
     items     how many items there are
     scratch   space of threads that are not working
     """
@@ -66,6 +67,7 @@ class Sources:
     related: Computed
     children: Computed
     variants: Computed
+    last: Computed
     items: int
     scratch: list["Scratch"] = field(default_factory=list)
 
@@ -75,7 +77,7 @@ class Sources:
         from crossfade.ranking.jitted import Tables
 
         related = self.related.values
-        return Tables(related["item"], related["score"], self.children.values, self.variants.values)
+        return Tables(related["item"], related["score"], self.children.values, self.variants.values, self.last.values)
 
     def propose(
         self, seeds: History, best: Rows, familiar: History, played: History, threads: int | None = None
@@ -95,6 +97,7 @@ class Sources:
         proposed = np.unique(np.concatenate([listed[listed != MISSING], best[best != MISSING]]))
         self.children.fill(proposed)
         self.variants.fill(proposed)
+        self.last.fill(proposed)
         most = np.diff(seeds.indptr) * listed.shape[1] + best.shape[1]
         room = starts_of(most * self.children.values.shape[1])
         counts, items, roots = np.zeros(len(best), np.int64), *np.empty((2, room[-1]), np.int32)

@@ -45,12 +45,16 @@ def frozen(value: Value) -> Value:
 
 
 class Tables(NamedTuple):
-    """By root: related and their scores (roots, length), children (roots, count), padded with -1; variants (roots,)."""
+    """By root: related and their scores (roots, length), children (roots, count), padded with -1; groups (roots,).
+
+    ``variants`` are those of `crossfade.ranking.aliases.Aliases.groups`, ``last`` those of the last credited.
+    """
 
     related: Ints
     related_scores: Floats
     children: Ints
     variants: Longs
+    last: Longs
 
 
 class Pairs(NamedTuple):
@@ -171,7 +175,7 @@ def propose(
                 number += 1
         free = room[user]
         for root in roots[:number]:
-            if not contains(known, tables.variants[root]):
+            if not contains(known, tables.variants[root]) and not contains(known, tables.last[root]):
                 for child in range(count):
                     item = tables.children[root, child]
                     if item >= 0 and not heard[item]:

@@ -22,7 +22,7 @@ def candidates(
     return [
         (int(item), root, float(closeness[root]))
         for root in dict.fromkeys(roots[roots >= 0].tolist())
-        if tables.variants[root] not in known
+        if tables.variants[root] not in known and tables.last[root] not in known
         for item in tables.children[root]
         if item >= 0 and item not in history
     ]

@@ -7,7 +7,7 @@ and the code that answers one request are the same: both ask a `Prepared` surfac
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.models.contract import Fitted
-from crossfade.ranking.aliases import variants
+from crossfade.ranking.aliases import Aliases
 from crossfade.ranking.lists import Grouping, RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 
@@ -86,9 +86,19 @@ class SurfaceInputs:
     @cached_property
     def variants(self) -> Mapping[str, Computed]:
         """The groups of items that are the same thing to a listener (`crossfade.ranking.aliases`)."""
-        return {
-            kind: Computed(len(items), partial(variants, items), np.int64) for kind, items in self.catalogue.items()
-        }
+        return {kind: Computed(len(self.catalogue[kind]), one.groups, np.int64) for kind, one in self._aliases.items()}
+
+    @cached_property
+    def last_credited(self) -> Mapping[str, Computed]:
+        """The same groups, but of what two are credited with that of the last."""
+        return {kind: Computed(len(self.catalogue[kind]), one.last, np.int64) for kind, one in self._aliases.items()}
+
+    @cached_property
+    def _aliases(self) -> Mapping[str, Aliases]:
+        found: dict[str, Aliases] = {}
+        for kind, items in self.catalogue.items():  # parents come first
+            found[kind] = Aliases(items, found.get(kind_named(kind).parent or ""))
+        return found
 
     def neighbourhood(self, kind: str) -> Neighbourhood:
         """The neighbourhood of ``kind``; ArtifactError if there is none."""
@@ -100,7 +110,9 @@ class SurfaceInputs:
         """One variant of each item in a list, ``own_variants`` of its key, and ``per_parent`` items of one parent."""
         groupings = [Grouping(self.variants[kind], 1, own_variants)]
         parents = self.catalogue[kind].parents
-        if parents is not None:
+        if parents is None:
+            groupings.append(Grouping(self.last_credited[kind], len(self.catalogue[kind]), own_variants))
+        else:
             groupings.append(Grouping(lambda rows: parents[rows].astype(np.int64), per_parent, per_parent))
         return groupings
 

@@ -130,14 +130,17 @@ class Pages:
         self._models = {model.name: ByRows(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
         self.scorer = scorer or Formula(models[0].name, settings.taste, settings.cost)
-        variants, neighbourhood = inputs.variants[root_kind], inputs.neighbourhood(root_kind)
+        variants, last = inputs.variants[root_kind], inputs.last_credited[root_kind]
+        neighbourhood = inputs.neighbourhood(root_kind)
         nearest = nearest_of(inputs, root_kind, settings.related, settings.related).nearest
         if kind == root_kind:
             children = Computed(len(roots), lambda rows: rows[:, None], np.int32, (1,))
         else:
             root_of = roots_of(inputs.catalogue, kind)
             children = popular_children(root_of, len(roots), items, inputs.variants[kind], settings.children)
-        self.sources = Sources(related_lists(len(roots), settings.related, nearest), children, variants, len(items))
+        self.sources = Sources(
+            related_lists(len(roots), settings.related, nearest), children, variants, last, len(items)
+        )
         self._assembler = Assembler(
             self.sources,
             Placed.of(models[0].space, items.ids),

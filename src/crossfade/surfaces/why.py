@@ -171,7 +171,8 @@ class _Question:
         root = self._name(pages.root_kind, self.root)
         if (plays := _plays(made.familiar.rows, made.familiar.plays, self.root)) is not None:
             return "familiar", f"You know {root} already: {_times(plays)}. The page lists what is new to you."
-        same = pages.sources.variants(made.familiar.rows) == pages.sources.variants(np.array([self.root], np.int32))
+        groups, one = pages.sources.variants(made.familiar.rows), np.array([self.root], np.int32)
+        same = (groups == pages.sources.variants(one)) | (groups == pages.sources.last(one))
         if same.any():
             other = self._name(pages.root_kind, int(made.familiar.rows[np.argmax(same)]))
             return "alias", f"{root} counts as another name of {other}, which is in your history already."
