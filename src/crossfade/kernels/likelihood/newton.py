@@ -52,7 +52,7 @@ CURVED = 4
 LEAST_CURVED = 128
 """That many are looked at in any case."""
 
-LEAST_SEEN = 256
+LEAST_SEEN = 128
 """A row looks at so many columns of the sample at least, if there are as many."""
 
 HALVINGS = 12
@@ -123,18 +123,15 @@ def solve_by_newton(
     logistic, free, width, samples = problem.logistic, problem.free, solved.shape[1], len(problem.sample_weights)
     most = _multiple(indptr[order[first * ROWS] + 1] - indptr[order[first * ROWS]])
     # An odd number of cache lines, so that the rows of a block do not compete for the same ones.
-    apart = most + samples + (WIDTH if (most + samples) % (2 * WIDTH) == 0 else 0)
-    score, along, weight, count = (
-        scratch(ROWS * apart),
-        scratch(ROWS * apart),
-        scratch(ROWS * apart),
-        scratch(ROWS * apart),
-    )
-    slope, curvature = scratch(ROWS * apart), scratch(ROWS * apart)
+    apart = WIDTH * ((most + min(samples, max(LEAST_SEEN, problem.per_entry * most))) // WIDTH | 1)
+    room = ROWS * apart
+    score, along, slope, curvature = scratch(room), scratch(room), scratch(room), scratch(room)
+    weight, count = scratch(room), scratch(room)
     x, step, residual = scratch(ROWS * width), scratch(ROWS * width), scratch(ROWS * width)
     direction, product = scratch(ROWS * width), scratch(ROWS * width)
     intercept, curved, lean, length = scratch(ROWS), scratch(ROWS), scratch(ROWS), scratch(ROWS)
-    begin, vectors = np.zeros(ROWS, dtype=np.int64), np.zeros(ROWS * most, dtype=np.int64)
+    begin, filled = np.zeros(ROWS, dtype=np.int64), np.zeros(ROWS, dtype=np.int64)
+    vectors = np.zeros(ROWS * most, dtype=np.int64)
     fixed = problem.fixed.reshape(-1)
     for block in range(first, last):
         longest = indptr[order[block * ROWS] + 1] - indptr[order[block * ROWS]]
@@ -147,7 +144,7 @@ def solve_by_newton(
         for r in range(ROWS):
             row, at = order[block * ROWS + r], r * apart + sampled
             start, entries = indptr[row], indptr[row + 1] - indptr[row]
-            begin[r] = at - _multiple(entries)
+            begin[r], filled[r] = at - _multiple(entries), entries
             for j in range(begin[r], at):
                 inside = j - begin[r] < entries
                 entry = start + min(j - begin[r], entries - 1)
@@ -169,7 +166,7 @@ def solve_by_newton(
         products(x, 0, width, width, problem.by_column, own, score, sampled, apart)
         for r in range(ROWS):
             at, end = begin[r], r * apart + sampled + own
-            _project(fixed, vectors, r * most, r * apart + sampled - at, x, r * width, width, score, at)
+            _project(fixed, vectors, r * most, filled[r], x, r * width, width, score, at)
             for j in range(at, end, WIDTH):
                 store(score, j, add(add(load(score, j), load(along, j)), spread(intercept[r])))
                 store(along, j, zero())
@@ -193,9 +190,9 @@ def solve_by_newton(
                     store(along, j, load(slope, j))
             products(along, sampled, apart, own, problem.by_factor, width, residual, 0, width)
             for r in range(ROWS):
-                at, middle, own_x = begin[r], r * apart + sampled, r * width
+                at, own_x = begin[r], r * width
                 penalty = problem.penalties[order[block * ROWS + r]]
-                combine(fixed, vectors, r * most, middle - at, along, at, width, residual, own_x)
+                combine(fixed, vectors, r * most, filled[r] + 1 & -2, along, at, width, residual, own_x)
                 for k in range(own_x, own_x + width):
                     residual[k] -= penalty * x[k]
                     step[k] = 0.0
@@ -206,7 +203,7 @@ def solve_by_newton(
                 for r in range(ROWS):
                     at, middle, own_x = begin[r], r * apart + sampled, r * width
                     seen = middle + part
-                    _project(fixed, vectors, r * most, middle - at, direction, own_x, width, along, at)
+                    _project(fixed, vectors, r * most, filled[r], direction, own_x, width, along, at)
                     mean = np.float32(0.0)
                     if free:
                         mean = _inner(curvature, at, along, at, seen - at) / curved[r]
@@ -216,9 +213,9 @@ def solve_by_newton(
                 for r in range(ROWS):
                     if length[r] < 1e-20:
                         continue
-                    at, middle, own_x = begin[r], r * apart + sampled, r * width
+                    at, own_x = begin[r], r * width
                     penalty = problem.penalties[order[block * ROWS + r]]
-                    combine(fixed, vectors, r * most, middle - at, along, at, width, product, own_x)
+                    combine(fixed, vectors, r * most, filled[r] + 1 & -2, along, at, width, product, own_x)
                     for k in range(own_x, own_x + width):
                         product[k] += penalty * direction[k]
                     pace = length[r] / _inner(direction, own_x, product, own_x, width)
@@ -234,7 +231,7 @@ def solve_by_newton(
             for r in range(ROWS):
                 at, middle, own_x = begin[r], r * apart + sampled, r * width
                 end, seen, penalty = middle + own, middle + part, problem.penalties[order[block * ROWS + r]]
-                _project(fixed, vectors, r * most, middle - at, step, own_x, width, along, at)
+                _project(fixed, vectors, r * most, filled[r], step, own_x, width, along, at)
                 shift = np.float32(0.0)
                 if free:
                     shift = (lean[r] - _inner(curvature, at, along, at, seen - at)) / curved[r]
@@ -288,7 +285,7 @@ def _project(
     written: Floats,
     written_at: int,
 ) -> None:
-    """Inner products of ``x`` with ``count`` vectors."""
+    """Inner products of ``x`` with ``count`` vectors, and with some more up to a multiple of `EIGHT`."""
     for j in range(0, count, EIGHT):
         project_eight(flat, offsets, first + j, x, x_at, width, written, written_at + j)
 
