@@ -47,8 +47,8 @@ larger source of error, so a part of the sample is enough: on HetRec Last.fm NDC
 AVERAGING = 0.7
 """How fast steps shorten: the strides sum to infinity, their squares do not."""
 
-FINAL_SAMPLES, FINAL_GRADIENTS = 2, 8
-"""The last pass over the users uses so many times the sample, and so many conjugate gradients."""
+FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 2, 2, 8
+"""The last pass over the users uses so many times the sample, in so many steps of so many conjugate gradients."""
 
 FOLDING_STEPS, FOLDING_GRADIENTS = 20, 16
 """Steps that lead a history from nothing to its best vector."""
@@ -69,7 +69,7 @@ class LikelihoodSettings(Checked):
     epsilon: Annotated[float, Range(1e-12, 1e12)] = 1.0  # plays at which the logarithm bends; only for counts "log"
     samples: Annotated[int, Range(64, 1_000_000)] = 1024  # rows of the other side that a half-pass looks at
     passes: Annotated[int, Range(1, 1000)] = 4  # times that users and items are improved
-    cg_steps: Annotated[int, Range(1, 100)] = 3  # conjugate gradients in a step of Newton's
+    cg_steps: Annotated[int, Range(1, 100)] = 4  # conjugate gradients in a step of Newton's
     seed: Annotated[int, Range(0)] = 0  # of the first item vectors and of the samples
 
     def counted(self, weights: Floats) -> Floats:
@@ -175,6 +175,7 @@ class Likelihood:
             user_biases,
             penalties=self.penalties(user_totals),
             sample=_sample(item_totals, FINAL_SAMPLES * samples, rng),
+            steps=FINAL_STEPS,
             cg_steps=FINAL_GRADIENTS,
         )
         progress(rounds, rounds, "half-passes")

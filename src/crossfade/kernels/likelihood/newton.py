@@ -52,7 +52,7 @@ CURVED = 4
 LEAST_CURVED = 128
 """That many are looked at in any case."""
 
-LEAST_SEEN = 128
+LEAST_SEEN = 256
 """A row looks at so many columns of the sample at least, if there are as many."""
 
 HALVINGS = 12
