@@ -38,7 +38,15 @@ from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import one_blas_thread, threads_for
 from crossfade.models.blend_weights import Evidence, Matrix, Weights, learned_weights
 from crossfade.models.by_rows import Asked, ByRows
-from crossfade.models.contract import ComparesItems, Configured, Fitted, Floats, InputKind, require_interactions
+from crossfade.models.contract import (
+    ComparesItems,
+    Configured,
+    Fitted,
+    Floats,
+    InputKind,
+    Keeping,
+    require_interactions,
+)
 from crossfade.models.factors import ComparedByCosine
 from crossfade.nearest.contract import EVERYTHING, Index, Restriction
 from crossfade.nearest.vectors import require_count
@@ -349,6 +357,7 @@ class Blend(Configured[BlendSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[BlendSettings]] = BlendSettings
     fitted_class: ClassVar[type[FittedBlend]] = FittedBlend
+    keeps: ClassVar[Keeping] = "unless leading"
 
     def fit(
         self,

@@ -27,7 +27,7 @@ from crossfade.kernels import user_neighbours as kernels
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import constant, transposed
-from crossfade.models.contract import Configured, Floats, InputKind, require_interactions
+from crossfade.models.contract import Configured, Floats, InputKind, Keeping, require_interactions
 from crossfade.models.histories import Damping, FittedHistories, damped_histories, read_only
 from crossfade.models.similarity import SimilaritySettings
 from crossfade.models.sketch import sketched
@@ -117,6 +117,7 @@ class UserNeighbours(Configured[UserNeighboursSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[UserNeighboursSettings]] = UserNeighboursSettings
     fitted_class: ClassVar[type[FittedUserNeighbours]] = FittedUserNeighbours
+    keeps: ClassVar[Keeping] = "unless leading"
 
     def fit(
         self,
