@@ -8,7 +8,7 @@ import pytest
 from crossfade.core.errors import InputError
 from crossfade.core.interactions import Interactions
 from crossfade.kernels.inverse import invert
-from crossfade.models.ease import EASE, default_regularization
+from crossfade.models.ease import EASE, noise_edge
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_the_solution_is_the_optimum_with_a_diagonal_of_zeros(interactions, damp
 def test_lambda_follows_the_noise_of_the_data(interactions):
     # 900 ones on 80 users and 40 items: 0.6 · (√(900 / 80) + √(900 / 40))² = 0.6 · 900 · (80^-½ + 40^-½)².
     expected = 0.6 * (np.sqrt(900 / 80) + np.sqrt(900 / 40)) ** 2
-    assert default_regularization(np.ones(900, dtype=np.float32), (80, 40)) == pytest.approx(expected)
+    assert 0.6 * noise_edge(np.ones(900, dtype=np.float32), (80, 40)) == pytest.approx(expected)
     model = EASE(factors=8).fit(interactions)
     assert model.settings["regularization"] == pytest.approx(expected)
     given = EASE(factors=8, regularization=expected).fit(interactions)

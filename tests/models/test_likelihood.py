@@ -118,8 +118,8 @@ def test_progress_rises_to_the_end(interactions, model):
 def test_the_regularization_is_a_share_of_the_edge_of_noise():
     # Counts with squares of 64 together, on 4 users and 16 items: the edge is sqrt(16) + sqrt(4) = 6. Totals of 4 and
     # 1 to the power .5 pull by 2 and 1, of geometric mean sqrt(2). A user without counts does not matter.
-    found = likelihood.regularization(np.full(16, 2.0, np.float32), np.array([4.0] * 4 + [0]), np.ones(16), 0.5)
-    assert found == pytest.approx(likelihood.NOISE * 6 / np.sqrt(2))
+    found = likelihood.noise_edge(np.full(16, 2.0, np.float32), np.array([4.0] * 4 + [0]), np.ones(16), 0.5)
+    assert found == pytest.approx(6 / np.sqrt(2))
 
 
 def test_noise_alone_teaches_nothing(rng):
@@ -131,6 +131,6 @@ def test_noise_alone_teaches_nothing(rng):
     taken = VectorExp(factors=8).fit(interactions).settings["regularization"]
     lengths = [
         np.linalg.norm(VectorExp(factors=8, passes=20, regularization=times * taken).fit(interactions).space.points)
-        for times in (1, 1.3 / likelihood.NOISE)
+        for times in (1, 1.3 / VectorExp().settings.noise)
     ]
     assert lengths[1] < 0.02 * lengths[0]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from crossfade.core.errors import SettingsError
+from crossfade.core.errors import NotReadyError, SettingsError
 from crossfade.core.home import Home
 from crossfade.evaluate.searching import Found
 from crossfade.importing.imports import import_paths
@@ -16,6 +16,7 @@ from crossfade.pipeline.plan import make_plan
 from crossfade.pipeline.run import run
 from crossfade.pipeline.runner import UNWATCHED
 from crossfade.pipeline.settings import Settings
+from crossfade.pipeline.tuned import interactions_of, write_tuned
 
 SETTINGS = "[run]\nmodels = ['als']\n[models.als]\niterations = 1\n"
 
@@ -121,3 +122,19 @@ def test_a_search_writes_what_it_tried(home, monkeypatch):
     fitted(home)
     (place,) = (home.runs / "search-als-artist").glob("*/found.json")
     assert len(json.loads(place.read_text())["tried"]) >= 3
+
+
+def test_tuning_writes_what_the_next_run_takes(home, searches):
+    with pytest.raises(NotReadyError, match="crossfade run"):
+        interactions_of(home, Settings.of(home), None)
+    fitted(home)
+    counted = interactions_of(home, Settings.of(home), "artist")
+    assert (counted.kind, counted.pairs) == ("artist", 90)
+    write_tuned(home, "als", "artist", {"factors": 24, "noise": 0.25, "confidence": "linear"})
+    write_tuned(home, "logistic", "artist", {"factors": 128})
+    settings = fitted(home)
+    assert (settings["noise"], settings["confidence"]) == (0.25, "linear")
+    # Without settings its table goes, and the others stay.
+    write_tuned(home, "als", "artist", {})
+    assert dict(Settings.of(home).tuned) == {"logistic-artist": {"factors": 128}}
+    assert fitted(home)["confidence"] == "log"

@@ -27,6 +27,7 @@ LOW_DISK = 2_000_000_000  # bytes; a run of a few million listens needs about th
 EXTRAS = {
     "serve": ("fastapi", "`crossfade serve`"),
     "index": ("usearch", "the graph index"),
+    "tune": ("optuna", "`crossfade tune`"),
     "annoy": ("annoy", "the forest index"),
 }
 """Every extra of the package: a module that it installs, and what that is for."""

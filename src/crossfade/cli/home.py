@@ -164,7 +164,8 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
     settings = Settings.of(home)
     shown = [section] if section else sections()
     if as_json:
-        print_json({name: dataclasses.asdict(settings.section(name)) for name in shown})
+        tuned_tables = {"tuned": settings.tuned} if settings.tuned else {}
+        print_json({**{name: dataclasses.asdict(settings.section(name)) for name in shown}, **tuned_tables})
         return
     for name in shown:
         values = settings.section(name)
@@ -182,6 +183,10 @@ def show(home: Home, section: str | None, as_json: bool) -> None:
             ],
             title=f"[{name}]",
         )
+    for table, tuned_values in settings.tuned.items():
+        if section is None or table.startswith(f"{section.removeprefix('models.')}-"):
+            values = ", ".join(f"{key} = {value}" for key, value in tuned_values.items())
+            say(f"{home.tuned_file} [{table}], where {home.settings_file.name} sets nothing else: {values}")
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crossfade.evaluate.comparison import Comparison
     from crossfade.evaluate.searching import Found
 
-_FORMS = click.Choice(("auto", "lists", "pairs"))
+FORMS = click.Choice(("auto", "lists", "pairs"))
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -102,7 +102,7 @@ def models(home: Home, as_json: bool) -> None:
 @click.option("--folds", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of --split folds.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of splits and intervals.")
 @click.option("-k", type=click.IntRange(1, 1000), default=20, show_default=True, help="Length of the lists.")
-@click.option("--form", type=_FORMS, default="auto", help="What a line of the files is.")
+@click.option("--form", type=FORMS, default="auto", help="What a line of the files is.")
 @click.option("--pages/--no-pages", default=True, help="Measure pages of a library as people see them, too.")
 @click.option("--report", type=_FILE, help="Write a page with all metrics and plots.")
 @click.option("--curves/--no-curves", default=None, help="Fit on parts of the users too; by default with --report.")
@@ -154,14 +154,14 @@ def evaluate(
         learned, asked = read_pairs([train, test], form)
         splits = [Split(train=learned, test=asked, how=f"asked for {test.name}")]
         chosen = names or tuple(fittable(splits[0]))
-        settings: dict[str, dict[str, Any]] = _changed(changes, chosen)
+        settings: dict[str, dict[str, Any]] = changed(changes, chosen)
     else:
         with progress_of("Split the library"):
             splits = split_home(home, kind, How(seed=seed, **how), names, threads)
         first = splits[0]
         assert isinstance(first, LibrarySplit)
         chosen = tuple(models_of(home, first, names, {}))
-        given = _changed(changes, chosen)
+        given = changed(changes, chosen)
         settings = models_of(home, first, chosen, given)
     found = dict.fromkeys(chosen, NOTHING_FOUND)
     for name in chosen if search else ():
@@ -266,7 +266,7 @@ def _print(comparison: "Comparison") -> None:
         say(f"Pages of {pages.model}: recall@{k} {on_pages}; minus plain lists {cost}")
 
 
-def _changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:
+def changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The settings named by ``--set``, by model."""
     settings: dict[str, dict[str, Any]] = {name: {} for name in models}
     for change in changes:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "terms": ("The most characteristic words of an item", "ask:terms"),
     "models": ("Show which models are fitted on what", "measuring:models"),
     "evaluate": ("Fit models on a part of the library and measure them on the rest", "measuring:evaluate"),
+    "tune": ("Search the best settings of models on a part of the data", "tuning:tune"),
     "status": ("Show what is in this home, and what is served", "home:status"),
     "forget": ("Remove a listener or an import, and all that was made from it", "library:forget"),
     "releases": ("List, activate and unpin releases", "home:releases"),

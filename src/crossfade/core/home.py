@@ -34,6 +34,11 @@ class Home:
         return self.path / "tuned.toml"
 
     @property
+    def tuning(self) -> Path:
+        """The studies and plots of `crossfade tune`; may be removed at any time."""
+        return self.path / "tuning"
+
+    @property
     def listens(self) -> Path:
         """One directory an import."""
         return self.path / "listens"

@@ -88,6 +88,28 @@ class Documented:
     meaning: str
 
 
+@dataclass(frozen=True)
+class Declared:
+    """One field of a settings class: the limits of a number, the choices of a text or a truth value."""
+
+    name: str
+    default: Any
+    limits: Range
+    choices: tuple[Any, ...]
+
+
+def declared(cls: type) -> list[Declared]:
+    """Return every number, choice and truth value of a settings class, in order."""
+    found = []
+    for field in dataclasses.fields(cls):
+        kind, limits, _ = _parts(_hints(cls)[field.name])
+        choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else ()
+        choices = (False, True) if kind is bool else choices
+        if choices or kind in (int, float):
+            found.append(Declared(field.name, field.default, limits, choices))
+    return found
+
+
 def documented(cls: type) -> list[Documented]:
     """Return every field of a settings class, in order.
 

@@ -162,12 +162,17 @@ class _Search:
             if tried.settings == settings:
                 return tried.ndcg
         self._progress(len(self.tried), None, "settings")
-        made = self._model(**{**self._given, **self._short, **settings})
-        fitted = made.fit(learned_from(self._model, self._cut.train), threads=self._threads)
-        task = validate(fitted, self._cut.train, self._cut.test, K, threads=self._threads)
-        ndcg = accuracy(ranked_lists(fitted, task, K, threads=self._threads), task.hidden, K)[f"ndcg@{K}"]
-        self.tried.append(Tried(settings=dict(settings), ndcg=float(ndcg.mean())))
+        ndcg = ndcg_of(self._name, {**self._given, **self._short, **settings}, self._cut, self._threads)
+        self.tried.append(Tried(settings=dict(settings), ndcg=ndcg))
         return self.tried[-1].ndcg
+
+
+def ndcg_of(name: str, settings: Mapping[str, Any], cut: Split, threads: int | None = None) -> float:
+    """Return NDCG@20 on the test part of ``cut`` of the model registered as ``name``, fitted on its train part."""
+    model = model_class(name)
+    fitted = model(**settings).fit(learned_from(model, cut.train), threads=threads)
+    task = validate(fitted, cut.train, cut.test, K, threads=threads)
+    return float(accuracy(ranked_lists(fitted, task, K, threads=threads), task.hidden, K)[f"ndcg@{K}"].mean())
 
 
 def validation_cut(interactions: Interactions, rng: np.random.Generator) -> Split:

@@ -246,6 +246,14 @@ class ALS(Configured[ALSSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[ALSSettings]] = ALSSettings
     fitted_class: ClassVar[type[FittedALS]] = FittedALS
+    tuned: ClassVar[tuple[str, ...]] = (
+        "factors",
+        "noise",
+        "unplayed",
+        "frequency_exponent",
+        "confidence",
+        "iterations",
+    )
     starts_warm: ClassVar[bool] = True
     searched: ClassVar[Searched] = (("noise", "regularization"), ("factors",))
 

@@ -315,6 +315,9 @@ class Model(Protocol[Learned]):
     keeps: ClassVar[Keeping]
     """When an earlier fit may be kept in place of a new one, where little has come since."""
 
+    tuned: ClassVar[tuple[str, ...]]
+    """Which settings `crossfade.evaluate.tuning` tries; each has a default and a declared range."""
+
     settings_class: ClassVar[type[Any]]
     """The frozen dataclass of its settings, the seed among them."""
 
@@ -350,6 +353,7 @@ class Configured(Generic[Chosen]):
     needs: ClassVar[tuple[str, str] | None] = None
     starts_warm: ClassVar[bool] = False
     searched: ClassVar[Searched] = ()
+    tuned: ClassVar[tuple[str, ...]] = ()
     keeps: ClassVar[Keeping] = "always"
     settings_class: ClassVar[type[Any]]
 

@@ -90,6 +90,7 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[CooccurrenceSettings]] = CooccurrenceSettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
+    tuned: ClassVar[tuple[str, ...]] = ("measure", "damping", "neighbours", "shrinkage")
 
     def fit(
         self,

@@ -10,7 +10,8 @@ The λ needed grows with the data: by chance alone the eigenvalues of XᵀX woul
 
     rms(x)² · (√(N / users) + √(N / items))²        for N pairs
 
-(Marchenko & Pastur, "Distribution of eigenvalues for some sets of random matrices", 1967), and λ is `NOISE` times that.
+(Marchenko & Pastur, "Distribution of eigenvalues for some sets of random matrices", 1967), and λ is ``noise`` times
+that.
 
 Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
 """
@@ -37,8 +38,6 @@ from crossfade.models.ease_blocks import by_popularity, weights_in_blocks
 from crossfade.models.histories import Damping, damped_histories
 from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted
 
-NOISE = 0.6
-
 SINGLE = 1e4
 """Up to this condition of XᵀX + λI single precision leaves an error below a thousandth."""
 
@@ -52,6 +51,8 @@ class EASESettings(SimilaritySettings):
 
     # λ; unset: estimated from the noise in the data
     regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
+    # λ as a share of where noise alone would end; only where regularization is unset
+    noise: Annotated[float, Range(above=0, high=10)] = 0.6
     damping: Damping = "binary"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
     # items that are solved together, the most popular first; memory grows with their square, time with their cube
     exact_items: Annotated[int, Range(1)] = 10_000
@@ -67,6 +68,7 @@ class EASE(Configured[EASESettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[EASESettings]] = EASESettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
+    tuned: ClassVar[tuple[str, ...]] = ("noise", "damping")
 
     def fit(
         self,
@@ -85,7 +87,9 @@ class EASE(Configured[EASESettings]):
         require_interactions(interactions, self.name)
         items, threads = len(interactions.item_ids), threads_for(threads)
         histories = damped_histories(interactions, self.settings.damping)
-        regularization = self.settings.regularization or default_regularization(histories.values, interactions.shape)
+        regularization = self.settings.regularization or (
+            self.settings.noise * noise_edge(histories.values, interactions.shape)
+        )
         settings = replace(self.settings, regularization=regularization)
         similarities: CSR | Vectors
         if items <= settings.exact_items:
@@ -101,12 +105,11 @@ class EASE(Configured[EASESettings]):
         return super().memory_bytes(items) + (4 if self.settings.precision == "single" else 12) * together**2 + lists
 
 
-def default_regularization(weights: npt.NDArray[np.float32], shape: tuple[int, int]) -> float:
-    """λ for ``weights`` (n,) of (users, items)."""
+def noise_edge(weights: npt.NDArray[np.float32], shape: tuple[int, int]) -> float:
+    """Where the eigenvalues of XᵀX end by chance alone, for ``weights`` (n,) of (users, items)."""
     users, items = shape
     squares = float(np.sum(weights.astype(np.float64) ** 2))
-    edge = float(squares * (users**-0.5 + items**-0.5) ** 2)
-    return NOISE * edge
+    return float(squares * (users**-0.5 + items**-0.5) ** 2)
 
 
 def _inverse(histories: CSR, items: int, settings: EASESettings, threads: int, progress: Progress) -> npt.NDArray[Any]:

@@ -7,8 +7,8 @@ whole. Rows are penalised by λ(their total count)^ν.
 
 *Regularization.* While all vectors are small, a factor raises the penalised likelihood if and only if its singular
 value in the matrix of counts less expected counts, rows and columns divided by the roots of their penalties, is
-above 1, as in `crossfade.models.als_objective`; so λ is set to `NOISE` times the largest singular value of noise. At 1
-nothing at all would be learned. `NOISE` was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
+above 1, as in `crossfade.models.als_objective`; so λ is set to ``noise`` times the largest singular value of noise. At
+1 nothing at all would be learned. The default was chosen on validation splits of HetRec Last.fm and MovieLens-1M.
 
 Cost of a pass: O((pairs + samples used by the rows) · f · passes over them), some five to eight. A row uses
 `PER_ENTRY` of the sample for each of its entries, since most items have few.
@@ -36,8 +36,6 @@ from crossfade.kernels.transposing import transposed
 from crossfade.models.factors import SimilarByCosine
 from crossfade.models.likelihood_start import start_vectors
 
-NOISE = 0.5
-
 PROPOSAL = 0.75
 
 PER_ENTRY = 16
@@ -63,6 +61,8 @@ class LikelihoodSettings(Checked):
     factors: Annotated[int, Range(8, 2048)] = 64  # width of a vector
     # λ; unset: estimated from the noise in the data
     regularization: Annotated[float, Range(above=0, high=1e30)] | None = None
+    # λ as a share of where noise alone would end; only where regularization is unset
+    noise: Annotated[float, Range(above=0, high=10)] = 0.5
     # ν, how regularization grows with the total count of a row; 0: not at all
     frequency_exponent: Annotated[float, Range(0, 2)] = 0.5
     counts: Literal["linear", "log"] = "log"  # what a weight r counts for: r, or for heavy tails ln(1 + r / epsilon)
@@ -243,7 +243,7 @@ def fit_space(
     by_user = CSR(interactions.indptr, interactions.indices, counts)
     users, items = totals_of(by_user), column_totals(by_user, len(interactions.item_ids))
     if settings.regularization is None:
-        strength = regularization(counts, users, items, settings.frequency_exponent)
+        strength = settings.noise * noise_edge(counts, users, items, settings.frequency_exponent)
         settings = replace(settings, regularization=strength)
     rng = np.random.default_rng(settings.seed)
     state = begun(interactions.shape, settings.factors, rng)
@@ -292,12 +292,12 @@ def column_totals(half: CSR, columns: int) -> Totals:
     return np.bincount(half.indices, weights=half.values, minlength=columns).astype(np.float64)
 
 
-def regularization(counts: Floats, user_totals: Totals, item_totals: Totals, exponent: float) -> float:
-    """The default λ, from the rows that have any count."""
+def noise_edge(counts: Floats, user_totals: Totals, item_totals: Totals, exponent: float) -> float:
+    """The λ at which noise alone would teach nothing, from the rows that have any count."""
     squares = float(np.einsum("n,n->", counts, counts, dtype=np.float64))
     users, items = (totals[totals > 0] for totals in (user_totals, item_totals))
     edge = math.sqrt(squares / len(users)) + math.sqrt(squares / len(items))
-    return NOISE * edge / math.sqrt(float(np.mean(users**exponent)) * float(np.mean(items**exponent)))
+    return edge / math.sqrt(float(np.mean(users**exponent)) * float(np.mean(items**exponent)))
 
 
 def joined(vectors: Floats, factors: int, last: Floats | None) -> Vectors:

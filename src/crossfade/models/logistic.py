@@ -79,6 +79,7 @@ class Logistic(Configured[LogisticSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[LogisticSettings]] = LogisticSettings
     fitted_class: ClassVar[type[FittedLogistic]] = FittedLogistic
+    tuned: ClassVar[tuple[str, ...]] = ("factors", "noise", "frequency_exponent", "counts", "passes")
     keeps: ClassVar[Keeping] = "unless leading"
 
     def fit(

@@ -99,6 +99,7 @@ class VectorExp(Configured[VectorExpSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[VectorExpSettings]] = VectorExpSettings
     fitted_class: ClassVar[type[FittedVectorExp]] = FittedVectorExp
+    tuned: ClassVar[tuple[str, ...]] = ("factors", "noise", "frequency_exponent", "counts", "passes")
     keeps: ClassVar[Keeping] = "unless leading"
 
     def fit(

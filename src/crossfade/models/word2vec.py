@@ -69,6 +69,14 @@ class Word2Vec(Configured[Word2VecSettings]):
     learns_from: ClassVar[InputKind] = "sequences"
     settings_class: ClassVar[type[Word2VecSettings]] = Word2VecSettings
     fitted_class: ClassVar[type[FittedItems]] = FittedItems
+    tuned: ClassVar[tuple[str, ...]] = (
+        "factors",
+        "window",
+        "negative_exponent",
+        "subsampling",
+        "epochs",
+        "learning_rate",
+    )
 
     def fit(
         self,

@@ -122,7 +122,7 @@ class Settings:
     @classmethod
     def of(cls, home: Home) -> "Settings":
         """Read ``crossfade.toml`` of ``home``; all defaults where there is none."""
-        return cls(_tables_of(home.settings_file), str(home.settings_file), _tables_of(home.tuned_file))
+        return cls(tables_in(home.settings_file), str(home.settings_file), tables_in(home.tuned_file))
 
     def fitting(self, models: Sequence[str]) -> "Settings":
         """Return these settings with ``[run] models`` replaced by ``models``; themselves if there are none."""
@@ -135,9 +135,15 @@ class Settings:
         """The settings object of one table."""
         return from_table(settings_class(name), self._tables.get(name, {}), f"{self._where}: [{name}]")
 
-    def given(self, model: str, kind: str) -> dict[str, Any]:
-        """What somebody has set of a model on items of ``kind``: in ``crossfade.toml``, else in ``tuned.toml``."""
-        return {**self._tuned.get(f"{model}-{kind}", {}), **self._tables.get(f"models.{model}", {})}
+    def given(self, model: str, kind: str, *, tuned: bool = True) -> dict[str, Any]:
+        """What is set of a model on items of ``kind``: in ``crossfade.toml``, else, if ``tuned``, in ``tuned.toml``."""
+        below = self._tuned.get(f"{model}-{kind}", {}) if tuned else {}
+        return {**below, **self._tables.get(f"models.{model}", {})}
+
+    @property
+    def tuned(self) -> Mapping[str, Mapping[str, Any]]:
+        """The tables of ``tuned.toml``, by model and kind: "als-artist"."""
+        return self._tuned
 
     def model(self, model: str, kind: str) -> Any:
         """The settings object of a model on items of ``kind``."""
@@ -157,7 +163,7 @@ class Settings:
         return found
 
 
-def _tables_of(path: Path) -> dict[str, Any]:
+def tables_in(path: Path) -> dict[str, Any]:
     """The tables of a file; none if it is missing."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
