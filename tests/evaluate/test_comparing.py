@@ -39,7 +39,7 @@ def test_a_comparison_has_what_each_model_has_by_itself(split, compared):
     assert isinstance(compared, Comparison)
     assert list(compared) == ["popularity", "ease"]
     for name, model in (("popularity", Popularity()), ("ease", EASE())):
-        alone = evaluate(model.fit(split.train), split.train, split.test, 5, percentile_ranks=False)
+        alone = evaluate(model.fit(split.train), split.train, split.test, 5)
         assert compared[name].estimates == alone.estimates
         assert compared[name].totals == alone.totals
     gain = compared.differences()["ease"]["recall@5"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from crossfade.core.errors import InputError
-from crossfade.evaluate.intervals import difference_estimate, mean_estimate
+from crossfade.evaluate.intervals import difference_estimate, mean_estimate, mean_estimates
 
 
 def test_an_interval_is_as_wide_as_the_normal_one(rng):
@@ -28,6 +28,16 @@ def test_pairs_are_compared_user_by_user(rng):
 def test_the_seed_decides_the_interval(rng):
     values = rng.random(50)
     assert mean_estimate(values, seed=1) == mean_estimate(values, seed=1) != mean_estimate(values, seed=2)
+
+
+def test_an_interval_does_not_depend_on_what_is_estimated_beside_it(rng):
+    one, other = rng.random((2, 300))
+    other[::3] = np.nan
+    both = mean_estimates({"one": one, "other": other, "none": np.full(300, np.nan)})
+    assert both == {"one": mean_estimate(one), "other": mean_estimate(other)}
+    known = mean_estimate(other[np.isfinite(other)])
+    assert both["other"].value == known.value
+    assert both["other"].low == pytest.approx(known.low, abs=0.01)
 
 
 def test_it_reads_as_people_write_it():

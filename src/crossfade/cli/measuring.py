@@ -143,7 +143,7 @@ def evaluate(
     from crossfade.evaluate.searching import NOTHING_FOUND, search_settings
     from crossfade.evaluate.splits import Split
     from crossfade.models.registry import model_class
-    from crossfade.pipeline.evaluating import models_of, split_home, with_pages
+    from crossfade.pipeline.evaluating import models_of, split_home
 
     if (train is None) != (test is None):
         raise click.UsageError("--train and --test go together. Without both, a library is split.")
@@ -170,7 +170,8 @@ def evaluate(
     curves = report is not None if curves is None else curves
     display = Display()
     parts = [f"{name} {share}" for name in chosen for share in SHARES] if curves else []
-    display.expect(dict.fromkeys([*chosen, *parts], 1.0))
+    of_pages = ["pages"] if pages and train is None and len(splits) == 1 else []
+    display.expect(dict.fromkeys([*chosen, *parts, *of_pages], 1.0))
     with shown(display):
         comparison = compare(
             chosen,
@@ -178,14 +179,12 @@ def evaluate(
             k=k,
             settings={name: {**settings[name], **found[name].settings} for name in chosen},
             curves=curves,
+            pages=pages,
             seed=seed,
             threads=threads,
             jobs=jobs,
             watch=Watch(begun=display.begin, ended=display.end),
         )
-    if pages and len(splits) == 1 and isinstance(splits[0], LibrarySplit):
-        with progress_of("Make pages"):
-            comparison = with_pages(home, comparison, splits[0], seed=seed)
     if report is not None:
         comparison.save(report)
     if as_json:

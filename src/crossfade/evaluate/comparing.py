@@ -40,6 +40,9 @@ SHARES = (0.25, 0.5, 0.75)
 MEMORY_BYTES = 4 << 30
 """What the estimates of fits that run side by side may add up to; a fit that exceeds it runs alone."""
 
+RANKED_PAIRS = 50_000_000
+"""Pairs of users and items that are all scored for percentile ranks where nobody says: seconds a model."""
+
 COPIES = 3
 """Copies of its input that a fit has in memory, at most."""
 
@@ -64,7 +67,8 @@ def compare(
     k: int = 20,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     curves: bool = False,
-    percentile_ranks: bool = False,
+    pages: bool = True,
+    percentile_ranks: bool | None = None,
     seed: int = 0,
     threads: int | None = None,
     jobs: int | None = None,
@@ -79,7 +83,9 @@ def compare(
                       where they have times, and otherwise a random fifth of each user's items
     settings          of models that are given by name
     curves            whether to fit on parts of the users too, for learning curves
-    percentile_ranks  whether to include them: they take the scores of all pairs of users and items
+    pages             whether to measure Discover too, where the split is one of a library
+    percentile_ranks  whether to include them: they take the scores of all pairs of users and items. None: if these are
+                      at most `RANKED_PAIRS`
     seed              of splits, of parts and of the resamples of intervals
     threads           processors that each fit may use; None for all
     jobs              fits that run side by side at most; None for as many as processors. 1 measures their memory too
@@ -94,6 +100,8 @@ def compare(
         raise InputError("a split is a Split, a list of them, or Interactions")
     chosen = _labelled(models, settings or {}, splits[0])
     watch = watch or Watch()
+    if percentile_ranks is None:
+        percentile_ranks = len(splits[0].test.user_ids) * len(splits[0].train.item_ids) <= RANKED_PAIRS
     work = _Work(k, seed, threads, percentile_ranks, jobs == 1, watch)
     budget = _Budget(memory_bytes)
     with one_blas_thread(), _side_by_side(jobs or processors(), work.stopping) as submit:
@@ -109,7 +117,7 @@ def compare(
         drawn = {label: [one.result() for one in found] for label, found in points.items()}
         last = {label: submit(work.whole, trials[label], splits[0]) for label in drawn}
         drawn = {label: [*found, last[label].result()] for label, found in drawn.items()}
-    return Comparison(
+    comparison = Comparison(
         k=k,
         split=splits[0].how if len(splits) == 1 else f"{len(splits)} folds",
         kind=splits[0].train.kind,
@@ -120,6 +128,17 @@ def compare(
         trials=trials,
         curves=drawn,
     )
+    if not pages or len(splits) > 1 or type(splits[0]) is Split:
+        return comparison
+    # Here, since surfaces take long to import.
+    from crossfade.evaluate.library import LibrarySplit
+    from crossfade.evaluate.pages import with_pages
+
+    if isinstance(splits[0], LibrarySplit):
+        watch.begun("pages", "Make pages")
+        comparison = with_pages(comparison, splits[0], seed=seed, threads=threads)
+        watch.ended("pages")
+    return comparison
 
 
 def default_split(interactions: Interactions, seed: int = 0) -> Split:

@@ -110,8 +110,10 @@ class Comparison:
     def heading(self) -> str:
         """What was done, in a line."""
         asked = max(report.users for report in self.reports.values())
+        skipped = max(report.skipped for report in self.reports.values())
+        told = f" ({skipped:,} without a history skipped)" if skipped else ""
         return (
-            f"{asked:,} users asked, {self.train_pairs:,} pairs of {self.users:,} users and {self.items:,} "
+            f"{asked:,} users asked{told}, {self.train_pairs:,} pairs of {self.users:,} users and {self.items:,} "
             f"{kind_named(self.kind).plural} to learn from; {self.split}"
         )
 

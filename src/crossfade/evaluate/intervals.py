@@ -53,7 +53,7 @@ def mean_estimates(
     if not users:
         raise InputError("there is no user to take a mean of")
     present = ~np.isnan(table)
-    known, counts = np.where(present, table, 0.0), present.astype(np.float64)
+    known, counts = (np.asfortranarray(one) for one in (np.where(present, table, 0.0), present.astype(np.float64)))
     complete = present.all()
     rng = np.random.default_rng(seed)
     means = np.empty((resamples, table.shape[1]))
@@ -62,10 +62,10 @@ def mean_estimates(
         size = min(batch, resamples - first)
         drawn = np.stack([np.bincount(rng.integers(0, users, users), minlength=users) for _ in range(size)])
         weights = drawn.astype(np.float64)
-        below = np.float64(users) if complete else weights @ counts
-        means[first : first + size] = np.divide(
-            weights @ known, below, out=np.full((size, table.shape[1]), np.nan), where=below > 0
-        )
+        below = np.float64(users) if complete else np.column_stack([weights @ column for column in counts.T])
+        # A column at a time: a product with many columns rounds by how many there are.
+        above = np.column_stack([weights @ column for column in known.T])
+        means[first : first + size] = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
     estimates = {}
     for place, name in enumerate(values):
         if present[:, place].any():

@@ -18,7 +18,7 @@ import contextlib
 import datetime
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +38,8 @@ from crossfade.core.sequences import Sequences
 from crossfade.core.writings import Writings
 from crossfade.evaluate.splits import Split, k_fold, random_holdout, strong_generalisation, with_repeats
 from crossfade.models.contract import InputKind
+from crossfade.ranking.neighbourhood import NeighbourSettings
+from crossfade.surfaces.discover import DiscoverSettings
 
 Way = Literal["temporal", "weak", "strong", "folds"]
 
@@ -53,6 +55,8 @@ class Source:
     catalog: Path
     interactions: InteractionSettings
     sequences: SequenceSettings
+    discover: DiscoverSettings = field(default_factory=DiscoverSettings)
+    neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
     memory_bytes: int = MEMORY_LIMIT
     threads: int | None = None
 
@@ -81,10 +85,17 @@ class How:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LibrarySplit(Split):
-    """A split with what pages are made from besides: the catalogue of train, and train of the kind's root, if any."""
+    """A split with what pages are made from besides.
+
+    catalogue             all items, with train's listeners and plays
+    roots                 train of the kind's root; None for a kind that is a root itself
+    discover, neighbours  settings of pages and of neighbour tables
+    """
 
     catalogue: Catalogue
     roots: Interactions | None = None
+    discover: DiscoverSettings = field(default_factory=DiscoverSettings)
+    neighbours: NeighbourSettings = field(default_factory=NeighbourSettings)
 
 
 def busiest_kind(source: Source) -> str:
@@ -254,8 +265,9 @@ class _Splitting:
             build_writings(catalog, self._kind, catalogue[self._kind].ids, place, **self._source.limits)
             writings = Writings.load(place, kind=self._kind)
             inputs |= {"texts": writings} if len(writings) else {}
-        of_split = {field.name: getattr(split, field.name) for field in fields(Split)}
-        return LibrarySplit(**{**of_split, "inputs": inputs}, catalogue=catalogue, roots=roots)
+        of_split = {one.name: getattr(split, one.name) for one in fields(Split)}
+        chosen: dict[str, Any] = {"discover": self._source.discover, "neighbours": self._source.neighbours}
+        return LibrarySplit(**{**of_split, "inputs": inputs}, catalogue=catalogue, roots=roots, **chosen)
 
     def _interactions(
         self, tables: Mapping[str, Sequence[Path]], kind: str, settings: InteractionSettings

@@ -3,6 +3,7 @@
 The same model's plain lists are measured beside them, so what the rules cost is a number.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,28 @@ import numpy as np
 from crossfade.core.errors import InputError
 from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
-from crossfade.evaluate.comparison import Pages
+from crossfade.evaluate.comparison import Comparison, Pages
 from crossfade.evaluate.library import LibrarySplit
 from crossfade.evaluate.recommendation import Report, listeners_of, report_of, validate
-from crossfade.models.contract import Fitted
-from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
+from crossfade.evaluate.trials import made_of
+from crossfade.models.contract import ComparesItems, Fitted
+from crossfade.models.registry import MODELS, model_class
+from crossfade.ranking.neighbourhood import Neighbourhood
 from crossfade.surfaces.contract import SurfaceInputs
-from crossfade.surfaces.discover import Discover, DiscoverSettings
+from crossfade.surfaces.discover import Discover
+
+
+def with_pages(comparison: Comparison, split: LibrarySplit, *, seed: int = 0, threads: int | None = None) -> Comparison:
+    """Return the comparison with the pages of its first model that compares items; as it is if none does."""
+    models: dict[str, Any] = {name: trial.model for name, trial in comparison.trials.items()}
+    name = next((name for name, model in models.items() if isinstance(model, ComparesItems)), None)
+    if name is None:
+        return comparison
+    model, trial, roots = models[name], comparison.trials[name], None
+    if split.roots is not None and model.name in MODELS and model_class(model.name).learns_from == "interactions":
+        roots = made_of(model.name, trial.settings).fit(split.roots, threads=threads)
+    pages = pages_of(model, split, trial.report, name=name, roots_model=roots, seed=seed, threads=threads)
+    return replace(comparison, pages=pages)
 
 
 def pages_of(
@@ -26,8 +42,6 @@ def pages_of(
     *,
     name: str = "",
     roots_model: Fitted[Any] | None = None,
-    settings: DiscoverSettings | None = None,
-    neighbours: NeighbourSettings | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Pages:
@@ -36,7 +50,6 @@ def pages_of(
     plain        the report of its plain lists on the same split
     name         what the model is called, None for its own name
     roots_model  the same model fitted on the split's roots; reasons are roots where there is one
-    settings     of Discover, ``neighbours`` those of neighbour tables
 
     Raises InputError for a model that does not compare items.
     """
@@ -45,7 +58,7 @@ def pages_of(
     interactions = {kind: split.train}
     if roots_model is not None and split.roots is not None:
         models[roots_model.kind], interactions[roots_model.kind] = [roots_model], split.roots
-    compared = {one: Neighbourhood.build(found[0], neighbours or NeighbourSettings()) for one, found in models.items()}
+    compared = {one: Neighbourhood.build(found[0], split.neighbours) for one, found in models.items()}
     inputs = SurfaceInputs(
         catalogue=split.catalogue, interactions=interactions, models=models, neighbourhoods=compared, threads=threads
     )
@@ -53,7 +66,7 @@ def pages_of(
     listing = next((one for one in surface.listings(inputs.library) if one.kind == kind), None)
     if listing is None:
         raise InputError(f"There are no pages of {kind}s by {model.name}.")
-    prepared = surface.prepare(inputs, listing, settings or DiscoverSettings())
+    prepared = surface.prepare(inputs, listing, split.discover)
     history = split.train if split.shown is None else split.shown
     task = validate(model, history, split.test, k, fold_in=split.shown is not None, threads=threads)
     histories: dict[str, Interactions] = {kind: history.histories(task.asked)}

@@ -1,11 +1,10 @@
-"""A home's library, split for evaluation by the settings that its runs have, and its models measured on it."""
+"""A home's library, split for evaluation by the settings that its runs have."""
 
 import contextlib
 import datetime
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,9 @@ from crossfade.core.errors import InputError
 from crossfade.core.home import Home, default_home
 from crossfade.core.kinds import kind_named
 from crossfade.evaluate.comparing import fittable
-from crossfade.evaluate.comparison import Comparison
 from crossfade.evaluate.library import How, LibrarySplit, Source, Way, busiest_kind, split_library
-from crossfade.evaluate.pages import pages_of
-from crossfade.evaluate.trials import made_of
 from crossfade.importing.library import tables_of
-from crossfade.models.registry import compares_items, model_class
+from crossfade.models.registry import model_class
 from crossfade.pipeline.plan import make_plan
 from crossfade.pipeline.settings import Settings
 
@@ -58,9 +54,9 @@ def split_home(
     The home is locked while its tables are read. Raises BusyError if another process writes in it.
     """
     settings = Settings.of(home)
+    catalog = make_plan(home, settings).steps["catalog"]
     with contextlib.ExitStack() as stack:
         stack.enter_context(home.locked("evaluate"))
-        catalog = make_plan(home, settings).steps["catalog"]
         place = catalog.place(home)
         limits: dict[str, Any] = {
             "memory_limit": settings.run.memory_bytes,
@@ -75,6 +71,8 @@ def split_home(
             catalog=place,
             interactions=settings.section("interactions"),
             sequences=settings.section("sequences"),
+            discover=settings.section("surfaces.discover"),
+            neighbours=settings.section("neighbours"),
             memory_bytes=limits["memory_limit"],
             threads=limits["threads"],
         )
@@ -96,30 +94,3 @@ def models_of(
     if not chosen:
         raise InputError("This library has the input of no model in [run] models. Name one with --model.")
     return {name: {**settings.given(name, split.train.kind), **changes.get(name, {})} for name in chosen}
-
-
-def with_pages(home: Home, comparison: Comparison, split: LibrarySplit, *, seed: int = 0) -> Comparison:
-    """Return the comparison with the pages of its first model that compares items; as it is if none does."""
-    name = next((one for one, trial in comparison.trials.items() if _has_pages(trial.model)), None)
-    if name is None:
-        return comparison
-    settings, trial = Settings.of(home), comparison.trials[name]
-    assert trial.model is not None
-    roots = None
-    if split.roots is not None and model_class(trial.model.name).learns_from == "interactions":
-        roots = made_of(trial.model.name, trial.settings).fit(split.roots)
-    pages = pages_of(
-        trial.model,
-        split,
-        trial.report,
-        name=name,
-        roots_model=roots,
-        settings=settings.section("surfaces.discover"),
-        neighbours=settings.section("neighbours"),
-        seed=seed,
-    )
-    return replace(comparison, pages=pages)
-
-
-def _has_pages(model: Any) -> bool:
-    return model is not None and compares_items(model.name)
