@@ -41,7 +41,7 @@ from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import DiscoverSettings
 from crossfade.surfaces.station import station_of
 
-MODELS = ("als", "cooccurrence", "vector_exp", "logistic", "cultural")
+MODELS = ("blend", "als", "cooccurrence", "vector_exp", "logistic", "cultural")
 KIND = "artist"
 HEAD = 10
 PLAYED = 25

@@ -64,6 +64,10 @@ def test_its_score_is_the_weighted_sum(blend):
     columns = blend.columns(profiles, np.array([0, len(items)]), items)
     expected = np.nan_to_num(columns.astype(np.float64)) @ blend.weights.weights
     np.testing.assert_allclose(blend.scores(profiles, np.array([0, len(items)]), items), expected, rtol=1e-5, atol=1e-5)
+    parts = blend.parts(profiles, np.array([0, len(items)]), items)
+    counted = [name for name, weight in zip(blend.members, blend.weights.weights, strict=True) if weight]
+    assert list(parts) == counted
+    np.testing.assert_allclose(sum(parts.values()), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_user_may_be_asked_about_twice_and_in_any_order(blend):

@@ -134,3 +134,24 @@ def test_an_adventurous_page_is_less_known(surface_inputs):
 
     assert known(adventure=1.0) < known(adventure=0.25) <= known(adventure=0.0)
     assert known(adventure=1.0, popularity_cost=0.0, diversity=0.1) == known(adventure=0.0)
+
+
+def test_what_each_model_of_a_blend_adds_is_said(surface_inputs):
+    inputs = surface_inputs("artist")
+    model = inputs.models["artist"][0]
+
+    class Parted(type(model)):
+        def parts(self, profiles, indptr, items, *, threads=None):
+            scores = self.scores(profiles, indptr, items, threads=threads)
+            return {"one": scores * 0.25, "other": scores * 0.75}
+
+    parted = Parted(space=model.space, support=model.support)
+    inputs = dataclasses.replace(inputs, models={"artist": [parted]})
+    answers, _, pages = asked(inputs)
+    played, scored = inputs.interactions["artist"], model.profiles(inputs.interactions["artist"])
+    for (user, item), answer in answers.items():
+        row = played.user_ids.row(user)
+        profile = model.trained_profiles(np.array([row])) if model.user_ids is not None else scored[[row]]
+        exact = model.scores(profile, np.array([0, 1]), np.array([item], np.int32))[0]
+        assert answer.models == pytest.approx({"one": exact * 0.25, "other": exact * 0.75}, abs=1e-5)
+    assert pages.leading == model.name

@@ -182,7 +182,8 @@ def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None,
     if answer.contributions:
         print_table(
             [Column("part of the score"), Column("adds", "number")],
-            [[name, f"{part:+.3f}"] for name, part in answer.contributions.items()],
+            [[name, f"{part:+.3f}"] for name, part in answer.contributions.items()]
+            + [[f"in {answer.model}: {name}", f"{part:+.3f}"] for name, part in answer.models.items()],
             title=f"{item}: score {answer.score:.3f}, no. {answer.rank:,} of {answer.candidates:,} by score",
             note=f"release {release.version}, {answer.model}",
         )

@@ -217,6 +217,12 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
         """(n,) exact scores of pairs; see `Fitted.scores`."""
         return self._blended(self.columns(profiles, indptr, items, threads=threads))
 
+    def parts(
+        self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None
+    ) -> dict[str, Floats]:
+        """(n,) what each model adds to the scores of pairs; see `MadeOfModels.parts`."""
+        return self._parts(self.columns(profiles, indptr, items, threads=threads))
+
     def columns(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Matrix:
         """(n, models) the standardized scores of pairs in each model, NaN where it does not know the item."""
         asked = self._checked(profiles)
@@ -236,10 +242,18 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
     def _blended(self, columns: Matrix) -> Floats:
         """(n,) the scores of pairs from their ``columns`` (n, models)."""
         scores = np.zeros(len(columns), dtype=np.float32)
-        for model in np.flatnonzero(self.weights.weights):
-            column = columns[:, model]
-            scores += self.weights.weights[model] * np.where(np.isnan(column), self.weights.unknown[model], column)
+        for part in self._parts(columns).values():
+            scores += part
         return scores
+
+    def _parts(self, columns: Matrix) -> dict[str, Floats]:
+        """(n,) what each model that counts adds to the scores of pairs, from their ``columns`` (n, models)."""
+        names, counted = list(self.members), np.flatnonzero(self.weights.weights).tolist()
+        return {
+            names[model]: self.weights.weights[model]
+            * np.where(np.isnan(columns[:, model]), self.weights.unknown[model], columns[:, model])
+            for model in counted
+        }
 
     def _directions(self, asked: "BlendProfiles", threads: int | None) -> Vectors:
         """(n, factors) the mean directions of the histories."""

@@ -12,7 +12,7 @@ from crossfade.core.csr import Starts, gathered, starts_of
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Neighbours
-from crossfade.models.contract import Fitted, Floats
+from crossfade.models.contract import Fitted, Floats, MadeOfModels
 from crossfade.nearest.contract import Restriction
 
 Asked = Sequence[tuple[npt.NDArray[np.int64], Any]]
@@ -79,6 +79,17 @@ class ByRows:
         scores = np.full(len(items), np.nan, dtype=np.float32)
         scores[known] = exact
         return scores
+
+    def parts(self, asked: Asked, indptr: Starts, items: Rows) -> dict[str, Floats]:
+        """Return what each model that this one is made of adds to the scores (n,); nothing where it is of no others."""
+        rows = self._to_model(items)
+        found: dict[str, Floats] = {}
+        if isinstance(self.model, MadeOfModels) and (rows != MISSING).all():
+            for users, profiles in asked:
+                pairs, places = gathered(indptr, users)
+                for name, part in self.model.parts(profiles, pairs, rows[places], threads=self._threads).items():
+                    found.setdefault(name, np.zeros(len(items), dtype=np.float32))[places] = part
+        return found
 
 
 def _translated(rows: Rows, indptr: Starts, to: RowMap) -> tuple[Rows, Starts]:

@@ -270,6 +270,14 @@ class ItemIndex(Protocol):
 
 
 @runtime_checkable
+class MadeOfModels(Protocol):
+    """What a fitted model has that is made of others."""
+
+    def parts(self, profiles: Any, indptr: Starts, items: Rows, *, threads: int | None = None) -> Mapping[str, Floats]:
+        """(n,) what each of them adds to the score of each pair, by name; they add up to `Fitted.scores`."""
+
+
+@runtime_checkable
 class ComparesItems(Protocol):
     """The capability of a fitted model that compares items."""
 

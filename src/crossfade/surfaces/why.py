@@ -61,6 +61,7 @@ class Why:
     page           the length of the page
     rank           by score alone, from 1, among the ``candidates``
     score          as on the page, before the deduction for being like other items of the page
+    models         what each model of a blend adds to the blend's own score; empty where another model leads
     contributions  what each model and feature added to the score, where the scorer can say that
     proposed_by    the leading model, "related", or both
     reason         what stands beside it on the page
@@ -79,6 +80,7 @@ class Why:
     candidates: int
     score: float | None = None
     contributions: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, float] = field(default_factory=dict)
     proposed_by: tuple[str, ...] = ()
     reason: Reason | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -86,7 +88,8 @@ class Why:
 
 def why(pages: Pages, catalogue: Catalogue, key: int, item: int) -> Why:
     """Return why an item, by row of ``catalogue``, is on the page of a user, by row of ``pages.keys``, or isn't."""
-    return _Question(pages, catalogue, pages.made_for(np.array([key], dtype=np.int32)), item).answer(pages.keys[key])
+    made = pages.made_for(np.array([key], dtype=np.int32))
+    return _Question(pages, catalogue, made, item).answer(pages.keys[key], pages.model_parts(key, item))
 
 
 class _Question:
@@ -102,8 +105,8 @@ class _Question:
         self.listing, places = np.nonzero(in_lists if self.root != MISSING else np.zeros_like(in_lists))
         self.closeness = lists.related_scores[made.seeds.rows[self.listing], places]
 
-    def answer(self, user: str) -> Why:
-        """Return the answer about ``user``."""
+    def answer(self, user: str, models: Mapping[str, float]) -> Why:
+        """Return the answer about ``user``; ``models`` is what each model adds to the score of the leading one."""
         pages, made = self.pages, self.made
         scores, pair = made.scores, self.pair
         outcome, text = self._ranked(pair) if pair is not None else self._absent()
@@ -127,6 +130,7 @@ class _Question:
             candidates=len(scores),
             score=None if pair is None else shortest(scores[pair]),
             contributions={name: shortest(np.float32(column[pair])) for name, column in parts.items()},
+            models={name: shortest(np.float32(part)) for name, part in models.items()},
             proposed_by=self._sources(),
             reason=None if place is None else self._reason(place),
             evidence=self._evidence(),
