@@ -11,7 +11,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.models.graph_filter import Graph, interpolated, linear, plateau
 from crossfade.models.histories import damped_histories
 from crossfade.models.spectral import Spectral
-from crossfade.models.spectral_choice import Filter, best_filter, grid
+from crossfade.models.spectral_choice import Filter, _scores, best_filter, grid
 
 ITEMS = 300
 
@@ -123,8 +123,16 @@ def test_the_order_of_users_changes_nothing(interactions):
     np.testing.assert_allclose(dense(one), dense(turned), atol=1e-5)
 
 
-def test_kept_entries_are_the_largest_and_blocks_change_nothing(interactions, monkeypatch):
-    settings = {"flatness": 3.0, "ideal": 6, "ideal_weight": 0.5, "popularity_weight": 0.2, "factors": 8}
+@pytest.mark.parametrize("degree", [0, 8])
+def test_kept_entries_are_the_largest_and_blocks_change_nothing(interactions, monkeypatch, degree):
+    settings = {
+        "degree": degree,
+        "flatness": 3.0,
+        "ideal": 6,
+        "ideal_weight": 0.5,
+        "popularity_weight": 0.2,
+        "factors": 8,
+    }
     everything = dense(Spectral(neighbours=0, **settings).fit(interactions))
     monkeypatch.setattr("crossfade.models.spectral.BLOCK", 7)
     lists = Spectral(neighbours=20, **settings).fit(interactions).similarities
@@ -147,19 +155,59 @@ def test_what_is_unset_is_chosen_by_what_was_hidden(interactions):
 
 def test_of_two_filters_the_one_that_finds_more_is_chosen(interactions):
     # Items of a thousandth of the weight of their listeners cannot be found.
-    good = Filter(flatness=3.0, ideal=6, ideal_weight=0.1, popularity=0.2)
+    good = Filter(flatness=3.0, degree=8, ideal=6, ideal_weight=0.1, popularity=0.2)
     bad = dataclasses.replace(good, popularity=-1.0)
     histories = damped_histories(interactions, "binary")
-    assert best_filter([bad, good], histories, ITEMS, 8, 0, 2) == good
-    assert best_filter([good, bad], histories, ITEMS, 8, 0, 1) == good
+    assert best_filter([bad, good], histories, ITEMS, 0, 2) == good
+    assert best_filter([good, bad], histories, ITEMS, 0, 1) == good
     few = histories.take(np.arange(20))
-    assert best_filter([bad, good], few, ITEMS, 8, 0, 1) == bad
+    assert best_filter([bad, good], few, ITEMS, 0, 1) == bad
 
 
 def test_the_grid_has_every_setting_that_is_left_open():
-    assert grid([3.0], 6, 0.5, 0.1) == [Filter(flatness=3.0, ideal=6, ideal_weight=0.5, popularity=0.1)]
-    # Three of β, and of the ideal part two widths of three weights, and none.
-    assert len(grid([3.0, 9.0], None, None, None)) == 3 * 2 * (2 * 3 + 1)
+    one = Filter(flatness=3.0, degree=0, ideal=6, ideal_weight=0.5, popularity=0.1)
+    assert grid([3.0], 0, 6, 0.5, 0.1) == [one]
+    # Three of β, four of α, two of η, and what is given of φ.
+    assert len({*grid([3.0, 9.0], 0, None, None, None)}) == 3 * 4 * 2 * 2
+
+
+def test_without_a_degree_the_plateau_is_exact_on_the_smoothest_and_a_line_beyond(interactions):
+    values, vectors, listeners = eigenpairs(interactions)
+    settings = {"flatness": 3.0, "ideal": 4, "ideal_weight": 0.5, "popularity_weight": 0.3, "neighbours": 0}
+    fitted = Spectral(factors=8, **settings).fit(interactions)
+    shares = 1 - values
+    # The line through two Chebyshev nodes between 0 and the last of the four.
+    nodes = shares[3] * (1 + np.array([-1, 1]) / np.sqrt(2)) / 2
+    low, high = plateau(3.0)(1 - nodes)
+    response = (high - low) / (nodes[1] - nodes[0]) * shares
+    response[:4] = plateau(3.0)(values[:4]) + 0.5
+    weights = listeners**0.3
+    expected = (vectors * response) @ vectors.T / weights[:, None] * weights
+    np.testing.assert_allclose(dense(fitted), without_diagonal(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("degree", [0, 8])
+def test_what_is_searched_is_what_is_fitted(interactions, degree):
+    filters = grid([3.0, 10.0], degree, 4, 0.5, None)
+    histories = damped_histories(interactions, "binary")
+    graph = Graph.of(histories, ITEMS)
+    some = histories.take(np.arange(5))
+    signals = np.zeros((ITEMS, 5), dtype=np.float32)
+    signals[some.indices, np.repeat(np.arange(5), np.diff(some.indptr))] = 1
+    for place, scores in _scores(filters, graph, graph.smoothest(4, 0, 1), signals):
+        one = filters[place]
+        fitted = Spectral(
+            flatness=one.flatness,
+            degree=degree,
+            ideal=4,
+            ideal_weight=0.5,
+            popularity_weight=one.popularity,
+            neighbours=0,
+            factors=8,
+        ).fit(interactions)
+        # What an item gives itself does not count in a fitted model, and is for items that are played anyway.
+        others = signals.T == 0
+        np.testing.assert_allclose(scores[others], (signals.T @ dense(fitted))[others], atol=1e-4)
 
 
 def test_items_without_listeners_are_related_to_none(interactions):

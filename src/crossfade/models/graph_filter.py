@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR
+from crossfade.core.ids import Rows
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.chebyshev import add_polynomials
+from crossfade.kernels.cooccurrence import add_product_rows
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.transposing import constant, transposed
 from crossfade.models.histories import read_only
@@ -26,6 +28,17 @@ from crossfade.models.sketch import sketched
 
 Spectrum = npt.NDArray[np.float64]
 Coefficients = npt.NDArray[np.float64]
+
+
+class Smoothest(NamedTuple):
+    """The smoothest signals on a graph.
+
+    vectors  (items, n) leading eigenvectors of R̃ᵀR̃, those of L with the smallest eigenvalues; beyond its rank zeros
+    shares   (n,) their eigenvalues 1 - λ, falling
+    """
+
+    vectors: Vectors
+    shares: Spectrum
 
 
 class Graph(NamedTuple):
@@ -67,17 +80,22 @@ class Graph(NamedTuple):
         add_polynomials(self.by_user, self.by_item, constant(together), constant(signals), sums)
         return sums
 
-    def smoothest(self, count: int, seed: int, threads: int) -> Vectors:
-        """(items, count) the ``count`` leading right singular vectors of R̃; columns beyond its rank are zero."""
+    def shared(self, items: Rows) -> Vectors:
+        """The rows of R̃ᵀR̃ of ``items`` (n,): (n, items), on one thread."""
+        rows = np.zeros((len(items), len(self.listeners)), dtype=np.float32)
+        add_product_rows(items, self.by_user, self.by_item, rows)
+        return rows
+
+    def smoothest(self, count: int, seed: int, threads: int) -> Smoothest:
+        """The ``count`` leading eigenvectors of R̃ᵀR̃."""
 
         def product(vectors: Vectors) -> Vectors:
             return multiplied(self.by_item, multiplied(self.by_user, vectors, threads), threads)
 
         scaled = sketched(product, len(self.listeners), count, seed)
-        lengths = np.linalg.norm(scaled, axis=0)
-        lengths[lengths == 0] = 1
-        smoothest: Vectors = scaled / lengths.astype(np.float32)
-        return smoothest
+        lengths: Spectrum = np.linalg.norm(scaled, axis=0).astype(np.float64)
+        divisors: Vectors = np.where(lengths > 0, lengths, 1.0).astype(np.float32)
+        return Smoothest(scaled / divisors, np.minimum(lengths**2, 1.0))
 
 
 def interpolated(response: Callable[[Spectrum], Spectrum], degree: int) -> Coefficients:

@@ -2,12 +2,14 @@
 
     score(x) = D^β (h(L) + α VVᵀ) D^-β x
 
-x is a history (items,), L the Laplacian of the graph of items, h a plateau, by a polynomial of degree K
-(`crossfade.models.graph_filter`); D the users of each item, so that β weighs popularity; V the η smoothest
-eigenvectors, the ideal low pass. With ``filter = "gf-cf"`` h(L) is R̃ᵀR̃, and β applies to the ideal part alone.
+x is a history (items,), L the Laplacian of the graph of items (`crossfade.models.graph_filter`), D the users of each
+item, so that β weighs popularity, V the η smoothest eigenvectors of L: the ideal low pass. h is a plateau: exact on V,
+and a straight line beyond; or everywhere a polynomial of degree K. With ``filter = "gf-cf"`` h(L) is R̃ᵀR̃, and β applies
+to the ideal part alone.
 
-The matrix in between is computed in blocks of its columns, of which the largest entries are kept. 2K sparse products a
-column: O(items · K · pairs), memory for one block and what is kept.
+The matrix in between is computed in blocks of its columns, of which the largest entries are kept. With a straight line
+that costs O(Σ d² + items² η) for histories of length d, as co-occurrence does; by a polynomial O(items · K · pairs).
+Memory for some blocks, V, and what is kept.
 
 Kim, Yang, Kim & Yoon, "Graph spectral filtering with Chebyshev interpolation for recommendation", SIGIR 2025;
 Shen et al., "How powerful is graph convolution for recommendation?", CIKM 2021 (GF-CF).
@@ -30,7 +32,7 @@ from crossfade.models.contract import Configured, Floats, InputKind, require_int
 from crossfade.models.graph_filter import Graph
 from crossfade.models.histories import Damping, damped_histories
 from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted, largest, stacked
-from crossfade.models.spectral_choice import BLOCK, FLATNESS, IDEAL, Filter, best_filter, coefficients_of, grid
+from crossfade.models.spectral_choice import BLOCK, FLATNESS, IDEAL, Filter, best_filter, grid
 from crossfade.nearest.contract import EVERYTHING, Restriction
 
 AT_A_TIME = 8
@@ -42,7 +44,8 @@ class SpectralSettings(SimilaritySettings):
     """What `Spectral` is fitted with."""
 
     filter: Literal["plateau", "gf-cf"] = "plateau"  # h: a plateau by a polynomial, or R̃ᵀR̃ itself
-    degree: Annotated[int, Range(1, 64)] = 8  # K, of the polynomial; time grows with it
+    # K, of the polynomial; time grows with it. 0: exact on the ideal's eigenvectors, and a straight line beyond
+    degree: Annotated[int, Range(0, 64)] = 0
     # φ, flatness of the plateau; unset: chosen on a part of the data that is hidden meanwhile, as the next three
     flatness: Annotated[float, Range(above=0, high=1000)] | None = None
     ideal: Annotated[int, Range(1, 2048)] | None = None  # η, eigenvectors of the ideal low pass
@@ -98,8 +101,8 @@ class Spectral(Configured[SpectralSettings]):
         threads, items, given = threads_for(threads), len(interactions.item_ids), self.settings
         histories = damped_histories(interactions, given.damping)
         flatness = [None] if given.filter == "gf-cf" else FLATNESS if given.flatness is None else [given.flatness]
-        filters = grid(flatness, given.ideal, given.ideal_weight, given.popularity_weight)
-        best = best_filter(filters, histories, items, given.degree, given.seed, threads)
+        filters = grid(flatness, given.degree, given.ideal, given.ideal_weight, given.popularity_weight)
+        best = best_filter(filters, histories, items, given.seed, threads)
         settings = replace(
             given,
             flatness=best.flatness or given.flatness or FLATNESS[0],
@@ -122,9 +125,10 @@ def _similarities(
     histories: CSR, items: int, best: Filter, settings: SpectralSettings, threads: int, progress: Progress
 ) -> CSR | Vectors:
     """The largest entries of each row of D^-β (h(L) + α VVᵀ) D^β, or all of them, (items, items); the diagonal is 0."""
-    graph, coefficients = Graph.of(histories, items), coefficients_of(best.flatness, settings.degree)
+    graph = Graph.of(histories, items)
     smoothest = graph.smoothest(min(best.ideal, items), settings.seed, threads)
-    smoothest *= np.sqrt(np.float32(best.ideal_weight))
+    coefficients = best.polynomial(smoothest.shares)
+    weights = (best.ideal_weight + best.beyond_polynomial(smoothest.shares)).astype(np.float32)
     of_polynomial = graph.popularity(best.popularity_of_polynomial)
     of_ideal = graph.popularity(best.popularity)
     width, blocks = settings.neighbours or items, range(0, items, BLOCK)
@@ -132,12 +136,17 @@ def _similarities(
     parts: dict[int, CSR] = {}
 
     def fill(first: int) -> None:
-        rows = np.arange(first, min(first + BLOCK, items))
-        signals = np.zeros((items, len(rows)), dtype=np.float32)
-        signals[rows, rows - first] = 1
-        # The matrix in between is symmetric, hence its columns are its rows.
-        block = (graph.filtered([coefficients], signals)[0] * of_polynomial).T / of_polynomial[rows]
-        block += (smoothest[rows] / of_ideal[rows]) @ (smoothest * of_ideal).T
+        rows = np.arange(first, min(first + BLOCK, items), dtype=np.int32)
+        if len(coefficients) == 2:
+            # c₀ + c₁ (I - 2 R̃ᵀR̃), of which the diagonal does not count.
+            block = np.float32(-2 * coefficients[1]) * graph.shared(rows)
+        else:
+            signals = np.zeros((items, len(rows)), dtype=np.float32)
+            signals[rows, rows - first] = 1
+            # The matrix in between is symmetric, hence its columns are its rows.
+            block = graph.filtered([coefficients], signals)[0].T
+        block = block * of_polynomial.T / of_polynomial[rows]
+        block += (smoothest.vectors[rows] * weights / of_ideal[rows]) @ (smoothest.vectors * of_ideal).T
         block[rows - first, rows] = 0
         if dense is None:
             parts[first] = largest(block, width)

@@ -1,8 +1,7 @@
 """Which spectral filter suits the data: of a small grid, the one that finds most of what is hidden from it.
 
 A fifth of the items of some users is hidden, every filter ranks all items for them, and the largest mean NDCG@20 wins.
-The filters share the terms Tₖ(2L - I) D^-β x, so that what costs most is computed once for each β:
-O(users of the sample · K · pairs) for each.
+The filters share the sparse products of a history and its products with V, which are computed once for each β.
 """
 
 import itertools
@@ -17,7 +16,7 @@ from crossfade.core.spaces import Vectors
 from crossfade.kernels.histories import best_of_rows
 from crossfade.kernels.threads import each, one_blas_thread
 from crossfade.models.contract import Floats
-from crossfade.models.graph_filter import Coefficients, Graph, interpolated, linear, plateau
+from crossfade.models.graph_filter import Coefficients, Graph, Smoothest, Spectrum, interpolated, linear, plateau
 
 USERS = 1000
 """Users of whom a part is hidden, at most."""
@@ -41,17 +40,23 @@ POPULARITY = (0.2, 0.0, 0.4)
 """The grid where nothing is set; its first filter is the one for too little data."""
 
 
+LEAST = 1e-6
+"""Below this share of an eigenvector there is nothing left beyond it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """D^β (h(L) + α VVᵀ) D^-β, and what its polynomial is.
+    """D^β (h(L) + α VVᵀ) D^-β.
 
     flatness      φ of the plateau; None for h(L) = R̃ᵀR̃, which β leaves alone
+    degree        K; 0 for the plateau itself on V, and a straight line beyond
     ideal         η, the columns of V
     ideal_weight  α
     popularity    β
     """
 
     flatness: float | None
+    degree: int
     ideal: int
     ideal_weight: float
     popularity: float
@@ -61,9 +66,34 @@ class Filter:
         """β for h(L)."""
         return 0.0 if self.flatness is None else self.popularity
 
+    def polynomial(self, shares: Spectrum) -> Coefficients:
+        """Return the coefficients of the polynomial, for the ``shares`` 1 - λ of V."""
+        if self.flatness is None:
+            return interpolated(linear, 1)
+        if self.degree:
+            return interpolated(plateau(self.flatness), self.degree)
+        return self._slope(shares) * interpolated(linear, 1)
+
+    def beyond_polynomial(self, shares: Spectrum) -> Spectrum:
+        """Return what h adds to the polynomial on each column of V (η,), without α."""
+        own = shares[: self.ideal]
+        if self.flatness is None or self.degree:
+            return np.zeros(len(own))
+        return plateau(self.flatness)(1 - own) - self._slope(shares) * own
+
+    def _slope(self, shares: Spectrum) -> float:
+        """How steeply h rises with the share, from 0 to that of the last column of V: through two Chebyshev nodes."""
+        edge = shares[: self.ideal][-1]
+        if self.flatness is None or edge < LEAST:
+            return 0.0
+        nodes = edge * (0.5 + np.array([-0.5, 0.5]) * np.sqrt(0.5))
+        low, high = plateau(self.flatness)(1 - nodes)
+        return float((high - low) / (nodes[1] - nodes[0]))
+
 
 def grid(
     flatness: Iterable[float | None],
+    degree: int,
     ideal: int | None,
     ideal_weight: float | None,
     popularity: float | None,
@@ -75,14 +105,13 @@ def grid(
         IDEAL_WEIGHT if ideal_weight is None else [ideal_weight],
         IDEAL if ideal is None else [ideal],
     )
-    filters = [
-        Filter(flatness=flat, ideal=eta, ideal_weight=weight, popularity=beta) for beta, flat, weight, eta in settings
+    return [
+        Filter(flatness=flat, degree=degree, ideal=eta, ideal_weight=weight, popularity=beta)
+        for beta, flat, weight, eta in settings
     ]
-    # Without weight the ideal part is the same for any number of columns.
-    return [one for one in filters if one.ideal_weight or one.ideal == filters[0].ideal]
 
 
-def best_filter(filters: list[Filter], histories: CSR, items: int, degree: int, seed: int, threads: int) -> Filter:
+def best_filter(filters: list[Filter], histories: CSR, items: int, seed: int, threads: int) -> Filter:
     """Return the one of ``filters`` that finds most of what is hidden of ``histories`` (users, items)."""
     rng = np.random.default_rng(seed)
     lengths = np.diff(histories.indptr)
@@ -99,7 +128,7 @@ def best_filter(filters: list[Filter], histories: CSR, items: int, degree: int, 
 
     def measure(block: int) -> None:
         some = users[starts[block] : starts[block] + BLOCK]
-        gains[block] = _gains(filters, graph, smoothest, train.take(some), asked.take(some), degree)
+        gains[block] = _gains(filters, graph, smoothest, train.take(some), asked.take(some))
 
     with one_blas_thread():
         each(measure, range(len(starts)), min(threads, AT_A_TIME))
@@ -120,7 +149,7 @@ def _hidden(
 
 
 def _gains(
-    filters: list[Filter], graph: Graph, smoothest: Vectors, shown: CSR, hidden: CSR, degree: int
+    filters: list[Filter], graph: Graph, smoothest: Smoothest, shown: CSR, hidden: CSR
 ) -> npt.NDArray[np.float64]:
     """(filters,) the sum over users of NDCG@20, for the histories ``shown`` and the ``hidden`` ones."""
     users, items = shown.rows, len(graph.listeners)
@@ -134,35 +163,39 @@ def _gains(
     rows = np.empty((users, SHOWN), dtype=np.int32)
     best = np.empty((users, SHOWN), dtype=np.float32)
     found = np.zeros(len(filters))
-    for place, scores in _scores(filters, graph, smoothest, signals, degree):
+    for place, scores in _scores(filters, graph, smoothest, signals):
         best_of_rows(scores, everything, excluded, rows, best)
         found[place] = ((np.take_along_axis(hits, np.maximum(rows, 0), axis=1) & (rows >= 0)) @ gains / most).sum()
     return found
 
 
 def _scores(
-    filters: list[Filter], graph: Graph, smoothest: Vectors, signals: Vectors, degree: int
+    filters: list[Filter], graph: Graph, smoothest: Smoothest, signals: Vectors
 ) -> Iterator[tuple[int, Floats]]:
     """The scores (users, items) of ``signals`` (items, users) by each filter, with its place; β by β, for memory."""
     for beta in dict.fromkeys(one.popularity for one in filters):
         same = [(place, one) for place, one in enumerate(filters) if one.popularity == beta]
         popularity = graph.popularity(beta)
-        ideals = {}
-        for eta in {one.ideal for _, one in same if one.ideal_weight}:
-            kept = smoothest[:, :eta]
-            ideals[eta] = np.ascontiguousarray(((kept @ (kept.T @ (signals / popularity))) * popularity).T)
+        projected = np.asarray((signals / popularity).T @ smoothest.vectors, dtype=np.float32)
+
+        def on_smoothest(
+            weights: Spectrum, projected: Vectors = projected, popularity: Vectors = popularity
+        ) -> Vectors:
+            width = len(weights)
+            turned = (projected[:, :width] * weights.astype(np.float32)) @ smoothest.vectors[:, :width].T
+            scaled: Vectors = turned * popularity.T
+            return scaled
+
+        ideals = {one.ideal: on_smoothest(np.ones(min(one.ideal, projected.shape[1]))) for _, one in same}
         popularity = graph.popularity(same[0][1].popularity_of_polynomial)
-        flatness = list(dict.fromkeys(one.flatness for _, one in same))
-        coefficients = [coefficients_of(one, degree) for one in flatness]
-        filtered = graph.filtered(coefficients, signals / popularity) * popularity
-        polynomials = np.ascontiguousarray(filtered.transpose(0, 2, 1))
+        # Of all filters of the same h, computed once.
+        distinct = {(one.flatness, one.degree or -one.ideal): one for _, one in same}
+        polynomials = [one.polynomial(smoothest.shares) for one in distinct.values()]
+        filtered = (graph.filtered(polynomials, signals / popularity) * popularity).transpose(0, 2, 1)
+        of_h = {
+            key: part + on_smoothest(one.beyond_polynomial(smoothest.shares))
+            for (key, one), part in zip(distinct.items(), filtered, strict=True)
+        }
         for place, one in same:
-            scores = polynomials[flatness.index(one.flatness)].copy()
-            if one.ideal_weight:
-                scores += np.float32(one.ideal_weight) * ideals[one.ideal]
-            yield place, scores
-
-
-def coefficients_of(flatness: float | None, degree: int) -> Coefficients:
-    """Return the coefficients of the plateau of this ``flatness``, or of h(L) = R̃ᵀR̃ for None."""
-    return interpolated(linear, 1) if flatness is None else interpolated(plateau(flatness), degree)
+            scores = of_h[one.flatness, one.degree or -one.ideal] + np.float32(one.ideal_weight) * ideals[one.ideal]
+            yield place, np.ascontiguousarray(scores)
