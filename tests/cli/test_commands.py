@@ -143,8 +143,8 @@ def test_results_that_are_no_longer_needed_are_let_go(asked, own_home):
 def test_how_neighbours_are_searched_does_not_concern_the_models(asked, own_home):
     (own_home / "crossfade.toml").write_text('[index]\nbackend = "exact"\n')
     would = {step["step"]: step["runs_because"] for step in asked("run", "--dry-run", home=own_home)}
-    assert would["neighbours-als-track"] == "index.backend changed from auto to exact"
-    assert would["surface-radio-track"] == "neighbours-als-track changed"
+    assert would["neighbours-blend-track"] == "index.backend changed from auto to exact"
+    assert would["surface-radio-track"] == "neighbours-blend-track changed"
     assert would["als-artist"] is None
 
 
@@ -157,8 +157,8 @@ def test_the_first_model_asked_by_name_gives_what_was_published(asked, surface):
     }
     published = asked(surface, asked_for[surface], "-n", "1000")
     assert published["entries"]
-    by_name = asked(surface, asked_for[surface], "-n", "1000", "--model", "als")
-    assert by_name.pop("model") == "als"
+    by_name = asked(surface, asked_for[surface], "-n", "1000", "--model", "blend")
+    assert by_name.pop("model") == "blend"
     assert by_name == published
 
 

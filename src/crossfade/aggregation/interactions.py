@@ -67,6 +67,7 @@ def build_interactions(
     directory: Path,
     settings: InteractionSettings,
     *,
+    before: int | None = None,
     reference_time: datetime.datetime | None = None,
     progress: Progress = silent,
     memory_limit: int = MEMORY_LIMIT,
@@ -75,7 +76,8 @@ def build_interactions(
     """Write the `Interactions` of the ``listens`` and ``counts`` among ``tables`` into ``directory``.
 
     ``tables`` lists the Parquet files by table name. ``catalog`` is the directory whose ``aliases.parquet`` says which
-    ids stand for another; None: none does. Skipped listens do not count. Listens age towards ``reference_time``,
+    ids stand for another; None: none does. Skipped listens do not count, nor those from ``before`` on, in milliseconds
+    since 1970. Listens age towards ``reference_time``,
     by default that of the newest listen; counts have no times and do not age. What does not fit into ``memory_limit``
     bytes goes to a directory below ``directory``, which is removed in the end.
 
@@ -91,7 +93,8 @@ def build_interactions(
         queries.view("all_aliases", () if catalog is None else (catalog / "aliases.parquet",), ALIASES)
         if not queries.rows("SELECT 1 FROM listens UNION ALL SELECT 1 FROM counts LIMIT 1"):
             raise NotReadyError("There are no listens yet. Run `crossfade import` with your listening history.")
-        queries.run(_PLAYS.format(lean_back=LEAN_BACK, most=np.iinfo(np.int32).max))
+        until = "" if before is None else f" AND epoch_ms(listened_at) < {before}"
+        queries.run(_PLAYS.format(lean_back=LEAN_BACK, until=until, most=np.iinfo(np.int32).max))
 
     return _build(read_plays, kind, directory, settings, reference_time, progress, memory_limit, threads)
 
@@ -126,7 +129,7 @@ _PLAYS = """
     CREATE TEMP VIEW plays AS
         SELECT user_id, kind, item_id, parent_id, 1 AS plays, epoch_ms(listened_at) // 1000 AS seconds,
                lower(source) IN {lean_back} AS lean_back
-        FROM listens WHERE NOT skipped
+        FROM listens WHERE NOT skipped{until}
         UNION ALL
         SELECT user_id, kind, item_id, parent_id, CAST(least(plays, {most}) AS INTEGER), NULL, false
         FROM counts WHERE plays >= 1

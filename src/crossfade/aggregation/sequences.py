@@ -56,6 +56,7 @@ def build_sequences(
     directory: Path,
     settings: SequenceSettings,
     *,
+    before: int | None = None,
     progress: Progress = silent,
     memory_limit: int = MEMORY_LIMIT,
     threads: int | None = None,
@@ -63,13 +64,13 @@ def build_sequences(
     """Write the `Sequences` of the playlists in ``catalog`` and of the Parquet files ``listens`` into ``directory``.
 
     ``item_ids`` are the items of ``kind`` that count; sequences contain their rows. What is said of a child is said of
-    its parent too. Returns how many playlists and sessions there are, and the items in them. Raises StorageError if
-    the disk is full.
+    its parent too. Listens from ``before`` on, in milliseconds since 1970, are left out. Returns how many playlists and
+    sessions there are, and the items in them. Raises StorageError if the disk is full.
     """
     spill = directory / "spill"
     sources: dict[str, tuple[str, str, dict[str, object]]] = {
         "playlists": (_PLAYLISTS, "playlist_items", {"longest": settings.longest, "per_owner": settings.per_owner}),
-        "sessions": (_SESSIONS, "listens", {"kind": kind, "gap": settings.gap_minutes * 60_000}),
+        "sessions": (_SESSIONS, "listens", {"kind": kind, "gap": settings.gap_minutes * 60_000, "before": before}),
     }
     rows: dict[str, int] = {}
     with translated_storage_errors(directory):
@@ -142,7 +143,7 @@ _SESSIONS = """
     FROM (
         SELECT user_id, epoch_ms(listened_at) AS begun, coalesce(to_id, about.item) AS item
         FROM ({about}) AS about LEFT JOIN aliases ON aliases.kind = $kind AND from_id = about.item
-        WHERE NOT skipped
+        WHERE NOT skipped AND coalesce(epoch_ms(listened_at) < $before, true)
     )
     ORDER BY user_id, begun, item
 """

@@ -15,14 +15,13 @@ play; the space of the blend holds vectors whose inner products come closest to 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from crossfade.core.computed import RowMap, row_map
 from crossfade.core.csr import CSR, Starts, check_indices, gathered, starts_of
@@ -57,7 +56,10 @@ CHUNK = 1024
 MOST_BYTES = 4_000_000_000
 """What fitting one of the models may take, for it to be among those that are blended without being named."""
 
-_MEMBERS, _TRAINED, _WEIGHTS = "members", "trained", "blend.json"
+MEMBERS, TRAINED = "members", "trained"
+"""The directories of a saved blend that have the models, by name, and what it was fitted on."""
+
+_WEIGHTS = "blend.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +158,13 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
     members  the models by name
     weights  what each counts, and why
     trained  what it was fitted on
+    current  the models that were fitted on the same; users have the profiles of their histories in the others
     """
 
     members: Mapping[str, Fitted[Any]]
     weights: Weights
     trained: Interactions
+    current: Collection[str]
 
     @property
     def user_ids(self) -> Ids:
@@ -279,16 +283,13 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
         return [ByRows(model, self.item_ids, threads) for model in self.members.values()]
 
     def _save_more(self, directory: Path) -> None:
+        # What is there already, a run has linked to where it was made.
         for name, model in self.members.items():
-            model.save(directory / _MEMBERS / name)
-        self.trained.save(directory / _TRAINED)
-        described = {
-            "models": list(self.members),
-            "weights": self.weights.weights.tolist(),
-            "unknown": self.weights.unknown.tolist(),
-            "learned": self.weights.learned,
-            "report": self.weights.report,
-        }
+            if not (directory / MEMBERS / name).exists():
+                model.save(directory / MEMBERS / name)
+        if not (directory / TRAINED).exists():
+            self.trained.save(directory / TRAINED)
+        described = {**self.weights.described(), "current": sorted(self.current)}
         (directory / _WEIGHTS).write_text(json.dumps(described, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
@@ -297,19 +298,15 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
 
         try:
             described = json.loads((directory / _WEIGHTS).read_text(encoding="utf-8"))
-            names = [str(name) for name in described["models"]]
-            weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
-            if not weights.shape == unknown.shape == (len(names),):
-                raise ValueError(f"{len(names)} models have {len(weights)} weights")
-            learned = Weights(
-                weights=weights, unknown=unknown, learned=bool(described["learned"]), report=dict(described["report"])
-            )
+            learned = Weights.of(described)
+            current = frozenset(str(name) for name in described["current"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{directory} has no readable blend: {error}. Run `crossfade verify`.") from error
         return {
-            "members": {name: load_fitted(directory / _MEMBERS / name) for name in names},
+            "members": {name: load_fitted(directory / MEMBERS / name) for name in learned.models},
             "weights": learned,
-            "trained": Interactions.load(directory / _TRAINED, kind=space.kind),
+            "current": current,
+            "trained": Interactions.load(directory / TRAINED, kind=space.kind),
         }
 
 
@@ -358,7 +355,7 @@ class BlendProfiles:
         asked = {}
         for place, model in asked_of.items():
             users = None
-            if self.trained and model.model.user_ids is not None:
+            if self.trained and model.model.user_ids is not None and model.model.name in blend.current:
                 users = blend.member_users[place](some)
             asked[place] = model.asked(histories, users)
         return Part(blend.histories_of(histories), asked_of, asked, len(blend.members), blend.depth)
@@ -372,6 +369,7 @@ class Blend(Configured[BlendSettings]):
     settings_class: ClassVar[type[BlendSettings]] = BlendSettings
     fitted_class: ClassVar[type[FittedBlend]] = FittedBlend
     keeps: ClassVar[Keeping] = "unless leading"
+    blends: ClassVar[bool] = True
 
     def fit(
         self,
@@ -392,15 +390,17 @@ class Blend(Configured[BlendSettings]):
         require_interactions(interactions, self.name)
         classes = {name: model_class(name) for name in self._names(len(interactions.item_ids))}
         hidden = held_out(interactions, self.settings.hidden, np.random.default_rng(self.settings.seed))
+        shown = part_of(interactions, ~hidden)
         rounds = 2 * len(classes) + 1
         fitted: list[dict[str, Fitted[Any]]] = []
-        for data in (part_of(interactions, ~hidden), interactions):
+        for data in (shown, interactions):
             fitted.append({})
             for name, one in classes.items():
                 progress(sum(map(len, fitted)), rounds, "fits")
                 fitted[-1][name] = one().fit(data, threads=threads)
         cut, whole = fitted
-        joined = self.join(whole, interactions, cut, hidden, threads=threads)
+        weights = self.weigh(cut, shown, part_of(interactions, hidden), threads=threads)
+        joined = self.join(whole, weights, interactions)
         progress(rounds, rounds, "fits")
         return joined
 
@@ -418,26 +418,49 @@ class Blend(Configured[BlendSettings]):
             name for name in possible if model_class(name)().memory_bytes(items) <= MOST_BYTES
         ]
 
+    def weigh(
+        self,
+        cut: Mapping[str, Fitted[Any]],
+        shown: Interactions,
+        hidden: Interactions,
+        *,
+        threads: int | None = None,
+    ) -> Weights:
+        """Return what each model counts.
+
+        cut     the models, fitted on ``shown``
+        hidden  what its users went on to play, by the same ids
+        """
+        first = self.join(cut, Weights.even([*cut]), shown)
+        return learned_weights(self._evidence(first, hidden, threads), [*cut])
+
     def join(
         self,
         members: Mapping[str, Fitted[Any]],
+        weights: Weights,
         interactions: Interactions,
-        cut: Mapping[str, Fitted[Any]],
-        hidden: npt.NDArray[np.bool_],
-        *,
-        threads: int | None = None,
+        current: Collection[str] | None = None,
     ) -> FittedBlend:
-        """Blend the ``members``, which were fitted on ``interactions``.
+        """Blend the ``members``, which are in the order of the ``weights``.
 
-        cut     the same models fitted without the pairs that are hidden
-        hidden  (pairs,) which those are
+        current  those that were fitted on ``interactions``, and whose users therefore have profiles; None: all
         """
-        names = [name for name in members if name in cut]
-        even = Weights.even(names)
-        shown = part_of(interactions, ~hidden)
-        first = self._fitted({name: cut[name] for name in names}, even, shown)
-        weights = learned_weights(self._evidence(first, part_of(interactions, hidden), threads), names)
-        return self._fitted({name: members[name] for name in names}, weights, interactions)
+        vectors = _blended_points(members, interactions.item_ids, self.settings.factors)
+        return FittedBlend(
+            space=VectorSpace(
+                model=self.name,
+                kind=interactions.kind,
+                metric="cosine",
+                item_ids=interactions.item_ids,
+                item_vectors=vectors,
+                settings=as_table(self.settings),
+            ),
+            support=interactions.listeners(),
+            members=members,
+            weights=weights,
+            trained=interactions,
+            current=frozenset(members if current is None else current),
+        )
 
     def _evidence(self, blend: FittedBlend, hidden: Interactions, threads: int | None) -> Evidence:
         """The candidates of some of the users of whom something is hidden."""
@@ -460,23 +483,6 @@ class Blend(Configured[BlendSettings]):
             np.concatenate([*columns, np.zeros((0, len(blend.members)), dtype=np.float32)]),
             np.concatenate([*hits, np.zeros(0, dtype=np.bool_)]),
             np.diff(hidden.indptr)[users],
-        )
-
-    def _fitted(self, members: Mapping[str, Fitted[Any]], weights: Weights, trained: Interactions) -> FittedBlend:
-        vectors = _blended_points(members, trained.item_ids, self.settings.factors)
-        return FittedBlend(
-            space=VectorSpace(
-                model=self.name,
-                kind=trained.kind,
-                metric="cosine",
-                item_ids=trained.item_ids,
-                item_vectors=vectors,
-                settings=as_table(self.settings),
-            ),
-            support=trained.listeners(),
-            members=members,
-            weights=weights,
-            trained=trained,
         )
 
 

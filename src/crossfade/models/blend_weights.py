@@ -74,16 +74,38 @@ class Evidence:
 class Weights:
     """What was learned.
 
+    models   their names
     weights  (models,) float32, 0 for a model that was left out
     unknown  (models,) float32, the standardized score of an item that a model does not know: its mean over candidates
     learned  whether they were learned; without enough to learn from, all models count the same
     report   by model: "weight", and if learned "adds", the NDCG@20 that it adds, with its standard error "error"
     """
 
+    models: Sequence[str]
     weights: npt.NDArray[np.float32]
     unknown: npt.NDArray[np.float32]
     learned: bool
     report: Mapping[str, Mapping[str, Any]]
+
+    def described(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "models": list(self.models),
+            "weights": self.weights.tolist(),
+            "unknown": self.unknown.tolist(),
+            "learned": self.learned,
+            "report": self.report,
+        }
+
+    @classmethod
+    def of(cls, described: Mapping[str, Any]) -> "Weights":
+        """Return what `described` gave; ValueError, KeyError or TypeError for anything else."""
+        models = [str(name) for name in described["models"]]
+        weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
+        if not weights.shape == unknown.shape == (len(models),):
+            raise ValueError(f"{len(models)} models have {len(weights)} weights")
+        report = dict(described["report"])
+        return cls(models=models, weights=weights, unknown=unknown, learned=bool(described["learned"]), report=report)
 
     @classmethod
     def even(cls, models: Sequence[str], unknown: npt.NDArray[np.float32] | None = None) -> "Weights":
@@ -91,7 +113,13 @@ class Weights:
         weights = np.full(len(models), 1 / max(len(models), 1), dtype=np.float32)
         report = {name: {"weight": float(weight)} for name, weight in zip(models, weights, strict=True)}
         nothing = np.zeros(len(models), dtype=np.float32)
-        return cls(weights=weights, unknown=nothing if unknown is None else unknown, learned=False, report=report)
+        return cls(
+            models=models,
+            weights=weights,
+            unknown=nothing if unknown is None else unknown,
+            learned=False,
+            report=report,
+        )
 
 
 def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
@@ -125,7 +153,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
     weights[kept] = found
     for name, weight in zip(models, weights, strict=True):
         report[name] |= {"weight": float(weight)}
-    return Weights(weights=weights, unknown=unknown, learned=True, report=report)
+    return Weights(models=models, weights=weights, unknown=unknown, learned=True, report=report)
 
 
 def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]:

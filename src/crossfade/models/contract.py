@@ -314,6 +314,9 @@ class Model(Protocol[Learned]):
     needs: ClassVar[tuple[str, str] | None]
     """The library and the extra of Crossfade that it needs, if any."""
 
+    blends: ClassVar[bool]
+    """Whether a run makes it of the other models that it fits."""
+
     starts_warm: ClassVar[bool]
     """Whether `fit` takes an earlier fitted model as ``start``; such a model has the setting ``warm_iterations``."""
 
@@ -359,6 +362,7 @@ class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
 
     needs: ClassVar[tuple[str, str] | None] = None
+    blends: ClassVar[bool] = False
     starts_warm: ClassVar[bool] = False
     searched: ClassVar[Searched] = ()
     tuned: ClassVar[tuple[str, ...]] = ()

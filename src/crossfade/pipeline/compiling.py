@@ -101,7 +101,7 @@ def compile_part(part: str, place: Path, settings_file: Path) -> None:
     """Run ``part`` of the tiny library in ``place`` by the settings of a home, and mark it as compiled."""
     from crossfade.importing.imports import import_paths
     from crossfade.pipeline.local import LocalRunner
-    from crossfade.pipeline.plan import make_plan
+    from crossfade.pipeline.plan import first_plan, make_plan
     from crossfade.pipeline.settings import Settings
 
     home, library = Home(place / "home"), place / "library"
@@ -111,11 +111,10 @@ def compile_part(part: str, place: Path, settings_file: Path) -> None:
         shutil.copyfile(settings_file, home.settings_file)
     _write_library(library)
     import_paths(home, [library])
-    plan = make_plan(home, Settings.of(home))
-    pages = plan.pages().steps
-    steps = [
-        step for step in plan.steps.values() if step.action in GATHERING or (step.name in pages) == (part == PAGES)
-    ]
+    settings = Settings.of(home)
+    first, plan = first_plan(home, settings).steps, make_plan(home, settings).steps
+    # What the other process compiles comes last, so that it is there when it is needed.
+    steps = [*first.values()] if part == PAGES else sorted(plan.values(), key=lambda step: step.name in first)
     LocalRunner(threads=1, memory_bytes=1 << 30).run(steps, home, UNWATCHED)
     mark = _mark(part)
     if mark is not None:

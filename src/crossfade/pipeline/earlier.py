@@ -62,7 +62,7 @@ class EarlierFits:
             return same
         share = self._share(newest.identity)
         if share > least_share:
-            return KeepFit(model=fit.model, kind=fit.kind, fitted_as=newest.fingerprint, share=share)
+            return KeepFit(model=fit.model, kind=fit.kind, step=fit.name, fitted_as=newest.fingerprint, share=share)
         start = replace(fit, start=newest.fingerprint, warm_fits=_warm_fits(newest) + 1)
         alike = newest.identity.inputs.get(fit.search) == fit.needs.get(fit.search)
         starts = warm and alike and start.warm_fits <= MOST_WARM_FITS and self.plays >= LEAST_PLAYS

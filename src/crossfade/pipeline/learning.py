@@ -181,18 +181,20 @@ class FitModel(OfModel):
 class KeepFit(OfModel):
     """Keeps an earlier fit, where little has come since.
 
+    step       the name of the step that made it
     fitted_as  its fingerprint
     share      of what there is today that it learned from
     """
 
     action: ClassVar[str] = "keep"
     label: ClassVar[str] = "Fit {model} on {plural}"
+    step: str
     fitted_as: str
     share: float
 
     @property
     def name(self) -> str:
-        return self.fitted
+        return self.step
 
     @property
     def fingerprint(self) -> str:

@@ -24,7 +24,7 @@ from crossfade.evaluate.searching import LEAST_PAIRS
 from crossfade.importing.library import imports, tables_of
 from crossfade.models.contract import missing_extra
 from crossfade.models.registry import compares_items, model_class
-from crossfade.pipeline import learning
+from crossfade.pipeline import blending, learning
 from crossfade.pipeline.earlier import EarlierFits
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.sources import Imports, Kinds, Sources, section
@@ -52,6 +52,11 @@ class Plan:
         """Return the earlier fits that are kept."""
         return [step for step in self.steps.values() if isinstance(step, learning.KeepFit)]
 
+    @property
+    def blends(self) -> bool:
+        """Whether pages come from a blend, and therefore after the fits of all models."""
+        return bool(self.of("join"))
+
     def pages(self) -> "Plan":
         """Return the part of the plan that the surfaces need."""
         needed = {step.name for step in self.of("surface")}
@@ -67,6 +72,13 @@ def make_plan(home: Home, settings: Settings, *, full: bool = False) -> Plan:
     With ``full`` every model is fitted from nothing; else earlier fits may be kept, or started from.
     """
     return _Planning(home, settings, full=full).plan()
+
+
+def first_plan(home: Home, settings: Settings, *, full: bool = False) -> Plan:
+    """Return the plan for the first pages of a library: those of the first model alone that compares items."""
+    models = [name for name in settings.run.models if not model_class(name).blends]
+    leading = next((name for name in models if compares_items(name)), models[0])
+    return make_plan(home, settings.fitting([leading]), full=full).pages()
 
 
 class _Planning:
@@ -98,10 +110,12 @@ class _Planning:
         skipped = self._fit()
         models: dict[str, Step] = {}
         neighbours: dict[str, Step] = {}
-        for fit in [step for step in self._steps.values() if isinstance(step, learning.FitModel | learning.KeepFit)]:
-            models.setdefault(fit.kind, fit)
-            if fit.kind not in neighbours and compares_items(fit.model):
-                models[fit.kind], neighbours[fit.kind] = fit, self._compare(fit)
+        for name, kind in [(name, kind) for name in self._settings.run.models for kind in self._today.counted]:
+            fit = self._steps.get(f"{name}-{kind}")
+            if isinstance(fit, learning.OfModel):
+                models.setdefault(kind, fit)
+                if kind not in neighbours and compares_items(name):
+                    models[kind], neighbours[kind] = fit, self._compare(fit)
         inputs = {"interactions": self._today.users, "models": models, "neighbours": neighbours}
         library = Library(kinds=[*self._today.users], compared=[*neighbours])
         for surface in SURFACES.values():
@@ -116,9 +130,12 @@ class _Planning:
     def _fit(self) -> dict[str, str]:
         """Add the steps that fit models, or keep fits; why others are left out, by name."""
         skipped: dict[str, str] = {}
-        led: set[str] = set()
+        blends = [name for name in self._settings.run.models if model_class(name).blends]
+        led = {*self._today.counted} if blends[:1] == [*self._settings.run.models[:1]] else set()
         for name in self._settings.run.models:
             model = model_class(name)
+            if name in blends:
+                continue
             extra = missing_extra(model)
             for kind in self._today.counted:
                 source = None if extra else self._today.source(model.learns_from, kind)
@@ -135,6 +152,9 @@ class _Planning:
                     if search is not None:
                         self._add(search)
                 self._add(fit)
+        for name, kind in [(name, kind) for name in blends for kind in self._today.counted]:
+            if why := self._blend(name, kind):
+                skipped[f"{name}-{kind}"] = why
         return skipped
 
     def _search(self, name: str, kind: str, source: Step) -> learning.SearchSettings | None:
@@ -157,6 +177,77 @@ class _Planning:
             },
         )
         return search if self._full else self._earlier.search_instead_of(search)
+
+    def _blend(self, name: str, kind: str) -> str | None:
+        """Add the steps that blend the models of ``kind``; or return why there is no blend."""
+        if kind not in self._today.users:
+            return f"nobody has played {kind_named(kind).plural}"
+        members = {
+            one: self._steps[f"{one}-{kind}"]
+            for one in self._settings.run.models
+            if not model_class(one).blends and f"{one}-{kind}" in self._steps
+        }
+        if len(members) < 2:
+            return "it takes two models or more"
+        settings = section(self._settings, f"models.{name}")
+        cut = self._today.cut(kind, settings)
+        steps = {one: self._on_cut(one, kind, cut, whole) for one, whole in members.items()}
+        fits = {one: chain[-1] for one, chain in steps.items()}
+        used = {f"models.{one}": plain(self._settings.model(one, kind)) for one in members}
+        weigh = blending.WeighModels(
+            model=name,
+            kind=kind,
+            source=cut.name,
+            cut={one: step.name for one, step in fits.items()},
+            learned=self._imports,
+            needs=needing(cut, *fits.values()),
+            settings={**settings, **used},
+        )
+        weights = self._earlier.instead_of(
+            weigh,
+            lambda some: self._of(some).cut(kind, settings),
+            least_share=math.inf if self._full else 1 - self._settings.run.refit_percent / 100,
+            warm=False,
+        )
+        if isinstance(weights, blending.WeighModels):
+            for step in (cut, *(step for chain in steps.values() for step in chain)):
+                self._add(step)
+        self._add(weights)
+        played = self._today.users[kind]
+        self._add(
+            blending.BlendModels(
+                model=name,
+                kind=kind,
+                interactions=played.name,
+                weights=weights.name,
+                members={one: step.name for one, step in members.items()},
+                needs=needing(played, weights, *members.values()),
+                settings=settings,
+            )
+        )
+        return None
+
+    def _on_cut(self, name: str, kind: str, cut: Step, whole: Step) -> list[Step]:
+        """The steps that fit a model without what is hidden, the fit itself last.
+
+        Texts do not tell what is hidden; a model of them is that of the run.
+        """
+        model = model_class(name)
+        if model.learns_from == "texts":
+            return [whole]
+        source = self._today.of_cut(model.learns_from, kind, cut)
+        search = self._search(name, kind, self._today.counted[kind]) if model.learns_from == "interactions" else None
+        searched = [] if search is None else [search]
+        fit = blending.FitOnCut(
+            model=name,
+            kind=kind,
+            source=source.name,
+            searched=search is not None,
+            learned=self._imports,
+            needs=needing(source, *searched),
+            settings=plain(self._settings.model(name, kind)),
+        )
+        return [source, *searched, fit]
 
     def _fitted(
         self, name: str, kind: str, source: Step, search: learning.SearchSettings | None, *, leads: bool

@@ -20,7 +20,7 @@ from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
 from crossfade.pipeline import journal
 from crossfade.pipeline.compiling import GATHERING, NOTHING_COMPILING, OTHERS, PAGES, Compiling
-from crossfade.pipeline.plan import Plan, make_plan
+from crossfade.pipeline.plan import Plan, first_plan, make_plan
 from crossfade.pipeline.removal import catch_up, finish
 from crossfade.pipeline.runner import StepResult, Watch, open_runner
 from crossfade.pipeline.settings import Settings
@@ -29,7 +29,7 @@ from crossfade.stores.contract import Version
 from crossfade.stores.registry import open_releases
 from crossfade.stores.releases import Published, Releases
 
-PARTS = ("catalogue", "interactions", "search", "fit", "keep", "neighbours")
+PARTS = ("catalogue", "interactions", "search", "fit", "keep", "join", "neighbours")
 """The actions whose artifacts a release includes, so that it can be asked as models are.
 
 Of neighbours only those of roots, which pages of reasons need a hundred of. Those of children (tracks) are a library's
@@ -95,29 +95,35 @@ def run_locked(
     plan = make_plan(home, settings.fitting(models), full=full)
     others = [name for name in settings.run.models if name not in models] if models and not forgetting else []
     released = settings.fitting([*models, *others])
-    pages, before = plan.pages(), releases.versions()
+    before = releases.versions()
+    # Pages of one model are better than none, but not than the blend's of an earlier run.
+    first = first_plan(home, settings, full=full) if plan.blends and not before else plan.pages()
     early: Version | None = None
-    results: dict[str, StepResult] = {}
-    watch.planned([*plan.steps.values()])
+    results: dict[tuple[str, str], StepResult] = {}
+    planned = {**first.steps, **plan.steps}
+    watch.planned([*planned.values()])
 
-    surfaces = {step.name for step in pages.of("surface")}
-    comes_early = not forgetting and _comes_early(home, plan, pages, releases)
-
-    def ended(step: StepResult) -> None:
-        nonlocal early
-        results.setdefault(step.name, step)
-        watch.ended(step)
-        if comes_early and early is None and surfaces <= results.keys():
-            early = _publish(home, pages, released, releases, released.run.models).version
-            watch.published(early)
+    surfaces = {(step.name, step.fingerprint) for step in first.of("surface")}
+    comes_early = not forgetting and _comes_early(home, plan, first, releases)
 
     def complete(steps: Iterable[Step]) -> None:
-        runner.run([*steps], home, dataclasses.replace(watch, ended=ended))
+        listed = {step.name: step for step in steps}
+
+        def ended(result: StepResult) -> None:
+            nonlocal early
+            results.setdefault((result.name, listed[result.name].fingerprint), result)
+            watch.ended(result)
+            if comes_early and early is None and surfaces <= results.keys():
+                early = _publish(home, first, released, releases, released.run.models).version
+                watch.published(early)
+
+        runner.run([*listed.values()], home, dataclasses.replace(watch, ended=ended))
 
     if compiling.processes:
         complete(plan.of(*GATHERING))
         compiling.wait(PAGES, watch)
-        complete(pages.steps.values())
+    if compiling.processes or (plan.blends and comes_early):
+        complete(first.steps.values())
         compiling.wait(OTHERS, watch)
     complete(plan.steps.values())
     release = _publish(home, plan, released, releases, others)
@@ -129,7 +135,7 @@ def run_locked(
     journal.prune(home)
     remove(home.unfinished)
     return RunResult(
-        steps=[results[name] for name in plan.steps],
+        steps=[results[name, step.fingerprint] for name, step in plan.steps.items()],
         skipped=plan.skipped,
         kept={step.name: step.share for step in plan.kept()},
         release=release.version,

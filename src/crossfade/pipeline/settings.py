@@ -36,7 +36,16 @@ class RunSettings(Checked):
     """What concerns a run as a whole."""
 
     # the models to fit where their input is available; surfaces are built from the first that compares items
-    models: tuple[str, ...] = ("als", "cooccurrence", "cultural", "logistic", "popularity", "vector_exp", "word2vec")
+    models: tuple[str, ...] = (
+        "blend",
+        "als",
+        "cooccurrence",
+        "cultural",
+        "logistic",
+        "popularity",
+        "vector_exp",
+        "word2vec",
+    )
     # the models whose settings are searched on a part of the data where nobody sets them; [] for none
     search: tuple[str, ...] = ("als",)
     # how many steps run side by side at most, and how many processors each may use, and an import; 0 for all

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.models.contract import InputKind
-from crossfade.pipeline import gathering
+from crossfade.pipeline import blending, gathering
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step, needing, plain
 
@@ -78,6 +78,30 @@ class Sources:
         if learns_from == "texts" and kind in self._kinds.described:
             return gathering.GatherTexts(**about)
         return counted if learns_from == "interactions" else None
+
+    def cut(self, kind: str, blend: Mapping[str, Any]) -> Step:
+        """Return the step that leaves out some plays, for a blend of these settings to learn from."""
+        settings = {**section(self._settings, "interactions"), "hidden": blend["hidden"], "seed": blend["seed"]}
+        counted = self.counted[kind]
+        return blending.CutPlays(
+            kind=kind,
+            counted=counted.name,
+            needs=needing(self._catalog, counted),
+            imports=self._imports,
+            settings=settings,
+        )
+
+    def of_cut(self, learns_from: InputKind, kind: str, cut: Step) -> Step:
+        """Return the step that makes what a model of interactions or sequences learns from, of the ``cut``."""
+        if learns_from == "interactions":
+            return cut
+        return blending.CutSequences(
+            kind=kind,
+            counted=cut.name,
+            needs=needing(self._catalog, cut),
+            imports=self._imports,
+            settings=section(self._settings, "sequences"),
+        )
 
 
 def kinds_in(paths: Sequence[Path]) -> list[str]:

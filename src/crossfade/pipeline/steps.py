@@ -31,6 +31,11 @@ STEPS: Mapping[str, str] = {
     "search": "learning:SearchSettings",
     "fit": "learning:FitModel",
     "keep": "learning:KeepFit",
+    "cut": "blending:CutPlays",
+    "cut-sequences": "blending:CutSequences",
+    "cut-fit": "blending:FitOnCut",
+    "weights": "blending:WeighModels",
+    "join": "blending:BlendModels",
     "neighbours": "learning:ComputeNeighbours",
     "surface": "learning:BuildSurface",
 }
