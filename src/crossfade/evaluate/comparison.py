@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,12 @@ class Comparison:
         """Return by metric the mean difference of two models, user by user; see `Report.minus`."""
         return self[first].minus(self[second])
 
-    def differences(self) -> dict[str, dict[str, Estimate]]:
+    def differences(self) -> Mapping[str, dict[str, Estimate]]:
         """Return `minus` of each model and the first one, by the name of the model."""
+        return self._differences
+
+    @cached_property
+    def _differences(self) -> Mapping[str, dict[str, Estimate]]:
         first, *others = self.trials
         return {name: self.minus(name, first) for name in others if self[name].asked == self[first].asked}
 
