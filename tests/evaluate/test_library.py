@@ -13,10 +13,12 @@ from crossfade.aggregation.sequences import SequenceSettings
 from crossfade.catalog.build import build_catalog
 from crossfade.core.errors import InputError, NotReadyError
 from crossfade.core.schemas import ALIASES, TABLES
+from crossfade.evaluate.comparing import compare
 from crossfade.evaluate.library import How, Source, busiest_kind, split_library
 from crossfade.evaluate.pages import pages_of
 from crossfade.evaluate.recommendation import evaluate
 from crossfade.models.cooccurrence import Cooccurrence
+from crossfade.surfaces.discover import DiscoverSettings
 
 DAY = datetime.datetime(2024, 5, 1, tzinfo=datetime.UTC)
 
@@ -208,8 +210,9 @@ def test_the_kind_that_most_users_play_is_evaluated(source):
     )
 
 
-@pytest.mark.parametrize("way", ["weak", "strong"])
-def test_pages_are_measured_beside_plain_lists(tmp_path, way):
+@pytest.fixture
+def tastes(tmp_path):
+    """40 users of two tastes with 12 of 20 tracks each, two tracks an artist."""
     rng = np.random.default_rng(3)
     rows = [
         {**listen(f"u{u:02d}", f"{20 * (u % 2) + int(t)}", int(t)), "item_id": f"t{20 * (u % 2) + int(t):02d}"}
@@ -217,8 +220,14 @@ def test_pages_are_measured_beside_plain_lists(tmp_path, way):
         for u in range(40)
         for t in rng.choice(20, 12, replace=False)
     ]
-    source = library(tmp_path, listens=rows)
-    (split,) = split_library(source, "artist", How(way=way, fraction=0.25), ())
+    tracks = [{"item_id": f"t{t:02d}", "name": f"Track {t}", "parent_id": f"a{t // 2:02d}"} for t in range(40)]
+    artists = [{"item_id": f"a{a:02d}", "name": f"Artist {a}"} for a in range(20)]
+    return library(tmp_path, listens=rows, tracks=tracks, artists=artists)
+
+
+@pytest.mark.parametrize("way", ["weak", "strong"])
+def test_pages_are_measured_beside_plain_lists(tastes, way):
+    (split,) = split_library(tastes, "artist", How(way=way, fraction=0.25), ())
     model = Cooccurrence().fit(split.train)
     plain = evaluate(model, split.train, split.test, 5, shown=split.shown, percentile_ranks=False)
     pages = pages_of(model, split, plain)
@@ -229,3 +238,17 @@ def test_pages_are_measured_beside_plain_lists(tmp_path, way):
     )
     assert pages.empty == 0
     assert {"coverage@5", "gini@5"} == pages.report.totals.keys()
+
+
+def test_a_comparison_has_the_pages_of_the_first_model_that_compares_items(tastes):
+    (split,) = split_library(
+        replace(tastes, discover=DiscoverSettings(size=3, familiar=1000)), "track", How(way="weak"), ()
+    )
+    found = compare(["popularity", "cooccurrence"], split, k=5)
+    assert found.pages.model == "cooccurrence"
+    assert list(found.pages.report.asked) == list(found["cooccurrence"].asked)
+    # The pages are those of the settings: three items, so at most 3 of 5 places are hits.
+    assert 0 < found.pages.report.per_user["precision@5"].max() <= 3 / 5
+    assert "pages" in set(found.to_arrow().column("part").to_pylist())
+    assert compare("popularity", split, k=5).pages is None
+    assert compare("cooccurrence", split, k=5, pages=False).pages is None
