@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from crossfade.cli import crossfade
 from crossfade.cli.doctor import EXTRAS
-from crossfade.core.errors import MissingExtraError
+from crossfade.core.errors import MissingExtraError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_releases
 
@@ -640,3 +640,32 @@ def test_why_says_what_it_does_not_know(call, words, message):
     result = call("why", *words)
     assert result.exit_code != 0
     assert message in result.output
+
+
+def test_tune_says_what_is_better_and_how_to_evaluate_it(tmp_path, monkeypatch):
+    pytest.importorskip("optuna", reason="crossfade tune needs Optuna")
+    monkeypatch.setattr("crossfade.evaluate.tuning.ndcg_of", lambda name, settings, *_: settings["shrinkage"] / 100)
+    train = tmp_path / "train.txt"
+    train.write_text(
+        "\n".join(f"u{user} " + " ".join(f"i{(user + item) % 9}" for item in range(6)) for user in range(9))
+    )
+    arguments = [
+        "tune",
+        "--train",
+        str(train),
+        "--model",
+        "cooccurrence",
+        "--trials",
+        "3",
+        "--home",
+        str(tmp_path / "h"),
+    ]
+    told = CliRunner().invoke(crossfade, [*arguments, "--json"])
+    assert told.exit_code == 0, told.output
+    (tuned,) = json.loads(told.stdout)
+    assert (tuned["model"], len(tuned["trials"])) == ("cooccurrence", 3)
+    assert (tmp_path / "h" / "tuning" / "train-cooccurrence.svg").read_text().startswith("<svg")
+    shown = CliRunner().invoke(crossfade, arguments)
+    assert ("--set cooccurrence.shrinkage=" in shown.output) == bool(tuned["settings"])
+    refused = CliRunner().invoke(crossfade, ["tune", "--home", str(tmp_path / "none")])
+    assert refused.exit_code == NotReadyError.exit_code, refused.output

@@ -25,7 +25,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Range
 from crossfade.kernels.lanes import Floats
-from crossfade.models.contract import Configured, InputKind, Keeping, require_interactions
+from crossfade.models.contract import Configured, InputKind, Keeping, Searched, require_interactions
 from crossfade.models.likelihood import (
     FittedLikelihood,
     Likelihood,
@@ -79,6 +79,7 @@ class Logistic(Configured[LogisticSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[LogisticSettings]] = LogisticSettings
     fitted_class: ClassVar[type[FittedLogistic]] = FittedLogistic
+    searched: ClassVar[Searched] = (("noise", "regularization"), ("factors",))
     tuned: ClassVar[tuple[str, ...]] = ("factors", "noise", "frequency_exponent", "counts", "passes")
     keeps: ClassVar[Keeping] = "unless leading"
 

@@ -29,7 +29,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Range
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.lanes import Floats
-from crossfade.models.contract import Configured, InputKind, Keeping, require_interactions
+from crossfade.models.contract import Configured, InputKind, Keeping, Searched, require_interactions
 from crossfade.models.likelihood import (
     FittedLikelihood,
     Likelihood,
@@ -99,6 +99,7 @@ class VectorExp(Configured[VectorExpSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[VectorExpSettings]] = VectorExpSettings
     fitted_class: ClassVar[type[FittedVectorExp]] = FittedVectorExp
+    searched: ClassVar[Searched] = (("noise", "regularization"), ("factors",))
     tuned: ClassVar[tuple[str, ...]] = ("factors", "noise", "frequency_exponent", "counts", "passes")
     keeps: ClassVar[Keeping] = "unless leading"
 
