@@ -53,6 +53,9 @@ from crossfade.nearest.vectors import require_count
 CHUNK = 1024
 """Users who are asked about together."""
 
+LEARNED = 50
+"""Candidates of each model that the weights are learned from: the head of the lists, where they matter."""
+
 MOST_BYTES = 4_000_000_000
 """What fitting one of the models may take, for it to be among those that are blended without being named."""
 
@@ -431,7 +434,7 @@ class Blend(Configured[BlendSettings]):
         cut     the models, fitted on ``shown``
         hidden  what its users went on to play, by the same ids
         """
-        first = self.join(cut, Weights.even([*cut]), shown)
+        first = self.join(cut, Weights.even([*cut]), shown, compared=False)
         return learned_weights(self._evidence(first, hidden, threads), [*cut])
 
     def join(
@@ -440,12 +443,16 @@ class Blend(Configured[BlendSettings]):
         weights: Weights,
         interactions: Interactions,
         current: Collection[str] | None = None,
+        *,
+        compared: bool = True,
     ) -> FittedBlend:
         """Blend the ``members``, which are in the order of the ``weights``.
 
-        current  those that were fitted on ``interactions``, and whose users therefore have profiles; None: all
+        current   those that were fitted on ``interactions``, and whose users therefore have profiles; None: all
+        compared  whether items will be compared; else their points are all zero
         """
-        vectors = _blended_points(members, interactions.item_ids, self.settings.factors)
+        ids, factors = interactions.item_ids, self.settings.factors
+        vectors = _blended_points(members, ids, factors) if compared else np.zeros((len(ids), factors), np.float32)
         return FittedBlend(
             space=VectorSpace(
                 model=self.name,
@@ -472,7 +479,7 @@ class Blend(Configured[BlendSettings]):
         items = len(blend.item_ids)
         for first, part in blend.trained_profiles(users).parts(threads):
             some = users[first : first + len(part)]
-            indptr, rows = part.candidates(blend.depth, part.own_alone)
+            indptr, rows = part.candidates(min(LEARNED, blend.depth), part.own_alone)
             starts.append(np.diff(indptr))
             columns.append(part.columns(indptr, rows))
             played = CSR(hidden.indptr, hidden.indices, hidden.weights).take(some)

@@ -6,15 +6,15 @@ w ≥ 0 maximise the likelihood of what the users went on to play, each time as 
     mean over users of [ mean over hits h of w·z_h - ln Σ_candidates c exp(w·z_c) ] - ε ‖w‖²
 
 which is concave, so there is one optimum; it ranks, and is not disturbed by how much a user plays. Every user counts
-the same. Models that add nothing are left out: the one whose absence costs the least of this likelihood goes, again and
-again, as long as the cost is below one standard error of the difference between users. The cost is measured on the half
-of the users that the weights were not fitted on.
+the same. Models that add nothing are left out: the one that counts least, by its weight and how much its scores differ,
+goes, again and again, as long as that costs less of the likelihood than one standard error of the difference between
+users. The cost is measured on the half of the users that the weights were not fitted on.
 
 McFadden, "Conditional logit analysis of qualitative choice behavior", 1974; Breiman et al., "Classification and
 regression trees", 1984 (the rule of one standard error).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,15 +142,19 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
         found = fitted(whole, kept)
         # What has no weight beside the others costs nothing when it goes.
         used = [one for one, weight in zip(kept, found, strict=True) if weight > 0]
-        judged = _judged(halves, used)
-        costs = {one: judged - _judged(halves, [m for m in used if m != one]) for one in used if len(used) > 1}
-        least = min(costs, key=lambda one: float(costs[one][0].mean()), default=None)
-        if least is None or costs[least][0].mean() > _error(costs[least][0]):
+        if len(used) < 2:
             break
-        kept = [one for one in used if one != least]
-    for one, cost in costs.items():
-        report[models[one]] = {"adds": float(cost[1].mean()), "error": _error(cost[1])}
+        weakest = min(used, key=lambda one: float(found[kept.index(one)] * columns[:, one].std()))
+        without = [one for one in used if one != weakest]
+        cost = _judged(halves, used, _likelihood) - _judged(halves, without, _likelihood)
+        if cost.mean() > _error(cost):
+            break
+        kept = without
     weights[kept] = found
+    gains = _judged(halves, used, ndcg)
+    for one in used if len(used) > 1 else ():
+        gain = gains - _judged(halves, [other for other in used if other != one], ndcg)
+        report[models[one]] = {"adds": float(gain.mean()), "error": _error(gain)}
     for name, weight in zip(models, weights, strict=True):
         report[name] |= {"weight": float(weight)}
     return Weights(models=models, weights=weights, unknown=unknown, learned=True, report=report)
@@ -186,15 +190,23 @@ def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
     return _sums(gains, evidence.indptr) / best[np.clip(evidence.hidden, 1, PLACES) - 1]
 
 
-def _judged(halves: Sequence[tuple[Evidence, Evidence]], models: Sequence[int]) -> npt.NDArray[np.float64]:
-    """(2, n) the log-likelihood and the NDCG of each user who has hits, by the weights fitted on the other half."""
+def _judged(
+    halves: Sequence[tuple[Evidence, Evidence]],
+    models: Sequence[int],
+    measure: Callable[[Evidence, npt.NDArray[np.float64]], PerUser],
+) -> PerUser:
+    """The ``measure`` of each user who has hits, by the weights of ``models`` that were fitted on the other half."""
     judged = []
     for half, other in halves:
         scores = other.columns[:, list(models)].astype(np.float64) @ fitted(half, models)
-        normalisers, _ = _chances(scores, other.indptr)
-        likelihood = _sums(other.shares() * scores, other.indptr) * np.count_nonzero(other.hitting) - normalisers
-        judged.append(np.stack([likelihood, ndcg(other, scores)])[:, other.hitting])
-    return np.concatenate(judged, axis=1)
+        judged.append(measure(other, scores)[other.hitting])
+    return np.concatenate(judged)
+
+
+def _likelihood(evidence: Evidence, scores: npt.NDArray[np.float64]) -> PerUser:
+    """The log-likelihood (n,) of what each user went on to play."""
+    normalisers, _ = _chances(scores, evidence.indptr)
+    return _sums(evidence.shares() * scores, evidence.indptr) * np.count_nonzero(evidence.hitting) - normalisers
 
 
 def _chances(

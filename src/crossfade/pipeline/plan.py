@@ -6,9 +6,9 @@
 Every kind of item that was played has steps of its own, and so has one that is only in playlists: models learn from
 those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps. Of
 models in ``[run] search``, settings that nobody has set are searched before the fit. Surfaces are built from the first
-model of ``[run] models`` that compares items, and only its neighbours are computed beforehand. The steps of the
-surfaces come first, so that pages can be published before the other models are fitted. Where little has come since a
-model was fitted, that fit is kept (`crossfade.pipeline.earlier`).
+model of ``[run] models`` that compares items, by default the blend of all others (`crossfade.pipeline.blending`), and
+only its neighbours are computed beforehand. The steps of the surfaces come first. Where little has come since a model
+was fitted, that fit is kept (`crossfade.pipeline.earlier`).
 """
 
 import math

@@ -1,9 +1,9 @@
 """A run: do what is left of the plan, publish the release, and let go of what is no longer needed.
 
 Pages come first. Where they have changed and other models are still to be fitted, a release with the new pages is
-published as soon as they are complete; meanwhile other models are fitted on processors that are free. It has the
-other models as the active release has them, and is withdrawn once the complete release is published, which does not
-depend on it.
+published as soon as they are complete. Pages of a blend need all models; before the first release, those of one model
+come first. The early release has the other models as the active release has them, and is withdrawn once the complete
+release is published, which does not depend on it.
 """
 
 import contextlib
