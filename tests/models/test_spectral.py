@@ -215,3 +215,15 @@ def test_items_without_listeners_are_related_to_none(interactions):
     fitted = Spectral(factors=8, neighbours=20).fit(dataclasses.replace(interactions, item_ids=item_ids))
     assert np.isfinite(fitted.similarities.values).all()
     assert not len(fitted.similarities.values[fitted.similarities.of(ITEMS)])
+
+
+def test_of_few_items_all_entries_are_kept_and_of_more_the_largest(interactions, monkeypatch):
+    given = {"flatness": 3.0, "ideal": 6, "ideal_weight": 0.5, "popularity_weight": 0.2, "factors": 8}
+    few = Spectral(**given).fit(interactions)
+    assert few.settings["neighbours"] == 0
+    assert dense(few).shape == (ITEMS, ITEMS)
+    monkeypatch.setattr("crossfade.models.spectral.ALL_OF", ITEMS - 1)
+    monkeypatch.setattr("crossfade.models.spectral.KEPT", 20)
+    many = Spectral(**given).fit(interactions)
+    assert many.settings["neighbours"] == 20
+    assert np.diff(many.similarities.indptr).max() == 20

@@ -35,6 +35,11 @@ from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fi
 from crossfade.models.spectral_choice import BLOCK, FLATNESS, IDEAL, Filter, best_filter, grid
 from crossfade.nearest.contract import EVERYTHING, Restriction
 
+ALL_OF = 5000
+"""Up to so many items all entries are kept, which takes at most 100 MB."""
+
+KEPT = 500
+
 AT_A_TIME = 8
 """Blocks of columns in memory at the same time, at most."""
 
@@ -52,7 +57,8 @@ class SpectralSettings(SimilaritySettings):
     ideal_weight: Annotated[float, Range(0, 1000)] | None = None  # α, weight of the ideal low pass
     popularity_weight: Annotated[float, Range(-1, 1)] | None = None  # β, how much popularity counts
     damping: Damping = "binary"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
-    neighbours: Annotated[int, Range(1, also=(0,))] = 500  # entries kept for each item; 0 for all
+    # entries kept for each item, 0 for all; unset: all of up to 5,000 items, 500 each of more
+    neighbours: Annotated[int, Range(1, also=(0,))] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -109,16 +115,23 @@ class Spectral(Configured[SpectralSettings]):
             ideal=best.ideal,
             ideal_weight=best.ideal_weight,
             popularity_weight=best.popularity,
+            neighbours=self._neighbours(items),
         )
         similarities = _similarities(histories, items, best, settings, threads, progress)
         return fitted(self.name, interactions, settings, histories, similarities, threads, fitted_class=FittedSpectral)
 
     def memory_bytes(self, items: int) -> int:
         """What is kept of each item, the eigenvectors of a search, and a block; see `Model.memory_bytes`."""
-        kept = min(self.settings.neighbours or items, items)
+        kept = min(self._neighbours(items) or items, items)
         return super().memory_bytes(items) + 4 * items * (
             4 * kept + 3 * (self.settings.ideal or max(IDEAL)) + 8 * BLOCK
         )
+
+    def _neighbours(self, items: int) -> int:
+        """The entries to keep for each of so many items, 0 for all."""
+        if self.settings.neighbours is not None:
+            return self.settings.neighbours
+        return 0 if items <= ALL_OF else KEPT
 
 
 def _similarities(
