@@ -21,7 +21,7 @@ from crossfade.pipeline.settings import MAX_THREADS
     multiple=True,
     metavar="NAME",
     shell_complete=complete_models,
-    help="A model to tune; may be repeated. By default the first of [run] models.",
+    help="A model to tune; may be repeated. By default the first of [run] models that has settings to tune.",
 )
 @kind_option
 @click.option(
@@ -57,11 +57,12 @@ def tune(
     from crossfade.evaluate.pair_files import read_pairs
     from crossfade.evaluate.tuning import tune as tune_model
     from crossfade.evaluate.tuning_plot import plot
+    from crossfade.models.registry import model_class
     from crossfade.pipeline.settings import Settings
     from crossfade.pipeline.tuned import interactions_of, write_tuned
 
     settings = Settings.of(home)
-    chosen = names or settings.run.models[:1]
+    chosen = names or [name for name in settings.run.models if model_class(name).tuned][:1]
     given = changed(changes, chosen)
     learned = read_pairs([train], form)[0] if train else interactions_of(home, settings, kind)
     results = []
