@@ -13,7 +13,7 @@ was fitted, that fit is kept (`crossfade.pipeline.earlier`).
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from crossfade.core.artifacts import MANIFEST, file_digest
@@ -39,10 +39,12 @@ class Plan:
 
     steps    every step by its name, each after those it needs
     skipped  why a model is not fitted on a kind, by the name that its step would have
+    plays    listens and counts of the library
     """
 
     steps: Mapping[str, Step]
     skipped: Mapping[str, str]
+    plays: int
 
     def of(self, *actions: str) -> list[Step]:
         """Return the steps of these actions."""
@@ -63,7 +65,9 @@ class Plan:
         for name in reversed([*self.steps]):
             if name in needed:
                 needed.update(self.steps[name].needs)
-        return Plan(steps={name: step for name, step in self.steps.items() if name in needed}, skipped={})
+        return Plan(
+            steps={name: step for name, step in self.steps.items() if name in needed}, skipped={}, plays=self.plays
+        )
 
 
 def make_plan(home: Home, settings: Settings, *, full: bool = False) -> Plan:
@@ -121,8 +125,8 @@ class _Planning:
         for surface in SURFACES.values():
             for listing in surface.load().listings(library):
                 self._add(self._surface(surface, listing, inputs))
-        plan = Plan(steps=self._steps, skipped=skipped)
-        return Plan(steps={**plan.pages().steps, **self._steps}, skipped=skipped)
+        plan = Plan(steps=self._steps, skipped=skipped, plays=self._earlier.plays)
+        return replace(plan, steps={**plan.pages().steps, **self._steps})
 
     def _add(self, step: Step) -> Step:
         return self._steps.setdefault(step.name, step)
