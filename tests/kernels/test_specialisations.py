@@ -25,6 +25,7 @@ def calling(numbers):
 
 def test_a_kernel_is_compiled_once_for_literals_and_whole_numbers_of_any_width():
     assert calling(np.array([5], dtype=np.int32)) == 2 + 10 + 2 + 4
+    calling.recompile()  # also where its machine code was kept
     assert len(twice.signatures) == len(inlined.signatures) == 1
 
 

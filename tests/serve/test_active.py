@@ -65,7 +65,10 @@ def test_a_release_that_cannot_be_opened_leaves_the_old_one(active, release_part
     first = release_parts.publish(releases, day="1").version
     assert version_of(active) == first
     second = release_parts.publish(releases, day="2").version
-    (home.releases / "tables" / second / "release.sqlite").write_bytes(b"damaged")
+    # Another file in its place, since releases with equal tables share one.
+    tables = home.releases / "tables" / second / "release.sqlite"
+    tables.unlink()
+    tables.write_bytes(b"damaged")
     assert [version_of(active) for _ in range(3)] == [first] * 3
     assert caplog.text.count(f"Still serving release {first}: the active one could not be opened (") == 1
     (home.releases / "CURRENT").write_bytes(b"damaged")

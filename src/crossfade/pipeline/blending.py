@@ -27,7 +27,6 @@ from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
-from crossfade.models.blend import MEMBERS, TRAINED, Blend
 from crossfade.models.blend_weights import LEAST_HITS, Weights
 from crossfade.models.registry import load_fitted
 from crossfade.pipeline.gathering import Gathering
@@ -134,6 +133,8 @@ class WeighModels(FitModel):
 
     def run(self, draft: Draft, context: Context) -> None:
         """Write the weights."""
+        from crossfade.models.blend import Blend
+
         places = self.inputs(context.home)
         shown = Interactions.load(places[self.source], kind=self.kind)
         hidden = Interactions.load(places[self.source] / HIDDEN, kind=self.kind)
@@ -165,6 +166,8 @@ class BlendModels(OfModel):
 
     def run(self, draft: Draft, context: Context) -> None:
         """Write the blend; its models are linked."""
+        from crossfade.models.blend import MEMBERS, TRAINED, Blend
+
         places = self.inputs(context.home)
         try:
             text = (places[self.weights] / WEIGHTS).read_text(encoding="utf-8")
