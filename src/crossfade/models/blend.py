@@ -123,16 +123,18 @@ class Part:
 
     def _best(self, place: int, count: int, restriction: Restriction) -> Neighbours:
         """The best items of one model; what only leaves out the histories is searched once."""
-        usual = count == self.depth and (restriction is self.own_alone or _same(restriction, self.own_alone))
-        if usual and place in self._usual:
-            return self._usual[place]
+        usual = restriction is self.own_alone or _same(restriction, self.own_alone)
+        if usual and place in self._usual and self._usual[place][0] >= count:
+            found = self._usual[place][1]
+            return Neighbours(found.rows[:, :count], found.scores[:, :count])
         found = self.members[place].best(self.asked[place], len(self), count, restriction)
         if usual:
-            self._usual[place] = found
+            self._usual[place] = count, found
         return found
 
     @cached_property
-    def _usual(self) -> dict[int, Neighbours]:
+    def _usual(self) -> dict[int, tuple[int, Neighbours]]:
+        """By model how many items were asked for, and the lists."""
         return {}
 
     @cached_property

@@ -18,7 +18,7 @@ This compares names only: it doesn't claim that the ids should be merged.
 """
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -133,6 +133,7 @@ def _hashed(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1
 
 
+@lru_cache(1 << 17)  # every surface asks for the names of all roots
 def _root_key(name: str) -> str:
     return _bare(_ARTICLE.sub("", name)) or _bare(name)
 

@@ -207,6 +207,7 @@ class Pages:
             history, most=settings.seeds, recognised=settings.recognised, most_played=settings.most_played
         )
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
+        asked: Asked | None = None
         if settings.taste_candidates:
             asked = _asked(self._leading, histories[self.root_kind], self.root_kind in trained)
             own = Restriction(indptr=history.indptr, indices=history.rows)
@@ -214,19 +215,23 @@ class Pages:
             best = np.where(found.scores > 0, found.rows, MISSING)
         familiar = history.where(history.plays >= settings.familiar)
         candidates = self.sources.propose(seeds, best, familiar, played, self._threads)
-        candidates = self._with_features(candidates, histories[self.kind], self.kind in trained)
+        # Of roots, the profiles that proposed candidates score them too.
+        known = {self.leading: asked} if asked is not None and self.kind == self.root_kind else {}
+        candidates = self._with_features(candidates, histories[self.kind], self.kind in trained, known)
         scores = self.scorer.score(candidates)
         assembled = self._assembler.pages(candidates, scores, seeds)
         return Making(played, seeds, best, familiar, candidates, scores, assembled)
 
-    def _with_features(self, candidates: Candidates, histories: Interactions, trained: bool) -> Candidates:
-        """The candidates with the columns that the scorer needs."""
+    def _with_features(
+        self, candidates: Candidates, histories: Interactions, trained: bool, known: Mapping[str, Asked]
+    ) -> Candidates:
+        """The candidates with the columns that the scorer needs; ``known`` are profiles by model."""
         columns = dict(candidates.columns)
         for name in self.scorer.needs:
             if name == POPULARITY:
                 columns[name] = self._popularity[candidates.items]
             elif name in self._models:
-                asked = _asked(self._models[name], histories, trained)
+                asked = known[name] if name in known else _asked(self._models[name], histories, trained)
                 columns[name] = self._models[name].scores(asked, candidates.indptr, candidates.items)
             elif name not in columns:
                 raise ArtifactError(f"Discover needs scores of {name} on {self.kind}s, and there is no such model.")
