@@ -73,7 +73,7 @@ class BlendSettings(Checked):
     # A run blends what it fits
     models: tuple[str, ...] = ()
     hidden: Annotated[float, Range(0.01, 0.5)] = 0.15  # share of the pairs that the weights are learned from
-    users: Annotated[int, Range(100, 1_000_000)] = 2000  # users that the weights are learned from, at most
+    users: Annotated[int, Range(100, 1_000_000)] = 8000  # users that the weights are learned from, at most
     depth: Annotated[int, Range(10, 1000)] = 100  # d: best items of each model that are candidates
     factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors by which items are compared
     seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
