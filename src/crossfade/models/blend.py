@@ -10,8 +10,8 @@ The weights are learned from a cut: the same models fitted on a part of the pair
 to play (`crossfade.models.blend_weights`). They are then applied to the models fitted on everything. A model that adds
 nothing gets no weight and is not asked.
 
-Items are compared by the mean cosine of the models that compare them, each as it helps to foretell what the same users
-play; the space of the blend holds vectors whose inner products come closest to that.
+Items are compared by the mean cosine of the models that compare items; the space of the blend holds vectors whose inner
+products come closest to that.
 """
 
 import json
@@ -34,9 +34,10 @@ from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
 from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.panels import unit_vectors
-from crossfade.kernels.threads import one_blas_thread, threads_for
+from crossfade.kernels.threads import threads_for
+from crossfade.models.blend_part import Part
 from crossfade.models.blend_weights import Evidence, Matrix, Weights, learned_weights
-from crossfade.models.by_rows import Asked, ByRows
+from crossfade.models.by_rows import ByRows
 from crossfade.models.contract import (
     ComparesItems,
     Configured,
@@ -47,6 +48,7 @@ from crossfade.models.contract import (
     require_interactions,
 )
 from crossfade.models.factors import ComparedByCosine
+from crossfade.models.sketch import sketched
 from crossfade.nearest.contract import EVERYTHING, Index, Restriction
 from crossfade.nearest.vectors import require_count
 
@@ -77,83 +79,6 @@ class BlendSettings(Checked):
     depth: Annotated[int, Range(10, 1000)] = 100  # d: best items of each model that are candidates
     factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors by which items are compared
     seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Some of the users that a blend is asked about.
-
-    own      (users, items) their histories
-    members  the models with a weight, by their place among all
-    asked    by the same places, the users' profiles in each
-    models   how many models there are
-    depth    d
-    """
-
-    own: CSR
-    members: Mapping[int, ByRows]
-    asked: Mapping[int, Asked]
-    models: int
-    depth: int
-
-    def __len__(self) -> int:
-        return self.own.rows
-
-    def candidates(self, count: int, restriction: Restriction) -> tuple[Starts, Rows]:
-        """Return the best ``count`` of each model, each item once, ascending, in compressed rows."""
-        lists = [self._best(place, count, restriction) for place in self.members]
-        rows = np.sort(np.concatenate([one.rows for one in lists], axis=1), axis=1)
-        kept = rows != MISSING
-        kept[:, 1:] &= rows[:, 1:] != rows[:, :-1]
-        return starts_of(kept.sum(axis=1)), rows[kept]
-
-    def columns(self, indptr: Starts, items: Rows) -> Matrix:
-        """Return the standardized scores (n, models) of pairs; NaN where a model does not know the item."""
-        columns = np.full((len(items), self.models), np.nan, dtype=np.float32)
-        lengths = np.diff(indptr)
-        for place, model in self.members.items():
-            zero, one = (np.repeat(scores, lengths) for scores in self.scales[place])
-            columns[:, place] = (model.scores(self.asked[place], indptr, items) - zero) / (one - zero)
-        return columns
-
-    @cached_property
-    def own_alone(self) -> Restriction:
-        """Nothing but the users' histories is excluded."""
-        return Restriction(indptr=self.own.indptr, indices=self.own.indices)
-
-    def _best(self, place: int, count: int, restriction: Restriction) -> Neighbours:
-        """The best items of one model; what only leaves out the histories is searched once."""
-        usual = restriction is self.own_alone or _same(restriction, self.own_alone)
-        if usual and place in self._usual and self._usual[place][0] >= count:
-            found = self._usual[place][1]
-            return Neighbours(found.rows[:, :count], found.scores[:, :count])
-        found = self.members[place].best(self.asked[place], len(self), count, restriction)
-        if usual:
-            self._usual[place] = count, found
-        return found
-
-    @cached_property
-    def _usual(self) -> dict[int, tuple[int, Neighbours]]:
-        """By model how many items were asked for, and the lists."""
-        return {}
-
-    @cached_property
-    def scales(self) -> Mapping[int, tuple[Floats, Floats]]:
-        """By model (users,) each: the scores that are 0 and 1."""
-        found = {}
-        for place in self.members:
-            scores = self._best(place, self.depth, self.own_alone).scores
-            listed = np.isfinite(scores)
-            highest = np.where(listed.any(axis=1), scores[:, 0], np.float32(0)) if scores.size else np.zeros(len(self))
-            lowest = np.where(listed, scores, np.inf).min(axis=1, initial=np.inf)
-            lowest = np.where(np.isfinite(lowest), lowest, highest)
-            # A model to which all items are nearly the same says nothing about the order of any.
-            least = np.maximum(np.float32(1e-3) * np.maximum(abs(lowest), abs(highest)), np.float32(1e-30))
-            found[place] = (
-                lowest.astype(np.float32),
-                (lowest + np.maximum(highest - lowest, least)).astype(np.float32),
-            )
-        return found
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -202,8 +127,10 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
         require_count(k)
         asked = self._checked(profiles)
         if index is not None:
-            return self._require_index(index, "cosine").search(self._directions(asked, threads), k, restriction)
-        restriction.open_items(len(self.item_ids))
+            return self._require_index(index, "cosine").search(
+                self._directions(asked, threads), k, restriction, threads=threads
+            )
+        restriction.open_items(len(self.item_ids))  # refuses rows that do not exist
         indptr, indices = restriction.of_queries(len(asked))
         found = Neighbours.none(len(asked), k)
         for first, part in asked.parts(threads):
@@ -285,7 +212,14 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
 
     def by_rows(self, threads: int | None) -> list[ByRows]:
         """The models, asked by the rows of this one."""
-        return [ByRows(model, self.item_ids, threads) for model in self.members.values()]
+        if threads not in self._by_rows:
+            self._by_rows[threads] = [ByRows(model, self.item_ids, threads) for model in self.members.values()]
+        return self._by_rows[threads]
+
+    # Kept, since comparing the ids of each model with these takes longer than one user's scores.
+    @cached_property
+    def _by_rows(self) -> dict[int | None, list[ByRows]]:
+        return {}
 
     def _save_more(self, directory: Path) -> None:
         # What is there already, a run has linked to where it was made.
@@ -333,14 +267,16 @@ class BlendProfiles:
         return len(self.histories.user_ids) if self.rows is None else len(self.rows)
 
     def parts(self, threads: int | None) -> Iterator[tuple[int, Part]]:
-        """Yield the first user of each part, and the part."""
+        """Yield the first user of each part, and the part; only the last one is kept."""
+        threads = self.threads if threads is None else threads
         for first in range(0, len(self), CHUNK):
-            if first not in self._made:
-                self._made[first] = self._part(first, self.threads if threads is None else threads)
-            yield first, self._made[first]
+            if first not in self._last:
+                self._last.clear()
+                self._last[first] = self._part(first, threads)
+            yield first, self._last[first]
 
     @cached_property
-    def _made(self) -> dict[int, Part]:
+    def _last(self) -> dict[int, Part]:
         return {}
 
     def _part(self, first: int, threads: int | None) -> Part:
@@ -409,6 +345,13 @@ class Blend(Configured[BlendSettings]):
         progress(rounds, rounds, "fits")
         return joined
 
+    def memory_bytes(self, items: int) -> int:
+        """What fitting the largest of its models takes, and all of them fitted twice; see `Model.memory_bytes`."""
+        from crossfade.models.registry import model_class
+
+        largest = max((model_class(name)().memory_bytes(items) for name in self._names(items)), default=0)
+        return 2 * super().memory_bytes(items) * len(self._names(items)) + largest
+
     def _names(self, items: int) -> list[str]:
         """The models to fit; SettingsError for one that cannot be blended here."""
         from crossfade.models.registry import MODELS, model_class
@@ -453,8 +396,10 @@ class Blend(Configured[BlendSettings]):
         current   those that were fitted on ``interactions``, and whose users therefore have profiles; None: all
         compared  whether items will be compared; else their points are all zero
         """
-        ids, factors = interactions.item_ids, self.settings.factors
-        vectors = _blended_points(members, ids, factors) if compared else np.zeros((len(ids), factors), np.float32)
+        ids = interactions.item_ids
+        vectors = np.zeros((len(ids), self.settings.factors), dtype=np.float32)
+        if compared:
+            vectors = _blended_points(members, ids, self.settings)
         return FittedBlend(
             space=VectorSpace(
                 model=self.name,
@@ -495,35 +440,21 @@ class Blend(Configured[BlendSettings]):
         )
 
 
-def _same(one: Restriction, other: Restriction) -> bool:
-    """Whether both exclude the same items of the same queries, and nothing else."""
-    return (
-        one.allowed is None
-        and not one.barred.size
-        and np.array_equal(one.indices, other.indices)
-        and one.indptr is not None
-        and np.array_equal(one.indptr, np.asarray(other.indptr))
-    )
-
-
-def _blended_points(members: Mapping[str, Fitted[Any]], ids: Ids, factors: int) -> Vectors:
+def _blended_points(members: Mapping[str, Fitted[Any]], ids: Ids, settings: BlendSettings) -> Vectors:
     """(items, factors) vectors whose inner products are closest to the mean cosine in the models that compare items."""
     everything = np.arange(len(ids), dtype=np.int32)
-    units = [np.zeros((len(ids), 1), dtype=np.float32)]
+    units: list[Vectors] = []
     for model in members.values():
         if isinstance(model, ComparesItems):
             rows = row_map(ids, model.item_ids)(everything)
             points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
             points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
             units.append(points)
-    joined = np.concatenate(units, axis=1) / np.float32(np.sqrt(max(len(units) - 1, 1)))
-    # With more threads BLAS would add in another order.
-    with one_blas_thread():
-        values, directions = np.linalg.eigh((joined.T @ joined).astype(np.float64))
-        directions = directions[:, np.argsort(-values, kind="stable")[:factors]]
-        turn = np.zeros((joined.shape[1], factors), dtype=np.float32)
-        # Of a direction and its opposite, the one whose largest number is positive.
-        signs = np.sign(directions[np.argmax(abs(directions), axis=0), np.arange(directions.shape[1])])
-        turn[:, : directions.shape[1]] = directions * signs
-        blended: Vectors = (joined @ turn).astype(np.float32)
-        return blended
+
+    def product(vectors: Vectors) -> Vectors:
+        sums = np.zeros_like(vectors)
+        for points in units:
+            sums += points @ (points.T @ vectors)
+        return sums / np.float32(max(len(units), 1))
+
+    return sketched(product, len(ids), settings.factors, settings.seed)
