@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from crossfade.core.csr import CSR, Starts, starts_of
+from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SpaceMismatchError
 from crossfade.core.ids import Id, Rows, listed_ids, load_array
 from crossfade.core.interactions import Interactions
@@ -29,13 +29,10 @@ from crossfade.kernels.histories import Similarities, add_products, multiplied
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import constant, transposed
 from crossfade.models.contract import Floats
-from crossfade.models.histories import FittedHistories, read_only
+from crossfade.models.histories import FittedHistories, Kernels, read_only
 from crossfade.models.sketch import sketched
 from crossfade.nearest.contract import EVERYTHING, Index, IndexSettings, Restriction, each_but
 from crossfade.nearest.vectors import require_count
-
-ROW_COST = 2000
-"""What a history or item costs besides its entries, in entries."""
 
 BLOCK = 1024
 """Rows of dense similarities that are multiplied at a time."""
@@ -70,45 +67,12 @@ class FittedSimilarity(FittedHistories):
         if shape != (items, items):
             raise ArtifactError(f"Similarities of {shape[0]} items do not fit a space of {items} items.")
 
-    def best(
-        self,
-        profiles: CSR,
-        k: int,
-        restriction: Restriction = EVERYTHING,
-        *,
-        index: Index | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """The ``k`` best items for each profile; see `Fitted.best`."""
-        require_count(k)
-        profiles, workers = self._checked(profiles), threads_for(threads)
-        if index is not None:
-            self._require_index(index, "dot")
-            vectors = multiplied(profiles, self.space.item_vectors, workers)
-            return index.search(vectors, k, restriction, threads=threads)
-        opened = restriction.open_items(len(self.item_ids))
-        excluded = restriction.of_queries(profiles.rows)
-        found, asked, similarities = Neighbours.none(profiles.rows, k), read_only(profiles), self._kernel_form
-        each(
-            lambda piece: kernels.best_items(*piece, asked, similarities, opened, excluded, found.rows, found.scores),
-            balanced(profiles.indptr, ROW_COST),
-            workers,
-        )
-        return found
-
-    def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
-        profiles = self._checked(profiles)
-        indptr, items = self._pairs(profiles.rows, indptr, items)
-        starts, rows = constant(indptr), constant(items)
+    def _kernels(self, profiles: CSR) -> Kernels:
         asked, similarities, count = read_only(profiles), self._kernel_form, len(self.item_ids)
-        scores = np.empty(len(rows), dtype=np.float32)
-        each(
-            lambda piece: kernels.score_pairs(*piece, asked, similarities, count, starts, rows, scores),
-            balanced(profiles.indptr, ROW_COST),
-            threads_for(threads),
+        return Kernels(
+            best_items=lambda first, last, *rest: kernels.best_items(first, last, asked, similarities, *rest),
+            score_pairs=lambda first, last, *rest: kernels.score_pairs(first, last, asked, similarities, count, *rest),
         )
-        return scores
 
     def similar(
         self,

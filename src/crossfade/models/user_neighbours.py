@@ -17,25 +17,19 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from crossfade.core.csr import CSR, Starts
-from crossfade.core.ids import Rows
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Range, as_table
-from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
+from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels import user_neighbours as kernels
 from crossfade.kernels.histories import multiplied
-from crossfade.kernels.threads import balanced, each, threads_for
-from crossfade.kernels.transposing import constant, transposed
-from crossfade.models.contract import Configured, Floats, InputKind, Keeping, require_interactions
-from crossfade.models.histories import Damping, FittedHistories, damped_histories, read_only
+from crossfade.kernels.threads import threads_for
+from crossfade.kernels.transposing import transposed
+from crossfade.models.contract import Configured, InputKind, Keeping, require_interactions
+from crossfade.models.histories import Damping, FittedHistories, Kernels, damped_histories, read_only
 from crossfade.models.similarity import SimilaritySettings
 from crossfade.models.sketch import sketched
-from crossfade.nearest.contract import EVERYTHING, Index, Restriction
-from crossfade.nearest.vectors import require_count
-
-ROW_COST = 5000
-"""What a history costs besides its entries, in entries."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,45 +48,12 @@ class FittedUserNeighbours(FittedHistories):
     An item that no neighbour has scores 0. With an index its space is searched, which only approximates the answers.
     """
 
-    def best(
-        self,
-        profiles: CSR,
-        k: int,
-        restriction: Restriction = EVERYTHING,
-        *,
-        index: Index | None = None,
-        threads: int | None = None,
-    ) -> Neighbours:
-        """The ``k`` best items for each profile; see `Fitted.best`."""
-        require_count(k)
-        profiles, workers = self._checked(profiles), threads_for(threads)
-        if index is not None:
-            self._require_index(index, "dot")
-            vectors = multiplied(profiles, self.space.item_vectors, workers)
-            return index.search(vectors, k, restriction, threads=threads)
-        opened = restriction.open_items(len(self.item_ids))
-        excluded = restriction.of_queries(profiles.rows)
-        found, asked, crowd = Neighbours.none(profiles.rows, k), self._compared(profiles), self._crowd
-        each(
-            lambda piece: kernels.best_items(*piece, asked, crowd, opened, excluded, found.rows, found.scores),
-            balanced(profiles.indptr, ROW_COST),
-            workers,
-        )
-        return found
-
-    def scores(self, profiles: CSR, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
-        """(n,) exact scores of pairs; see `Fitted.scores`. A profile costs as much for one pair as for all."""
-        profiles = self._checked(profiles)
-        indptr, items = self._pairs(profiles.rows, indptr, items)
-        starts, rows = constant(indptr), constant(items)
+    def _kernels(self, profiles: CSR) -> Kernels:
         asked, crowd = self._compared(profiles), self._crowd
-        scores = np.empty(len(rows), dtype=np.float32)
-        each(
-            lambda piece: kernels.score_pairs(*piece, asked, crowd, starts, rows, scores),
-            balanced(profiles.indptr, ROW_COST),
-            threads_for(threads),
+        return Kernels(
+            best_items=lambda first, last, *rest: kernels.best_items(first, last, asked, crowd, *rest),
+            score_pairs=lambda first, last, *rest: kernels.score_pairs(first, last, asked, crowd, *rest),
         )
-        return scores
 
     def _compared(self, histories: CSR) -> CSR:
         """What ``histories`` are compared by: weighed by rarity, at length 1."""
