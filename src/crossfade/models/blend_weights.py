@@ -134,7 +134,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
         return Weights.even(models, unknown)
     # Halves of users by turns: rows of users are in the order of their ids, which says nothing of their tastes.
     odd = np.arange(len(hitting)) % 2 == 1
-    halves = [(whole.of(odd), whole.of(~odd)), (whole.of(~odd), whole.of(odd))]
+    judge = _Judge(whole.of(odd), whole.of(~odd))
     weights = np.zeros(len(models), dtype=np.float32)
     report: dict[str, dict[str, float]] = {name: {} for name in models}
     kept = [*range(len(models))]
@@ -146,14 +146,13 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
             break
         weakest = min(used, key=lambda one: float(found[kept.index(one)] * columns[:, one].std()))
         without = [one for one in used if one != weakest]
-        cost = _judged(halves, used, _likelihood) - _judged(halves, without, _likelihood)
+        cost = judge.measured(used, _likelihood) - judge.measured(without, _likelihood)
         if cost.mean() > _error(cost):
             break
         kept = without
     weights[kept] = found
-    gains = _judged(halves, used, ndcg)
     for one in used if len(used) > 1 else ():
-        gain = gains - _judged(halves, [other for other in used if other != one], ndcg)
+        gain = judge.measured(used, ndcg) - judge.measured([other for other in used if other != one], ndcg)
         report[models[one]] = {"adds": float(gain.mean()), "error": _error(gain)}
     for name, weight in zip(models, weights, strict=True):
         report[name] |= {"weight": float(weight)}
@@ -190,17 +189,24 @@ def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
     return _sums(gains, evidence.indptr) / best[np.clip(evidence.hidden, 1, PLACES) - 1]
 
 
-def _judged(
-    halves: Sequence[tuple[Evidence, Evidence]],
-    models: Sequence[int],
-    measure: Callable[[Evidence, npt.NDArray[np.float64]], PerUser],
-) -> PerUser:
-    """The ``measure`` of each user who has hits, by the weights of ``models`` that were fitted on the other half."""
-    judged = []
-    for half, other in halves:
-        scores = other.columns[:, list(models)].astype(np.float64) @ fitted(half, models)
-        judged.append(measure(other, scores)[other.hitting])
-    return np.concatenate(judged)
+class _Judge:
+    """The users of two halves, by the weights that were fitted on the other half; each set of models is fitted once."""
+
+    def __init__(self, one: Evidence, other: Evidence) -> None:
+        self._halves = (one, other), (other, one)
+        self._scores: dict[tuple[int, ...], list[npt.NDArray[np.float64]]] = {}
+
+    def measured(
+        self, models: Sequence[int], measure: Callable[[Evidence, npt.NDArray[np.float64]], PerUser]
+    ) -> PerUser:
+        """Return the ``measure`` of each user who has hits, by these ``models`` alone."""
+        key = tuple(models)
+        if key not in self._scores:
+            self._scores[key] = [
+                asked.columns[:, list(models)].astype(np.float64) @ fitted(half, models) for half, asked in self._halves
+            ]
+        both = zip(self._halves, self._scores[key], strict=True)
+        return np.concatenate([measure(asked, scores)[asked.hitting] for (_, asked), scores in both])
 
 
 def _likelihood(evidence: Evidence, scores: npt.NDArray[np.float64]) -> PerUser:

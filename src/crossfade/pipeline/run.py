@@ -102,12 +102,11 @@ def run_locked(
     released = settings.fitting([*models, *others])
     before = releases.versions()
     # Pages of one model are better than none, but not than the blend's of an earlier run.
-    waiting = plan.blends and not before and plan.plays >= LONG
+    waiting = plan.blends and not before and not forgetting and plan.plays >= LONG
     first = first_plan(home, settings, full=full) if waiting else plan.pages()
     early: Version | None = None
     results: dict[tuple[str, str], StepResult] = {}
-    planned = {**first.steps, **plan.steps}
-    watch.planned([*planned.values()])
+    watch.planned([*{**first.steps, **plan.steps}.values()])
 
     surfaces = {(step.name, step.fingerprint) for step in first.of("surface")}
     comes_early = not forgetting and _comes_early(home, plan, first, releases)
