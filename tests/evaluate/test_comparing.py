@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import crossfade
-from crossfade import EASE, Cooccurrence, Interactions, Popularity
+from crossfade import EASE, Blend, Cooccurrence, Interactions, Popularity
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.evaluate import Comparison, Split, compare, evaluate, k_fold, random_holdout, strong_generalisation
-from crossfade.evaluate.comparing import Watch, default_split, part_of_users
+from crossfade.evaluate.comparing import Watch, default_split, fittable, members_of, part_of_users
 from crossfade.evaluate.plots import PLOTS, ticks
+from crossfade.models.registry import model_class
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +216,26 @@ def test_what_cannot_be_compared_is_refused(split, models, wrong, error):
         compare(models, split if wrong is None else wrong)
     with pytest.raises(InputError, match="no 'als'"):
         compare([Cooccurrence()], split, k=5)["als"]
+
+
+def test_a_blend_is_made_of_the_models_beside_it_and_each_is_fitted_once_on_train(split, monkeypatch):
+    fitted = []
+    plain = EASE.fit
+
+    def counted(self, learned, **options):
+        fitted.append((self.settings.regularization, learned.pairs))
+        return plain(self, learned, **options)
+
+    monkeypatch.setattr(EASE, "fit", counted)
+    blend = Blend(models=("ease", "popularity"))
+    compared = compare(["popularity", "ease", blend], split, k=5, settings={"ease": {"regularization": 7.0}})
+    made = compared.trials["blend"].model
+    assert made.members["ease"] is compared.trials["ease"].model
+    assert [one for one, pairs in fitted if pairs == split.train.pairs] == [7.0]
+    # Once more on what the weights are learned from, with the same settings.
+    assert [one for one, pairs in fitted if pairs < split.train.pairs] == [7.0]
+    alone = compare([blend], split, k=5, settings={"ease": {"regularization": 7.0}})
+    assert alone["blend"].estimates == compared["blend"].estimates
+    assert members_of(Blend(), split) == [
+        name for name in fittable(split) if model_class(name).learns_from == "interactions" and name != "blend"
+    ]

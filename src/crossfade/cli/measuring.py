@@ -137,11 +137,12 @@ def evaluate(
 
     A line of a file is "user item item …", or "user item" and optionally a weight.
     """
-    from crossfade.evaluate.comparing import SHARES, Watch, compare, fittable
+    from crossfade.evaluate.comparing import SHARES, Watch, compare, fittable, members_of
     from crossfade.evaluate.library import How, LibrarySplit
     from crossfade.evaluate.pair_files import read_pairs
     from crossfade.evaluate.searching import NOTHING_FOUND, search_settings
     from crossfade.evaluate.splits import Split
+    from crossfade.evaluate.trials import made_of
     from crossfade.models.registry import model_class
     from crossfade.pipeline.evaluating import models_of, split_home
 
@@ -154,30 +155,32 @@ def evaluate(
         learned, asked = read_pairs([train, test], form)
         splits = [Split(train=learned, test=asked, how=f"asked for {test.name}")]
         chosen = names or tuple(fittable(splits[0]))
-        settings: dict[str, dict[str, Any]] = changed(changes, chosen)
+        settings: dict[str, dict[str, Any]] = changed(changes, _set(chosen))
     else:
         with progress_of("Split the library"):
             splits = split_home(home, kind, How(seed=seed, **how), names, threads)
         first = splits[0]
         assert isinstance(first, LibrarySplit)
-        chosen = tuple(models_of(home, first, names, {}))
-        given = changed(changes, chosen)
-        settings = models_of(home, first, chosen, given)
-    found = dict.fromkeys(chosen, NOTHING_FOUND)
-    for name in chosen if search else ():
+        chosen = names or tuple(models_of(home, first, (), {}))
+        settings = models_of(home, first, chosen, changed(changes, _set(chosen)))
+    members = [one for name in chosen for one in members_of(made_of(name, settings[name]), splits[0])]
+    fitted = [*dict.fromkeys([*chosen, *members])]
+    found = dict.fromkeys(fitted, NOTHING_FOUND)
+    for name in fitted if search else ():
         with progress_of(f"Search settings of {name}") as progress:
             found[name] = search_settings(name, splits[0].train, settings[name], threads=threads, progress=progress)
     curves = report is not None if curves is None else curves
     display = Display()
     parts = [f"{name} {share}" for name in chosen for share in SHARES] if curves else []
     of_pages = ["pages"] if pages and train is None and len(splits) == 1 else []
-    display.expect(dict.fromkeys([*chosen, *parts, *of_pages], 1.0))
+    cut = [f"{name} cut" for name in dict.fromkeys(members)]
+    display.expect(dict.fromkeys([*fitted, *cut, *parts, *of_pages], 1.0))
     with shown(display):
         comparison = compare(
             chosen,
             splits,
             k=k,
-            settings={name: {**settings[name], **found[name].settings} for name in chosen},
+            settings={name: {**settings[name], **found[name].settings} for name in fitted},
             curves=curves,
             pages=pages,
             seed=seed,
@@ -211,6 +214,7 @@ def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str
             "totals": dict(trial.report.totals),
             "difference_to_first": differences.get(name, {}),
             "slices": [asdict(one) for one in trial.report.slices],
+            "weights": _weights(trial.model),
             "repeats": dict(trial.report.repeats.estimates) if trial.report.repeats else None,
             "curve": [asdict(point) for point in comparison.curves.get(name, ())],
         }
@@ -234,6 +238,13 @@ def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str
             "cost": dict(pages.cost),
         },
     }
+
+
+def _weights(model: Any) -> dict[str, Any] | None:
+    """What each model of a blend counts, and adds; None for another model."""
+    from crossfade.models.blend import FittedBlend
+
+    return {name: dict(one) for name, one in model.weights.report.items()} if isinstance(model, FittedBlend) else None
 
 
 def _print(comparison: "Comparison") -> None:
@@ -260,9 +271,22 @@ def _print(comparison: "Comparison") -> None:
             [Column("model", "name"), Column(f"recall@{k} of repeats, among own items [95 %]", "number")],
             [[name, one] for name, one in found.items()],
         )
+    for name, trial in comparison.trials.items():
+        if weights := _weights(trial.model):
+            counted = {one: row["weight"] for one, row in weights.items() if row["weight"]}
+            told = [f"{one} {weight:.2f}" for one, weight in sorted(counted.items(), key=lambda one: -one[1])]
+            left = [one for one in weights if one not in counted]
+            say(f"{name} is made of {', '.join(told)}" + (f"; nothing is added by {', '.join(left)}" if left else ""))
     if pages := comparison.pages:
         on_pages, cost = pages.report.estimates[f"recall@{k}"], pages.cost[f"recall@{k}"]
         say(f"Pages of {pages.model}: recall@{k} {on_pages}; minus plain lists {cost}")
+
+
+def _set(chosen: Sequence[str]) -> Sequence[str]:
+    """The models whose settings may be set: those chosen, and with a blend any that it may be made of."""
+    from crossfade.models.registry import MODELS, model_class
+
+    return [*MODELS] if any(model_class(name).blends for name in chosen) else chosen
 
 
 def changed(changes: Sequence[str], models: Sequence[str]) -> dict[str, dict[str, Any]]:

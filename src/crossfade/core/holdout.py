@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from crossfade.core.csr import starts_of
 from crossfade.core.errors import InputError
+from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
 
 
@@ -44,3 +45,14 @@ def shuffled_places(interactions: Interactions, rng: np.random.Generator) -> npt
         interactions.indptr[:-1], lengths
     )
     return places
+
+
+def new_pairs(whole: Interactions, shown: Interactions) -> Interactions:
+    """Return the pairs of ``whole`` that ``shown`` lacks, by the ids of ``shown``; of its users and items alone."""
+    users = shown.user_ids.rows(list(whole.user_ids), missing="mark").astype(np.int64)
+    items = shown.item_ids.rows(list(whole.item_ids), missing="mark")
+    by, what = np.repeat(users, np.diff(whole.indptr)), items[whole.indices]
+    width = max(len(shown.item_ids), 1)
+    known = np.repeat(np.arange(len(shown.user_ids)), np.diff(shown.indptr)) * width + shown.indices
+    new = (by != MISSING) & (what != MISSING) & ~np.isin(by * width + what, known)
+    return Interactions.from_rows(shown.user_ids, shown.item_ids, by[new], what[new], whole.plays[new], kind=whole.kind)

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from crossfade.core.errors import InputError
-from crossfade.core.holdout import part_of
+from crossfade.core.holdout import new_pairs, part_of
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.memory import peak_bytes, restart_peak
@@ -25,9 +25,10 @@ from crossfade.core.sequences import Sequences
 from crossfade.evaluate.comparison import Comparison, Point
 from crossfade.evaluate.intervals import mean_estimates
 from crossfade.evaluate.recommendation import Report, evaluate
-from crossfade.evaluate.splits import Split, random_holdout, temporal
+from crossfade.evaluate.splits import Split, cut_of, random_holdout, temporal
 from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
 from crossfade.kernels.threads import one_blas_thread, processors
+from crossfade.models.blend import MOST_BYTES, Blend
 from crossfade.models.contract import Fitted, Model, missing_extra
 from crossfade.models.registry import MODELS, model_class
 
@@ -81,7 +82,7 @@ def compare(
                       None: all that the split has the input of
     split             a `Split`, the splits of `k_fold`, or interactions: of these the last fifth is hidden by time
                       where they have times, and otherwise a random fifth of each user's items
-    settings          of models that are given by name
+    settings          of models that are given by name, and of those that a blend is made of
     curves            whether to fit on parts of the users too, for learning curves
     pages             whether to measure Discover too, where the split is one of a library
     percentile_ranks  whether to include them: they take the scores of all pairs of users and items. None: if these are
@@ -102,18 +103,18 @@ def compare(
     watch = watch or Watch()
     if percentile_ranks is None:
         percentile_ranks = len(splits[0].test.user_ids) * len(splits[0].train.item_ids) <= RANKED_PAIRS
-    work = _Work(k, seed, threads, percentile_ranks, jobs == 1, watch)
-    budget = _Budget(memory_bytes)
+    work = _Work(k, seed, threads, percentile_ranks, jobs == 1, watch, _Budget(memory_bytes))
+    blends = _blends(chosen)
+    single = {label: model for label, model in chosen.items() if label not in blends}
     with one_blas_thread(), _side_by_side(jobs or processors(), work.stopping) as submit:
-        fits = {
-            label: [submit(work.trial, label, model, one, budget) for one in splits] for label, model in chosen.items()
-        }
+        fits = {label: [submit(work.trial, label, model, one) for one in splits] for label, model in single.items()}
+        fits |= _blended(blends, chosen, settings or {}, splits, fits, work, submit)
         points = {
-            label: [submit(work.point, label, model, splits[0], share, budget) for share in SHARES]
-            for label, model in chosen.items()
+            label: [submit(work.point, label, model, splits[0], share) for share in SHARES]
+            for label, model in single.items()
             if curves and not isinstance(model, Fitted)
         }
-        trials = {label: merged([one.result() for one in found], seed) for label, found in fits.items()}
+        trials = {label: merged([one.result() for one in fits[label]], seed) for label in chosen}
         drawn = {label: [one.result() for one in found] for label, found in points.items()}
         last = {label: submit(work.whole, trials[label], splits[0]) for label in drawn}
         drawn = {label: [*found, last[label].result()] for label, found in drawn.items()}
@@ -156,6 +157,26 @@ def fittable(split: Split) -> list[str]:
         name
         for name, one in classes.items()
         if (one.learns_from != "texts" or "texts" in split.inputs) and missing_extra(one) is None
+    ]
+
+
+def members_of(blend: object, split: Split) -> list[str]:
+    """Return the names of the models that ``blend`` is made of: those of its settings, or by default all; none of
+    another model.
+
+    By default a model whose input the split lacks, or whose fit takes too much memory, is left out.
+    """
+    if not isinstance(blend, Blend):
+        return []
+    if blend.settings.models:
+        return list(dict.fromkeys(blend.settings.models))
+    possible = {"interactions", *split.inputs}
+    return [
+        name
+        for name in fittable(split)
+        if not model_class(name).blends
+        and model_class(name).learns_from in possible
+        and model_class(name)().memory_bytes(len(split.train.item_ids)) <= MOST_BYTES
     ]
 
 
@@ -235,6 +256,45 @@ def _labelled(
     return labelled
 
 
+def _blends(chosen: Mapping[str, object]) -> dict[str, Blend]:
+    return {label: model for label, model in chosen.items() if isinstance(model, Blend)}
+
+
+def _blended(
+    blends: Mapping[str, Blend],
+    chosen: Mapping[str, Resolved],
+    settings: Mapping[str, Mapping[str, Any]],
+    splits: Sequence[Split],
+    fits: Mapping[str, list[Future[Trial]]],
+    work: "_Work",
+    submit: Callable[..., Future[Any]],
+) -> dict[str, list[Future[Trial]]]:
+    """Submit the fits of blends, after all that they wait for: a model of the same name is fitted on train once."""
+    made: dict[Any, Future[_Fit]] = {}
+
+    def fit(name: str, split: Split, *key: Any) -> Future[_Fit]:
+        if (name, *key) not in made:
+            model = chosen.get(name)
+            if model is None or isinstance(model, Fitted):
+                model = made_of(name, settings.get(name, {}))
+            title = f"Fit {name} on a cut" if len(key) > 1 else f"Fit {name}"
+            made[name, *key] = submit(work.member, f"{name} cut" if len(key) > 1 else name, title, model, split)
+        return made[name, *key]
+
+    found: dict[str, list[Future[Trial]]] = {}
+    for label, blend in blends.items():
+        names, seed = members_of(blend, splits[0]), blend.settings.seed
+        found[label] = []
+        for number, split in enumerate(splits):
+            cut = cut_of(split, blend.settings.hidden, seed)
+            whole: dict[str, Future[Any]] = {
+                name: fits[name][number] if name in fits else fit(name, split, number) for name in names
+            }
+            parts = {name: fit(name, cut, number, blend.settings.hidden, seed) for name in names}
+            found[label].append(submit(work.blend, label, blend, split, cut, whole, parts))
+    return found
+
+
 @contextlib.contextmanager
 def _side_by_side(jobs: int, stopping: threading.Event) -> Iterator[Callable[..., Future[Any]]]:
     """What submits work to so many threads; an error or an interruption stops all others."""
@@ -248,6 +308,14 @@ def _side_by_side(jobs: int, stopping: threading.Event) -> Iterator[Callable[...
     pool.shutdown()
 
 
+class _Fit(NamedTuple):
+    """A fitted model, the seconds that took, and the peak of memory where nothing ran beside it."""
+
+    model: Fitted[Any]
+    seconds: float
+    peak_bytes: int | None
+
+
 @dataclass
 class _Work:
     """What is done about one model; each method runs in a thread."""
@@ -258,10 +326,43 @@ class _Work:
     percentile_ranks: bool
     alone: bool
     watch: Watch
+    budget: "_Budget"
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def trial(self, label: str, model: Resolved, split: Split, budget: "_Budget") -> Trial:
-        fitted, seconds, peak = self.fitted(label, f"Fit {label}", model, split, budget)
+    def trial(self, label: str, model: Resolved, split: Split) -> Trial:
+        return self.tried(label, split, self.fitted(label, f"Fit {label}", model, split))
+
+    def member(self, name: str, title: str, model: Resolved, split: Split) -> "_Fit":
+        fit = self.fitted(name, title, model, split)
+        self.watch.ended(name)
+        return fit
+
+    def blend(
+        self,
+        label: str,
+        model: Blend,
+        split: Split,
+        cut: Split,
+        whole: Mapping[str, "Future[_Fit | Trial]"],
+        parts: Mapping[str, "Future[_Fit]"],
+    ) -> Trial:
+        """The models blended that were fitted on ``whole`` train, by weights from those fitted on ``parts`` of it."""
+        fits: dict[str, _Fit] = {}
+        members: dict[str, Fitted[Any]] = {}
+        for name in whole:
+            fits[name], joined = parts[name].result(), whole[name].result().model
+            assert joined is not None
+            members[name] = joined
+        self.watch.begun(label, f"Blend {len(members)} models")
+        started = time.perf_counter()
+        hidden = new_pairs(cut.test, cut.train)
+        weights = model.weigh({name: fit.model for name, fit in fits.items()}, cut.train, hidden, threads=self.threads)
+        fitted = model.join(members, weights, split.train)
+        took = time.perf_counter() - started + sum(fit.seconds for fit in fits.values())
+        return self.tried(label, split, _Fit(fitted, took, None))
+
+    def tried(self, label: str, split: Split, fit: "_Fit") -> Trial:
+        fitted, seconds, peak = fit
         report = evaluate(
             fitted,
             split.train,
@@ -276,9 +377,9 @@ class _Work:
         self.watch.ended(label)
         return Trial(report=report, settings=settings_of(fitted), seconds=seconds, peak_bytes=peak, model=fitted)
 
-    def point(self, label: str, model: Resolved, split: Split, share: float, budget: "_Budget") -> Point:
+    def point(self, label: str, model: Resolved, split: Split, share: float) -> Point:
         part, name = part_of_users(split, share, self.seed), f"{label} {share}"
-        fitted, _, _ = self.fitted(name, f"Fit {label} on {share:.0%} of the users", model, part, budget)
+        fitted = self.fitted(name, f"Fit {label} on {share:.0%} of the users", model, part).model
         point = self.measured(fitted, part, share)
         self.watch.ended(name)
         return point
@@ -294,16 +395,13 @@ class _Work:
         users = int(np.count_nonzero(np.diff(split.train.indptr)))
         return Point(share=share, users=users, estimates=report.estimates)
 
-    def fitted(
-        self, name: str, title: str, model: Resolved, split: Split, budget: "_Budget"
-    ) -> tuple[Fitted[Any], float, int | None]:
-        """The model fitted, the seconds that took, and the peak of memory where nothing ran beside it."""
+    def fitted(self, name: str, title: str, model: Resolved, split: Split) -> "_Fit":
         if isinstance(model, Fitted):
-            return model, 0.0, None
+            return _Fit(model, 0.0, None)
         learned = input_of(model, split)
         arrays = [value for value in vars(learned).values() if isinstance(value, np.ndarray)]
         wanted = COPIES * sum(array.nbytes for array in arrays) + model.memory_bytes(len(split.train.item_ids))
-        with budget.taking(wanted):
+        with self.budget.taking(wanted):
             progress = self.watch.begun(name, title)
 
             def stoppable(done: float, total: float | None, unit: str) -> None:
@@ -315,7 +413,7 @@ class _Work:
                 restart_peak()
             started = time.perf_counter()
             fitted = model.fit(learned, threads=self.threads, progress=stoppable)
-            return fitted, time.perf_counter() - started, peak_bytes() if self.alone else None
+            return _Fit(fitted, time.perf_counter() - started, peak_bytes() if self.alone else None)
 
 
 class _StoppedError(Exception):

@@ -18,7 +18,7 @@ import contextlib
 import datetime
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from crossfade.core.schemas import ALIASES, COUNTS, LISTENS, PLAYLIST_ITEMS, PLA
 from crossfade.core.sequences import Sequences
 from crossfade.core.writings import Writings
 from crossfade.evaluate.splits import Split, k_fold, random_holdout, strong_generalisation, with_repeats
+from crossfade.models.blend_weights import LEAST_HITS
 from crossfade.models.contract import InputKind
 from crossfade.ranking.neighbourhood import NeighbourSettings
 from crossfade.surfaces.discover import DiscoverSettings
@@ -73,6 +74,7 @@ class How:
     way       None: temporal where there are plays with times, else weak
     fraction  of the plays (temporal), of each user's items (weak, strong), of the users (strong); above 0, below 1
     at, days  moment of a temporal split, and how long test lasts from then; None for all that follows
+    cut       share of train that a blend learns its weights from, hidden in the same way; None where none is compared
     """
 
     way: Way | None = None
@@ -81,6 +83,7 @@ class How:
     days: float | None = None
     folds: int = 5
     seed: int = 0
+    cut: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -266,8 +269,24 @@ class _Splitting:
             writings = Writings.load(place, kind=self._kind)
             inputs |= {"texts": writings} if len(writings) else {}
         of_split = {one.name: getattr(split, one.name) for one in fields(Split)}
+        of_split |= {"inputs": inputs, "cut": self._again(tables, catalog)}
         chosen: dict[str, Any] = {"discover": self._source.discover, "neighbours": self._source.neighbours}
-        return LibrarySplit(**{**of_split, "inputs": inputs}, catalogue=catalogue, roots=roots, **chosen)
+        return LibrarySplit(**of_split, catalogue=catalogue, roots=roots, **chosen)
+
+    def _again(self, tables: Mapping[str, Sequence[Path]], catalog: Path) -> LibrarySplit | None:
+        """What is left, split once more for a blend: by time as this split is, else or with too little at random."""
+        share = self._how.cut
+        if share is None:
+            return None
+        source = replace(self._source, tables={"listens": (), "counts": (), **tables}, catalog=catalog)
+        temporal: list[Way] = ["temporal"] if tables.get("listens") and not tables.get("counts") else []
+        for way in [*temporal, "weak"]:
+            how = How(way=way, fraction=share, seed=self._how.seed)
+            with contextlib.suppress(InputError):
+                again = _Splitting(source, self._kind, how, self._wanted, self._place()).splits()[0]
+                if way == "weak" or again.test.pairs >= LEAST_HITS:
+                    return again
+        return None
 
     def _interactions(
         self, tables: Mapping[str, Sequence[Path]], kind: str, settings: InteractionSettings

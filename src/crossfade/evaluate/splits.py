@@ -11,7 +11,7 @@ from the generator alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Split:
     repeats  pairs of train that were played again, with how often; None where the split cannot tell
     inputs   what models of sequences and of texts are fitted on, where there is more than train: cut like train
     how      the split in words
+    cut      train split once more, with inputs that are cut too, for a blend to learn its weights; see `cut_of`
     """
 
     train: Interactions
@@ -43,6 +44,19 @@ class Split:
     repeats: Interactions | None = None
     inputs: Mapping[InputKind, Any] = field(default_factory=dict)
     how: str = ""
+    cut: "Split | None" = None
+
+
+def cut_of(split: Split, fraction: float, seed: int) -> Split:
+    """Return train split once more: its own cut, or one that hides a random ``fraction`` of each user's items.
+
+    Sequences cannot be cut by pairs and are left out of the latter.
+    """
+    if split.cut is not None:
+        return split.cut
+    cut = random_holdout(split.train, fraction, np.random.default_rng(seed))
+    texts: dict[InputKind, Any] = {name: one for name, one in split.inputs.items() if name == "texts"}
+    return replace(cut, inputs=texts)
 
 
 def random_holdout(interactions: Interactions, fraction: float, rng: np.random.Generator) -> Split:

@@ -21,9 +21,8 @@ from crossfade.aggregation.interactions import InteractionSettings, build_intera
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.artifacts import MANIFEST, Draft, is_made_from, link_or_copy
 from crossfade.core.errors import ArtifactError
-from crossfade.core.holdout import held_out, part_of
+from crossfade.core.holdout import held_out, new_pairs, part_of
 from crossfade.core.home import Home
-from crossfade.core.ids import MISSING
 from crossfade.core.interactions import Interactions
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
@@ -58,7 +57,7 @@ class CutPlays(Gathering):
             self.fill(draft, context, build, *inputs, self.kind, draft.path, settings)
             draft.rows.clear()
             shown = Interactions.load(draft.path, kind=self.kind)
-            hidden = _new_pairs(whole, shown)
+            hidden = new_pairs(whole, shown)
         if shown is None or hidden is None or hidden.pairs < LEAST_HITS:
             moment, rng = None, np.random.default_rng(int(self.settings["seed"]))
             chosen = held_out(whole, share, rng)
@@ -184,17 +183,6 @@ class BlendModels(OfModel):
         blend = Blend(**self.settings).join(members, weights, interactions, current)
         blend.save(draft.path)
         draft.rows.update(users=len(blend.user_ids), items=len(blend.item_ids), models=len(members))
-
-
-def _new_pairs(whole: Interactions, shown: Interactions) -> Interactions:
-    """The pairs of ``whole`` that ``shown`` lacks, by the ids of ``shown``; of its users and items alone."""
-    users = shown.user_ids.rows(list(whole.user_ids), missing="mark").astype(np.int64)
-    items = shown.item_ids.rows(list(whole.item_ids), missing="mark")
-    by, what = np.repeat(users, np.diff(whole.indptr)), items[whole.indices]
-    width = max(len(shown.item_ids), 1)
-    known = np.repeat(np.arange(len(shown.user_ids)), np.diff(shown.indptr)) * width + shown.indices
-    new = (by != MISSING) & (what != MISSING) & ~np.isin(by * width + what, known)
-    return Interactions.from_rows(shown.user_ids, shown.item_ids, by[new], what[new], whole.plays[new], kind=whole.kind)
 
 
 def _link(source: Path, target: Path) -> None:

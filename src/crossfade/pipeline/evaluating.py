@@ -5,6 +5,7 @@ import datetime
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,11 @@ def split_home(
             threads=limits["threads"],
         )
         chosen = kind_named(kind).name if kind else busiest_kind(source)
-        wanted = {model_class(name).learns_from for name in models or settings.run.models}
-        return split_library(source, chosen, how, wanted)
+        names = {*(models or settings.run.models)}
+        for blend in [name for name in names if model_class(name).blends]:
+            names |= {*settings.run.models}
+            how = replace(how, cut=settings.model(blend, chosen).hidden)
+        return split_library(source, chosen, how, {model_class(name).learns_from for name in names})
 
 
 def models_of(
@@ -86,11 +90,17 @@ def models_of(
 ) -> dict[str, dict[str, Any]]:
     """Return the settings of the models to fit that somebody chose, by name: those of the home, with ``changes``.
 
-    Without ``names`` they are those of ``[run] models`` that the split has the input of.
+    Without ``names`` they are those of ``[run] models`` that the split has the input of. A blend has the same members.
     """
     settings = Settings.of(home)
     possible = {name for name in fittable(split) if model_class(name).learns_from in ("interactions", *split.inputs)}
     chosen = names or [name for name in settings.run.models if name in possible]
     if not chosen:
         raise InputError("This library has the input of no model in [run] models. Name one with --model.")
-    return {name: {**settings.given(name, split.train.kind), **changes.get(name, {})} for name in chosen}
+    found = {name: {**settings.given(name, split.train.kind), **changes.get(name, {})} for name in chosen}
+    for blend in [name for name in chosen if model_class(name).blends]:
+        members = [name for name in settings.run.models if name in possible and not model_class(name).blends]
+        found[blend] = {"models": members, **found[blend]}
+        names = [*dict.fromkeys([*members, *found[blend]["models"]])]
+        found |= {one: {**settings.given(one, split.train.kind), **changes.get(one, {})} for one in names}
+    return found
