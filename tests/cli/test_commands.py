@@ -205,7 +205,7 @@ def evaluated(*arguments):
 
 
 def test_evaluate_measures_on_what_was_held_out(split):
-    told = evaluated(*split, "--model", "als", "--set", "als.factors=8", "-k", "1", "--json")
+    told = evaluated(*split, "--model", "als", "--model", "als", "--set", "als.factors=8", "-k", "1", "--json")
     assert told.exit_code == 0, told.output
     answer = json.loads(told.stdout)
     (model,) = answer["models"]
@@ -237,11 +237,13 @@ def test_evaluate_splits_a_library(asked, call, tmp_path):
 def test_evaluate_fits_the_models_of_the_settings(asked, own_home):
     chosen = '[run]\nmodels = ["cultural", "popularity"]\n[models.cultural]\nfactors = 9\n'
     (own_home / "crossfade.toml").write_text(chosen)
+    (own_home / "tuned.toml").write_text("[cultural-artist]\nterms = 77\n")  # tuning saw what is hidden here
     answer = asked("evaluate", "--no-search", "--set", "popularity.half_life_days=7", home=own_home)
     assert [(one["model"], one["settings"].get("factors")) for one in answer["models"]] == [
         ("cultural", 9),
         ("popularity", None),
     ]
+    assert answer["models"][0]["settings"]["terms"] == 1000
     assert answer["models"][1]["settings"]["half_life_days"] == 7
 
 
@@ -259,6 +261,8 @@ def test_evaluate_takes_both_files_or_none(split):
         (["--model", "als", "--set", "als.factors=many"], "als: factors"),
         (["--model", "als", "--set", "factors=8"], "NAME.SETTING=VALUE"),
         (["--model", "als", "--set", "popularity.half_life=8"], "popularity"),
+        (["--split", "weak"], "for a library"),
+        (["--report", "no/such/page.html"], "no directory"),
     ],
 )
 def test_evaluate_says_what_it_cannot_do(split, arguments, told):

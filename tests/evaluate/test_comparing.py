@@ -112,6 +112,22 @@ def test_interactions_are_split_by_time_where_they_have_times(interactions, rng)
     assert found.test_pairs == default_split(interactions).test.pairs
 
 
+def test_something_is_left_to_fit_on_where_most_times_are_equal(interactions):
+    times = np.where(np.arange(interactions.pairs) % 20, 7, 8).astype(np.uint32)
+    split = default_split(replace(interactions, last_played=times))
+    assert (split.train.last_played.max(), split.test.last_played.min()) == (7, 8)
+
+
+def test_each_fold_is_fitted_with_settings_of_its_own(interactions, rng):
+    folds = k_fold(interactions, 2, rng)
+    settings = [{"ease": {"regularization": one}} for one in (3.0, 300.0)]
+    found = compare("ease", folds, k=5, settings=settings)["ease"].per_user["recall@5"]
+    alone = [compare("ease", fold, k=5, settings=one)["ease"] for fold, one in zip(folds, settings, strict=True)]
+    np.testing.assert_allclose(found, np.mean([one.per_user["recall@5"] for one in alone], axis=0))
+    with pytest.raises(InputError, match="1 splits do not fit 2"):
+        compare("ease", folds, settings=settings[:1])
+
+
 def test_folds_are_one_report_of_all_users(interactions, rng):
     folds = k_fold(interactions, 3, rng)
     found = compare(["popularity", "ease"], folds, k=5)
@@ -174,6 +190,9 @@ def test_plots_are_drawings_with_a_mark_for_each_number(compared, tmp_path):
     marks = {name: compared.plot(name).svg.count("<circle") for name in PLOTS}
     with_items = {len([s for s in compared[name].slices if s.by == "decile" and s.estimates]) for name in compared}
     assert marks == {"strata": 2 * with_items.pop(), "curves": 8, "tradeoff": 2, "differences": 1}
+    many = replace(compared, trials={f"model {n}": one for n, one in enumerate([*compared.trials.values()] * 5)})
+    legend = [mark for mark in ElementTree.fromstring(many.plot("strata").svg) if mark.tag.endswith("rect")]
+    assert len({(mark.get("fill"), mark.get("stroke")) for mark in legend}) == len(legend) == 10
     compared.plot("curves").save(tmp_path / "curves.svg")
     assert (tmp_path / "curves.svg").read_text() == compared.plot("curves").svg
     with pytest.raises(InputError, match="strata"):

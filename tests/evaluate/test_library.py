@@ -15,8 +15,9 @@ from crossfade.core.errors import InputError, NotReadyError
 from crossfade.core.schemas import ALIASES, TABLES
 from crossfade.evaluate.comparing import compare
 from crossfade.evaluate.library import How, Source, busiest_kind, split_library
-from crossfade.evaluate.pages import pages_of
+from crossfade.evaluate.pages import pages_of, with_pages
 from crossfade.evaluate.recommendation import evaluate
+from crossfade.models.blend import Blend
 from crossfade.models.cooccurrence import Cooccurrence
 from crossfade.surfaces.discover import DiscoverSettings
 
@@ -122,6 +123,8 @@ def test_the_default_moment_leaves_a_fraction_after_it(source):
 def test_test_may_last_some_days(source):
     (split,) = split_library(source, "track", How(at=DAY + datetime.timedelta(days=7), days=1.5), ())
     assert named(split.test) == {("ann", "z"): 1}
+    (split,) = split_library(source, "track", How(at=DAY + datetime.timedelta(days=7), days=1e300), ())
+    assert split.test.pairs == 3
 
 
 @pytest.mark.parametrize("way", ["weak", "folds", "strong"])
@@ -185,8 +188,20 @@ def test_what_cannot_be_split_is_refused(source, tmp_path):
         split_library(source, "track", How(at=DAY + datetime.timedelta(days=99)), ())
     with pytest.raises(InputError, match="nothing to fit models on"):
         split_library(source, "track", How(at=DAY - datetime.timedelta(days=9)), ())
-    with pytest.raises(InputError, match="fraction"):
-        split_library(source, "track", How(fraction=1.0), ())
+    others = [{**listen("ann", "e", -1), "kind": "episode"}]
+    path = source.tables["listens"][0].with_name("episodes.parquet")
+    pq.write_table(pa.Table.from_pylist(others, TABLES["listens"]), path)
+    with_others = replace(source, tables={**source.tables, "listens": [*source.tables["listens"], path]})
+    with pytest.raises(InputError, match="no plays of tracks before"):
+        split_library(with_others, "track", How(at=DAY), ())
+    for wrong in ({"fraction": 1.0}, {"fraction": float("nan")}, {"days": float("nan")}, {"days": 0.0}):
+        with pytest.raises(InputError):
+            How(**wrong)
+    for moment in ({"at": DAY}, {"days": 3.0}):
+        with pytest.raises(InputError, match="temporal"):
+            How(way="weak", **moment)
+    with pytest.raises(NotReadyError, match="playlists of shows"):
+        split_library(source, "show", How(), ())
     untimed = replace(source, tables={**source.tables, "listens": []})
     with pytest.raises(InputError, match="--split weak"):
         split_library(untimed, "track", How(way="temporal"), ())
@@ -252,3 +267,14 @@ def test_a_comparison_has_the_pages_of_the_first_model_that_compares_items(taste
     assert "pages" in set(found.to_arrow().column("part").to_pylist())
     assert compare("popularity", split, k=5).pages is None
     assert compare("cooccurrence", split, k=5, pages=False).pages is None
+
+
+def test_a_blend_of_all_models_has_pages_with_roots_by_those_that_roots_have_the_input_of(tastes, monkeypatch):
+    (split,) = split_library(tastes, "track", How(way="weak"), ("interactions", "sequences"))
+    blend = Blend(models=("cooccurrence", "popularity", "word2vec"))
+    fitted = []
+    monkeypatch.setattr(Blend, "fit", lambda self, roots, **_: fitted.append((self.settings.models, roots.kind)))
+    monkeypatch.setattr("crossfade.evaluate.pages.pages_of", lambda *_, roots_model, **__: None)
+    found = compare("cooccurrence", split, k=5, pages=False)
+    with_pages(found, split, {"cooccurrence": blend})
+    assert fitted == [(("cooccurrence", "popularity"), "artist")]

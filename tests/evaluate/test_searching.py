@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from crossfade.core.interactions import Interactions
+from crossfade.core.settings import Range
 from crossfade.evaluate import searching
 from crossfade.evaluate.searching import NOTHING_FOUND, _Search, search_settings, validation_cut
 
@@ -27,6 +28,7 @@ def searching_by(monkeypatch, ndcg):
     """A search whose fits are replaced by a formula."""
     search = object.__new__(_Search)
     search.tried, search._cost = [], ((1000, 1000), 20_000)
+    search._limits = {"noise": Range(above=0, high=10)}
     monkeypatch.setattr(_Search, "_ndcg", lambda self, settings: ndcg(settings))
     return search
 
@@ -35,6 +37,12 @@ def searching_by(monkeypatch, ndcg):
 def test_a_free_number_goes_where_ndcg_grows(monkeypatch, best, found):
     search = searching_by(monkeypatch, lambda settings: 1 - abs(np.log(settings["noise"] / best)))
     assert search.moved({"noise": 0.45}, "noise")["noise"] == pytest.approx(found)
+
+
+@pytest.mark.parametrize(("power", "found"), [(1, 7.69), (-1, 1e-6)])
+def test_a_number_stays_within_what_its_setting_accepts(monkeypatch, power, found):
+    search = searching_by(monkeypatch, lambda settings: settings["noise"] ** power)
+    assert search.moved({"noise": 0.45}, "noise")["noise"] == pytest.approx(found, rel=1e-3)
 
 
 def test_a_gain_that_may_be_chance_is_no_gain(monkeypatch):

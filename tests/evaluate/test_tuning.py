@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from crossfade.core.errors import InputError, SettingsError
+from crossfade.core.errors import InputError, SettingsError, StorageError
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate import tuning
 from crossfade.evaluate.tuning import tried_range, tune, tuned_settings
@@ -55,7 +55,10 @@ def test_every_range_is_accepted_by_its_setting(name):
     for one in tuned_settings(name, {}):
         for value in one.choices or tried_range(one):
             made(**{one.name: value})
-            assert one.default is not None
+        if not one.choices:
+            low, high = tried_range(one)
+            assert low <= one.default <= high
+            assert low < high
 
 
 def test_tuning_finds_what_is_better_ends_poor_trials_and_says_what_mattered(interactions, formula, tmp_path):
@@ -91,6 +94,12 @@ def test_nothing_is_recommended_that_is_no_better_on_another_cut(interactions, m
     monkeypatch.setattr(tuning, "ndcg_of", lambda *asked: next(chance))
     tuned = tune("cooccurrence", interactions, {}, tmp_path, trials=4)
     assert (tuned.settings, tuned.best, tuned.default) == ({}, 0.2, 0.2)
+
+
+def test_a_damaged_study_says_how_to_begin_again(interactions, formula, tmp_path):
+    (tmp_path / "study.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(StorageError, match=r"study.sqlite cannot be read: .* Remove it"):
+        tune("als", interactions, {}, tmp_path, trials=1)
 
 
 def test_a_real_fit_is_tuned(interactions, tmp_path):

@@ -68,6 +68,11 @@ def test_what_cannot_be_inverted_is_said(interactions):
     twins = Interactions.from_counts(users, ["a"] * 40 + ["b"] * 40, np.ones(80))
     with pytest.raises(InputError, match="Raise it"):
         EASE(regularization=1e-30, precision="single").fit(twins)
+    # The same beyond the items that are solved together.
+    others = [f"v{user}" for user in range(50)]
+    beside = Interactions.from_counts([*users, *others], ["a"] * 40 + ["b"] * 40 + ["c"] * 50)
+    with pytest.raises(InputError, match="Raise it"):
+        EASE(regularization=1e-30, exact_items=1).fit(beside)
 
 
 @pytest.fixture

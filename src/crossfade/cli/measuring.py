@@ -148,6 +148,11 @@ def evaluate(
 
     if (train is None) != (test is None):
         raise click.UsageError("--train and --test go together. Without both, a library is split.")
+    if train is not None and (kind or any(how[name] for name in ("way", "at", "days"))):
+        raise click.UsageError("--kind, --split, --at and --days are for a library, not for files.")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory {printed(report.absolute().parent)}", param_hint="--report")
+    names = tuple(dict.fromkeys(names))
     for name in names:
         model_class(name)
     splits: Sequence[Split]
@@ -165,10 +170,12 @@ def evaluate(
         settings = models_of(home, first, chosen, changed(changes, _set(chosen)))
     members = [one for name in chosen for one in members_of(made_of(name, settings[name]), splits[0])]
     fitted = [*dict.fromkeys([*chosen, *members])]
-    found = dict.fromkeys(fitted, NOTHING_FOUND)
-    for name in fitted if search else ():
-        with progress_of(f"Search settings of {name}") as progress:
-            found[name] = search_settings(name, splits[0].train, settings[name], threads=threads, progress=progress)
+    found = [dict.fromkeys(fitted, NOTHING_FOUND) for _ in splits]
+    # For each fold by itself: what one fold hides, the others are fitted on.
+    for split, one in zip(splits, found, strict=True) if search else ():
+        for name in fitted:
+            with progress_of(f"Search settings of {name}") as progress:
+                one[name] = search_settings(name, split.train, settings[name], threads=threads, progress=progress)
     curves = report is not None if curves is None else curves
     display = Display()
     parts = [f"{name} {share}" for name in chosen for share in SHARES] if curves else []
@@ -180,7 +187,7 @@ def evaluate(
             chosen,
             splits,
             k=k,
-            settings={name: {**settings[name], **found[name].settings} for name in fitted},
+            settings=[{name: {**settings[name], **one[name].settings} for name in fitted} for one in found],
             curves=curves,
             pages=pages,
             seed=seed,
@@ -191,7 +198,7 @@ def evaluate(
     if report is not None:
         comparison.save(report)
     if as_json:
-        print_json(_as_json(comparison, found))
+        print_json(_as_json(comparison, found[0]))
         return
     _print(comparison)
     if report is not None:
@@ -199,7 +206,7 @@ def evaluate(
 
 
 def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str, Any]:
-    """Everything but the values of single users."""
+    """Everything but the values of single users; of folds the settings of the first."""
     differences = comparison.differences()
     models = [
         {

@@ -1,6 +1,7 @@
 """``crossfade tune``."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from crossfade.cli.display import progress_of
 from crossfade.cli.measuring import FORMS, changed
 from crossfade.cli.options import complete_models, home_option, json_option, kind_option
 from crossfade.cli.output import Column, print_json, print_line, print_table, say
+from crossfade.core.artifacts import write_file
+from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
 from crossfade.pipeline.settings import MAX_THREADS
 
@@ -55,6 +58,7 @@ def tune(
     stopped.
     """
     from crossfade.evaluate.pair_files import read_pairs
+    from crossfade.evaluate.tuning import require_tunable
     from crossfade.evaluate.tuning import tune as tune_model
     from crossfade.evaluate.tuning_plot import plot
     from crossfade.models.registry import model_class
@@ -62,8 +66,12 @@ def tune(
     from crossfade.pipeline.tuned import interactions_of, write_tuned
 
     settings = Settings.of(home)
-    chosen = names or [name for name in settings.run.models if model_class(name).tuned][:1]
+    chosen = [*dict.fromkeys(names)] or [name for name in settings.run.models if model_class(name).tuned][:1]
+    if not chosen:
+        raise SettingsError("No model in [run] models has settings to tune. Name one with --model.")
     given = changed(changes, chosen)
+    for name in chosen:
+        require_tunable(name, given[name])
     learned = read_pairs([train], form)[0] if train else interactions_of(home, settings, kind)
     results = []
     for name in chosen:
@@ -72,7 +80,7 @@ def tune(
             options: dict[str, Any] = {"trials": trials, "seconds": seconds, "threads": threads, "progress": progress}
             result = tune_model(name, learned, fixed, home.tuning, **options)
         page = home.tuning / f"{train.stem if train else learned.kind}-{name}.svg"
-        page.write_text(plot(result), encoding="utf-8")
+        write_file(page, plot(result).encode())
         if not train:
             write_tuned(home, name, learned.kind, result.settings)
         results.append((result, page))
@@ -92,7 +100,8 @@ def tune(
         say(f"{len(result.trials)} trials of {result.model}, {pruned} of them ended early; what mattered: {page}")
         if train and result.settings:
             settled = (f"--set {result.model}.{key}={value}" for key, value in result.settings.items())
-            print_line(f"crossfade evaluate --train {train} --test TEST --model {result.model} {' '.join(settled)}")
+            files = f"--train {shlex.quote(str(train))} --test TEST"
+            print_line(f"crossfade evaluate {files} --model {result.model} {' '.join(settled)}")
     if not train and any(result.settings for result, _ in results):
         say(f"Written to {home.tuned_file}. Run `crossfade run` to fit with it; remove it to undo.")
 

@@ -33,7 +33,7 @@ from crossfade.models.contract import Fitted, Model, missing_extra
 from crossfade.models.registry import MODELS, model_class
 
 HIDDEN = 0.2
-"""The share of the pairs that is hidden where nobody says."""
+"""The default share of the pairs that is hidden."""
 
 SHARES = (0.25, 0.5, 0.75)
 """Shares of the users that learning curves are fitted on, besides all."""
@@ -42,7 +42,7 @@ MEMORY_BYTES = 4 << 30
 """What the estimates of fits that run side by side may add up to; a fit that exceeds it runs alone."""
 
 RANKED_PAIRS = 50_000_000
-"""Pairs of users and items that are all scored for percentile ranks where nobody says: seconds a model."""
+"""The most pairs of users and items that are scored for percentile ranks by default; they take seconds a model."""
 
 COPIES = 3
 """Copies of its input that a fit has in memory, at most."""
@@ -52,10 +52,13 @@ Asked = str | Model[Any] | Fitted[Any]
 
 Resolved = Model[Any] | Fitted[Any]
 
+Settings = Mapping[str, Mapping[str, Any]]
+"""The settings of models by name."""
+
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told what is being fitted: by name and title when it begins, by name when it ends."""
+    """Callbacks for each fit: ``begun`` gets its name and title, ``ended`` its name."""
 
     begun: Callable[[str, str], Progress] = lambda name, title: silent
     ended: Callable[[str], None] = lambda name: None
@@ -66,7 +69,7 @@ def compare(
     split: Split | Sequence[Split] | Interactions,
     *,
     k: int = 20,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Settings | Sequence[Settings] | None = None,
     curves: bool = False,
     pages: bool = True,
     percentile_ranks: bool | None = None,
@@ -82,7 +85,7 @@ def compare(
                       None: all that the split has the input of
     split             a `Split`, the splits of `k_fold`, or interactions: of these the last fifth is hidden by time
                       where they have times, and otherwise a random fifth of each user's items
-    settings          of models that are given by name, and of those that a blend is made of
+    settings          of models that are given by name, and of those that a blend is made of; a list: for each split
     curves            whether to fit on parts of the users too, for learning curves
     pages             whether to measure Discover too, where the split is one of a library
     percentile_ranks  whether to include them: they take the scores of all pairs of users and items. None: if these are
@@ -99,7 +102,12 @@ def compare(
     splits = [splits] if isinstance(splits, Split) else [*splits]
     if not splits or not all(isinstance(one, Split) for one in splits):
         raise InputError("a split is a Split, a list of them, or Interactions")
-    chosen = _labelled(models, settings or {}, splits[0])
+    each = [settings or {}] * len(splits) if isinstance(settings, Mapping | None) else [*settings]
+    if len(each) != len(splits):
+        raise InputError(f"settings of {len(each)} splits do not fit {len(splits)} splits")
+    named = _named(models, splits[0])
+    made = [_made(named, one) for one in each]
+    chosen = made[0]
     watch = watch or Watch()
     if percentile_ranks is None:
         percentile_ranks = len(splits[0].test.user_ids) * len(splits[0].train.item_ids) <= RANKED_PAIRS
@@ -107,8 +115,11 @@ def compare(
     blends = _blends(chosen)
     single = {label: model for label, model in chosen.items() if label not in blends}
     with one_blas_thread(), _side_by_side(jobs or processors(), work.stopping) as submit:
-        fits = {label: [submit(work.trial, label, model, one) for one in splits] for label, model in single.items()}
-        fits |= _blended(blends, chosen, settings or {}, splits, fits, work, submit)
+        fits = {
+            label: [submit(work.trial, label, models[label], one) for models, one in zip(made, splits, strict=True)]
+            for label in single
+        }
+        fits |= _blended(made, each, splits, fits, work, submit)
         points = {
             label: [submit(work.point, label, model, splits[0], share) for share in SHARES]
             for label, model in single.items()
@@ -137,7 +148,7 @@ def compare(
 
     if isinstance(splits[0], LibrarySplit):
         watch.begun("pages", "Make pages")
-        comparison = with_pages(comparison, splits[0], seed=seed, threads=threads)
+        comparison = with_pages(comparison, splits[0], chosen, seed=seed, threads=threads)
         watch.ended("pages")
     return comparison
 
@@ -146,7 +157,9 @@ def default_split(interactions: Interactions, seed: int = 0) -> Split:
     """Return interactions with times split at the moment after which a fifth was last played; others at random."""
     times = interactions.last_played
     if interactions.pairs and times.all() and times.min() < times.max():
-        return temporal(interactions, int(np.quantile(times, 1 - HIDDEN, method="higher")))
+        # Later than the first time, so that something is left to fit on where most times are equal.
+        second = times[times > times.min()].min()
+        return temporal(interactions, int(max(np.quantile(times, 1 - HIDDEN, method="higher"), second)))
     return random_holdout(interactions, HIDDEN, np.random.default_rng(seed))
 
 
@@ -181,7 +194,7 @@ def members_of(blend: object, split: Split) -> list[str]:
 
 
 def merged(trials: Sequence[Trial], seed: int = 0) -> Trial:
-    """Return one trial of those on several folds: of each user the mean over the folds that ask about them."""
+    """Return one trial of those on several folds: each user's mean over the folds, and the settings of the first."""
     if len(trials) == 1:
         return trials[0]
     reports = [trial.report for trial in trials]
@@ -235,69 +248,70 @@ def part_of_users(split: Split, share: float, seed: int) -> Split:
     )
 
 
-def _labelled(
-    models: str | Iterable[Asked] | Mapping[str, Asked] | None, settings: Mapping[str, Mapping[str, Any]], split: Split
-) -> dict[str, Resolved]:
-    """The models by the names that the comparison calls them by; one of a name that is taken gets a number."""
+def _named(models: str | Iterable[Asked] | Mapping[str, Asked] | None, split: Split) -> dict[str, Asked]:
+    """Return the models by their names in the comparison; a name that is taken gets a number."""
     if models is None or isinstance(models, str):
         models = fittable(split) if models is None else [models]
     pairs = models.items() if isinstance(models, Mapping) else [(None, one) for one in models]
-    labelled: dict[str, Resolved] = {}
+    named: dict[str, Asked] = {}
     for label, one in pairs:
         if not (isinstance(one, str | Fitted) or hasattr(one, "fit")):
             raise InputError(f"a model is a name, a model or a fitted one, not a {type(one).__name__}")
         name = label or (one if isinstance(one, str) else one.name)
         number = 2
-        while name in labelled:
+        while name in named:
             name, number = f"{name.partition(' ')[0]} {number}", number + 1
-        labelled[name] = made_of(one, settings.get(one, {})) if isinstance(one, str) else one
-    if not labelled:
+        named[name] = one
+    if not named:
         raise InputError("there is no model to evaluate")
-    return labelled
+    return named
 
 
-def _blends(chosen: Mapping[str, object]) -> dict[str, Blend]:
-    return {label: model for label, model in chosen.items() if isinstance(model, Blend)}
+def _made(named: Mapping[str, Asked], settings: Settings) -> dict[str, Resolved]:
+    return {label: made_of(one, settings.get(one, {})) if isinstance(one, str) else one for label, one in named.items()}
+
+
+def _blends(models: Mapping[str, object]) -> dict[str, Blend]:
+    return {label: model for label, model in models.items() if isinstance(model, Blend)}
 
 
 def _blended(
-    blends: Mapping[str, Blend],
-    chosen: Mapping[str, Resolved],
-    settings: Mapping[str, Mapping[str, Any]],
+    made: Sequence[Mapping[str, Resolved]],
+    settings: Sequence[Settings],
     splits: Sequence[Split],
     fits: Mapping[str, list[Future[Trial]]],
     work: "_Work",
     submit: Callable[..., Future[Any]],
 ) -> dict[str, list[Future[Trial]]]:
     """Submit the fits of blends, after all that they wait for: a model of the same name is fitted on train once."""
-    made: dict[Any, Future[_Fit]] = {}
+    members: dict[Any, Future[_Fit]] = {}
 
-    def fit(name: str, split: Split, *key: Any) -> Future[_Fit]:
-        if (name, *key) not in made:
-            model = chosen.get(name)
+    def fit(name: str, split: Split, number: int, *cut: Any) -> Future[_Fit]:
+        key = name, number, *cut
+        if key not in members:
+            model = made[number].get(name)
             if model is None or isinstance(model, Fitted):
-                model = made_of(name, settings.get(name, {}))
-            title = f"Fit {name} on a cut" if len(key) > 1 else f"Fit {name}"
-            made[name, *key] = submit(work.member, f"{name} cut" if len(key) > 1 else name, title, model, split)
-        return made[name, *key]
+                model = made_of(name, settings[number].get(name, {}))
+            title = f"Fit {name} on a cut" if cut else f"Fit {name}"
+            members[key] = submit(work.member, f"{name} cut" if cut else name, title, model, split)
+        return members[key]
 
     found: dict[str, list[Future[Trial]]] = {}
-    for label, blend in blends.items():
-        names, seed = members_of(blend, splits[0]), blend.settings.seed
-        found[label] = []
-        for number, split in enumerate(splits):
-            cut = cut_of(split, blend.settings.hidden, seed)
+    for number, split in enumerate(splits):
+        for label, blend in _blends(made[number]).items():
+            names, hidden, seed = members_of(blend, splits[0]), blend.settings.hidden, blend.settings.seed
+            cut = cut_of(split, hidden, seed)
             whole: dict[str, Future[Any]] = {
                 name: fits[name][number] if name in fits else fit(name, split, number) for name in names
             }
-            parts = {name: fit(name, cut, number, blend.settings.hidden, seed) for name in names}
-            found[label].append(submit(work.blend, label, blend, split, cut, whole, parts))
+            parts = {name: fit(name, cut, number, hidden, seed) for name in names}
+            found.setdefault(label, []).append(submit(work.blend, label, blend, split, cut, whole, parts))
     return found
 
 
 @contextlib.contextmanager
 def _side_by_side(jobs: int, stopping: threading.Event) -> Iterator[Callable[..., Future[Any]]]:
-    """What submits work to so many threads; an error or an interruption stops all others."""
+    """Yield what submits work to ``jobs`` threads; an error or an interruption stops all others."""
     pool = ThreadPoolExecutor(jobs)
     try:
         yield pool.submit
@@ -318,7 +332,7 @@ class _Fit(NamedTuple):
 
 @dataclass
 class _Work:
-    """What is done about one model; each method runs in a thread."""
+    """The work on one model; each method runs in a thread."""
 
     k: int
     seed: int
@@ -402,6 +416,8 @@ class _Work:
         arrays = [value for value in vars(learned).values() if isinstance(value, np.ndarray)]
         wanted = COPIES * sum(array.nbytes for array in arrays) + model.memory_bytes(len(split.train.item_ids))
         with self.budget.taking(wanted):
+            if self.stopping.is_set():
+                raise _StoppedError
             progress = self.watch.begun(name, title)
 
             def stoppable(done: float, total: float | None, unit: str) -> None:

@@ -85,6 +85,19 @@ class How:
     seed: int = 0
     cut: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise InputError for a share that hides nothing or all, and for a moment of a split that has none."""
+        # Written positively, so that NaN is refused too.
+        if not 0 < self.fraction < 1:
+            raise InputError(f"a fraction between 0 and 1 can be hidden, not {self.fraction}")
+        if self.days is not None and not self.days > 0:
+            raise InputError(f"test lasts for more than 0 days, not {self.days}")
+        if self.at is None and self.days is None:
+            return
+        if self.way not in (None, "temporal"):
+            raise InputError(f"A moment and days are of a temporal split, not of a {self.way} one.")
+        object.__setattr__(self, "way", "temporal")
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LibrarySplit(Split):
@@ -144,13 +157,12 @@ class _Splitting:
             if way != "temporal":
                 return self._by_pairs(queries, way, played=bool(timed or counted))
             if not timed:
-                raise InputError(f"No play of a {self._kind} in this library has a time. Try --split weak.")
+                plural = KINDS[self._kind].plural
+                raise InputError(f"No plays of {plural} in this library have a time. Try --split weak.")
             return [self._by_time(queries)]
 
     def _by_time(self, queries: Queries) -> LibrarySplit:
         how = self._how
-        if not 0 < how.fraction < 1:
-            raise InputError(f"a fraction between 0 and 1 can be hidden, not {how.fraction}")
         if how.at is None:
             about = rows_about(self._kind, "listens")
             sql = f"SELECT quantile_disc(epoch_ms(listened_at), $share) FROM ({about}) WHERE NOT skipped"  # noqa: S608
@@ -158,23 +170,29 @@ class _Splitting:
             moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC).replace(microsecond=0)
         else:
             moment = how.at if how.at.tzinfo else how.at.replace(tzinfo=datetime.UTC)
-        until = moment + datetime.timedelta(days=how.days) if how.days else None
+        until = None
+        with contextlib.suppress(OverflowError):  # later than any date: all that follows
+            until = moment + datetime.timedelta(days=how.days) if how.days else None
         begin, end = (None if one is None else int(one.timestamp() * 1000) for one in (moment, until))
         before, after = self._place() / "before.parquet", self._place() / "after.parquet"
         time = "epoch_ms(listened_at)"
-        kept = queries.write(f"{_LISTENS} WHERE {time} < $begin", LISTENS, before, begin=begin)
-        limit = "" if end is None else f" AND {time} < {end}"
-        hidden = queries.write(f"{_LISTENS} WHERE {time} >= $begin{limit}", LISTENS, after, begin=begin)
-        told = f"plays from {moment:%Y-%m-%d %H:%M} UTC" + (f" to {until:%Y-%m-%d %H:%M}" if until else "")
-        if not kept or not hidden:
-            raise InputError(
-                f"There are no plays {'before' if not kept else 'from'} {moment:%Y-%m-%d %H:%M} UTC"
-                f"{' on' if kept else ''}, so there is nothing to {'be asked for' if kept else 'fit models on'}."
-            )
+        earlier, later = f"{time} < {begin}", f"{time} >= {begin}" + ("" if end is None else f" AND {time} < {end}")
+        ((kept, hidden),) = queries.rows(
+            f"SELECT count(*) FILTER ({earlier}), count(*) FILTER ({later}) "  # noqa: S608
+            f"FROM ({rows_about(self._kind, 'listens')}) WHERE NOT skipped"
+        )
+        plural, at = KINDS[self._kind].plural, f"{moment:%Y-%m-%d %H:%M} UTC"
+        if not kept:
+            raise InputError(f"There are no plays of {plural} before {at}, so there is nothing to fit models on.")
+        if not hidden:
+            raise InputError(f"There are no plays of {plural} from {at} on, so there is nothing to be asked for.")
+        queries.write(f"{_LISTENS} WHERE {earlier}", LISTENS, before)
+        queries.write(f"{_LISTENS} WHERE {later}", LISTENS, after)
+        told = f"plays from {at}" + (f" to {until:%Y-%m-%d %H:%M}" if until else "")
         tables = {"listens": [before]}
         train = self._interactions(tables, self._kind, self._source.interactions)
-        later = self._interactions({"listens": [after]}, self._kind, PLAIN)
-        split = with_repeats(train, later, how=f"{told} hidden")
+        played = self._interactions({"listens": [after]}, self._kind, PLAIN)
+        split = with_repeats(train, played, how=f"{told} hidden")
         return self._complete(queries, split, tables, self._catalog(queries))
 
     def _by_pairs(self, queries: Queries, way: Way, *, played: bool) -> list[LibrarySplit]:
@@ -187,6 +205,8 @@ class _Splitting:
             settings = self._source.interactions
             build_playlist_interactions(self._source.catalog, self._kind, place, settings, **self._source.limits)
             whole = Interactions.load(place, kind=self._kind)
+        if not whole.pairs:
+            raise NotReadyError(f"This library has no plays and no playlists of {KINDS[self._kind].plural} to split.")
         if way == "folds":
             splits = k_fold(whole, how.folds, rng)
         elif way == "weak":

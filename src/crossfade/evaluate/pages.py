@@ -3,6 +3,7 @@
 The same model's plain lists are measured beside them, so what the rules cost is a number.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,25 +15,46 @@ from crossfade.core.interactions import Interactions
 from crossfade.evaluate.comparison import Comparison, Pages
 from crossfade.evaluate.library import LibrarySplit
 from crossfade.evaluate.recommendation import Report, listeners_of, report_of, validate
-from crossfade.evaluate.trials import made_of
-from crossfade.models.contract import ComparesItems, Fitted
-from crossfade.models.registry import MODELS, model_class
+from crossfade.models.blend import Blend
+from crossfade.models.contract import ComparesItems, Fitted, Model
+from crossfade.models.registry import model_class
 from crossfade.ranking.neighbourhood import Neighbourhood
 from crossfade.surfaces.contract import SurfaceInputs
 from crossfade.surfaces.discover import Discover
 
 
-def with_pages(comparison: Comparison, split: LibrarySplit, *, seed: int = 0, threads: int | None = None) -> Comparison:
-    """Return the comparison with the pages of its first model that compares items; as it is if none does."""
-    models: dict[str, Any] = {name: trial.model for name, trial in comparison.trials.items()}
-    name = next((name for name, model in models.items() if isinstance(model, ComparesItems)), None)
+def with_pages(
+    comparison: Comparison,
+    split: LibrarySplit,
+    models: Mapping[str, Model[Any] | Fitted[Any]],
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+) -> Comparison:
+    """Return the comparison with the pages of its first model that compares items; as it is if none does.
+
+    ``models`` by name, as they were before they were fitted.
+    """
+    fitted: dict[str, Any] = {name: trial.model for name, trial in comparison.trials.items()}
+    name = next((name for name, model in fitted.items() if isinstance(model, ComparesItems)), None)
     if name is None:
         return comparison
-    model, trial, roots = models[name], comparison.trials[name], None
-    if split.roots is not None and model.name in MODELS and model_class(model.name).learns_from == "interactions":
-        roots = made_of(model.name, trial.settings).fit(split.roots, threads=threads)
-    pages = pages_of(model, split, trial.report, name=name, roots_model=roots, seed=seed, threads=threads)
+    model = None if split.roots is None else _of_roots(models[name])
+    roots = None if model is None else model.fit(split.roots, threads=threads)
+    plain = comparison.trials[name].report
+    pages = pages_of(fitted[name], split, plain, name=name, roots_model=roots, seed=seed, threads=threads)
     return replace(comparison, pages=pages)
+
+
+def _of_roots(model: Any) -> Model[Any] | None:
+    """Return what to fit on interactions with roots; None for a model that was fitted before or needs other input."""
+    if isinstance(model, Fitted) or model.learns_from != "interactions":
+        return None
+    if isinstance(model, Blend):
+        some = tuple(name for name in model.settings.models if model_class(name).learns_from == "interactions")
+        model = Blend(replace(model.settings, models=some))
+    chosen: Model[Any] = model
+    return chosen
 
 
 def pages_of(
@@ -48,7 +70,7 @@ def pages_of(
     """Return how the pages of ``model`` do beside its plain lists.
 
     plain        the report of its plain lists on the same split
-    name         what the model is called, None for its own name
+    name         what the comparison calls the model, by default its own name
     roots_model  the same model fitted on the split's roots; reasons are roots where there is one
 
     Raises InputError for a model that does not compare items.

@@ -16,8 +16,11 @@ from crossfade.evaluate.intervals import Estimate
 
 WIDTH, HEIGHT = 640, 340
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 16, 46
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
-"""Colours that people with any sight tell apart: Wong, "Points of view: color blindness", Nature Methods 2011."""
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+"""Colours that people with any sight tell apart: Wong, "Points of view: color blindness", Nature Methods 2011.
+
+After them they come again, with dashed lines and hollow marks.
+"""
 
 
 @dataclass(frozen=True)
@@ -59,28 +62,26 @@ class _Frame:
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
         return LEFT + across * (WIDTH - LEFT - RIGHT), self.height - BOTTOM - up * (self.height - TOP - BOTTOM)
 
-    def line(self, one: tuple[float, float], other: tuple[float, float], colour: str, width: float = 1.5) -> None:
+    def line(self, one: tuple[float, float], other: tuple[float, float], paint: str, width: float = 1.5) -> None:
         (x1, y1), (x2, y2) = self.at(*one), self.at(*other)
         self.parts.append(
-            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
+            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="{width}" {paint}/>'
         )
 
-    def dot(self, place: tuple[float, float], colour: str, title: str) -> None:
-        x, y = self.at(*place)
+    def dot(self, at: tuple[float, float], place: int, title: str) -> None:
+        x, y = self.at(*at)
         self.parts.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"><title>{escape(title)}</title></circle>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" {filled(place)}><title>{escape(title)}</title></circle>'
         )
 
     def text(self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = "currentColor") -> None:
-        """Text at a place in cells of the drawing."""
+        """Add text at a place of the drawing, in pixels."""
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>')
 
     def legend(self, names: Sequence[str]) -> None:
         for place, name in enumerate(names):
             y = TOP + 10 + 18 * place
-            self.parts.append(
-                f'<rect x="{WIDTH - RIGHT + 14}" y="{y - 8}" width="10" height="10" fill="{colour(place)}"/>'
-            )
+            self.parts.append(f'<rect x="{WIDTH - RIGHT + 14}" y="{y - 8}" width="10" height="10" {filled(place)}/>')
             self.text(WIDTH - RIGHT + 30, y + 1, name if len(name) <= 17 else f"{name[:16]}…")
 
     def drawn(self, x_marks: Sequence[tuple[float, str]] | None = None, *, y_marks: bool = True) -> Plot:
@@ -111,6 +112,16 @@ class _Frame:
 def colour(place: int) -> str:
     """Return the colour of the model at this place of a comparison."""
     return COLOURS[place % len(COLOURS)]
+
+
+def filled(place: int) -> str:
+    """Return the attributes of the marks of the model at this place."""
+    return f'fill="{colour(place) if place < len(COLOURS) else "none"}" stroke="{colour(place)}" stroke-width="1.5"'
+
+
+def stroked(place: int) -> str:
+    """Return the attributes of the lines of the model at this place."""
+    return f'stroke="{colour(place)}"' + ("" if place < len(COLOURS) else ' stroke-dasharray="5 3"')
 
 
 def ticks(least: float, most: float, about: int = 5) -> list[float]:
@@ -153,7 +164,7 @@ def tradeoff(comparison: Comparison) -> Plot:
         recall,
     )
     for place, (name, (x, y, bits)) in enumerate(zip(comparison, found, strict=True)):
-        frame.dot((x, y), colour(place), f"{name}: {recall} {y:.4f}, {coverage} {x:.4f}, {novelty} {bits:.2f} bits")
+        frame.dot((x, y), place, f"{name}: {recall} {y:.4f}, {coverage} {x:.4f}, {novelty} {bits:.2f} bits")
         across, up = frame.at(x, y)
         # Inside of the frame, so that it is not written over the legend.
         right = across > (LEFT + WIDTH - RIGHT) / 2
@@ -171,15 +182,14 @@ def differences(comparison: Comparison) -> Plot:
     first = next(iter(comparison))
     height = TOP + BOTTOM + 26 * max(len(found), 2)
     frame = _Frame(_range([*ends, 0.0]), (0.0, max(len(found), 1)), f"{metric} minus that of {first}", "", height)
-    frame.line((0, 0), (0, max(len(found), 1)), "#888888", 1)
+    frame.line((0, 0), (0, max(len(found), 1)), 'stroke="#888888"', 1)
     names = list(comparison)
     for row, (name, one) in enumerate(found):
-        y, shade = len(found) - row - 0.5, colour(names.index(name))
-        frame.line((one.low, y), (one.high, y), shade, 2.5)
-        frame.dot((one.value, y), shade, f"{name}: {one}")
-        frame.text(
-            WIDTH - RIGHT + 10, frame.at(0, y)[1] + 4, name if len(name) <= 19 else f"{name[:18]}…", colour=shade
-        )
+        y, place = len(found) - row - 0.5, names.index(name)
+        frame.line((one.low, y), (one.high, y), stroked(place), 2.5)
+        frame.dot((one.value, y), place, f"{name}: {one}")
+        label = name if len(name) <= 19 else f"{name[:18]}…"
+        frame.text(WIDTH - RIGHT + 10, frame.at(0, y)[1] + 4, label, colour=colour(place))
     return frame.drawn(y_marks=False)
 
 
@@ -187,23 +197,23 @@ def _lines(lines: dict[str, list[tuple[int, Estimate]]], x_label: str, y_label: 
     """A line a model through its estimates, with the intervals upright."""
     xs = [x for line in lines.values() for x, _ in line] or [0, 1]
     tops = [one.high for line in lines.values() for _, one in line] or [1.0]
-    bounds = (min(xs), max(xs)) if min(xs) < max(xs) else (min(xs) - 1, max(xs) + 1)
-    frame = _Frame(bounds, _range([0.0, *tops]), x_label, y_label)
+    room = (max(xs) - min(xs)) * 0.03 or 1.0
+    frame = _Frame((min(xs) - room, max(xs) + room), _range([0.0, *tops]), x_label, y_label)
     for place, (name, line) in enumerate(lines.items()):
         for (x, one), (next_x, after) in pairwise(line):
-            frame.line((x, one.value), (next_x, after.value), colour(place), 2)
+            frame.line((x, one.value), (next_x, after.value), stroked(place), 2)
         for x, one in line:
-            frame.line((x, one.low), (x, one.high), colour(place), 1)
-            frame.dot((x, one.value), colour(place), f"{name}, {x:,}: {one}")
+            frame.line((x, one.low), (x, one.high), stroked(place), 1)
+            frame.dot((x, one.value), place, f"{name}, {x:,}: {one}")
     frame.legend(list(lines))
     return frame.drawn([(x, f"{x:,}") for x in sorted({*xs})] if len({*xs}) <= 10 else None)
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    """Somewhat more than the range of ``values``, never empty."""
+    """Return somewhat more than the range of ``values``, never empty; nothing below 0 where no value is."""
     least, most = min(values), max(values)
     margin = (most - least) * 0.06 or abs(most) * 0.1 or 1.0
-    return (least if least == 0 else least - margin), most + margin
+    return (least - margin if least < 0 else max(least - margin, 0.0)), most + margin
 
 
 PLOTS = {

@@ -20,7 +20,8 @@ small { color: #777; } .block { overflow-x: auto; } svg { max-width: 100%; heigh
 
 def page(comparison: Comparison) -> str:
     """Return the whole page."""
-    parts = [f"<h1>How {len(comparison)} models did</h1><p>{escape(comparison.heading)}.</p>", metrics(comparison)]
+    parts = [f"<h1>Evaluation of {', '.join(map(escape, comparison))}</h1>"]
+    parts += [f"<p>{escape(comparison.heading)}.</p>", metrics(comparison)]
     for name, plot in PLOTS.items():
         if (name == "curves" and not comparison.curves) or (name == "differences" and len(comparison) == 1):
             continue

@@ -21,7 +21,7 @@ import numpy as np
 from crossfade.core.holdout import part_of
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import as_table, from_table
+from crossfade.core.settings import as_table, declared, from_table
 from crossfade.evaluate.metrics import accuracy
 from crossfade.evaluate.recommendation import ranked_lists, validate
 from crossfade.evaluate.splits import Split, random_holdout
@@ -123,6 +123,7 @@ class _Search:
         self._cost = interactions.shape, interactions.pairs
         self._cut = validation_cut(interactions, np.random.default_rng(seed))
         fields = {field.name: field.default for field in dataclasses.fields(self._model.settings_class)}
+        self._limits = {one.name: one.limits for one in declared(self._model.settings_class)}
         self._short = {one: min(most, {**fields, **given}[one]) for one, most in SHORT.items() if one in fields}
         self.tried: list[Tried] = []
 
@@ -132,7 +133,10 @@ class _Search:
         """Go down from ``start`` for as long as it gains; up if the first step down does not."""
         for ratio in ratios:
             best, most = dict(start), self._ndcg(start)
-            while (ndcg := self._ndcg(step := {**best, setting: round(best[setting] * ratio, 6)})) > most * (1 + GAIN):
+            while (number := round(best[setting] * ratio, 6)) in self._limits[setting]:
+                step = {**best, setting: number}
+                if (ndcg := self._ndcg(step)) <= most * (1 + GAIN):
+                    break
                 best, most = step, ndcg
             if best != start:
                 break

@@ -1,6 +1,6 @@
 """Settings of any model by a long search on a part of its training data, with Optuna.
 
-Every setting in `Model.tuned` is tried in a range around its default: `SPAN` times less to as much more, on a
+Every setting in `Model.tuned` is tried in a range around its default: from `SPAN` times less to `SPAN` times more, on a
 logarithmic scale, within what the setting accepts; a setting with a narrow range, such as an exponent, in all of it; a
 choice in all its values. The first trial has the defaults, the second what the short search finds. A trial is fitted
 with few iterations first, and ends there if that is worse than the median of the others.
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from crossfade.core.errors import InputError, MissingExtraError, SettingsError
+from crossfade.core.errors import InputError, MissingExtraError, SettingsError, StorageError
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.replacing import make_directory
@@ -80,6 +80,16 @@ def tuned_settings(name: str, given: Mapping[str, Any]) -> list[Declared]:
     return [found[setting] for setting in model.tuned if setting in wanted]
 
 
+def require_tunable(name: str, given: Mapping[str, Any]) -> list[Declared]:
+    """Return `tuned_settings`; SettingsError if there are none, InputError for a model that is fitted on texts."""
+    wanted = tuned_settings(name, given)
+    if model_class(name).learns_from == "texts":
+        raise InputError(f"The model {name} is fitted on texts; tuning hides interactions.")
+    if not wanted:
+        raise SettingsError(f"The model {name} has no settings to tune.")
+    return wanted
+
+
 def tune(
     name: str,
     interactions: Interactions,
@@ -100,26 +110,27 @@ def tune(
     seconds    after which no other trial begins
 
     Raises MissingExtraError without Optuna, SettingsError for a model without settings to tune, InputError for a model
-    of texts or data that nothing can be hidden of.
+    of texts or data that nothing can be hidden of, StorageError for a study that cannot be read.
     """
     optuna = _optuna()
-    model, wanted = model_class(name), tuned_settings(name, given)
-    if model.learns_from == "texts":
-        raise InputError(f"The model {name} is fitted on texts; tuning hides interactions.")
-    if not wanted:
-        raise SettingsError(f"The model {name} has no settings to tune.")
+    wanted = require_tunable(name, given)
     cut = validation_cut(interactions, np.random.default_rng(seed))
     if not cut.test.pairs:
         raise InputError("Nobody has played enough items to hide some of them. Tuning needs histories of five or more.")
     make_directory(directory)
-    study = optuna.create_study(
-        study_name=f"{name}-{_digest(interactions, given, seed)}",
-        storage=f"sqlite:///{directory / 'study.sqlite'}",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
-        sampler=optuna.samplers.TPESampler(seed=seed),
-    )
+    file = directory / "study.sqlite"
+    try:
+        study = optuna.create_study(
+            study_name=f"{name}-{_digest(interactions, given, seed)}",
+            storage=f"sqlite:///{file}",
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+            sampler=optuna.samplers.TPESampler(seed=seed),
+        )
+    except Exception as error:  # of SQLAlchemy, of Alembic or of Optuna itself
+        cause = str(error).partition("\n")[0]
+        raise StorageError(f"{file} cannot be read: {cause}. Remove it to begin again.") from error
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     done = len(study.get_trials(states=ended))
     if not study.trials:
@@ -140,7 +151,7 @@ def tune(
     def told(study: Any, trial: Any) -> None:
         progress(len(study.get_trials(states=ended)), trials, "trials")
 
-    fields = {one.name: one.default for one in declared(model.settings_class)}
+    fields = {one.name: one.default for one in declared(model_class(name).settings_class)}
     progress(done, trials, "trials")
     if done < trials:
         study.optimize(ndcg, n_trials=trials - done, timeout=seconds, callbacks=[told])

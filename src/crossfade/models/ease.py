@@ -123,11 +123,15 @@ def _inverse(histories: CSR, items: int, settings: EASESettings, threads: int, p
     each(lambda piece: fill_products(*piece, histories, by_item, inverse), balanced(by_item.indptr, 1), threads)
     inverse[np.diag_indices(items)] += regularization
     if not invert(inverse, threads, progress=progress):
-        raise InputError(
-            f"With a regularization of {regularization:g} the matrix of EASE cannot be inverted in {precision} "
-            "precision. Raise it, or leave it unset."
-        )
+        raise _not_invertible(regularization, precision)
     return inverse
+
+
+def _not_invertible(regularization: float, precision: str) -> InputError:
+    return InputError(
+        f"With a regularization of {regularization:g} the matrix of EASE cannot be inverted in {precision} precision. "
+        "Raise it, or leave it unset."
+    )
 
 
 def _weights(inverse: npt.NDArray[Any]) -> Vectors:
@@ -146,9 +150,11 @@ def _in_blocks(histories: CSR, items: int, settings: EASESettings, threads: int,
     popular = by_user.indices < settings.exact_items
     together = CSR(starts_of(popular)[by_user.indptr], by_user.indices[popular], by_user.values[popular])
     inverse = _inverse(together, settings.exact_items, settings, threads, silent)
-    lists = weights_in_blocks(
-        by_user, items, inverse, settings.regularization or 0.0, settings.neighbours, threads, progress
-    )
+    regularization, kept = settings.regularization or 0.0, settings.neighbours
+    try:
+        lists = weights_in_blocks(by_user, items, inverse, regularization, kept, threads, progress)
+    except np.linalg.LinAlgError as error:
+        raise _not_invertible(regularization, "double") from error
     indptr, places = gathered(lists.indptr, np.argsort(order))
     return CSR(indptr, order[lists.indices[places]], lists.values[places])
 

@@ -58,6 +58,8 @@ def weights_in_blocks(
 
     by_user  (users, items), items by falling popularity, ascending in each
     inverse  (N, N) P of the first N
+
+    Raises LinAlgError where ``regularization`` is too small for a block to be inverted.
     """
     by_user, by_item = read_only(by_user), read_only(transposed(by_user, items))
     popular, together = len(inverse), inverse.astype(np.float32, copy=False)
@@ -85,6 +87,8 @@ def weights_in_blocks(
             within[np.diag_indices(len(chosen))] += regularization
             schur = np.linalg.inv((within + within.T) / 2).astype(np.float32)
             own, crossed = np.diag(schur), schur @ reached
+            if not own.min() > 0:  # rounding has made it indefinite
+                raise np.linalg.LinAlgError
             best.merge(crossed.T / own, chosen, threads)
             to_popular = crossed / (inverted_diagonal + np.einsum("qn,qn->n", reached, crossed))
             to_others = -schur / own

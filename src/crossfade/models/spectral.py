@@ -88,7 +88,7 @@ class Spectral(Configured[SpectralSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[SpectralSettings]] = SpectralSettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSpectral
-    tuned: ClassVar[tuple[str, ...]] = ("filter", "degree", "damping")
+    tuned: ClassVar[tuple[str, ...]] = ("filter", "damping")
 
     def fit(
         self,

@@ -91,16 +91,21 @@ def models_of(
     """Return the settings of the models to fit that somebody chose, by name: those of the home, with ``changes``.
 
     Without ``names`` they are those of ``[run] models`` that the split has the input of. A blend has the same members.
+    What `crossfade tune` found is left out, since tuning saw what the split hides.
     """
     settings = Settings.of(home)
+
+    def given(name: str) -> dict[str, Any]:
+        return {**settings.given(name, split.train.kind, tuned=False), **changes.get(name, {})}
+
     possible = {name for name in fittable(split) if model_class(name).learns_from in ("interactions", *split.inputs)}
     chosen = names or [name for name in settings.run.models if name in possible]
     if not chosen:
         raise InputError("This library has the input of no model in [run] models. Name one with --model.")
-    found = {name: {**settings.given(name, split.train.kind), **changes.get(name, {})} for name in chosen}
+    found = {name: given(name) for name in chosen}
     for blend in [name for name in chosen if model_class(name).blends]:
         members = [name for name in settings.run.models if name in possible and not model_class(name).blends]
         found[blend] = {"models": members, **found[blend]}
         names = [*dict.fromkeys([*members, *found[blend]["models"]])]
-        found |= {one: {**settings.given(one, split.train.kind), **changes.get(one, {})} for one in names}
+        found |= {one: given(one) for one in names}
     return found
