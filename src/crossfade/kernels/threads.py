@@ -8,7 +8,8 @@ Numba's own threads do not promise.
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from itertools import pairwise
 from threading import Lock
 from typing import TypeVar
@@ -25,6 +26,8 @@ Piece = TypeVar("Piece")
 PIECES = 256
 """Into how many ranges work is cut: enough that threads end together, few enough that calls cost nothing."""
 
+MOST_HELPERS = 256
+"""Threads beside those that call `each`; they are started when they are first needed."""
 
 _limiting = Lock()
 _limits: list[threadpool_limits] = []
@@ -85,18 +88,19 @@ def balanced(indptr: npt.NDArray[np.int64], row_cost: int) -> list[Range]:
 def each(work: Callable[[Piece], None], pieces: Iterable[Piece], threads: int) -> None:
     """Call ``work`` once for each piece, on ``threads`` threads that take pieces in the given order.
 
-    The first error ends the work and is raised.
+    The caller's thread is one of them. The first error ends the work and is raised.
     """
     pieces = list(pieces)
-    threads = min(threads, len(pieces))
-    if threads <= 1:
-        for piece in pieces:
-            work(piece)
-        return
     waiting = _Waiting(iter(pieces))
-    with ThreadPoolExecutor(threads) as pool:
-        for finished in [pool.submit(waiting.drain, work) for _ in range(threads)]:
-            finished.result()
+    helpers = [_pool().submit(waiting.drain, work) for _ in range(min(threads, len(pieces)) - 1)]
+    try:
+        waiting.drain(work)
+    finally:
+        # One that has not begun by now, because other work has all the threads, is not needed.
+        begun = [helper for helper in helpers if not helper.cancel()]
+        wait(begun)
+    for helper in begun:
+        helper.result()
 
 
 class _Waiting:
@@ -117,3 +121,14 @@ class _Waiting:
                 with self._lock:
                     self._pieces = iter(())
                 raise
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """The threads that help; they stay, since a fit calls `each` hundreds of times, and starting one takes a while."""
+    return ThreadPoolExecutor(MOST_HELPERS, thread_name_prefix="crossfade")
+
+
+if hasattr(os, "register_at_fork"):
+    # The child of a fork has none of the threads.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

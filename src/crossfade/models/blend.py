@@ -338,7 +338,8 @@ class Blend(Configured[BlendSettings]):
             fitted.append({})
             for name, one in classes.items():
                 progress(sum(map(len, fitted)), rounds, "fits")
-                fitted[-1][name] = one().fit(data, threads=threads)
+                model = one(**one.scoring_only) if data is shown else one()
+                fitted[-1][name] = model.fit(data, threads=threads)
         cut, whole = fitted
         weights = self.weigh(cut, shown, part_of(interactions, hidden), threads=threads)
         joined = self.join(whole, weights, interactions)

@@ -323,6 +323,9 @@ class Model(Protocol[Learned]):
     searched: ClassVar[Searched]
     """Which settings are chosen on a part of the data where nobody sets them."""
 
+    scoring_only: ClassVar[Mapping[str, Any]]
+    """Settings with which a fit does less that is only asked for scores, and gives the same scores."""
+
     keeps: ClassVar[Keeping]
     """When an earlier fit may be kept in place of a new one, where little has come since."""
 
@@ -366,6 +369,7 @@ class Configured(Generic[Chosen]):
     starts_warm: ClassVar[bool] = False
     searched: ClassVar[Searched] = ()
     tuned: ClassVar[tuple[str, ...]] = ()
+    scoring_only: ClassVar[Mapping[str, Any]] = {}
     keeps: ClassVar[Keeping] = "always"
     settings_class: ClassVar[type[Any]]
 

@@ -20,10 +20,11 @@ relevance framework: BM25 and beyond", 2009; Zadeh & Carlsson, "Dimension indepe
 2013.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -90,6 +91,7 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[CooccurrenceSettings]] = CooccurrenceSettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
+    scoring_only: ClassVar[Mapping[str, Any]] = {"factors": 0}
     tuned: ClassVar[tuple[str, ...]] = ("measure", "damping", "neighbours", "shrinkage")
 
     def fit(

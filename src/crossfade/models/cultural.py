@@ -27,9 +27,12 @@ from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.core.texts import Texts
 from crossfade.core.writings import Writings
-from crossfade.kernels.threads import one_blas_thread
+from crossfade.kernels.histories import multiplied
+from crossfade.kernels.threads import threads_for
+from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
+from crossfade.models.sketch import sketched
 from crossfade.models.terms import Mentions, mentions
 
 
@@ -48,7 +51,7 @@ class CulturalSettings(Checked):
     tag_weight: Annotated[float, Range(0, 1e6)] = 1.0  # γ of tags
     playlist_weight: Annotated[float, Range(0, 1e6)] = 0.5  # γ of playlist titles
     prose_weight: Annotated[float, Range(0, 1e6)] = 0.5  # γ of texts
-    seed: Annotated[int, Range(0)] = 0  # of the vector that the search for singular vectors begins with
+    seed: Annotated[int, Range(0)] = 0  # of the vectors that the search for singular vectors begins with
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -107,7 +110,7 @@ class Cultural(Configured[CulturalSettings]):
         progress(1, 3, "steps")
         words = self._words(mentioned, items)
         progress(2, 3, "steps")
-        vectors = _singular(words, len(mentioned.vocabulary), settings.factors, settings.seed)
+        vectors = _singular(words, len(mentioned.vocabulary), settings, threads_for(threads))
         progress(3, 3, "steps")
         return FittedCultural(
             space=VectorSpace(
@@ -151,24 +154,15 @@ class Cultural(Configured[CulturalSettings]):
         return np.exp(-((logarithms - middle) ** 2) / (2 * self.settings.sigma**2))
 
 
-def _singular(words: CSR, vocabulary: int, factors: int, seed: int) -> Vectors:
-    """(items, factors) the items along the largest singular vectors; zero beyond the rank that there can be."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.linalg import svds
+def _singular(words: CSR, vocabulary: int, settings: CulturalSettings, threads: int) -> Vectors:
+    """(items, factors) the items along the largest singular vectors; zero beyond the rank that there can be.
 
-    items = words.rows
-    vectors = np.zeros((items, factors), dtype=np.float32)
-    width = min(factors, items - 1, vocabulary - 1)
-    if width < 1 or not len(words.indices):
-        return vectors
-    matrix = csr_array((words.values.astype(np.float64), words.indices, words.indptr), shape=(items, vocabulary))
-    start = np.random.default_rng(seed).standard_normal(min(matrix.shape))
-    # With more threads BLAS would add in another order.
-    with one_blas_thread():
-        left, lengths, _ = svds(matrix, k=width, v0=start)
-    order = np.argsort(-lengths, kind="stable")
-    along = left[:, order] * lengths[order]
-    # The sign of a singular vector means nothing, so the largest number is made positive.
-    largest = along[np.argmax(np.abs(along), axis=0), np.arange(width)]
-    vectors[:, :width] = along * np.where(largest < 0, -1.0, 1.0)
-    return vectors
+    Singular vectors times their lengths are the eigenvectors of all inner products times the roots of their values.
+    """
+    turned = transposed(words, vocabulary)
+    return sketched(
+        lambda vectors: multiplied(words, multiplied(turned, vectors, threads), threads),
+        words.rows,
+        settings.factors,
+        settings.seed,
+    )

@@ -16,6 +16,7 @@ that.
 Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -68,6 +69,7 @@ class EASE(Configured[EASESettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[EASESettings]] = EASESettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
+    scoring_only: ClassVar[Mapping[str, Any]] = {"factors": 0}
     tuned: ClassVar[tuple[str, ...]] = ("noise", "damping")
 
     def fit(

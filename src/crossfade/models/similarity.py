@@ -25,9 +25,9 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
 from crossfade.kernels import histories as kernels
-from crossfade.kernels.histories import Similarities, add_products, multiplied
-from crossfade.kernels.threads import balanced, each, threads_for
-from crossfade.kernels.transposing import constant, transposed
+from crossfade.kernels.histories import Similarities, multiplied
+from crossfade.kernels.threads import each, threads_for
+from crossfade.kernels.transposing import constant
 from crossfade.models.contract import Floats
 from crossfade.models.histories import FittedHistories, Kernels, read_only
 from crossfade.models.sketch import sketched
@@ -44,7 +44,8 @@ _INDEX = "similarities.json"
 class SimilaritySettings(Checked):
     """What models of similarities are fitted with."""
 
-    factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors that approximate the similarities
+    # width of the vectors that approximate the similarities; 0: none, for a fit whose items are never points
+    factors: Annotated[int, Range(8, 2048, also=(0,))] = 64
     seed: Annotated[int, Range(0)] = 0  # of all that is drawn
 
 
@@ -249,15 +250,12 @@ def stacked(parts: Sequence[CSR]) -> CSR:
 
 def _sparse_product(lists: CSR, threads: int) -> Callable[[Vectors], Vectors]:
     """The product of the symmetric part of ``lists`` with vectors (items, width)."""
-    turned = read_only(transposed(lists, lists.rows))
+    from scipy.sparse import csr_array
 
-    def product(vectors: Vectors) -> Vectors:
-        sums = multiplied(lists, vectors, threads)
-        factors = constant(vectors)
-        each(lambda piece: add_products(*piece, turned, factors, sums), balanced(turned.indptr, 10), threads)
-        return sums * np.float32(0.5)
-
-    return product
+    matrix = csr_array((lists.values, lists.indices, lists.indptr), shape=(lists.rows, lists.rows))
+    both = ((matrix + matrix.T) * np.float32(0.5)).tocsr()
+    symmetric = CSR(both.indptr.astype(np.int64), both.indices.astype(np.int32), both.data)
+    return lambda vectors: multiplied(symmetric, vectors, threads)
 
 
 def _dense_product(matrix: Vectors, threads: int) -> Callable[[Vectors], Vectors]:

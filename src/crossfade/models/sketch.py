@@ -34,6 +34,8 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
 
     Where there are fewer directions, the last columns are zero.
     """
+    if not factors:
+        return np.zeros((items, 0), dtype=np.float32)
     vectors = np.zeros((items, factors), dtype=np.float32)
     rng = np.random.default_rng(seed)
     width = min(items, factors + SPARE)
@@ -42,6 +44,8 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
     with one_blas_thread():
         for _ in range(ROUNDS):
             basis = _orthonormal(product(basis))
+        # Once more, which corrects the rounding of the first time.
+        basis = _orthonormal(basis)
         if not basis.shape[1]:
             return vectors
         turned = _gram(basis, product(basis))
@@ -55,18 +59,17 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
 
 def _orthonormal(vectors: Vectors) -> Vectors:
     """A basis of what the columns of ``vectors`` span, by the eigenvectors of their inner products."""
-    for _ in range(2):  # the second time corrects the rounding of the first
-        values, directions = np.linalg.eigh(_gram(vectors, vectors))
-        kept = (values > 0) & (values > SLIGHT * values.max(initial=0.0))
-        vectors = vectors @ (directions[:, kept] / np.sqrt(values[kept])).astype(np.float32)
-    return vectors
+    values, directions = np.linalg.eigh(_gram(vectors, vectors))
+    kept = (values > 0) & (values > SLIGHT * values.max(initial=0.0))
+    turn: Vectors = (directions[:, kept] / np.sqrt(values[kept])).astype(np.float32)
+    return vectors @ turn
 
 
 def _gram(left: Vectors, right: Vectors, block: int = 65536) -> npt.NDArray[np.float64]:
     total = np.zeros((left.shape[1], right.shape[1]))
     for first in range(0, len(left), block):
-        part = slice(first, first + block)
-        total += left[part].astype(np.float64).T @ right[part].astype(np.float64)
+        part = left[first : first + block].astype(np.float64)
+        total += part.T @ (part if left is right else right[first : first + block])
     return total
 
 

@@ -15,9 +15,10 @@ Kim, Yang, Kim & Yoon, "Graph spectral filtering with Chebyshev interpolation fo
 Shen et al., "How powerful is graph convolution for recommendation?", CIKM 2021 (GF-CF).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class Spectral(Configured[SpectralSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[SpectralSettings]] = SpectralSettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSpectral
+    scoring_only: ClassVar[Mapping[str, Any]] = {"factors": 0}
     tuned: ClassVar[tuple[str, ...]] = ("filter", "damping")
 
     def fit(

@@ -10,10 +10,11 @@ Resnick et al., "GroupLens: an open architecture for collaborative filtering of 
 top-N recommendation for very large scale binary rated datasets", RecSys 2013 (the power p).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -78,6 +79,7 @@ class UserNeighbours(Configured[UserNeighboursSettings]):
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[UserNeighboursSettings]] = UserNeighboursSettings
     fitted_class: ClassVar[type[FittedUserNeighbours]] = FittedUserNeighbours
+    scoring_only: ClassVar[Mapping[str, Any]] = {"factors": 0}
     keeps: ClassVar[Keeping] = "unless leading"
 
     def fit(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
 from crossfade.models.blend_weights import LEAST_HITS, Weights
-from crossfade.models.registry import load_fitted
+from crossfade.models.registry import load_fitted, model_class
 from crossfade.pipeline.gathering import Gathering
 from crossfade.pipeline.learning import FitModel, OfModel
 from crossfade.pipeline.steps import Context, Step
@@ -108,6 +108,10 @@ class FitOnCut(FitModel):
     def name(self) -> str:
         """The name of the model's own step, and that it is on a cut: "cut-als-track"."""
         return f"cut-{self.fitted}"
+
+    @property
+    def instead(self) -> Mapping[str, Any]:
+        return model_class(self.model).scoring_only
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -172,9 +172,14 @@ class FitModel(OfModel):
         fitted.save(draft.path)
         draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))
 
+    @property
+    def instead(self) -> Mapping[str, Any]:
+        """Settings of this fit, whatever is set."""
+        return {}
+
     def _model(self, home: Home) -> Model[Any]:
         found = found_settings(self.inputs(home)[self.search]) if self.searched else {}
-        return model_class(self.model)(**{**self.settings, **found})
+        return model_class(self.model)(**{**self.settings, **found, **self.instead})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,12 @@ _STYLE = re.compile(
     r"(?P<original>[^()\[\]]+)",
     re.IGNORECASE,
 )
+# A name without any of these is credited to nobody but itself; most names are, and this is the quicker to tell.
+_CREDITS = re.compile(
+    r"[;,&+]|\b(?:feat|ft|featuring|x|vs|versus|and|with|y|e|et|und|con|tribute|salute|homage|renditions|versions|covers"
+    r"|karaoke|cover)\b",
+    re.IGNORECASE,
+)
 
 
 LONGEST_CREDIT = 200
@@ -62,6 +68,7 @@ class Aliases:
     def __init__(self, items: Items, parents: "Aliases | None" = None) -> None:
         self._items = items
         self._parents = parents
+        self._credited: dict[int, list[str]] = {}
 
     def groups(self, rows: Rows) -> Groups:
         """Return the same number (n,) for those of ``rows`` that are one item, of a joint one for the first credited.
@@ -80,7 +87,14 @@ class Aliases:
 
     def credited(self, row: int) -> list[str]:
         """Return the keys of whom a root is credited to; the only one is its own unless it is joint or a tribute."""
+        if row not in self._credited:
+            self._credited[row] = self._credits(row)
+        return self._credited[row]
+
+    def _credits(self, row: int) -> list[str]:
         name = " ".join(self._items.names[row].split())
+        if not _CREDITS.search(name):
+            return [_root_key(name)]
         if len(name) > LONGEST_CREDIT:
             return [_root_key(_GUEST.sub("", name))]
         if tribute := _TRIBUTE.match(name):
@@ -95,9 +109,10 @@ class Aliases:
 
     def better_known(self, key: str, listeners: int) -> bool:
         """Return whether an item of that name has more than so many listeners."""
-        place = int(np.searchsorted(self._known[0], _hashed(key))) if key else len(self._known[0])
-        known = place < len(self._known[0]) and self._known[0][place] == _hashed(key)
-        return bool(known and self._known[1][place] > listeners)
+        numbers, most = self._known
+        number = _hashed(key)
+        place = int(np.searchsorted(numbers, number)) if key else len(numbers)
+        return bool(place < len(numbers) and numbers[place] == number and most[place] > listeners)
 
     @cached_property
     def _known(self) -> tuple[Groups, npt.NDArray[np.int64]]:
