@@ -299,6 +299,35 @@ def repeated(builder: Any, number: Any) -> Any:
     return shuffled(builder, single, single, [0] * WIDTH)
 
 
+@described_by
+def _store_turned(typing: Any, panel: Any, at: Any, vectors: Any, starts: Any, offset: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        into, at, read, starts, offset = args
+        panel_type, _, vectors_type, starts_type, _ = signature.args
+        rows = []
+        for lane in range(WIDTH):
+            start = builder.load(pointer_to(context, builder, starts_type, starts, ir.Constant(ir.IntType(64), lane)))
+            pointer = pointer_to(context, builder, vectors_type, read, builder.add(start, offset))
+            rows.append(builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4, typ=VECTOR))
+        # Each round swaps the blocks beside the diagonal: of 1 by 1 in all squares of 2 by 2, of 2 by 2, of 4 by 4, …
+        for apart in (1, 2, 4, 8):
+            low = [place if not place & apart else WIDTH + place - apart for place in range(WIDTH)]
+            high = [place + apart if not place & apart else WIDTH + place for place in range(WIDTH)]
+            for one in (row for row in range(WIDTH) if not row & apart):
+                first, second = rows[one], rows[one + apart]
+                rows[one] = shuffled(builder, first, second, low)
+                rows[one + apart] = shuffled(builder, first, second, high)
+        for column, lanes in enumerate(rows):
+            place = builder.add(at, ir.Constant(ir.IntType(64), column * WIDTH))
+            pointer = pointer_to(context, builder, panel_type, into, place)
+            builder.store(lanes, builder.bitcast(pointer, VECTOR.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    described = types.void(panel, types.int64, vectors, starts, types.int64)
+    fits = is_floats(panel) and is_floats(vectors) and is_array(starts, types.int64)
+    return (described, generate) if fits else None
+
+
 def _halved(builder: Any, first: Any, second: Any, apart: int) -> Any:
     """Within each four of two vectors, sums of numbers ``apart`` (2 or 1) from each other, first's before second's."""
     within = (0, 1) if apart == 2 else (0, 2)
@@ -390,6 +419,12 @@ spread_third: Callable[[Lanes], Lanes] = _spread_of_four(2)
 
 spread_fourth: Callable[[Lanes], Lanes] = _spread_of_four(3)
 """The fourth of them."""
+
+store_turned: Callable[[Floats, int, Floats, npt.NDArray[np.int64], int], None] = _store_turned
+"""Write sixteen numbers of each of sixteen rows to a panel from an offset on, a row to a lane: first all first numbers.
+
+The rows are those of an array, from its offsets ``starts`` (16,) plus another on.
+"""
 
 prefetch: Callable[[Floats, int], None] = _prefetch
 """Ask for the cache line at an offset of an array; a wrong offset does no harm."""

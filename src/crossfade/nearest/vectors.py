@@ -53,6 +53,9 @@ def pair_scores(
     """
     scores = np.empty(len(items), dtype=np.float32)
     unit, starts, rows = metric == "cosine", constant(indptr), constant(items)
+    if unit and len(items) > len(vectors):
+        # Each item's length once, instead of once a pair.
+        vectors, unit = unit_vectors(np.ascontiguousarray(vectors)), False
     of, asking = constant(vectors), constant(queries)
     each(
         lambda piece: score_pairs(*piece, of, unit, asking, starts, rows, scores),

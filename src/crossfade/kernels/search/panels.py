@@ -11,7 +11,18 @@ import numpy.typing as npt
 from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.lanes import WIDTH, Floats, Lanes, aligned, load, multiply_add, spread_from, store, zero
+from crossfade.kernels.lanes import (
+    WIDTH,
+    Floats,
+    Lanes,
+    aligned,
+    load,
+    multiply_add,
+    spread_from,
+    store,
+    store_turned,
+    zero,
+)
 
 Lengths = npt.NDArray[np.float64]
 
@@ -50,11 +61,13 @@ def pack_panel(vectors: Floats, rows: Rows, first: int, count: int, unit: bool, 
     ``unit`` scales each to length one; a zero vector stays zero. Lanes from ``count`` on become zero.
     """
     factors = vectors.shape[1]
+    turned = 0 if unit else factors // WIDTH * WIDTH
+    starts = np.empty(WIDTH, dtype=np.int64)
     for lane in range(WIDTH):
-        if lane >= count:
-            for k in range(factors):
-                panels[at + k * WIDTH + lane] = np.float32(0)
-            continue
+        starts[lane] = np.int64(rows[first + min(lane, count - 1)]) * factors
+    for k in range(0, turned, WIDTH):
+        store_turned(panels, at + k * WIDTH, vectors, starts, k)
+    for lane in range(count):
         row = rows[first + lane]
         length = 1.0
         if unit:
@@ -62,8 +75,11 @@ def pack_panel(vectors: Floats, rows: Rows, first: int, count: int, unit: bool, 
             for k in range(factors):
                 total += np.float64(vectors[row, k]) * np.float64(vectors[row, k])
             length = np.sqrt(total) if total > 0 else 1.0
-        for k in range(factors):
+        for k in range(turned, factors):
             panels[at + k * WIDTH + lane] = np.float32(np.float64(vectors[row, k]) / length)
+    for lane in range(count, WIDTH):
+        for k in range(factors):
+            panels[at + k * WIDTH + lane] = np.float32(0)
 
 
 @jit
