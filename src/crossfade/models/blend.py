@@ -33,6 +33,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Neighbours, Vectors, VectorSpace
 from crossfade.kernels.histories import multiplied
+from crossfade.kernels.search.best import best_of_lists
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import threads_for
 from crossfade.models.blend_part import Part
@@ -141,12 +142,7 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
             )
             candidates, rows = part.candidates(max(k, self.depth), limits)
             scores = self._blended(part.columns(candidates, rows))
-            listed = np.repeat(np.arange(len(part)), np.diff(candidates))
-            order = np.lexsort((rows, -scores, listed))
-            rank = np.arange(len(order)) - np.repeat(candidates[:-1], np.diff(candidates))
-            order, rank = order[rank < k], rank[rank < k]
-            found.rows[users][listed[order], rank] = rows[order]
-            found.scores[users][listed[order], rank] = scores[order]
+            best_of_lists(candidates, rows, scores, found.rows[users], found.scores[users])
         return found
 
     def scores(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:

@@ -22,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import Starts, starts_of
+from crossfade.core.spaces import Neighbours
+from crossfade.kernels.search.best import best_of_lists
 
 Matrix = npt.NDArray[np.float32]
 PerUser = npt.NDArray[np.float64]
@@ -181,12 +183,14 @@ def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]
 
 def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
     """Return the NDCG (n,) of the users' candidates by their ``scores`` (candidates,), in lists of `PLACES`."""
-    users = np.repeat(np.arange(len(evidence.hidden)), np.diff(evidence.indptr))
-    order = np.lexsort((-scores, users))
-    place = np.arange(len(order)) - np.repeat(evidence.indptr[:-1], np.diff(evidence.indptr))
-    gains = np.where(place < PLACES, evidence.hits[order] / np.log2(place + 2), 0.0)
-    best = np.cumsum(1 / np.log2(np.arange(PLACES) + 2))
-    return _sums(gains, evidence.indptr) / best[np.clip(evidence.hidden, 1, PLACES) - 1]
+    listed = Neighbours.none(len(evidence.hidden), PLACES)
+    places = np.arange(len(scores), dtype=np.int32)
+    best_of_lists(evidence.indptr, places, scores.astype(np.float32), listed.rows, listed.scores)
+    hits = np.append(evidence.hits, False)[listed.rows]  # a place without a candidate has row -1
+    gains = 1 / np.log2(np.arange(PLACES) + 2)
+    best = np.cumsum(gains)
+    gained: PerUser = hits @ gains
+    return gained / best[np.clip(evidence.hidden, 1, PLACES) - 1]
 
 
 class _Judge:

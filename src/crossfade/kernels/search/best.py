@@ -12,6 +12,7 @@ Hoare, "Algorithm 65: find", Communications of the ACM 1961.
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats
@@ -114,6 +115,18 @@ def lay_out(keys: Keys, count: int, keep: int, excluded: Rows, rows: Rows, score
             rows[place], scores[place] = row, score_of(key)
             place += 1
     rows[place:], scores[place:] = -1, -np.inf
+
+
+@jit
+def best_of_lists(indptr: Starts, items: Rows, scores: Floats, rows: Rows, best: Floats) -> None:
+    """Fill ``rows`` and ``best`` (n, k) with the best of n lists of ``items`` with ``scores``, equal ones by row."""
+    nothing = np.empty(0, dtype=np.int32)
+    for one in range(len(rows)):
+        first, last = indptr[one], indptr[one + 1]
+        keys = np.empty(last - first, dtype=np.int64)
+        for place in range(first, last):
+            keys[place - first] = key_of(scores[place], items[place])
+        lay_out(keys, len(keys), rows.shape[1], nothing, rows[one], best[one])
 
 
 @jit
