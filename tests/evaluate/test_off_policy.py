@@ -119,6 +119,7 @@ def test_too_few_effective_slots_are_refused():
         ({"logged": np.full(3, 0.5)}, "3 numbers for 2000"),
         ({"clip": 0.0}, "largest weight"),
         ({"units": [1, 2]}, "2 units"),
+        ({"units": ["ann"] * 2000}, "two units or more"),
     ],
 )
 def test_what_is_no_log_is_refused(changed, told):

@@ -178,7 +178,8 @@ def evaluate(
                 one[name] = search_settings(name, split.train, settings[name], threads=threads, progress=progress)
     curves = report is not None if curves is None else curves
     display = Display()
-    parts = [f"{name} {share}" for name in chosen for share in SHARES] if curves else []
+    drawn = [name for name in chosen if curves and not model_class(name).blends]
+    parts = [f"{name} {share}" for name in drawn for share in SHARES]
     of_pages = ["pages"] if pages and train is None and len(splits) == 1 else []
     cut = [f"{name} cut" for name in dict.fromkeys(members)]
     display.expect(dict.fromkeys([*fitted, *cut, *parts, *of_pages], 1.0))

@@ -1,4 +1,4 @@
-"""What comes of comparing models: a table that prints, becomes a data frame, and draws plots."""
+"""The result of comparing models: a table that prints, becomes a data frame, and draws plots."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

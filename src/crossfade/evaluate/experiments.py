@@ -51,7 +51,7 @@ def arm_of(user: Id, salt: str, shares: Sequence[float] = (0.5, 0.5)) -> int:
     """
     if not shares or min(shares) <= 0 or not math.isclose(sum(shares), 1):
         raise InputError(f"the shares of arms are above 0 and 1 together, not {tuple(shares)}")
-    digest = hashlib.blake2b(as_text(user).encode(), salt=b"", key=hashlib.blake2b(salt.encode()).digest()).digest()
+    digest = hashlib.blake2b(as_text(user).encode(), key=hashlib.blake2b(salt.encode()).digest()).digest()
     place = int.from_bytes(digest[:8]) / 2**64
     return min(int(np.searchsorted(np.cumsum(shares), place, side="right")), len(shares) - 1)
 
@@ -62,7 +62,7 @@ def users_per_arm(deviation: float, difference: float, *, error: float = 0.05, p
     deviation  standard deviation of a user's value
     error      chance of finding a difference where there is none
 
-    Raises InputError for a difference of 0, and for chances that are none.
+    Raises InputError for a difference of 0, and for chances that are not between 0 and 1.
     """
     if not (deviation > 0 and abs(difference) > 0 and 0 < error < 1 and 0 < power < 1):
         raise InputError("users are counted for a deviation above 0, a difference, and chances between 0 and 1")

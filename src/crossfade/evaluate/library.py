@@ -1,11 +1,11 @@
-"""A library split into what models are fitted on and what they are asked for, plays, playlists and texts alike.
+"""A library split into train and test: plays, playlists and texts alike.
 
     temporal  plays from a moment on are hidden; the pairs among them that are not in train are asked for
     weak      a share of each user's items is hidden, with every play of them
     strong    whole users are hidden; a part of their items is shown to the fitted models
     folds     weak, so that each pair is hidden once
 
-Nothing of what is asked for is in any input:
+No pair of test is in any input:
 
 - Interactions, sequences and the catalogue's counts are made of the plays that are left, by the code of a run.
 - Counts have no times, so a temporal split leaves them out.
@@ -45,7 +45,7 @@ from crossfade.surfaces.discover import DiscoverSettings
 Way = Literal["temporal", "weak", "strong", "folds"]
 
 PLAIN = InteractionSettings(half_life_days=0, lean_back_weight=1.0)
-"""Every play counts one, for who is asked about."""
+"""Every play of the test part counts one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,7 +117,7 @@ def mean_of_entries(ranked: Rows, values: npt.NDArray[np.float64]) -> PerUser:
 def diversity(ranked: Rows, listeners: "csr_array") -> PerUser:
     """Return 1 - the mean cosine (users,) of the pairs of entries of a list; NaN for fewer than two entries.
 
-    Of more than `DIVERSITY_USERS` users every so manieth is computed, the others are NaN.
+    Of more than `DIVERSITY_USERS` users that many are computed, spread evenly; the others are NaN.
     """
     from scipy.sparse import csr_array
 

@@ -58,7 +58,7 @@ def ips(rewards: Any, logged: Any, target: Any, *, clip: float | None = None, un
     clip     largest weight; None for none
     units    (n,) whose slots these are, so that slots of one user do not count as independent; None: all are
 
-    Raises InputError for chances that are none, and for too few effective slots.
+    Raises InputError for chances outside of their ranges, for units of a single user, and for too few effective slots.
     """
     slots = _Slots(rewards, logged, target, clip, units)
     return slots.estimate(slots.weights * slots.rewards, np.ones(len(slots.rewards)))
@@ -116,6 +116,8 @@ class _Slots:
         self.units = np.arange(count) if units is None else np.unique(np.asarray(units), return_inverse=True)[1]
         if len(self.units) != count:
             raise InputError(f"{count} slots do not fit {len(self.units)} units")
+        if not self.units.any():
+            raise InputError("an interval needs slots of two units or more")
         self.effective = effective_slots(self.weights)
         least = max(LEAST_SLOTS, LEAST_SHARE * count)
         if self.effective < least:

@@ -132,7 +132,7 @@ def evaluate(
     shown             histories of users that it was not fitted on, as in a strong split; None: those of train
     repeats           pairs of train that were played again, to be measured apart
     percentile_ranks  whether to include them: they take the scores of all pairs of users and items
-    lists_alone       whether to leave out all but accuracy, coverage, gini and novelty, for who tries many settings
+    lists_alone       whether to compute accuracy, coverage, gini and novelty alone, as a search of settings does
     seed              of the resamples of the intervals
 
     Raises InputError if no user can be asked about, for items of different kinds, and for k below 1.
@@ -251,7 +251,7 @@ def report_of(
     lists_alone: bool = False,
     seed: int = 0,
 ) -> Report:
-    """Return the report of the lists ``ranked`` (users, k), whoever made them; ``listeners`` as by `listeners_of`.
+    """Return the report of any lists ``ranked`` (users, k); ``listeners`` as by `listeners_of`.
 
     more         further values (users,) by metric
     lists_alone  as for `evaluate`

@@ -1,4 +1,4 @@
-"""Spectral filters on the graph of items: what is smooth in a history, without training.
+"""Spectral filters on the graph of items: they keep what is smooth in a history, without training.
 
     score(x) = D^β (h(L) + α VVᵀ) D^-β x
 
@@ -64,7 +64,7 @@ class SpectralSettings(SimilaritySettings):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedSpectral(FittedSimilarity):
-    """The filter as similarities; what compares items is the filter without the weight of popularity."""
+    """The filter as similarities; items are compared by the filter without the weight of popularity."""
 
     def scaled(
         self,
@@ -83,7 +83,7 @@ class FittedSpectral(FittedSimilarity):
 
 
 class Spectral(Configured[SpectralSettings]):
-    """What is smooth in a history, on the graph of items."""
+    """A spectral filter of histories on the graph of items."""
 
     name: ClassVar[str] = "spectral"
     learns_from: ClassVar[InputKind] = "interactions"

@@ -1,4 +1,4 @@
-"""Neighbourhoods of users: what those play who play the same.
+"""Neighbourhoods of users: recommends what the most similar users play.
 
     score_i = Σ_v s_v^p r_vi / Σ_v s_v^p        over the k users v whose histories are most similar
 
@@ -73,7 +73,7 @@ class FittedUserNeighbours(FittedHistories):
 
 
 class UserNeighbours(Configured[UserNeighboursSettings]):
-    """What those play who play the same."""
+    """Recommends what the most similar users play."""
 
     name: ClassVar[str] = "user_neighbours"
     learns_from: ClassVar[InputKind] = "interactions"

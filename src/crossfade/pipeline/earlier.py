@@ -1,9 +1,9 @@
-"""Which earlier fit is kept instead of fitting again, or is what a fit starts from, and which search of settings still
-serves: decisions 21, 17 and 20.
+"""Earlier results that a run uses again: a fit that is kept (decision 21), a fit that a new one starts from (17), and a
+search of settings (20).
 
-Either learned only from imports that are there today as they were then, by the settings of today: its input has the
-fingerprint that a library of these imports alone would give it. So what was forgotten is in neither. What is kept, or
-started from, is named by its fingerprint in all that follows from it.
+Such a fit learned only from imports that are still there, unchanged, by the settings of today: its input has the
+fingerprint that a library of these imports alone would give it. So it has nothing of what was forgotten. Every later
+artifact names it by its fingerprint.
 """
 
 import contextlib

@@ -88,10 +88,10 @@ def split_home(
 def models_of(
     home: Home, split: LibrarySplit, names: Sequence[str], changes: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the settings of the models to fit that somebody chose, by name: those of the home, with ``changes``.
+    """Return by name the settings of the models to fit that are set: those of the home, with ``changes``.
 
     Without ``names`` they are those of ``[run] models`` that the split has the input of. A blend has the same members.
-    What `crossfade tune` found is left out, since tuning saw what the split hides.
+    Settings that `crossfade tune` found are left out, since tuning saw the plays that the split hides.
     """
     settings = Settings.of(home)
 

@@ -1,7 +1,7 @@
 """Why an item is on a user's page, or why it isn't: read from what the page was made from.
 
-The page is made again by the code that makes every page (`crossfade.surfaces.discover.Pages.made`), which keeps its
-candidates, their scores and what became of each. Nothing is worked out here that the page doesn't follow from.
+The page is made again by the code that makes every page (`crossfade.surfaces.discover.Pages.made`). It keeps its
+candidates, their scores and what became of each, and the answer is read from these alone.
 """
 
 from collections.abc import Mapping, Sequence
