@@ -12,7 +12,9 @@ PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadsc
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage bench bench-full bench-guard bench-report lint format docs lock clean
+# The kernels are compiled beside the checks of types.
+MAKEFLAGS += --jobs=2
+.PHONY: help demo test test-all kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,11 +42,15 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint  ## Lint, types, layers, and every test that takes seconds, on all processors
+test: lint kernels  ## Lint, types, layers, and every test that takes seconds, on all processors
 	$(PYTEST) -m "not slow"
 
-test-all: lint  ## The same with the slow tests
+test-all: lint kernels  ## The same with the slow tests
 	$(PYTEST)
+
+# Otherwise each process of the tests would compile most of them.
+kernels: $(VENV)/ready  ## Compile the kernels that are not, in two processes
+	$(BIN)/python -m crossfade.pipeline.compiling
 
 coverage: $(VENV)/ready  ## Show the lines that no test of seconds runs
 	$(BIN)/coverage erase

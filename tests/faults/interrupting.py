@@ -1,12 +1,12 @@
-"""Interrupts an act on a home at its first step, its second, its third, … until it survives.
+"""Interrupts an act on a home at its first step, its second (or every few), … until it survives.
 
-    python interrupting.py ACT MANNER DIRECTORY
+    python interrupting.py
 
-Run as a program of its own, since it forks, and a process with threads must not. A step is whatever changes
-or flushes the disk. MANNER is "kill" (SIGKILL), "full" (the step fails with ENOSPC) or "failing" (EIO).
-After each interruption the old or the new content must be there, whole; a disk error must have come out as a
+reads lines of ACT MANNER EVERY DIRECTORY, and answers each with the last step that was interrupted, or with "failed"
+and the reason on its standard error. A program of its own, since it forks, and a process with threads must not. A step
+is whatever changes or flushes the disk. MANNER is "kill" (SIGKILL), "full" (the step fails with ENOSPC) or "failing"
+(EIO). After each interruption the old or the new content must be there, whole; a disk error must have come out as a
 StorageError; and doing the same again under the home's lock must succeed and leave nothing half-written.
-Prints how many steps were interrupted.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,6 +36,7 @@ from crossfade.importing.library import imports, people_of
 from crossfade.stores.registry import open_releases
 
 STEPS = {"os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate", "sqlite3.connect"}
+CONFTEST = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))
 NOT_REACHED, STORAGE_ERROR, ABSORBED = 0, 9, 3
 
 
@@ -72,11 +74,31 @@ def interrupt(number: int, manner: str, home: Path) -> Callable[[], int]:
     return lambda: len(steps)
 
 
-class Replacing:
+class Scene:
+    """Something in a home that is made once, and acted on in a copy of that home for each step."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def make(self) -> None:
+        """Fill the home."""
+
+    def act(self) -> None:
+        """Make new of old."""
+
+    def content(self) -> str:
+        """Return "old" or "new", after checking that it is whole."""
+        raise NotImplementedError
+
+
+class Replacing(Scene):
     """An artifact is replaced by another."""
 
     def __init__(self, home: Home) -> None:
+        super().__init__(home)
         self.place = home.runs / "space"
+
+    def make(self) -> None:
         self.write("old")
 
     def write(self, content: str) -> None:
@@ -98,7 +120,6 @@ class ReplacingWithoutExchange(Replacing):
     """The same where the file system cannot let two names change places; a kill may need the sweep."""
 
     def __init__(self, home: Home) -> None:
-        self.home = home
         replacing._renameat2 = lambda: None  # type: ignore[assignment]
         super().__init__(home)
 
@@ -107,11 +128,14 @@ class ReplacingWithoutExchange(Replacing):
         return super().content()
 
 
-class WritingAFile:
+class WritingAFile(Scene):
     """A small file is replaced by another."""
 
     def __init__(self, home: Home) -> None:
+        super().__init__(home)
         self.path = home.path / "crossfade.toml"
+
+    def make(self) -> None:
         write_file(self.path, b"old")
 
     def act(self) -> None:
@@ -121,13 +145,16 @@ class WritingAFile:
         return self.path.read_text()
 
 
-class SavingAState:
+class SavingAState(Scene):
     """The state of long work is replaced by a later one."""
 
     def __init__(self, home: Home) -> None:
+        super().__init__(home)
         checkpoints_module.EVERY_SECONDS = checkpoints_module.TIMES_ITS_COST = 0.0
         self.place = home.unfinished / "fit"
         self.identity = Identity(kind="test", version=1)
+
+    def make(self) -> None:
         self.save("old")
 
     def save(self, content: str) -> None:
@@ -146,15 +173,23 @@ class SavingAState:
         return {"old": "old", "newer": "new"}[said]
 
 
-class Publishing:
+class Publishing(Scene):
     """A second release is published."""
 
+    made = ("old",)
+    parts: Any
+
     def __init__(self, home: Home) -> None:
+        super().__init__(home)
         self.releases = open_releases(home)
-        small_release = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["small_release"]
-        parts = small_release(home.path)
-        self.parts = dataclasses.replace(parts, parts={"als-artist": parts.parts["als-artist"]})
-        self.first = self.parts.publish(self.releases, content="old").version
+        self.first = next(iter(self.releases.versions()), "")
+
+    def make(self) -> None:
+        parts = CONFTEST["small_release"](self.home.path)
+        Publishing.parts = dataclasses.replace(parts, parts={"als-artist": parts.parts["als-artist"]})
+        for content in self.made:
+            self.parts.publish(self.releases, content=content)
+        self.first = self.releases.versions()[0]
 
     def act(self) -> None:
         self.parts.publish(self.releases, content="new")
@@ -172,9 +207,10 @@ class Publishing:
 class PublishingUnderAPin(Publishing):
     """A third release is published while the first one is pinned."""
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
-        self.parts.publish(self.releases, content="middle")
+    made = ("old", "middle")
+
+    def make(self) -> None:
+        super().make()
         self.releases.activate(self.first)
 
     def content(self) -> str:
@@ -186,9 +222,7 @@ class PublishingUnderAPin(Publishing):
 class Pinning(Publishing):
     """The first release is activated."""
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
-        self.parts.publish(self.releases, content="second")
+    made = ("old", "second")
 
     def act(self) -> None:
         self.releases.activate(self.first)
@@ -210,8 +244,8 @@ class RollingBack(Pinning):
 class Unpinning(Pinning):
     """The newest release is served again."""
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
+    def make(self) -> None:
+        super().make()
         self.releases.activate(self.first)
 
     def act(self) -> None:
@@ -224,10 +258,7 @@ class Unpinning(Pinning):
 class Pruning(Publishing):
     """All but the newest release are removed."""
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
-        self.parts.publish(self.releases, content="middle")
-        self.parts.publish(self.releases, content="new")
+    made = ("old", "middle", "new")
 
     def act(self) -> None:
         self.releases.prune(1)
@@ -240,10 +271,7 @@ class Pruning(Publishing):
 class Retiring(Publishing):
     """The active release and the one before are removed for good."""
 
-    def __init__(self, home: Home) -> None:
-        super().__init__(home)
-        self.parts.publish(self.releases, content="middle")
-        self.parts.publish(self.releases, content="new")
+    made = ("old", "middle", "new")
 
     def act(self) -> None:
         self.releases.retire([version for version in self.releases.versions() if version != self.first], patience=0.0)
@@ -254,30 +282,21 @@ class Retiring(Publishing):
         return "new" if self.releases.versions() == [self.first] else "old"
 
 
-class ForgettingAListener:
+class ForgettingAListener(Scene):
     """Annika is taken out of two imports: one is named after her, and one is hers alone."""
 
     TEXTS = (b"annika", b"zyzzyva")
 
-    def __init__(self, home: Home) -> None:
-        self.home = home
-        made = home.path.parent / "made"
-        if not made.exists():
-            before = Home(made / "home")
-            before.prepare()
-            for name, users in (
-                ("bob", ["bob"]),
-                ("annika-and-bob", ["annika", "bob", "carl"]),
-                ("annika", ["annika"]),
-            ):
-                rows = [
-                    f"{user},{artist},{user} on {artist},{1_700_000_000 + 100 * len(name) + 600 * number}"
-                    for user in users
-                    for number, artist in enumerate(("Can", f"Zyzzyva {name}" if user == "annika" else "Neu"))
-                ]
-                (made / f"{name}.csv").write_text("\n".join(["user,artist,title,listened_at", *rows]))
-                import_paths(before, [made / f"{name}.csv"])
-        shutil.copytree(made / "home", home.path, dirs_exist_ok=True)
+    def make(self) -> None:
+        for name, users in (("bob", ["bob"]), ("annika-and-bob", ["annika", "bob", "carl"]), ("annika", ["annika"])):
+            rows = [
+                f"{user},{artist},{user} on {artist},{1_700_000_000 + 100 * len(name) + 600 * number}"
+                for user in users
+                for number, artist in enumerate(("Can", f"Zyzzyva {name}" if user == "annika" else "Neu"))
+            ]
+            table = self.home.path.parent / f"{name}.csv"
+            table.write_text("\n".join(["user,artist,title,listened_at", *rows]))
+            import_paths(self.home, [table])
 
     def act(self) -> None:
         if pending(self.home) is None and any("annika" in people_of(one) for one in imports(self.home)):
@@ -330,11 +349,14 @@ ACTS = {
 }
 
 
-def run(act: str, manner: str, directory: Path) -> int:
-    """Interrupt every step of ``act``; how many there were."""
-    for number in itertools.count(1):
+def run(act: str, manner: str, every: int, directory: Path) -> int:
+    """Interrupt the steps of ``act`` that are ``every`` apart; the last that was reached."""
+    made = Home(directory / "made")
+    made.prepare()
+    ACTS[act](made).make()
+    for number in itertools.count(1, every):
         home = Home(directory / f"{number:03d}")
-        home.prepare()
+        shutil.copytree(made.path, home.path)
         scene = ACTS[act](home)
         assert scene.content() == "old"
         child = os.fork()
@@ -359,9 +381,15 @@ def run(act: str, manner: str, directory: Path) -> int:
         assert not left, f"step {number} left {left}"
         shutil.rmtree(home.path)
         if status == NOT_REACHED:
-            return number - 1
+            return number - every
     raise AssertionError("unreachable")
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    for line in sys.stdin:
+        if os.fork() == 0:
+            act, manner, every, directory = line.split()
+            print(run(act, manner, int(every), Path(directory)), flush=True)
+            sys.exit()
+        if os.wait()[1] != 0:
+            print("failed", flush=True)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -25,21 +26,35 @@ ACTS = {
 }
 
 
-FILLED = {"Replacing", "WritingAFile", "SavingAState", "Publishing", "ForgettingAListener"}
-"""The acts that meet a full disk in the tests of seconds; the others write by the same means."""
+FILLED = ("Replacing", "WritingAFile", "SavingAState", "Publishing", "ForgettingAListener")
+"""The acts that meet a full disk in the tests of seconds, at every third step; the others write by the same means."""
 
 CASES = [
-    pytest.param(
-        act, manner, marks=[] if manner == "kill" or (manner == "full" and act in FILLED) else [pytest.mark.slow]
-    )
-    for act in ACTS
-    for manner in ("kill", "full", "failing")
+    *((act, "kill", 1) for act in ACTS),
+    *((act, "full", 3) for act in FILLED),
+    *(pytest.param(act, manner, 1, marks=pytest.mark.slow) for act in ACTS for manner in ("full", "failing")),
 ]
 
 
-@pytest.mark.parametrize(("act", "manner"), CASES)
-def test_an_interruption_at_any_step_loses_nothing(act, manner, directory):
-    assert printed("interrupting.py", act, manner, directory) >= ACTS[act]
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """Interrupt steps of an act, and return the last there was; one program does it for all acts."""
+    reasons = tmp_path_factory.mktemp("interrupting") / "reasons"
+    with reasons.open("w") as errors, program("interrupting.py", stdin=PIPE, stdout=PIPE, stderr=errors) as running:
+
+        def steps(*asked):
+            running.stdin.write(" ".join(map(str, asked)) + "\n")
+            running.stdin.flush()
+            answer = running.stdout.readline()
+            assert answer.strip().isdecimal(), reasons.read_text()
+            return int(answer)
+
+        yield steps
+
+
+@pytest.mark.parametrize(("act", "manner", "every"), CASES)
+def test_an_interruption_at_any_step_loses_nothing(act, manner, every, directory, interrupted):
+    assert interrupted(act, manner, every, directory) >= ACTS[act]
 
 
 KILLS = 24
@@ -49,14 +64,15 @@ KILLS = 24
 @pytest.mark.slow
 @pytest.mark.parametrize(("command", "least"), {"import": KILLS, "run": KILLS, "forget": KILLS, "rollback": 4}.items())
 def test_a_kill_of_a_whole_command_is_made_good_by_the_next(command, least, directory):
-    assert printed("killing.py", command, KILLS, directory) >= least
+    with program("killing.py", command, KILLS, directory, stdout=PIPE, stderr=PIPE) as running:
+        output, errors = running.communicate()
+    assert running.returncode == 0, errors
+    assert int(output) >= least
 
 
-def printed(script, *arguments):
-    """The number that a program of this folder prints."""
+def program(script, *arguments, **streams):
+    """A program of this folder, started."""
     # One thread: it forks.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, Path(__file__).with_name(script), *map(str, arguments)]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert run.returncode == 0, run.stderr
-    return int(run.stdout)
+    return subprocess.Popen(command, text=True, env=environment, **streams)

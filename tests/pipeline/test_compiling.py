@@ -56,14 +56,22 @@ def test_a_process_whose_parent_was_killed_ends_and_leaves_nothing(tmp_path):
     assert not place.exists()
 
 
+def test_a_process_that_has_compiled_ends_well_with_its_input_open(tmp_path):
+    watched = (
+        "import sys, threading, time; from pathlib import Path\n"
+        "from crossfade.pipeline.compiling import _end_with_parent\n"
+        "threading.Thread(target=_end_with_parent, args=(Path(sys.argv[1]),), daemon=True).start(); time.sleep(0.3)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", watched, tmp_path], stdin=subprocess.PIPE) as process:
+        assert process.wait(30) == 0
+
+
 @pytest.mark.slow
 def test_a_run_compiles_nothing_that_was_compiled_before(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
-    for part in (compiling.PAGES, compiling.OTHERS):
-        (tmp_path / part).mkdir()
-        # Its input stays open: it ends when that is closed.
-        process = subprocess.Popen(command(part, tmp_path / part), env=environment, stdin=subprocess.PIPE)
-        assert process.wait() == 0
+    subprocess.run([sys.executable, "-m", "crossfade.pipeline.compiling"], env=environment, check=True)
+    parts = {path.name.split("-")[0] for path in (tmp_path / "kept").rglob("*.compiled")}
+    assert parts == {compiling.PAGES, compiling.OTHERS}
     code = (
         "import sys; sys.argv = ['crossfade', *sys.argv[1:]]\n"
         "from numba.core import event\n"

@@ -138,14 +138,26 @@ def _write_library(directory: Path) -> None:
 
 def _end_with_parent(place: Path) -> None:
     """End this process once its input is closed, leaving nothing behind."""
-    sys.stdin.buffer.read()
+    # Unbuffered: Python cannot end well while a thread holds the buffer of its input.
+    while os.read(sys.stdin.fileno(), 1 << 10):
+        pass
     # The other threads still write, so another process removes what they wrote, once this one and its pipe are gone.
     remover = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
     subprocess.Popen([sys.executable, "-c", remover, place], stdin=subprocess.PIPE)  # noqa: S603  # this very program
     os._exit(1)
 
 
+def compile_all() -> None:
+    """Compile every kernel that a run with the default settings calls, if that is not done."""
+    with tempfile.TemporaryDirectory() as place, compiled_aside(Home(Path(place)), 2) as compiling:
+        for part in compiling.processes:
+            compiling.wait(part, UNWATCHED)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        compile_all()
+        sys.exit()
     with contextlib.suppress(KeyboardInterrupt):
         Thread(target=_end_with_parent, args=(Path(sys.argv[2]),), daemon=True).start()
         compile_part(sys.argv[1], *map(Path, sys.argv[2:]))
