@@ -1,5 +1,7 @@
 """The parts of ranking, by hand."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -201,6 +203,17 @@ def test_a_band_of_several_words_stays_itself(name):
     parts = [part for part in name.replace(",", "").split() if part not in ("&", "and", "vs.")]
     library = items([name, *parts], listeners=[500] + [2] * len(parts))
     assert len(set(Aliases(library).groups(np.arange(len(parts) + 1, dtype=np.int32)).tolist())) == len(parts) + 1
+
+
+@pytest.mark.parametrize("piece", ["(", " - ", "tribute to ", " & "])
+def test_names_made_to_waste_time_take_little(piece):
+    """Forty names of 4,096 characters, the most that an import keeps."""
+    names = [f"{number}{piece * 4096}"[:4096] for number in range(40)]
+    tracks = items(names, kind="track", parents=[0] * len(names))
+    begun = time.process_time()
+    for aliases in (Aliases(items(names)), Aliases(tracks, Aliases(items(["Radiohead"])))):
+        assert len(set(aliases.groups(np.arange(len(names), dtype=np.int32)).tolist())) == len(names)
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ _CREDITS = re.compile(
 LONGEST_CREDIT = 200
 """Characters of a name in which several are looked for; longer ones are lists of names, or made to waste time."""
 
+LONGEST_TITLE = 500
+"""Characters of a title in which a version is looked for, since that takes time with their square."""
+
 
 class Aliases:
     """The groups of the ``items`` of one kind; ``parents`` are those of their parents, if the library has these."""
@@ -125,7 +128,7 @@ class Aliases:
     def _song(self, row: int) -> str:
         """The key of a child: of its artist, and its title without what tells versions apart."""
         name, parent = self._items.names[row], int(self._items.parents[row])  # type: ignore[index]
-        bare = _bare(_VERSION.sub("", name)) or _bare(name)
+        bare = _bare(_without_version(name)) or _bare(name)
         if not bare or parent == MISSING:
             return ""
         artist = str(parent)
@@ -135,8 +138,12 @@ class Aliases:
                 original = _root_key(style["original"])
                 if self._parents.better_known(original, int(self._parents._items.listeners[parent])):
                     artist = original
-                    bare = _bare(_VERSION.sub("", name[: style.start()]).rstrip(" ([-")) or bare
+                    bare = _bare(_without_version(name[: style.start()]).rstrip(" ([-")) or bare
         return f"{artist} {bare}"
+
+
+def _without_version(title: str) -> str:
+    return _VERSION.sub("", title) if len(title) <= LONGEST_TITLE else title
 
 
 def _numbers(keys: list[str], rows: Rows) -> Groups:
