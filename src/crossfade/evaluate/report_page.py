@@ -9,18 +9,23 @@ from crossfade.evaluate.intervals import Estimate
 from crossfade.evaluate.plots import PLOTS
 
 STYLE = """
+:root { --paper: #fff; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+body { background: var(--paper); }
 table { border-collapse: collapse; margin: .5rem 0 1.5rem; font-size: 14px; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #8884; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; }
+th, td { white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+.settings td:last-child, .settings th:last-child { text-align: left; white-space: normal; }
 small { color: #777; } .block { overflow-x: auto; } svg { max-width: 100%; height: auto; }
-@media (prefers-color-scheme: dark) { body { background: #161616; color: #ddd; } }
+@media (prefers-color-scheme: dark) { :root { --paper: #161616; } body { color: #ddd; } }
 """
 
 
 def page(comparison: Comparison) -> str:
     """Return the whole page."""
-    parts = [f"<h1>Evaluation of {', '.join(map(escape, comparison))}</h1>"]
+    names = [*comparison]
+    parts = [f"<h1>Evaluation of {escape(names[0]) if len(names) == 1 else f'{len(names)} models'}</h1>"]
     parts += [f"<p>{escape(comparison.heading)}.</p>", metrics(comparison)]
     for name, plot in PLOTS.items():
         if (name == "curves" and not comparison.curves) or (name == "differences" and len(comparison) == 1):
@@ -29,7 +34,7 @@ def page(comparison: Comparison) -> str:
         parts.append(f"<h2>{escape(plot.title)}</h2><p>{escape(plot.about)}</p><div class=block>{drawn}</div>")
     parts += [differences(comparison), pages(comparison), repeats(comparison), histories(comparison)]
     parts.append(settings(comparison))
-    title = f"Evaluation: {', '.join(comparison)}"
+    title = f"Evaluation: {', '.join(names)}"
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
@@ -114,7 +119,7 @@ def settings(comparison: Comparison) -> str:
         [name, f"{trial.seconds:.1f}", ", ".join(f"{key} = {value}" for key, value in trial.settings.items())]
         for name, trial in comparison.trials.items()
     ]
-    return f"<h2>Fits</h2>{_table(['model', 'seconds', 'settings'], rows)}"
+    return f"<h2>Fits</h2><div class=settings>{_table(['model', 'seconds', 'settings'], rows)}</div>"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
