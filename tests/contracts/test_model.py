@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from crossfade.core.sequences import Sequences
 from crossfade.core.settings import documented
 from crossfade.core.texts import Texts
 from crossfade.core.writings import SOURCES, Writings
+from crossfade.models.blend_trees import Examples, Trees, grow, text_of
 from crossfade.models.contract import ComparesItems, Fitted, missing_extra
 from crossfade.models.registry import MODELS, load_fitted, model_class
 from crossfade.nearest.contract import IndexSettings
@@ -78,22 +80,47 @@ INPUTS = {"interactions": lambda interactions: interactions, "sequences": sequen
 
 
 COMPARING = [name for name in sorted(MODELS) if issubclass(model_class(name).fitted_class, ComparesItems)]
-OF_INTERACTIONS = [name for name in sorted(MODELS) if model_class(name).learns_from == "interactions"]
+WITH_TREES = "blend with trees"
+OF_INTERACTIONS = [name for name in sorted(MODELS) if model_class(name).learns_from == "interactions"] + [WITH_TREES]
 comparing = pytest.mark.parametrize("model", COMPARING, indirect=True)
 of_interactions = pytest.mark.parametrize("model", OF_INTERACTIONS, indirect=True)
 
 
-@pytest.fixture(params=sorted(MODELS), scope="module")
+@pytest.fixture(params=[*sorted(MODELS), WITH_TREES], scope="module")
 def model(request):
+    if request.param == WITH_TREES:
+        return with_trees()
     chosen = model_class(request.param)
     if extra := missing_extra(chosen):
         pytest.skip(f"needs {chosen.needs[0]}: pip install 'crossfade[{extra}]'")
     return chosen
 
 
+def with_trees():
+    """A blend of two models whose trees were grown from chance, since the little that is played here grows none."""
+    pytest.importorskip("lightgbm", reason="pip install 'crossfade[trees]'")
+    blend = model_class("blend")
+    rng = np.random.default_rng(0)
+    models, others = ("als", "popularity"), ("agreement", "listeners", "recency", "history")
+    table = rng.random((1000, 8)).astype(np.float32)
+    examples = Examples(table, rng.random(1000) < table[:, 0] / 2, np.full(50, 20), np.zeros(1000))
+    booster, _ = grow(examples, None, [f"f{place}" for place in range(8)], [0] * 8, 5, 1)
+    trees = Trees(text=text_of(booster, 5), models=models, others=others, adds=0.0, error=0.0)
+
+    class Blend(blend):
+        small: ClassVar = {"ranker": "trees", "models": models}
+
+        def weigh(self, *evidence, threads=None):
+            weights = super().weigh(*evidence, threads=threads)
+            return dataclasses.replace(weights, trees=trees if self.settings.models == models else None)
+
+    return Blend
+
+
 def made(model):
     fields = {field.name for field in dataclasses.fields(model.settings_class)}
-    return model(**{name: value for name, value in SMALL.items() if name in fields})
+    small = SMALL | getattr(model, "small", {})
+    return model(**{name: value for name, value in small.items() if name in fields})
 
 
 def fit(model, interactions=PLAYS, **how):

@@ -33,6 +33,7 @@ def evidence(columns, hits, candidates):
         np.asarray(columns, dtype=np.float32),
         np.asarray(hits),
         np.asarray(hits).reshape(users, candidates).sum(axis=1),
+        np.zeros(users, dtype=np.float32),
     )
 
 
@@ -127,7 +128,9 @@ def test_what_a_model_does_not_know_counts_as_its_mean():
 
 def test_ndcg_is_that_of_the_definition():
     # Hits at the second and third of four places, three hidden: (1/log2 3 + 1/log2 4) / (1 + 1/log2 3 + 1/log2 4).
-    some = Evidence(np.array([0, 4]), np.zeros((4, 1), np.float32), np.array([True, False, True, False]), np.array([3]))
+    some = Evidence(
+        np.array([0, 4]), np.zeros((4, 1), np.float32), np.array([True, False, True, False]), np.array([3]), np.zeros(1)
+    )
     gains = 1 / np.log2(np.array([2, 3, 4]))
     assert ndcg(some, np.array([3.0, 9.0, 2.0, 1.0])) == pytest.approx(gains[1:].sum() / gains.sum())
 

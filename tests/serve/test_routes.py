@@ -527,6 +527,7 @@ def test_why_is_answered_for_a_user_and_an_item(client, monkeypatch):
             candidates=9,
             score=0.5,
             contributions={"als": 0.6, "popularity": -0.1},
+            chance=0.125,
             proposed_by=("als",),
             reason=reason,
             evidence=(Evidence(kind="artist", id="mb:bjork", name="Björk", plays=3, closeness=0.25),),
@@ -541,6 +542,7 @@ def test_why_is_answered_for_a_user_and_an_item(client, monkeypatch):
     assert said["reason"]["text"] == "Because you play Björk"
     assert said["contributions"] == {"als": 0.6, "popularity": -0.1}
     assert said["evidence"][0]["closeness"] == 0.25
+    assert said["chance"] == 0.125
     assert "parent" not in said
 
 

@@ -136,7 +136,7 @@ def test_an_adventurous_page_is_less_known(surface_inputs):
     assert known(adventure=1.0, popularity_cost=0.0, diversity=0.1) == known(adventure=0.0)
 
 
-def test_what_each_model_of_a_blend_adds_is_said(surface_inputs):
+def test_what_each_model_of_a_blend_adds_is_said_and_the_chance_of_a_play(surface_inputs):
     inputs = surface_inputs("artist")
     model = inputs.models["artist"][0]
 
@@ -144,6 +144,9 @@ def test_what_each_model_of_a_blend_adds_is_said(surface_inputs):
         def parts(self, profiles, indptr, items, *, threads=None):
             scores = self.scores(profiles, indptr, items, threads=threads)
             return {"one": scores * 0.25, "other": scores * 0.75}
+
+        def chances(self, profiles, indptr, items, *, threads=None):
+            return np.float32(0.2) + items * np.float32(0.001)
 
     parted = Parted(space=model.space, support=model.support)
     inputs = dataclasses.replace(inputs, models={"artist": [parted]})
@@ -154,4 +157,9 @@ def test_what_each_model_of_a_blend_adds_is_said(surface_inputs):
         profile = model.trained_profiles(np.array([row])) if model.user_ids is not None else scored[[row]]
         exact = model.scores(profile, np.array([0, 1]), np.array([item], np.int32))[0]
         assert answer.models == pytest.approx({"one": exact * 0.25, "other": exact * 0.75}, abs=1e-5)
+        # Chances were learned from candidates, so nothing else has one.
+        known = answer.rank is not None
+        chance = np.float32(0.2) + pages.learned(item) * np.float32(0.001)
+        assert answer.chance == (pytest.approx(chance, abs=1e-6) if known else None)
+        assert (f"The chance that you play it is about {chance:.0%}, judging by plays" in answer.text) == known
     assert pages.leading == model.name

@@ -28,6 +28,7 @@ EXTRAS = {
     "serve": ("fastapi", "`crossfade serve`"),
     "index": ("usearch", "the graph index"),
     "tune": ("optuna", "`crossfade tune`"),
+    "trees": ("lightgbm", 'a blend with `ranker = "trees"`'),
     "annoy": ("annoy", "the forest index"),
 }
 """Every extra of the package: a module that it installs, and what that is for."""

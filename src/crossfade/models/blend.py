@@ -16,7 +16,7 @@ products come closest to that.
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -27,7 +27,7 @@ from crossfade.core.computed import RowMap, row_map
 from crossfade.core.csr import CSR, Starts, check_indices, gathered, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SettingsError
 from crossfade.core.holdout import held_out, part_of
-from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.ids import Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
@@ -36,11 +36,13 @@ from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.best import best_of_lists
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import threads_for
-from crossfade.models.blend_part import Part
-from crossfade.models.blend_weights import Evidence, Matrix, Weights, learned_weights
+from crossfade.models.blend_features import extras, facts_of, table
+from crossfade.models.blend_learning import Ranker, learned
+from crossfade.models.blend_part import BlendProfiles, Part
+from crossfade.models.blend_trees import lightgbm
+from crossfade.models.blend_weights import Evidence, Matrix, Weights
 from crossfade.models.by_rows import ByRows
 from crossfade.models.contract import (
-    ComparesItems,
     Configured,
     Fitted,
     Floats,
@@ -49,12 +51,9 @@ from crossfade.models.contract import (
     require_interactions,
 )
 from crossfade.models.factors import ComparedByCosine
-from crossfade.models.sketch import sketched
+from crossfade.models.sketch import mean_cosines
 from crossfade.nearest.contract import EVERYTHING, Index, Restriction
 from crossfade.nearest.vectors import require_count
-
-CHUNK = 1024
-"""Users who are asked about together."""
 
 LEARNED = 50
 """Candidates of each model that the weights are learned from: the head of the lists, where they matter."""
@@ -78,6 +77,9 @@ class BlendSettings(Checked):
     hidden: Annotated[float, Range(0.01, 0.5)] = 0.15  # share of the pairs that the weights are learned from
     users: Annotated[int, Range(100, 1_000_000)] = 8000  # users that the weights are learned from, at most
     depth: Annotated[int, Range(10, 1000)] = 100  # d: best items of each model that are candidates
+    # "trees" corrects the weighted sum by LambdaRank on scores, places, popularity, recency and history length;
+    # it needs `pip install 'crossfade[trees]'`
+    ranker: Ranker = "linear"
     factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors by which items are compared
     seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
 
@@ -141,42 +143,85 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
                 indptr=starts, indices=indices[places], barred=restriction.barred, allowed=restriction.allowed
             )
             candidates, rows = part.candidates(max(k, self.depth), limits)
-            scores = self._blended(part.columns(candidates, rows))
+            scores = self._scored(part, candidates, rows, threads)
             best_of_lists(candidates, rows, scores, found.rows[users], found.scores[users])
         return found
 
     def scores(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats:
         """(n,) exact scores of pairs; see `Fitted.scores`."""
-        return self._blended(self.columns(profiles, indptr, items, threads=threads))
+        indptr, items = self._pairs(len(self._checked(profiles)), indptr, items)
+        scores = np.empty(len(items), dtype=np.float32)
+        for part, starts, pairs in self._pieces(profiles, indptr, threads):
+            scores[pairs] = self._scored(part, starts, items[pairs], threads)
+        return scores
 
     def parts(
         self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None
     ) -> dict[str, Floats]:
         """(n,) what each model adds to the scores of pairs; see `MadeOfModels.parts`."""
-        return self._parts(self.columns(profiles, indptr, items, threads=threads))
+        indptr, items = self._pairs(len(self._checked(profiles)), indptr, items)
+        parts: dict[str, Floats] = {}
+        for part, starts, pairs in self._pieces(profiles, indptr, threads):
+            columns = part.columns(starts, items[pairs])
+            found = [self._parts(columns)]
+            if self.weights.trees is not None:
+                found.append(self.weights.trees.parts(self._table(part, starts, items[pairs], columns), threads))
+            for name, added in [pair for one in found for pair in one.items()]:
+                parts.setdefault(name, np.zeros(len(items), dtype=np.float32))[pairs] += added
+        return parts
+
+    def chances(
+        self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None
+    ) -> Floats | None:
+        """(n,) the chance that the user plays the item, of pairs; see `MadeOfModels.chances`."""
+        if self.weights.chances is None:
+            return None
+        indptr, items = self._pairs(len(self._checked(profiles)), indptr, items)
+        scores = self.scores(profiles, indptr, items, threads=threads)
+        history = np.concatenate(
+            [part.history for part, *_ in self._pieces(profiles, indptr, threads)] or [np.zeros(0, np.float32)]
+        )
+        return self.weights.chances.of(scores, np.repeat(history, np.diff(indptr)))
 
     def columns(self, profiles: "BlendProfiles", indptr: Starts, items: Rows, *, threads: int | None = None) -> Matrix:
         """(n, models) the standardized scores of pairs in each model, NaN where it does not know the item."""
-        asked = self._checked(profiles)
-        indptr, items = self._pairs(len(asked), indptr, items)
+        indptr, items = self._pairs(len(self._checked(profiles)), indptr, items)
         columns = np.empty((len(items), len(self.members)), dtype=np.float32)
-        for first, part in asked.parts(threads):
-            starts = indptr[first : first + len(part) + 1]
-            pairs = slice(int(starts[0]), int(starts[-1]))
-            columns[pairs] = part.columns(starts - starts[0], items[pairs])
+        for part, starts, pairs in self._pieces(profiles, indptr, threads):
+            columns[pairs] = part.columns(starts, items[pairs])
         return columns
+
+    def _pieces(
+        self, profiles: "BlendProfiles", indptr: Starts, threads: int | None
+    ) -> Iterator[tuple[Part, Starts, slice]]:
+        """The parts of ``profiles``, the indptr of each one's pairs, and their place among all pairs."""
+        for first, part in profiles.parts(threads):
+            starts = indptr[first : first + len(part) + 1]
+            yield part, starts - starts[0], slice(int(starts[0]), int(starts[-1]))
 
     @property
     def depth(self) -> int:
         """d, how many of the best items of each model are candidates."""
         return int(self.settings["depth"])
 
-    def _blended(self, columns: Matrix) -> Floats:
-        """(n,) the scores of pairs from their ``columns`` (n, models)."""
+    def _scored(self, part: Part, indptr: Starts, items: Rows, threads: int | None) -> Floats:
+        """(n,) the scores of pairs of the users of ``part``."""
+        columns = part.columns(indptr, items)
         scores = np.zeros(len(columns), dtype=np.float32)
-        for part in self._parts(columns).values():
-            scores += part
+        for added in self._parts(columns).values():
+            scores += added
+        if self.weights.trees is not None:
+            scores += self.weights.trees.scores(self._table(part, indptr, items, columns), threads)
         return scores
+
+    def _table(self, part: Part, indptr: Starts, items: Rows, columns: Matrix) -> Matrix:
+        """(n, features) what trees see of pairs of the users of ``part``, from their ``columns``."""
+        return table(columns, extras(part, indptr, items, columns, self.facts), np.flatnonzero(self.weights.weights))
+
+    @cached_property
+    def facts(self) -> Matrix:
+        """(items, 2) popularity and recency; see `crossfade.models.blend_features`."""
+        return facts_of(self.trained)
 
     def _parts(self, columns: Matrix) -> dict[str, Floats]:
         """(n,) what each model that counts adds to the scores of pairs, from their ``columns`` (n, models)."""
@@ -245,59 +290,6 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
         }
 
 
-@dataclass(frozen=True, eq=False)
-class BlendProfiles:
-    """What a blend makes of n histories; what its models make of them is computed when it is first needed.
-
-    histories  of the users, or with ``rows`` (n,) of more users, these among them
-    trained    whether users that a model was fitted on have the profile from then
-    """
-
-    blend: FittedBlend
-    histories: Interactions
-    trained: bool
-    rows: Rows | None = None
-    threads: int | None = None
-
-    def __len__(self) -> int:
-        return len(self.histories.user_ids) if self.rows is None else len(self.rows)
-
-    def parts(self, threads: int | None) -> Iterator[tuple[int, Part]]:
-        """Yield the first user of each part, and the part; only the last one is kept."""
-        threads = self.threads if threads is None else threads
-        for first in range(0, len(self), CHUNK):
-            if first not in self._last:
-                self._last.clear()
-                self._last[first] = self._part(first, threads)
-            yield first, self._last[first]
-
-    @cached_property
-    def _last(self) -> dict[int, Part]:
-        return {}
-
-    def _part(self, first: int, threads: int | None) -> Part:
-        rows = np.arange(len(self), dtype=np.int32) if self.rows is None else self.rows
-        some = rows[first : first + CHUNK]
-        indptr, places = gathered(self.histories.indptr, some)
-        histories = replace(
-            self.histories,
-            # Users are told apart by their places, since one may be asked about twice.
-            user_ids=Ids.of(f"{place:04d}" for place in range(len(some))),
-            indptr=indptr,
-            **{name: getattr(self.histories, name)[places] for name in ("indices", "weights", "plays", "last_played")},
-            trusted=True,
-        )
-        blend = self.blend
-        asked_of = {place: model for place, model in enumerate(blend.by_rows(threads)) if blend.weights.weights[place]}
-        asked = {}
-        for place, model in asked_of.items():
-            users = None
-            if self.trained and model.model.user_ids is not None and model.model.name in blend.current:
-                users = blend.member_users[place](some)
-            asked[place] = model.asked(histories, users)
-        return Part(blend.histories_of(histories), asked_of, asked, len(blend.members), blend.depth)
-
-
 class Blend(Configured[BlendSettings]):
     """Several models as one."""
 
@@ -325,6 +317,8 @@ class Blend(Configured[BlendSettings]):
         from crossfade.models.registry import model_class
 
         require_interactions(interactions, self.name)
+        if self.settings.ranker == "trees":
+            lightgbm()  # says what is missing before anything is fitted
         classes = {name: model_class(name) for name in self._names(len(interactions.item_ids))}
         hidden = held_out(interactions, self.settings.hidden, np.random.default_rng(self.settings.seed))
         shown = part_of(interactions, ~hidden)
@@ -377,7 +371,7 @@ class Blend(Configured[BlendSettings]):
         hidden  what its users went on to play, by the same ids
         """
         first = self.join(cut, Weights.even([*cut]), shown, compared=False)
-        return learned_weights(self._evidence(first, hidden, threads), [*cut])
+        return learned(self._evidence(first, hidden, threads), [*cut], self.settings.ranker, threads)
 
     def join(
         self,
@@ -396,7 +390,7 @@ class Blend(Configured[BlendSettings]):
         ids = interactions.item_ids
         vectors = np.zeros((len(ids), self.settings.factors), dtype=np.float32)
         if compared:
-            vectors = _blended_points(members, ids, self.settings)
+            vectors = mean_cosines(members.values(), ids, self.settings.factors, self.settings.seed)
         return FittedBlend(
             space=VectorSpace(
                 model=self.name,
@@ -419,13 +413,16 @@ class Blend(Configured[BlendSettings]):
         if len(users) > self.settings.users:
             chosen = np.random.default_rng(self.settings.seed).permutation(len(users))[: self.settings.users]
             users = users[np.sort(chosen)]
-        starts, columns, hits = [], [], []
+        starts, columns, hits, history, more = [], [], [], [], []
         items = len(blend.item_ids)
         for first, part in blend.trained_profiles(users).parts(threads):
             some = users[first : first + len(part)]
             indptr, rows = part.candidates(min(LEARNED, blend.depth), part.own_alone)
             starts.append(np.diff(indptr))
             columns.append(part.columns(indptr, rows))
+            history.append(part.history)
+            if self.settings.ranker == "trees":
+                more.append(extras(part, indptr, rows, columns[-1], blend.facts))
             played = CSR(hidden.indptr, hidden.indices, hidden.weights).take(some)
             keys = np.repeat(np.arange(len(some)), np.diff(played.indptr)) * items + played.indices
             hits.append(np.isin(np.repeat(np.arange(len(some)), np.diff(indptr)) * items + rows, keys))
@@ -434,24 +431,6 @@ class Blend(Configured[BlendSettings]):
             np.concatenate([*columns, np.zeros((0, len(blend.members)), dtype=np.float32)]),
             np.concatenate([*hits, np.zeros(0, dtype=np.bool_)]),
             np.diff(hidden.indptr)[users],
+            np.concatenate([*history, np.zeros(0, dtype=np.float32)]),
+            np.concatenate(more) if more else None,
         )
-
-
-def _blended_points(members: Mapping[str, Fitted[Any]], ids: Ids, settings: BlendSettings) -> Vectors:
-    """(items, factors) vectors whose inner products are closest to the mean cosine in the models that compare items."""
-    everything = np.arange(len(ids), dtype=np.int32)
-    units: list[Vectors] = []
-    for model in members.values():
-        if isinstance(model, ComparesItems):
-            rows = row_map(ids, model.item_ids)(everything)
-            points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
-            points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
-            units.append(points)
-
-    def product(vectors: Vectors) -> Vectors:
-        sums = np.zeros_like(vectors)
-        for points in units:
-            sums += points @ (points.T @ vectors)
-        return sums / np.float32(max(len(units), 1))
-
-    return sketched(product, len(ids), settings.factors, settings.seed)

@@ -1,18 +1,27 @@
-"""Some users as all models of a blend see them: candidates, and standardized scores (`crossfade.models.blend`)."""
+"""Users as all models of a blend see them, some at a time: candidates, and standardized scores."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crossfade.core.csr import CSR, Starts, starts_of
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.csr import CSR, Starts, gathered, starts_of
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Neighbours
 from crossfade.models.blend_weights import Matrix
 from crossfade.models.by_rows import Asked, ByRows
 from crossfade.models.contract import Floats
 from crossfade.nearest.contract import Restriction
+
+if TYPE_CHECKING:
+    from crossfade.models.blend import FittedBlend
+
+
+CHUNK = 1024
+"""Users who are asked about together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,17 @@ class Part:
             zero, one = (np.repeat(scores, lengths) for scores in self.scales[place])
             columns[:, place] = (model.scores(self.asked[place], indptr, items) - zero) / (one - zero)
         return columns
+
+    def listed(self, place: int) -> Matrix:
+        """Return the standardized scores (users, at most d) of a model's list for each user, padded with -inf."""
+        zero, one = self.scales[place]
+        scores = self._best(place, self.depth, self.own_alone).scores
+        return (scores - zero[:, None]) / (one - zero)[:, None]
+
+    @cached_property
+    def history(self) -> Floats:
+        """(users,) ln(1 + how many items each has played)."""
+        return np.log1p(np.diff(self.own.indptr)).astype(np.float32)
 
     @cached_property
     def own_alone(self) -> Restriction:
@@ -91,6 +111,59 @@ class Part:
                 (lowest + np.maximum(highest - lowest, least)).astype(np.float32),
             )
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class BlendProfiles:
+    """What a blend makes of n histories; what its models make of them is computed when it is first needed.
+
+    histories  of the users, or with ``rows`` (n,) of more users, these among them
+    trained    whether users that a model was fitted on have the profile from then
+    """
+
+    blend: "FittedBlend"
+    histories: Interactions
+    trained: bool
+    rows: Rows | None = None
+    threads: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.histories.user_ids) if self.rows is None else len(self.rows)
+
+    def parts(self, threads: int | None) -> Iterator[tuple[int, Part]]:
+        """Yield the first user of each part, and the part; only the last one is kept."""
+        threads = self.threads if threads is None else threads
+        for first in range(0, len(self), CHUNK):
+            if first not in self._last:
+                self._last.clear()
+                self._last[first] = self._part(first, threads)
+            yield first, self._last[first]
+
+    @cached_property
+    def _last(self) -> dict[int, Part]:
+        return {}
+
+    def _part(self, first: int, threads: int | None) -> Part:
+        rows = np.arange(len(self), dtype=np.int32) if self.rows is None else self.rows
+        some = rows[first : first + CHUNK]
+        indptr, places = gathered(self.histories.indptr, some)
+        histories = replace(
+            self.histories,
+            # Users are told apart by their places, since one may be asked about twice.
+            user_ids=Ids.of(f"{place:04d}" for place in range(len(some))),
+            indptr=indptr,
+            **{name: getattr(self.histories, name)[places] for name in ("indices", "weights", "plays", "last_played")},
+            trusted=True,
+        )
+        blend = self.blend
+        asked_of = {place: model for place, model in enumerate(blend.by_rows(threads)) if blend.weights.weights[place]}
+        asked = {}
+        for place, model in asked_of.items():
+            users = None
+            if self.trained and model.model.user_ids is not None and model.model.name in blend.current:
+                users = blend.member_users[place](some)
+            asked[place] = model.asked(histories, users)
+        return Part(blend.histories_of(histories), asked_of, asked, len(blend.members), blend.depth)
 
 
 def _same(one: Restriction, other: Restriction) -> bool:

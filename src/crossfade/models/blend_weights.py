@@ -15,7 +15,7 @@ regression trees", 1984 (the rule of one standard error).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ import numpy.typing as npt
 from crossfade.core.csr import Starts, starts_of
 from crossfade.core.spaces import Neighbours
 from crossfade.kernels.search.best import best_of_lists
+from crossfade.models.blend_chances import Chances
+from crossfade.models.blend_trees import Trees
 
 Matrix = npt.NDArray[np.float32]
 PerUser = npt.NDArray[np.float64]
@@ -46,12 +48,16 @@ class Evidence:
     columns  (candidates, models) float32, standardized scores; NaN where a model does not know the item
     hits     (candidates,) bool
     hidden   (n,) int64 how many items each user went on to play, candidates or not
+    history  (n,) float32, ln(1 + how many items each user had played before)
+    extras   (candidates, models + 3) float32, what trees see besides (`crossfade.models.blend_features.extras`)
     """
 
     indptr: Starts
     columns: Matrix
     hits: npt.NDArray[np.bool_]
     hidden: npt.NDArray[np.int64]
+    history: npt.NDArray[np.float32]
+    extras: Matrix | None = None
 
     @property
     def hitting(self) -> npt.NDArray[np.bool_]:
@@ -69,7 +75,8 @@ class Evidence:
         """That of the marked ``users`` (n,) alone."""
         kept = np.repeat(users, np.diff(self.indptr))
         indptr = starts_of(np.diff(self.indptr)[users])
-        return Evidence(indptr, self.columns[kept], self.hits[kept], self.hidden[users])
+        extras = None if self.extras is None else self.extras[kept]
+        return Evidence(indptr, self.columns[kept], self.hits[kept], self.hidden[users], self.history[users], extras)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +88,8 @@ class Weights:
     unknown  (models,) float32, the standardized score of an item that a model does not know: its mean over candidates
     learned  whether they were learned; without enough to learn from, all models count the same
     report   by model: "weight", and if learned "adds", the NDCG@20 that it adds, with its standard error "error"
+    trees    what corrects the weighted sum, if anything
+    chances  what turns scores into chances, if learned
     """
 
     models: Sequence[str]
@@ -88,6 +97,12 @@ class Weights:
     unknown: npt.NDArray[np.float32]
     learned: bool
     report: Mapping[str, Mapping[str, Any]]
+    trees: Trees | None = None
+    chances: Chances | None = None
+
+    def filled(self, columns: Matrix) -> Matrix:
+        """Return ``columns`` (n, models) with the scores of what a model does not know."""
+        return np.where(np.isnan(columns), self.unknown, columns)
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -97,6 +112,8 @@ class Weights:
             "unknown": self.unknown.tolist(),
             "learned": self.learned,
             "report": self.report,
+            "trees": None if self.trees is None else self.trees.described(),
+            "chances": None if self.chances is None else self.chances.described(),
         }
 
     @classmethod
@@ -106,8 +123,16 @@ class Weights:
         weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
         if not weights.shape == unknown.shape == (len(models),):
             raise ValueError(f"{len(models)} models have {len(weights)} weights")
-        report = dict(described["report"])
-        return cls(models=models, weights=weights, unknown=unknown, learned=bool(described["learned"]), report=report)
+        trees, chances = described["trees"], described["chances"]
+        return cls(
+            models=models,
+            weights=weights,
+            unknown=unknown,
+            learned=bool(described["learned"]),
+            report=dict(described["report"]),
+            trees=None if trees is None else Trees.described_by(trees),
+            chances=None if chances is None else Chances.described_by(chances),
+        )
 
     @classmethod
     def even(cls, models: Sequence[str], unknown: npt.NDArray[np.float32] | None = None) -> "Weights":
@@ -130,7 +155,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
     sums = np.where(known, evidence.columns, 0).sum(axis=0, dtype=np.float64)
     unknown = (sums / np.maximum(known.sum(axis=0), 1)).astype(np.float32)
     columns = np.where(known, evidence.columns, unknown)
-    whole = Evidence(evidence.indptr, columns, evidence.hits, evidence.hidden)
+    whole = replace(evidence, columns=columns, extras=None)
     hitting = whole.hitting
     if hitting.sum() < LEAST_USERS or whole.hits.sum() < LEAST_HITS or len(models) == 1:
         return Weights.even(models, unknown)

@@ -91,6 +91,20 @@ class ByRows:
                     found.setdefault(name, np.zeros(len(items), dtype=np.float32))[places] = part
         return found
 
+    def chances(self, asked: Asked, indptr: Starts, items: Rows) -> Floats | None:
+        """Return the chance (n,) that each user plays the item; None where the model cannot tell."""
+        rows = self._to_model(items)
+        if not isinstance(self.model, MadeOfModels) or (rows == MISSING).any():
+            return None
+        found = np.zeros(len(items), dtype=np.float32)
+        for users, profiles in asked:
+            pairs, places = gathered(indptr, users)
+            chances = self.model.chances(profiles, pairs, rows[places], threads=self._threads)
+            if chances is None:
+                return None
+            found[places] = chances
+        return found
+
 
 def _translated(rows: Rows, indptr: Starts, to: RowMap) -> tuple[Rows, Starts]:
     """``rows`` by the map ``to`` without those that are missing there, and their new indptr."""

@@ -276,6 +276,9 @@ class MadeOfModels(Protocol):
     def parts(self, profiles: Any, indptr: Starts, items: Rows, *, threads: int | None = None) -> Mapping[str, Floats]:
         """(n,) what each of them adds to the score of each pair, by name; they add up to `Fitted.scores`."""
 
+    def chances(self, profiles: Any, indptr: Starts, items: Rows, *, threads: int | None = None) -> Floats | None:
+        """(n,) the chance that each user plays the item; None if too little was played to learn them from."""
+
 
 @runtime_checkable
 class ComparesItems(Protocol):

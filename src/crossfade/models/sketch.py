@@ -11,13 +11,18 @@ and a final rotation of the basis to the eigenvectors. O(rounds · entries · wi
 Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.computed import row_map
+from crossfade.core.ids import MISSING, Ids
 from crossfade.core.spaces import Vectors
+from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import one_blas_thread
+from crossfade.models.contract import ComparesItems, Fitted
 
 Product = Callable[[Vectors], Vectors]
 
@@ -55,6 +60,29 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
         turn = directions[:, best] * np.sqrt(values[best])
         vectors[:, : len(best)] = _signed(basis @ turn.astype(np.float32))
     return vectors
+
+
+def mean_cosines(models: Iterable[Fitted[Any]], ids: Ids, factors: int, seed: int) -> Vectors:
+    """Return vectors (items, factors) whose inner products are closest to the mean cosine of items in ``models``.
+
+    Models that compare no items are left out; an item that a model does not know has the cosine 0 there.
+    """
+    everything = np.arange(len(ids), dtype=np.int32)
+    units: list[Vectors] = []
+    for model in models:
+        if isinstance(model, ComparesItems):
+            rows = row_map(ids, model.item_ids)(everything)
+            points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
+            points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
+            units.append(points)
+
+    def product(vectors: Vectors) -> Vectors:
+        sums = np.zeros_like(vectors)
+        for points in units:
+            sums += points @ (points.T @ vectors)
+        return sums / np.float32(max(len(units), 1))
+
+    return sketched(product, len(ids), factors, seed)
 
 
 def _orthonormal(vectors: Vectors) -> Vectors:

@@ -26,6 +26,7 @@ from crossfade.core.home import Home
 from crossfade.core.interactions import Interactions
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import LISTENS
+from crossfade.models.blend_trees import lightgbm
 from crossfade.models.blend_weights import LEAST_HITS, Weights
 from crossfade.models.registry import load_fitted, model_class
 from crossfade.pipeline.gathering import Gathering
@@ -196,3 +197,9 @@ def _link(source: Path, target: Path) -> None:
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             link_or_copy(path, place)
+
+
+def require_ranker(settings: Mapping[str, Any]) -> None:
+    """Raise MissingExtraError for a blend of these settings whose library is not installed: before hours of fitting."""
+    if settings["ranker"] == "trees":
+        lightgbm()

@@ -194,6 +194,7 @@ class _Planning:
         if len(members) < 2:
             return "it takes two models or more"
         settings = section(self._settings, f"models.{name}")
+        blending.require_ranker(settings)
         cut = self._today.cut(kind, settings)
         steps = {one: self._on_cut(one, kind, cut, whole) for one, whole in members.items()}
         fits = {one: chain[-1] for one, chain in steps.items()}

@@ -177,13 +177,17 @@ class Pages:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
         return self.made_for(keys).assembled.lists
 
-    def model_parts(self, key: int, item: int) -> Mapping[str, float]:
-        """Return what each model of a blend that leads adds to its score of an item, by rows; else nothing."""
+    def model_parts(self, key: int, item: int) -> tuple[Mapping[str, float], float | None]:
+        """Return what each model of a blend that leads adds to its score of an item, and the chance of a play, by rows.
+
+        Nothing where no blend leads; no chance where it had too little to learn that from.
+        """
         histories = self._interactions[self.kind].histories(Ids.of(self.keys.select(np.array([key]))))
         leading = next(iter(self._models.values()))
         asked = _asked(leading, histories, self.kind in self._trained)
-        parts = leading.parts(asked, np.array([0, 1]), np.array([item], dtype=np.int32))
-        return {name: float(part[0]) for name, part in parts.items()}
+        pair = np.array([0, 1]), np.array([item], dtype=np.int32)
+        parts, chances = leading.parts(asked, *pair), leading.chances(asked, *pair)
+        return {name: float(part[0]) for name, part in parts.items()}, None if chances is None else float(chances[0])
 
     def made_for(self, keys: Rows) -> Making:
         """Return the same with all that they were made from."""

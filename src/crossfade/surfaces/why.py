@@ -62,6 +62,7 @@ class Why:
     rank           by score alone, from 1, among the ``candidates``
     score          as on the page, before the deduction for being like other items of the page
     models         what each model of a blend adds to the blend's own score; empty where another model leads
+    chance         that the user plays a candidate, by the blend's score and by plays that were hidden from it
     contributions  what each model and feature added to the score, where the scorer can say that
     proposed_by    the leading model, "related", or both
     reason         what stands beside it on the page
@@ -81,6 +82,7 @@ class Why:
     score: float | None = None
     contributions: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, float] = field(default_factory=dict)
+    chance: float | None = None
     proposed_by: tuple[str, ...] = ()
     reason: Reason | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -89,7 +91,7 @@ class Why:
 def why(pages: Pages, catalogue: Catalogue, key: int, item: int) -> Why:
     """Return why an item, by row of ``catalogue``, is on the page of a user, by row of ``pages.keys``, or isn't."""
     made = pages.made_for(np.array([key], dtype=np.int32))
-    return _Question(pages, catalogue, made, item).answer(pages.keys[key], pages.model_parts(key, item))
+    return _Question(pages, catalogue, made, item).answer(pages.keys[key], *pages.model_parts(key, item))
 
 
 class _Question:
@@ -105,11 +107,19 @@ class _Question:
         self.listing, places = np.nonzero(in_lists if self.root != MISSING else np.zeros_like(in_lists))
         self.closeness = lists.related_scores[made.seeds.rows[self.listing], places]
 
-    def answer(self, user: str, models: Mapping[str, float]) -> Why:
-        """Return the answer about ``user``; ``models`` is what each model adds to the score of the leading one."""
+    def answer(self, user: str, models: Mapping[str, float], chance: float | None) -> Why:
+        """Return the answer about ``user``.
+
+        models  what each model adds to the score of the leading one
+        chance  that the user plays the item
+        """
         pages, made = self.pages, self.made
         scores, pair = made.scores, self.pair
         outcome, text = self._ranked(pair) if pair is not None else self._absent()
+        if pair is None:
+            chance = None  # chances were learned from candidates
+        if chance is not None:
+            text += f" {_odds(chance)}"
         place = self._place()
         parent_kind = kind_named(pages.kind).parent
         parents = self.catalogue[pages.kind].parents
@@ -131,6 +141,7 @@ class _Question:
             score=None if pair is None else shortest(scores[pair]),
             contributions={name: shortest(np.float32(column[pair])) for name, column in parts.items()},
             models={name: shortest(np.float32(part)) for name, part in models.items()},
+            chance=None if chance is None else shortest(np.float32(chance)),
             proposed_by=self._sources(),
             reason=None if place is None else self._reason(place),
             evidence=self._evidence(),
@@ -248,6 +259,12 @@ def _plays(rows: Rows, plays: Sequence[int] | np.ndarray, row: int) -> int | Non
 
 def _times(plays: int) -> str:
     return "played once" if plays == 1 else f"played {plays:,} times"
+
+
+def _odds(chance: float) -> str:
+    """The chance of a play in words."""
+    share = f"about {chance:.0%}" if chance >= 0.01 else "less than 1%"
+    return f"The chance that you play it is {share}, judging by plays that were hidden from the models."
 
 
 def _listed(names: Sequence[str]) -> str:
