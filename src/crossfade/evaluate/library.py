@@ -95,7 +95,7 @@ class How:
         if self.at is None and self.days is None:
             return
         if self.way not in (None, "temporal"):
-            raise InputError(f"A moment and days are of a temporal split, not of a {self.way} one.")
+            raise InputError(f"A moment and days are for a temporal split, not for a {self.way} one.")
         object.__setattr__(self, "way", "temporal")
 
 
