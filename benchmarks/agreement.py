@@ -88,7 +88,10 @@ def judges(train: Interactions, test: Interactions, writings: Writings, listener
     )
     played = test.matrix().astype(np.float64).T.tocsr()
     played.data[:] = 1
-    has = np.asarray(written.sum(axis=1)).ravel() >= tags
+    # Texts are about artists whom too few play to be learned from, too.
+    of = writings.item_ids.rows(list(train.item_ids), missing="mark")
+    written = written[np.maximum(of, 0)]
+    has = (np.asarray(written.sum(axis=1)).ravel() >= tags) & (of != MISSING)
     known = train.listeners()
     rows = np.flatnonzero(has & (known >= listeners) & (np.diff(played.indptr) > 0))
     return Judges(

@@ -47,12 +47,33 @@ def shuffled_places(interactions: Interactions, rng: np.random.Generator) -> npt
     return places
 
 
+def by_ids_of(other: Interactions, interactions: Interactions) -> Interactions:
+    """Return the pairs of ``interactions`` by the ids of ``other``; those of other users and items are left out."""
+    users = other.user_ids.rows(list(interactions.user_ids), missing="mark").astype(np.int64)
+    items = other.item_ids.rows(list(interactions.item_ids), missing="mark")
+    by, what = np.repeat(users, np.diff(interactions.indptr)), items[interactions.indices]
+    known = (by != MISSING) & (what != MISSING)
+    kind, plays = interactions.kind, interactions.plays[known]
+    return Interactions.from_rows(other.user_ids, other.item_ids, by[known], what[known], plays, kind=kind)
+
+
 def new_pairs(whole: Interactions, shown: Interactions) -> Interactions:
     """Return the pairs of ``whole`` that ``shown`` lacks, by the ids of ``shown``; of its users and items alone."""
-    users = shown.user_ids.rows(list(whole.user_ids), missing="mark").astype(np.int64)
-    items = shown.item_ids.rows(list(whole.item_ids), missing="mark")
-    by, what = np.repeat(users, np.diff(whole.indptr)), items[whole.indices]
-    width = max(len(shown.item_ids), 1)
-    known = np.repeat(np.arange(len(shown.user_ids)), np.diff(shown.indptr)) * width + shown.indices
-    new = (by != MISSING) & (what != MISSING) & ~np.isin(by * width + what, known)
-    return Interactions.from_rows(shown.user_ids, shown.item_ids, by[new], what[new], whole.plays[new], kind=whole.kind)
+    found = by_ids_of(shown, whole)
+    return part_of(found, ~_among(found, shown))
+
+
+def seen_pairs(whole: Interactions, shown: Interactions) -> Interactions:
+    """Return the pairs of ``whole`` that ``shown`` has too, by the ids of ``shown``."""
+    found = by_ids_of(shown, whole)
+    return part_of(found, _among(found, shown))
+
+
+def _among(some: Interactions, others: Interactions) -> npt.NDArray[np.bool_]:
+    """Which pairs of ``some`` are among ``others``, by the same ids."""
+    width = max(len(others.item_ids), 1)
+
+    def keys(of: Interactions) -> npt.NDArray[np.int64]:
+        return np.repeat(np.arange(len(of.user_ids)), np.diff(of.indptr)) * width + of.indices
+
+    return np.isin(keys(some), keys(others))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from crossfade.core.errors import InputError
-from crossfade.core.holdout import new_pairs, part_of
+from crossfade.core.holdout import new_pairs, part_of, seen_pairs
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.memory import peak_bytes, restart_peak
@@ -370,7 +370,9 @@ class _Work:
         self.watch.begun(label, f"Blend {len(members)} models")
         started = time.perf_counter()
         hidden = new_pairs(cut.test, cut.train)
-        weights = model.weigh({name: fit.model for name, fit in fits.items()}, cut.train, hidden, threads=self.threads)
+        again = None if cut.repeats is None else seen_pairs(cut.repeats, cut.train)
+        parted = {name: fit.model for name, fit in fits.items()}
+        weights = model.weigh(parted, cut.train, hidden, again, threads=self.threads)
         fitted = model.join(members, weights, split.train)
         took = time.perf_counter() - started + sum(fit.seconds for fit in fits.values())
         return self.tried(label, split, _Fit(fitted, took, None))

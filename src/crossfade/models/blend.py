@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.computed import RowMap, row_map
 from crossfade.core.csr import CSR, Starts, check_indices, gathered, starts_of
@@ -36,6 +37,7 @@ from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.best import best_of_lists
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import threads_for
+from crossfade.models.blend_again import PLAYS, again_weights
 from crossfade.models.blend_features import extras, facts_of, table
 from crossfade.models.blend_learning import Ranker, learned
 from crossfade.models.blend_part import BlendProfiles, Part
@@ -166,8 +168,12 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
             found = [self._parts(columns)]
             if self.weights.trees is not None:
                 found.append(self.weights.trees.parts(self._table(part, starts, items[pairs], columns), threads))
+            own, again = self._again(part, starts, items[pairs], columns)
             for name, added in [pair for one in found for pair in one.items()]:
+                added[own] = 0
                 parts.setdefault(name, np.zeros(len(items), dtype=np.float32))[pairs] += added
+            for name, added in again.items():
+                parts.setdefault(name, np.zeros(len(items), dtype=np.float32))[pairs][own] += added
         return parts
 
     def chances(
@@ -212,7 +218,23 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
             scores += added
         if self.weights.trees is not None:
             scores += self.weights.trees.scores(self._table(part, indptr, items, columns), threads)
+        own, again = self._again(part, indptr, items, columns)
+        if again:
+            scores[own] = 0
+            for added in again.values():
+                scores[own] += added
         return scores
+
+    def _again(
+        self, part: Part, indptr: Starts, items: Rows, columns: Matrix
+    ) -> tuple[npt.NDArray[np.bool_], dict[str, Floats]]:
+        """Which pairs (n,) are of items that the user has played, and what makes their scores, if that was learned."""
+        if self.weights.again is None:
+            return np.zeros(len(items), dtype=np.bool_), {}
+        plays = part.plays(indptr, items, len(self.item_ids))
+        own = ~np.isnan(plays)
+        parts = self._parts(columns[own], self.weights.again[:-1])
+        return own, {**parts, PLAYS: self.weights.again[-1] * plays[own]}
 
     def _table(self, part: Part, indptr: Starts, items: Rows, columns: Matrix) -> Matrix:
         """(n, features) what trees see of pairs of the users of ``part``, from their ``columns``."""
@@ -223,11 +245,15 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
         """(items, 2) popularity and recency; see `crossfade.models.blend_features`."""
         return facts_of(self.trained)
 
-    def _parts(self, columns: Matrix) -> dict[str, Floats]:
-        """(n,) what each model that counts adds to the scores of pairs, from their ``columns`` (n, models)."""
+    def _parts(self, columns: Matrix, weights: Floats | None = None) -> dict[str, Floats]:
+        """(n,) what each model that counts adds to the scores of pairs, from their ``columns`` (n, models).
+
+        weights  (models,), by default those for new items
+        """
         names, counted = list(self.members), np.flatnonzero(self.weights.weights).tolist()
+        weights = self.weights.weights if weights is None else weights
         return {
-            names[model]: self.weights.weights[model]
+            names[model]: weights[model]
             * np.where(np.isnan(columns[:, model]), self.weights.unknown[model], columns[:, model])
             for model in counted
         }
@@ -362,6 +388,7 @@ class Blend(Configured[BlendSettings]):
         cut: Mapping[str, Fitted[Any]],
         shown: Interactions,
         hidden: Interactions,
+        again: Interactions | None = None,
         *,
         threads: int | None = None,
     ) -> Weights:
@@ -369,9 +396,13 @@ class Blend(Configured[BlendSettings]):
 
         cut     the models, fitted on ``shown``
         hidden  what its users went on to play, by the same ids
+        again   which of the pairs of ``shown`` they played again, by the same ids; None where that is not known
         """
         first = self.join(cut, Weights.even([*cut]), shown, compared=False)
-        return learned(self._evidence(first, hidden, threads), [*cut], self.settings.ranker, threads)
+        found = learned(self._evidence(first, hidden, threads), [*cut], self.settings.ranker, threads)
+        if again is None:
+            return found
+        return replace(found, again=again_weights(self._evidence(first, again, threads, again=True), found))
 
     def join(
         self,
@@ -407,8 +438,10 @@ class Blend(Configured[BlendSettings]):
             current=frozenset(members if current is None else current),
         )
 
-    def _evidence(self, blend: FittedBlend, hidden: Interactions, threads: int | None) -> Evidence:
-        """The candidates of some of the users of whom something is hidden."""
+    def _evidence(
+        self, blend: FittedBlend, hidden: Interactions, threads: int | None, *, again: bool = False
+    ) -> Evidence:
+        """The candidates of some of the users of whom something is hidden: of what is played ``again``, histories."""
         users = np.flatnonzero(np.diff(hidden.indptr)).astype(np.int32)
         if len(users) > self.settings.users:
             chosen = np.random.default_rng(self.settings.seed).permutation(len(users))[: self.settings.users]
@@ -417,18 +450,23 @@ class Blend(Configured[BlendSettings]):
         items = len(blend.item_ids)
         for first, part in blend.trained_profiles(users).parts(threads):
             some = users[first : first + len(part)]
-            indptr, rows = part.candidates(min(LEARNED, blend.depth), part.own_alone)
+            if again:
+                indptr, rows = part.own.indptr, part.own.indices
+                more_columns = [part.plays(indptr, rows, items)[:, None]]
+            else:
+                indptr, rows = part.candidates(min(LEARNED, blend.depth), part.own_alone)
+                more_columns = []
             starts.append(np.diff(indptr))
-            columns.append(part.columns(indptr, rows))
+            columns.append(np.concatenate([part.columns(indptr, rows), *more_columns], axis=1))
             history.append(part.history)
-            if self.settings.ranker == "trees":
+            if self.settings.ranker == "trees" and not again:
                 more.append(extras(part, indptr, rows, columns[-1], blend.facts))
             played = CSR(hidden.indptr, hidden.indices, hidden.weights).take(some)
             keys = np.repeat(np.arange(len(some)), np.diff(played.indptr)) * items + played.indices
             hits.append(np.isin(np.repeat(np.arange(len(some)), np.diff(indptr)) * items + rows, keys))
         return Evidence(
             starts_of(np.concatenate([*starts, np.zeros(0, dtype=np.int64)])),
-            np.concatenate([*columns, np.zeros((0, len(blend.members)), dtype=np.float32)]),
+            np.concatenate([*columns, np.zeros((0, len(blend.members) + again), dtype=np.float32)]),
             np.concatenate([*hits, np.zeros(0, dtype=np.bool_)]),
             np.diff(hidden.indptr)[users],
             np.concatenate([*history, np.zeros(0, dtype=np.float32)]),

@@ -11,6 +11,7 @@ from crossfade.core.csr import CSR, Starts, gathered, starts_of
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Neighbours
+from crossfade.models.blend_again import plays_of
 from crossfade.models.blend_weights import Matrix
 from crossfade.models.by_rows import Asked, ByRows
 from crossfade.models.contract import Floats
@@ -66,6 +67,10 @@ class Part:
         zero, one = self.scales[place]
         scores = self._best(place, self.depth, self.own_alone).scores
         return (scores - zero[:, None]) / (one - zero)[:, None]
+
+    def plays(self, indptr: Starts, items: Rows, width: int) -> Floats:
+        """Return how much each user played items (n,), NaN for others; see `crossfade.models.blend_again.plays_of`."""
+        return plays_of(self.own, width, indptr, items)
 
     @cached_property
     def history(self) -> Floats:

@@ -90,6 +90,7 @@ class Weights:
     report   by model: "weight", and if learned "adds", the NDCG@20 that it adds, with its standard error "error"
     trees    what corrects the weighted sum, if anything
     chances  what turns scores into chances, if learned
+    again    (models + 1,) what models and own plays count for what users have played (`blend_again`), if learned
     """
 
     models: Sequence[str]
@@ -99,6 +100,7 @@ class Weights:
     report: Mapping[str, Mapping[str, Any]]
     trees: Trees | None = None
     chances: Chances | None = None
+    again: npt.NDArray[np.float32] | None = None
 
     def filled(self, columns: Matrix) -> Matrix:
         """Return ``columns`` (n, models) with the scores of what a model does not know."""
@@ -114,6 +116,7 @@ class Weights:
             "report": self.report,
             "trees": None if self.trees is None else self.trees.described(),
             "chances": None if self.chances is None else self.chances.described(),
+            "again": None if self.again is None else self.again.tolist(),
         }
 
     @classmethod
@@ -123,7 +126,9 @@ class Weights:
         weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
         if not weights.shape == unknown.shape == (len(models),):
             raise ValueError(f"{len(models)} models have {len(weights)} weights")
-        trees, chances = described["trees"], described["chances"]
+        trees, chances, again = described["trees"], described["chances"], described["again"]
+        if again is not None and len(again) != len(models) + 1:
+            raise ValueError(f"{len(models)} models and own plays have {len(again)} weights for what is played again")
         return cls(
             models=models,
             weights=weights,
@@ -132,6 +137,7 @@ class Weights:
             report=dict(described["report"]),
             trees=None if trees is None else Trees.described_by(trees),
             chances=None if chances is None else Chances.described_by(chances),
+            again=None if again is None else np.array(again, dtype=np.float32),
         )
 
     @classmethod

@@ -21,7 +21,7 @@ from crossfade.aggregation.interactions import InteractionSettings, build_intera
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.core.artifacts import MANIFEST, Draft, is_made_from, link_or_copy
 from crossfade.core.errors import ArtifactError
-from crossfade.core.holdout import held_out, new_pairs, part_of
+from crossfade.core.holdout import held_out, new_pairs, part_of, seen_pairs
 from crossfade.core.home import Home
 from crossfade.core.interactions import Interactions
 from crossfade.core.queries import open_queries
@@ -33,8 +33,9 @@ from crossfade.pipeline.gathering import Gathering
 from crossfade.pipeline.learning import FitModel, OfModel
 from crossfade.pipeline.steps import Context, Step
 
-MOMENT, HIDDEN, WEIGHTS = "moment.json", "hidden", "weights.json"
-"""What an artifact has: the moment of a cut in milliseconds since 1970, or null; what it hides; the weights."""
+MOMENT, HIDDEN, AGAIN, WEIGHTS = "moment.json", "hidden", "again", "weights.json"
+"""What an artifact has: the moment of a cut in milliseconds since 1970, or null; what it hides; what of the rest was
+played again, after a moment; the weights."""
 
 
 class CutPlays(Gathering):
@@ -66,6 +67,10 @@ class CutPlays(Gathering):
             for path in draft.path.iterdir():
                 path.unlink()
             shown.save(draft.path)
+        else:
+            assert moment is not None
+            later = part_of(whole, whole.last_played >= moment // 1000)
+            seen_pairs(later, shown).save(draft.path / AGAIN)
         hidden.save(draft.path / HIDDEN)
         (draft.path / MOMENT).write_text(json.dumps(moment) + "\n", encoding="utf-8")
         draft.rows.update(pairs=shown.pairs, hidden=hidden.pairs)
@@ -142,9 +147,11 @@ class WeighModels(FitModel):
         places = self.inputs(context.home)
         shown = Interactions.load(places[self.source], kind=self.kind)
         hidden = Interactions.load(places[self.source] / HIDDEN, kind=self.kind)
+        played = places[self.source] / AGAIN
+        again = Interactions.load(played, kind=self.kind) if played.is_dir() else None
         cut = {name: load_fitted(places[step]) for name, step in self.cut.items()}
         settings = {name: value for name, value in self.settings.items() if not name.startswith("models.")}
-        weights = Blend(**settings).weigh(cut, shown, hidden, threads=context.threads)
+        weights = Blend(**settings).weigh(cut, shown, hidden, again, threads=context.threads)
         (draft.path / WEIGHTS).write_text(json.dumps(weights.described()) + "\n", encoding="utf-8")
         draft.rows.update(models=len(cut), counted=int(np.count_nonzero(weights.weights)))
 
