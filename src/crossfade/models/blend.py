@@ -10,13 +10,13 @@ The weights are learned from a cut: the same models fitted on a part of the pair
 to play (`crossfade.models.blend_weights`). They are then applied to the models fitted on everything. A model that adds
 nothing gets no weight and is not asked.
 
-Items are compared by the mean cosine of the models that compare items; the space of the blend holds vectors whose inner
-products come closest to that.
+Items are compared by the mean cosine of the models that compare items, each input counting the same; the space of the
+blend holds vectors whose inner products come closest to that.
 """
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -82,7 +82,7 @@ class BlendSettings(Checked):
     # "trees" corrects the weighted sum by LambdaRank on scores, places, popularity, recency and history length;
     # it needs `pip install 'crossfade[trees]'`
     ranker: Ranker = "linear"
-    factors: Annotated[int, Range(8, 2048)] = 64  # width of the vectors by which items are compared
+    factors: Annotated[int, Range(8, 2048)] = 192  # width of the vectors by which items are compared
     seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
 
 

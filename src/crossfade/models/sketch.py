@@ -65,22 +65,26 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
 def mean_cosines(models: Iterable[Fitted[Any]], ids: Ids, factors: int, seed: int) -> Vectors:
     """Return vectors (items, factors) whose inner products are closest to the mean cosine of items in ``models``.
 
-    Models that compare no items are left out; an item that a model does not know has the cosine 0 there.
+    Each input counts the same, however many models learn from it, since models of one input say much the same. Models
+    that compare no items are left out; an item that a model does not know has the cosine 0 there.
     """
+    from crossfade.models.registry import model_class
+
     everything = np.arange(len(ids), dtype=np.int32)
-    units: list[Vectors] = []
+    units: dict[str, list[Vectors]] = {}
     for model in models:
         if isinstance(model, ComparesItems):
             rows = row_map(ids, model.item_ids)(everything)
             points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
             points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
-            units.append(points)
+            units.setdefault(model_class(model.name).learns_from, []).append(points)
 
     def product(vectors: Vectors) -> Vectors:
         sums = np.zeros_like(vectors)
-        for points in units:
-            sums += points @ (points.T @ vectors)
-        return sums / np.float32(max(len(units), 1))
+        for some in units.values():
+            for points in some:
+                sums += points @ (points.T @ vectors) / np.float32(len(units) * len(some))
+        return sums
 
     return sketched(product, len(ids), factors, seed)
 
