@@ -99,23 +99,21 @@ def test_weights_are_found_again_and_what_is_noise_is_left_out():
     assert found.report["noise"] == {"weight": 0.0}
 
 
-def test_weights_are_where_the_likelihood_is_highest():
-    some = planted(users=300)
+def test_no_step_from_the_weights_gains_ndcg_and_their_scale_is_the_most_likely():
+    some = planted(strengths=(2.0, 1.0))
     weights = fitted(some, [0, 1])
+    best = ndcg(some, some.columns @ weights).mean()
+    for step in (0.06 * weights.mean()) * np.array([(1, 0), (-1, 0), (0, 1), (0, -1)]):
+        assert ndcg(some, some.columns @ (weights + step)).mean() <= best + 1e-6
+    assert weights[0] / weights[1] == pytest.approx(2, rel=0.15)
+    hits = [np.flatnonzero(one) for one in some.hits.reshape(-1, 30)]
 
-    def likelihood(weights):
-        columns, hits = some.columns[:, :2].astype(np.float64), some.hits
-        total, users = 0.0, 0
-        for first, last in zip(some.indptr[:-1], some.indptr[1:], strict=True):
-            scores, hit = columns[first:last] @ weights, hits[first:last]
-            if hit.any():
-                total += scores[hit].mean() - np.log(np.exp(scores).sum())
-                users += 1
-        return total / users - 1e-4 * weights @ weights
+    def likelihood(scores):
+        chances = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        return np.mean([chances[user, own].mean() for user, own in enumerate(hits) if own.size])
 
-    best = likelihood(weights)
-    for step in ([1e-2, 0], [-1e-2, 0], [0, 1e-2], [0, -1e-2]):
-        assert likelihood(weights + np.array(step)) < best
+    scores = (some.columns @ weights).reshape(-1, 30)
+    assert likelihood(scores) > max(likelihood(0.95 * scores), likelihood(1.05 * scores))
 
 
 def test_what_a_model_does_not_know_counts_as_its_mean():
