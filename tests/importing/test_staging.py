@@ -37,7 +37,7 @@ def test_every_row_comes_back_once_in_order_with_all_of_its_key(
     monkeypatch.setattr(staging, "GROUP_BYTES", group_bytes)
     monkeypatch.setattr(staging, "ROW_GROUP", 100)
     stage = Stage(tmp_path / "stage", SCHEMA, "user_id")
-    sent = fill(stage, rng, 20, 300)
+    sent = fill(stage, rng, 10, 100)
     seen: dict[str, int] = {}
     came: list[tuple[str, int]] = []
     last = -1

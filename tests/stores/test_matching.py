@@ -1,7 +1,7 @@
 """Names that people type, and names that a catalogue has."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crossfade.core.names import folded
@@ -39,6 +39,7 @@ def test_letters_that_stand_alone_are_words():
     assert grams("林檎") == ["  林", "  檎", " 林 ", " 檎 "]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=20).map(folded)), st.integers(1, 4))
 @example(["", "a", "", "ab 林檎b c", "a a", "aaaa", "\U0010ffff"], 3)
 def test_the_postings_of_a_gram_are_the_texts_that_have_it(texts, block):

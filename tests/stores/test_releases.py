@@ -277,22 +277,28 @@ def test_a_full_disk_loses_nothing(release_parts, directory, releases):
         "from crossfade.core.home import Home\n"
         "from crossfade.stores.registry import open_releases\n"
         "parts = runpy.run_path(sys.argv[1])['small_release'](Path(sys.argv[2]) / 'made')\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)\n"
-        "try:\n"
-        "    parts.publish(open_releases(Home(Path(sys.argv[2]) / 'home')), day='2')\n"
-        "except StorageError as error:\n"
-        "    print(error)\n"
+        "home = Home(Path(sys.argv[2]) / 'home')\n"
+        "for limit in map(int, sys.argv[3:]):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        parts.publish(open_releases(home), day='2')\n"
+        "    except StorageError as error:\n"
+        "        left = [*home.releases.iterdir(), *(home.releases / 'tables').iterdir()]\n"
+        "        print(error, *sorted(path.name for path in left), sep='\\t')\n"
     )
-    tmp_path = directory.parent.parent
-    for limit in (0, 1, 4096, 20_000):
-        shutil.rmtree(tmp_path / "made", ignore_errors=True)
-        run = subprocess.run(
-            [sys.executable, "-c", script, CONFTEST, tmp_path, str(limit)], capture_output=True, text=True, check=True
-        )
-        assert "previous content is untouched" in run.stdout, limit
-        assert {path.name for path in directory.iterdir()} == {CURRENT, REGISTERED, "tables", version}
-        assert [path.name for path in (directory / "tables").iterdir()] == [version]
-        releases.verify()
+    run = subprocess.run(
+        [sys.executable, "-c", script, CONFTEST, directory.parent.parent, "0", "1", "4096", "20000"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = run.stdout.splitlines()
+    assert len(told) == 4
+    for line in told:
+        error, *left = line.split("\t")
+        assert "previous content is untouched" in error
+        assert left == sorted([CURRENT, REGISTERED, "tables", version, version])
+    releases.verify()
 
 
 def test_two_writers_are_kept_apart(tmp_path, release_parts):

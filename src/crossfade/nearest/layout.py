@@ -100,6 +100,8 @@ def laid_out(points: Vectors, means: Vectors, nearest: Rows) -> Layout:
     for cluster in range(len(means)):
         rows = members[starts[cluster] : starts[cluster + 1]]
         pack_panels(points, rows, False, panels[first_panels[cluster] : first_panels[cluster + 1]].reshape(-1))
+    for array in (panels, first_panels, listed):
+        array.flags.writeable = False  # as after loading, so that `probe` is compiled once
     return Layout(panels=panels, starts=first_panels, listed=listed, means=means)
 
 
