@@ -26,7 +26,7 @@ from benchmarks.record import Comparison, Side
 from crossfade.core.ids import Ids
 from crossfade.core.spaces import VectorSpace
 from crossfade.nearest.backends import build_index, load_index
-from crossfade.nearest.contract import IndexSettings
+from crossfade.nearest.contract import Index, IndexSettings
 
 MIB = 1 << 20
 KIB = 1 << 10
@@ -79,12 +79,18 @@ def serving(directory: Path, processes: int, backend: str) -> Iterator[list[int]
 
 def serve(directory: Path, backend: str) -> None:
     """Open the space and the index, ask all over the catalogue, and wait for the end of the input."""
+    _index = asked(directory, backend)
+    print("ready", flush=True)
+    sys.stdin.read()
+
+
+def asked(directory: Path, backend: str) -> Index:
+    """The saved index, after questions from all over the catalogue."""
     space = VectorSpace.load(directory / "space")
     index = load_index(directory / backend, space)
     rows = np.random.default_rng(SEED).integers(len(space.item_ids), size=QUERIES)
     index.search(np.ascontiguousarray(space.points[rows]), 20, threads=1)
-    print("ready", flush=True)
-    sys.stdin.read()
+    return index
 
 
 def saved(directory: Path, items: int, factors: int, backends: list[str]) -> None:

@@ -69,6 +69,8 @@ def test_a_layout_has_every_vector_in_its_lane(rng):
     np.testing.assert_array_equal(lanes[present], points[layout.listed[present]])
     assert not lanes[~present].any()
     np.testing.assert_array_equal(layout.clusters_of_items(), nearest)
+    # As of a loaded one: Numba compiles a kernel anew for arrays that may be written.
+    assert not any(array.flags.writeable for array in (layout.panels, layout.starts, layout.listed))
 
 
 @pytest.mark.parametrize("recall", [0.8, 0.95, 1.0])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.shared_memory import LIBRARIES, memory_of, saved, serving
+from benchmarks.shared_memory import LIBRARIES, asked, memory_of, saved, serving
 
 ITEMS, FACTORS, PROCESSES = 8_000, 48, 3
 
@@ -17,6 +17,7 @@ def test_processes_share_the_pages_of_an_index(tmp_path, backend, monkeypatch):
         pytest.importorskip(LIBRARIES[backend], reason=f"needs {LIBRARIES[backend]}")
     monkeypatch.chdir(Path(__file__).parents[2])
     saved(tmp_path, ITEMS, FACTORS, [backend])
+    asked(tmp_path, backend)  # so that the processes find its kernels compiled
     with serving(tmp_path, PROCESSES, backend) as numbers:
         found = [memory_of(number, tmp_path) for number in numbers]
     vectors = ITEMS * FACTORS * 4
