@@ -1,14 +1,16 @@
 """One place for how kernels are compiled."""
 
+import contextlib
 import fcntl
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
 
 Parameters = ParamSpec("Parameters")
@@ -43,13 +45,36 @@ def jit(function: Any = None, *, inline: bool = False, fastmath: bool = False) -
     except RuntimeError:
         # Numba raises at decoration if it finds no directory to write to: nothing but the next start is slower.
         compiled = numba.njit(**options)(function)
-    if inline:
-        compiled.__class__ = _Inlined
+    compiled.__class__ = _Inlined if inline else _Kernel
     compiled.get_call_template = functools.partial(_plain_template, compiled.get_call_template)
     return compiled
 
 
-class _Inlined(CPUDispatcher):  # type: ignore[misc]
+class _Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A kernel that one process at a time compiles; others wait, and take the code that it kept."""
+
+    def compile(self, sig: Any) -> Any:
+        """Compile for one signature, or take its code from disk."""
+        # Numba's lock comes first: whoever has it may wait for a kernel, and nobody waits for it with a kernel's. No
+        # two processes wait for each other, since no kernel calls one by which it is called.
+        with global_compiler_lock, _locked(self):
+            return super().compile(sig)
+
+
+@contextlib.contextmanager
+def _locked(compiled: Any) -> Iterator[None]:
+    """Keep other processes from compiling this kernel, if its code is kept."""
+    with contextlib.ExitStack() as stack:
+        if (cached := getattr(compiled._cache, "_cache_file", None)) is not None:
+            # Where no file can be made, no code can be kept either.
+            with contextlib.suppress(OSError):
+                Path(cached._cache_path).mkdir(parents=True, exist_ok=True)
+                place = Path(cached._cache_path, f"{cached._index_name}.lock")
+                fcntl.flock(stack.enter_context(place.open("ab")), fcntl.LOCK_EX)
+        yield
+
+
+class _Inlined(_Kernel):
     """A kernel that exists inside others only; Python that calls it runs its source."""
 
     def __call__(self, *args: Any, **kws: Any) -> Any:
@@ -76,20 +101,12 @@ def _stamp(compiled: Any) -> None:
     cached = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if cached is not None:
         cached._version = (cached._version, _digest(Path(compiled.py_func.__code__.co_filename)))
-        cached.save = functools.partial(_save_alone, cached.save, Path(cached._cache_path))
-
-
-def _save_alone(save: Callable[[Any, Any], None], directory: Path, key: Any, code: Any) -> None:
-    """Keep machine code while no other process does: Numba reads an index, adds a line and writes it back."""
-    with (directory / "kernels.lock").open("ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        save(key, code)
 
 
 def cache_directory() -> Path | None:
     """Return where the machine code of this room's kernels is kept; None if it is not."""
     try:
-        return Path(numba.njit(cache=True)(_save_alone)._cache.cache_path)
+        return Path(numba.njit(cache=True)(_plain)._cache.cache_path)
     except RuntimeError:
         return None
 
