@@ -38,9 +38,9 @@ def make_demo(home: Path) -> None:
     call("demo", "--listeners", "80", "--artists", "70", "--seed", "5", home=home)
 
 
-def test_the_same_seed_gives_the_same_release_to_the_byte_with_1_2_and_4_threads(tmp_path):
+def test_the_same_seed_gives_the_same_release_to_the_byte_with_1_and_4_threads(tmp_path):
     releases = []
-    for threads in (1, 2, 4):
+    for threads in (1, 4):
         home = tmp_path / f"home-{threads}"
         home.mkdir()
         (home / "crossfade.toml").write_text(f"[run]\nthreads = {threads}\n")
