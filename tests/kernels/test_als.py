@@ -106,6 +106,7 @@ def test_every_row_agrees_with_the_oracle(rng, factors, solver, steps, alpha, co
         assert not solved[:, factors:].any()
 
 
+@pytest.mark.slow
 def test_the_widest_vectors_agree_with_the_oracle(rng):
     fixed, rows = vectors(rng, 60, 2048, 30.0), random_rows(rng, 3, 60, 40)
     numbers = {"gram": np.diag(np.geomspace(100.0, 0.1, 2048)), "penalties": np.ones(3), "alpha": 2.0, "counted": 1.0}

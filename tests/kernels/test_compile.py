@@ -42,10 +42,12 @@ def installed(tmp_path):
     (package / "kernels" / "group" / "doubling.py").write_text(DOUBLE)
     (package / "kernels" / "made.py").write_text(SOURCE)
 
+    own = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+
     def run(**environment):
         told = subprocess.run(
             [sys.executable, "-m", "crossfade.kernels.made"],
-            env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1", **environment},
+            env={**own, "PYTHONPATH": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1", **environment},
             cwd=tmp_path,
             capture_output=True,
             text=True,
