@@ -33,6 +33,8 @@ from crossfade.core.writings import Writings
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.splits import random_holdout
 from crossfade.importing.imports import import_paths
+from crossfade.models.blend import Blend
+from crossfade.models.blend_weights import Weights
 from crossfade.models.contract import ComparesItems
 from crossfade.models.registry import model_class
 from crossfade.pipeline.settings import Settings
@@ -115,7 +117,7 @@ def listed(model: Any, asked: Judges, places: int) -> np.ndarray:
     """(n, places) the most similar of the candidates, by their place among them; MISSING where there is none."""
     found = model.similar(asked.ids, places, allowed_items=asked.ids).rows
     where = np.full(len(model.item_ids), MISSING, dtype=np.int64)
-    where[asked.rows] = np.arange(len(asked.rows))
+    where[model.item_ids.rows(asked.ids)] = np.arange(len(asked.ids))
     return np.where(found == MISSING, MISSING, where[found])
 
 
@@ -196,11 +198,20 @@ def measure(chosen: argparse.Namespace) -> Findings:
         sides = []
         for name, lists in baselines(asked, chosen.places, rng).items():
             sides.append(Side(name=name, kind="peer", figures=figures(asked, lists, rng)))
+        fits: dict[str, Any] = {}
         for name in chosen.models:
             model = model_class(name)
-            fitted = model().fit(to_learn if model.learns_from == "texts" else split.train, threads=max(chosen.threads))
-            said = figures(asked, listed(fitted, asked, chosen.places), rng)
+            learns = to_learn if model.learns_from == "texts" else split.train
+            fits[name] = model().fit(learns, threads=max(chosen.threads))
+        # What models count for recommendations does not matter for similar items.
+        fits = {"blend": Blend().join(fits, Weights.even([*fits]), split.train), **fits}
+        lists = {name: listed(fitted, asked, chosen.places) for name, fitted in fits.items()}
+        for name, fitted in fits.items():
+            said = figures(asked, lists[name], rng)
             said["little known, if all may be listed"] = little_known(fitted, split.train, asked, chosen)
+            for judge, alike in asked.alike.items() if name != "blend" else ():
+                apart = difference_estimate(likeness(alike, lists["blend"]), likeness(alike, lists[name]))
+                said[f"blend minus it, {judge}"] = [apart.value, apart.low, apart.high]
             sides.append(Side(name=name, figures=said))
             print(name, said, flush=True)
     best = {name: np.sort(np.nan_to_num(alike, nan=-1.0))[:, ::-1] for name, alike in asked.alike.items()}
@@ -219,7 +230,8 @@ def measure(chosen: argparse.Namespace) -> Findings:
 def little_known(model: ComparesItems, train: Interactions, asked: Judges, chosen: argparse.Namespace) -> float:
     """The share of places that go to artists of too few listeners to be asked for, where no artist is barred."""
     found = model.similar(asked.ids, chosen.places).rows
-    return float((train.listeners()[found[found != MISSING]] < chosen.listeners).mean())
+    rows = train.item_ids.rows(list(model.item_ids), missing="mark")[found[found != MISSING]]
+    return float((np.where(rows == MISSING, 0, train.listeners()[rows]) < chosen.listeners).mean())
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ CASES = {
     "growth-390m": Case("growth", "--directory {shared} --millions 1 4 16 64 128 390", minutes=10, full=True),
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),
     "agreement": Case("agreement", "--data {data}/hetrec-lastfm"),
+    "eight-one-one": Case("eight_one_one", "--data {data}/hetrec-lastfm", minutes=10, full=True),
     "heads": Case("heads", "--data {data}/hetrec-lastfm", minutes=2),
     "truth": Case("truth", minutes=3),
 }
