@@ -1,0 +1,553 @@
+"""What the live state of a library consists of, and what it answers.
+
+The live state is what people do while the server runs: their accounts, listens, thumbs, blocks, stations and playlists.
+Releases are made from imports; the live state is kept beside them and becomes an import when the library is run.
+Any number of threads and processes may use it at once. A method that writes returns once what it wrote survives power
+loss; what it wrote is there as a whole or not at all.
+
+Times are whole milliseconds since 1970, UTC. A user is a user id of Crossfade: one of the release, or a new one.
+Each method on a user's own data raises UnknownIdError for a user without an account.
+"""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from crossfade.core.errors import CrossfadeError, InputError
+from crossfade.core.kinds import KINDS
+
+Scope = Literal["read", "submit", "manage", "admin"]
+
+SCOPES: Mapping[Scope, str] = {
+    "read": "read the user's own recommendations, listens, stations and playlists",
+    "submit": "send listens, what is playing now, feedback and signals to stations",
+    "manage": "delete listens; change blocks, playlists, exclusions and private sessions",
+    "admin": "all of it for every user",
+}
+"""What a token allows, each on its own; only ``admin`` reaches the data of another user."""
+
+USUAL_SCOPES: frozenset[Scope] = frozenset({"read", "submit", "manage"})
+
+Opinion = Literal["thumb", "like", "rating"]
+
+OPINIONS: Mapping[Opinion, range] = {"thumb": range(-1, 2), "like": range(2), "rating": range(6)}
+"""The values of each sort of feedback; 0 takes back what was said. A rating of 1 counts as a thumb down."""
+
+LONGEST_USER = 200  # letters
+LONGEST_NAME = 1_000  # letters of any name or id of what was played
+LONGEST_INFO = 10_240  # bytes of JSON that a client sends along with a listen
+LONGEST_STATION = 1_000_000  # bytes of JSON
+LONGEST_PLAYLIST = 10_000  # entries
+LATEST_TIME = 253_402_300_799_999  # 9999-12-31, the last one that Python can print
+
+
+class ChangedError(CrossfadeError):
+    """Somebody else has changed the same thing in between: read it again, and repeat the change."""
+
+    exit_code = 8
+
+
+class ItemRef(NamedTuple):
+    """An item by kind and id: of the catalogue, or an id that a later release may know."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A user who may log in.
+
+    revision  grows with everything that changes the user's taste: listens, feedback, blocks, exclusions, deletions
+    """
+
+    user: str
+    created_at: int
+    revision: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """A key to one account; the secret itself is never read back.
+
+    id        public name of the token, by which it is listed and revoked
+    password  whether it is a generated app password, which is kept in the clear since old schemes need it
+    label     what it is for, in the user's words
+    used_at   the day of the last use; None before the first
+    """
+
+    id: str
+    user: str
+    password: bool
+    scopes: frozenset[Scope]
+    label: str
+    created_at: int
+    used_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """What was played, as the player described it, and the item that it is where that is known.
+
+    item          the item of the catalogue; None where nothing matches
+    title         the name of a track or an episode; None where an artist or a show is meant
+    artist        the name of the artist or the show
+    album         the name of the release
+    mbid          the MusicBrainz id of the recording
+    artist_mbids  the MusicBrainz ids of its artists
+    duration_ms   how long it is
+    """
+
+    item: ItemRef | None = None
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    mbid: str | None = None
+    artist_mbids: tuple[str, ...] = ()
+    duration_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_texts("A track", self.title, self.artist, self.album, self.mbid, *self.artist_mbids)
+        require_item(self.item)
+        if self.item is None and not self.artist:
+            raise InputError("A track needs an item of the catalogue, or the name of its artist.")
+        _require_number("duration_ms", self.duration_ms, 2**31 - 1)
+
+    @property
+    def key(self) -> str:
+        """What makes two descriptions the same track: artist and title without case and accents, else the item."""
+        if self.artist and (self.title or self.item is None):
+            return f"{folded(self.artist)}\x1f{folded(self.title or '')}"
+        kind, item_id = self.item or ("", "")
+        return f"{kind}\x1f{item_id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen:
+    """One play event.
+
+    listened_at  when the play began
+    ms_played    how much was heard; None where the player says only that it was played
+    skipped      heard for less than a play: kept, but not a play
+    source       search, library, playlist, radio, station, … where the player tells
+    context      the id of the playlist or the station
+    client       the player's own name
+    info         what else the player sent, as JSON; never used, only given back
+    received_at  when it arrived; not part of what it is
+    """
+
+    user: str
+    listened_at: int
+    track: Track
+    ms_played: int | None = None
+    skipped: bool = False
+    source: str | None = None
+    context: str | None = None
+    client: str | None = None
+    info: Mapping[str, object] = field(default_factory=dict)
+    received_at: int = 0
+
+    def __post_init__(self) -> None:
+        _require_texts("A listen", self.source, self.context, self.client)
+        require_time(self.listened_at)
+        _require_number("ms_played", self.ms_played, 2**31 - 1)
+        require_json("info", self.info, LONGEST_INFO)
+
+    @property
+    def id(self) -> str:
+        """The same for the same user, track and second: a listen that is sent again is the same listen."""
+        named = f"{self.user}\x1e{self.listened_at // 1000}\x1e{self.track.key}"
+        return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Which:
+    """Which listens of a user are meant: those that fit every field that is given; without any, all.
+
+    ids     of listens
+    since   from this time on
+    until   before this time
+    item    of this item of the catalogue, or (for an artist or a show) of its children that name it as their artist
+    artist  by the name of the artist, whatever its case
+    text    that have this in title, artist or album, whatever its case
+    context of this playlist or station
+    """
+
+    ids: Sequence[str] | None = None
+    since: int | None = None
+    until: int | None = None
+    item: ItemRef | None = None
+    artist: str | None = None
+    text: str | None = None
+    context: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_texts("A question", self.artist, self.text, self.context, *(self.ids or ()))
+        require_item(self.item)
+        for time in (self.since, self.until):
+            if time is not None:
+                require_time(time)
+
+
+ALL = Which()
+
+
+class Arrived(NamedTuple):
+    """A listen and its number in the order of arrival, which is unique and grows."""
+
+    number: int
+    listen: Listen
+
+
+@dataclass(frozen=True, kw_only=True)
+class NowPlaying:
+    """What a player is playing; a player has one, and it ends when the track does."""
+
+    user: str
+    track: Track
+    player: str = ""
+    started_at: int
+    ends_at: int
+    info: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feedback:
+    """What a user thinks of an item: one value of each sort; 0 takes it back.
+
+    track  the item, with the names by which it is shown; an artist has no title
+    """
+
+    user: str
+    sort: Opinion
+    value: int
+    track: Track
+    given_at: int
+
+    def __post_init__(self) -> None:
+        if self.sort not in OPINIONS or self.value not in OPINIONS[self.sort]:
+            allowed = ", ".join(f"{sort} ({values[0]} to {values[-1]})" for sort, values in OPINIONS.items())
+            raise InputError(f"There is no feedback {self.sort!r} of {self.value!r}. There are: {allowed}.")
+        require_time(self.given_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """An item that a user never wants to get, or not before ``until``; that of an artist covers what is by it."""
+
+    user: str
+    item: ItemRef
+    name: str
+    until: int | None = None
+    created_at: int
+
+    def __post_init__(self) -> None:
+        require_item(self.item)
+        _require_texts("A block", self.name)
+        if self.until is not None:
+            require_time(self.until)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """Listens that do not count for taste, though they are kept: those of a playlist, or of hours of the day.
+
+    context   the id of the playlist or the station; None where hours are meant
+    hours     (from, to): from the first hour of the day until before the second, which may be smaller: (22, 6)
+    timezone  of the hours, by its IANA name
+    """
+
+    user: str
+    context: str | None = None
+    hours: tuple[int, int] | None = None
+    timezone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        _require_texts("An exclusion", self.context, self.timezone)
+        if (self.context is None) == (self.hours is None):
+            raise InputError("An exclusion has a context or hours, and not both.")
+        if self.hours is not None and not all(type(hour) is int and 0 <= hour <= 24 for hour in self.hours):
+            raise InputError(f"Hours are two numbers from 0 to 24, not {self.hours}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """A station: its state is JSON that only `crossfade.live` understands.
+
+    revision  0 for one that was never kept; each change makes the next
+    """
+
+    id: str
+    user: str
+    name: str
+    state: Mapping[str, object]
+    created_at: int
+    changed_at: int
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        _require_texts("A station", self.id, self.name)
+        require_json("state", self.state, LONGEST_STATION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Playlist:
+    """A playlist of one user.
+
+    sort      who made it: "" the user; else what generated it, such as "weekly-exploration"
+    public    whether every user may read it
+    info      what else belongs to it, as JSON: the settings that generated it, the reason of each entry, …
+    revision  as in `Station`
+    """
+
+    id: str
+    user: str
+    title: str
+    tracks: tuple[Track, ...]
+    comment: str = ""
+    sort: str = ""
+    public: bool = False
+    info: Mapping[str, object] = field(default_factory=dict)
+    created_at: int
+    changed_at: int
+    revision: int = 0
+
+    def __post_init__(self) -> None:
+        _require_texts("A playlist", self.id, self.title, self.comment, self.sort)
+        if len(self.tracks) > LONGEST_PLAYLIST:
+            raise InputError(f"A playlist has at most {LONGEST_PLAYLIST:,} tracks, not {len(self.tracks):,}.")
+        require_json("info", self.info, LONGEST_STATION)
+
+
+class Accounts(Protocol):
+    """Who may log in, and with what."""
+
+    def add_user(self, user: str) -> Account:
+        """Return the account of ``user``, a new one if there was none; InputError for what cannot be an id."""
+
+    def account(self, user: str) -> Account:
+        """Return the account of ``user``; UnknownIdError if there is none."""
+
+    def accounts(self) -> list[Account]:
+        """Return all accounts in the order of their ids."""
+
+    def remove_user(self, user: str) -> None:
+        """Delete the account and everything that belongs to it."""
+
+    def add_token(
+        self, user: str, *, label: str = "", scopes: frozenset[Scope] = USUAL_SCOPES, password: bool = False
+    ) -> tuple[Token, str]:
+        """Return a new token, or a new app password, and its secret, which cannot be read again."""
+
+    def tokens(self, user: str | None = None) -> list[Token]:
+        """Return the tokens of ``user``, by default all."""
+
+    def revoke(self, token_id: str) -> None:
+        """End a token at once, in all processes; UnknownIdError if there is none of that id."""
+
+    def authenticate(self, secret: str) -> Token | None:
+        """Return the token whose secret this is (an app password's is none); None if it is nobody's.
+
+        The time that it takes says nothing about the secret.
+        """
+
+    def authenticate_password(self, user: str, accepts: Callable[[str], bool]) -> Token | None:
+        """Return the first app password of ``user`` that ``accepts`` takes; None if there is none, or no such user.
+
+        ``accepts`` is handed each secret, and compares what the client sent in constant time, such as by
+        ``hmac.compare_digest(sent, md5(secret + salt))``.
+        """
+
+
+class Listening(Protocol):
+    """What was played, and what is playing."""
+
+    def add_listens(self, listens: Sequence[Listen]) -> int:
+        """Keep listens and return how many are new; one whose id is there already changes nothing.
+
+        Those of a user in a private session are not kept.
+        """
+
+    def listens(
+        self, user: str, which: Which = ALL, *, limit: int, offset: int = 0, oldest_first: bool = False
+    ) -> list[Listen]:
+        """Return up to ``limit`` listens of ``user``, newest first by default."""
+
+    def count_listens(self, user: str, which: Which = ALL) -> int:
+        """Return how many listens `listens` would give without a limit."""
+
+    def delete_listens(self, user: str, which: Which) -> int:
+        """Delete listens and return how many; nothing of them stays in the file."""
+
+    def arrived(self, *, after: int = 0, limit: int) -> list[Arrived]:
+        """Return up to ``limit`` listens of all users in the order of arrival, from the number ``after`` on."""
+
+    def deletions(self) -> int:
+        """Return a number that grows whenever a listen or a user is deleted: what was learned has to be made again."""
+
+    def match(self, items: Mapping[str, ItemRef]) -> None:
+        """Set the item of listens by their ids, as a new release knows items that an earlier one did not."""
+
+    def set_now_playing(self, playing: NowPlaying) -> None:
+        """Replace what this player of the user is playing; not kept in a private session."""
+
+    def now_playing(self, user: str | None = None, *, at: int) -> list[NowPlaying]:
+        """Return what is playing at the time ``at``, of ``user`` or of everybody, latest first."""
+
+    def stop_playing(self, user: str, player: str = "") -> None:
+        """Say that a player has stopped."""
+
+    def start_private(self, user: str, until: int) -> None:
+        """Keep nothing that ``user`` does until that time; only the time itself is stored."""
+
+    def end_private(self, user: str) -> None:
+        """End the private session of ``user``, if there is one."""
+
+    def private_until(self, user: str, *, at: int) -> int | None:
+        """Return when the private session of ``user`` ends; None if there is none at the time ``at``."""
+
+
+class Opinions(Protocol):
+    """What a user thinks of items, and does not want."""
+
+    def give(self, feedback: Sequence[Feedback]) -> None:
+        """Keep feedback: the last of a user, sort and item counts. Not kept in a private session."""
+
+    def feedback(self, user: str, sort: Opinion | None = None) -> list[Feedback]:
+        """Return the feedback of ``user`` that stands, latest first."""
+
+    def block(self, block: Block) -> None:
+        """Block an item, or change until when."""
+
+    def unblock(self, user: str, item: ItemRef) -> bool:
+        """Undo a block; return whether there was one."""
+
+    def blocks(self, user: str, *, at: int) -> list[Block]:
+        """Return the blocks that stand at the time ``at``, latest first."""
+
+    def exclude(self, exclusion: Exclusion) -> None:
+        """Leave listens out of taste."""
+
+    def include(self, exclusion: Exclusion) -> bool:
+        """Undo an exclusion; return whether there was one."""
+
+    def exclusions(self, user: str) -> list[Exclusion]:
+        """Return what is left out of the taste of ``user``."""
+
+
+class Kept(Protocol):
+    """Stations and playlists."""
+
+    def put_station(self, station: Station) -> Station:
+        """Keep ``station`` and return it with its new revision.
+
+        ChangedError if the one that is kept has another revision than ``station``, or belongs to another user.
+        """
+
+    def station(self, user: str, station_id: str) -> Station:
+        """Return a station of ``user``; UnknownIdError if there is none."""
+
+    def stations(self, user: str) -> list[Station]:
+        """Return the stations of ``user``, the last changed first."""
+
+    def delete_station(self, user: str, station_id: str) -> None:
+        """Delete a station of ``user``; UnknownIdError if there is none."""
+
+    def put_playlist(self, playlist: Playlist) -> Playlist:
+        """Keep ``playlist`` and return it with its new revision; errors as for `put_station`."""
+
+    def playlist(self, playlist_id: str) -> Playlist:
+        """Return a playlist, whoever may read it; UnknownIdError if there is none."""
+
+    def playlists(self, user: str, sort: str | None = None) -> list[Playlist]:
+        """Return the playlists of ``user``, of one sort or all, the last changed first."""
+
+    def delete_playlist(self, user: str, playlist_id: str) -> None:
+        """Delete a playlist of ``user``; UnknownIdError if there is none."""
+
+
+class LiveState(Accounts, Listening, Opinions, Kept, Protocol):
+    """The live state of one library."""
+
+    def backup(self, place: Path) -> None:
+        """Write all of it into a new file, while it is used; StorageError if there is a file or it cannot be made."""
+
+    def restore(self, place: Path) -> None:
+        """Replace all of it by what `backup` wrote, while it is used; InputError if that is damaged or something else.
+
+        Whoever reads meanwhile gets what was there before, or what is there afterwards.
+        """
+
+    def check(self) -> Iterator[str]:
+        """Yield what is damaged, in words; nothing if all is well."""
+
+    def close(self) -> None:
+        """Release the resources. Nothing can be asked afterwards; closing twice is no error."""
+
+
+def folded(name: str) -> str:
+    """Return ``name`` without case, accents and doubled spaces."""
+    plain = unicodedata.normalize("NFKD", name)
+    kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return " ".join(kept.casefold().split())
+
+
+def require_user(user: str) -> str:
+    """Return ``user``; InputError unless it can be the id of a user."""
+    if not user or len(user) > LONGEST_USER or user != user.strip() or not user.isprintable():
+        raise InputError(f"A user id has 1 to {LONGEST_USER} printable letters, without spaces around it.")
+    return user
+
+
+def require_time(time: int) -> int:
+    """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to 9999."""
+    if type(time) is not int or not 0 <= time <= LATEST_TIME:
+        raise InputError("A time is a whole number of milliseconds since 1970, before the year 10000.")
+    return time
+
+
+def require_item(item: ItemRef | None) -> None:
+    """Raise InputError unless ``item`` is None or has a kind that exists, and an id."""
+    if item is None:
+        return
+    if item.kind not in KINDS:
+        raise InputError(f"There is no kind of item {item.kind!r}. There are: {', '.join(KINDS)}.")
+    if not item.id:
+        raise InputError("An item needs an id.")
+    _require_texts("An item", item.id)
+
+
+def require_json(what: str, value: Mapping[str, object], most: int) -> str:
+    """Return ``value`` as JSON; InputError if it cannot be written so, or has more than ``most`` bytes."""
+    try:
+        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(written.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{what} cannot be written as JSON.") from error
+    if size > most:
+        raise InputError(f"{what} has {size:,} bytes of JSON; at most {most:,} are kept.")
+    return written
+
+
+def _require_texts(what: str, *texts: str | None) -> None:
+    """Raise InputError for a text that is too long, has a NUL, or is not UTF-8."""
+    for text in texts:
+        if text is None:
+            continue
+        if len(text) > LONGEST_NAME:
+            raise InputError(f"{what} has a text that is longer than {LONGEST_NAME:,} letters.")
+        if "\x00" in text:
+            raise InputError(f"{what} has a text with a NUL character.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{what} has a text that is not Unicode.") from error
+
+
+def _require_number(what: str, value: int | None, most: int) -> None:
+    if value is not None and (type(value) is not int or not 0 <= value <= most):
+        raise InputError(f"{what} is a whole number from 0 to {most:,}, not what was given.")
