@@ -421,7 +421,7 @@ class Blend(Configured[BlendSettings]):
         ids = interactions.item_ids
         vectors = np.zeros((len(ids), self.settings.factors), dtype=np.float32)
         if compared:
-            vectors = mean_cosines(members.values(), ids, self.settings.factors, self.settings.seed)
+            vectors = mean_cosines(members.values(), ids, self.settings.factors)
         return FittedBlend(
             space=VectorSpace(
                 model=self.name,

@@ -11,6 +11,7 @@ and a final rotation of the basis to the eigenvectors. O(rounds · entries · wi
 Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -62,31 +63,34 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
     return vectors
 
 
-def mean_cosines(models: Iterable[Fitted[Any]], ids: Ids, factors: int, seed: int) -> Vectors:
+def mean_cosines(models: Iterable[Fitted[Any]], ids: Ids, factors: int) -> Vectors:
     """Return vectors (items, factors) whose inner products are closest to the mean cosine of items in ``models``.
 
     Each input counts the same, however many models learn from it, since models of one input say much the same. Models
     that compare no items are left out; an item that a model does not know has the cosine 0 there.
+
+    The points of all models side by side have the mean cosines as inner products, so the vectors are these points along
+    the eigenvectors of the columns' inner products with the largest eigenvalues: exactly, and in one pass.
     """
     from crossfade.models.registry import model_class
 
     everything = np.arange(len(ids), dtype=np.int32)
-    units: dict[str, list[Vectors]] = {}
-    for model in models:
-        if isinstance(model, ComparesItems):
-            rows = row_map(ids, model.item_ids)(everything)
-            points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
-            points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
-            units.setdefault(model_class(model.name).learns_from, []).append(points)
-
-    def product(vectors: Vectors) -> Vectors:
-        sums = np.zeros_like(vectors)
-        for some in units.values():
-            for points in some:
-                sums += points @ (points.T @ vectors) / np.float32(len(units) * len(some))
-        return sums
-
-    return sketched(product, len(ids), factors, seed)
+    compared = [(model, model_class(model.name).learns_from) for model in models if isinstance(model, ComparesItems)]
+    inputs = Counter(learns_from for _, learns_from in compared)
+    points = np.zeros((len(ids), sum(model.space.points.shape[1] for model, _ in compared)), dtype=np.float32)
+    last = 0
+    for model, learns_from in compared:
+        own, rows = unit_vectors(np.array(model.space.points)), row_map(ids, model.item_ids)(everything)
+        own /= np.float32(np.sqrt(len(inputs) * inputs[learns_from]))
+        first, last = last, last + own.shape[1]
+        points[rows != MISSING, first:last] = own[rows[rows != MISSING]]
+    vectors = np.zeros((len(ids), factors), dtype=np.float32)
+    # With more threads BLAS would add in another order.
+    with one_blas_thread():
+        values, directions = np.linalg.eigh(_gram(points, points))
+        best = np.argsort(-values, kind="stable")[:factors]
+        vectors[:, : len(best)] = points @ directions[:, best].astype(np.float32)
+    return _signed(vectors)
 
 
 def _orthonormal(vectors: Vectors) -> Vectors:
