@@ -58,6 +58,70 @@ class ItemRef(NamedTuple):
     id: str
 
 
+def folded(name: str) -> str:
+    """Return ``name`` without case, accents and doubled spaces."""
+    plain = unicodedata.normalize("NFKD", name)
+    kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return " ".join(kept.casefold().split())
+
+
+def require_user(user: str) -> str:
+    """Return ``user``; InputError unless it can be the id of a user."""
+    if not user or len(user) > LONGEST_USER or user != user.strip() or not user.isprintable():
+        raise InputError(f"A user id has 1 to {LONGEST_USER} printable letters, without spaces around it.")
+    return user
+
+
+def require_time(time: int) -> int:
+    """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to 9999."""
+    if type(time) is not int or not 0 <= time <= LATEST_TIME:
+        raise InputError("A time is a whole number of milliseconds since 1970, before the year 10000.")
+    return time
+
+
+def require_item(item: ItemRef | None) -> None:
+    """Raise InputError unless ``item`` is None or has a kind that exists, and an id."""
+    if item is None:
+        return
+    if item.kind not in KINDS:
+        raise InputError(f"There is no kind of item {item.kind!r}. There are: {', '.join(KINDS)}.")
+    if not item.id:
+        raise InputError("An item needs an id.")
+    _require_texts("An item", item.id)
+
+
+def require_json(what: str, value: Mapping[str, object], most: int) -> str:
+    """Return ``value`` as JSON; InputError if it cannot be written so, or has more than ``most`` bytes."""
+    try:
+        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        size = len(written.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{what} cannot be written as JSON.") from error
+    if size > most:
+        raise InputError(f"{what} has {size:,} bytes of JSON; at most {most:,} are kept.")
+    return written
+
+
+def _require_texts(what: str, *texts: str | None) -> None:
+    """Raise InputError for a text that is too long, has a NUL, or is not UTF-8."""
+    for text in texts:
+        if text is None:
+            continue
+        if len(text) > LONGEST_NAME:
+            raise InputError(f"{what} has a text that is longer than {LONGEST_NAME:,} letters.")
+        if "\x00" in text:
+            raise InputError(f"{what} has a text with a NUL character.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{what} has a text that is not Unicode.") from error
+
+
+def _require_number(what: str, value: int | None, most: int) -> None:
+    if value is not None and (type(value) is not int or not 0 <= value <= most):
+        raise InputError(f"{what} is a whole number from 0 to {most:,}, not what was given.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Account:
     """A user who may log in.
@@ -487,67 +551,3 @@ class LiveState(Accounts, Listening, Opinions, Kept, Protocol):
 
     def close(self) -> None:
         """Release the resources. Nothing can be asked afterwards; closing twice is no error."""
-
-
-def folded(name: str) -> str:
-    """Return ``name`` without case, accents and doubled spaces."""
-    plain = unicodedata.normalize("NFKD", name)
-    kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    return " ".join(kept.casefold().split())
-
-
-def require_user(user: str) -> str:
-    """Return ``user``; InputError unless it can be the id of a user."""
-    if not user or len(user) > LONGEST_USER or user != user.strip() or not user.isprintable():
-        raise InputError(f"A user id has 1 to {LONGEST_USER} printable letters, without spaces around it.")
-    return user
-
-
-def require_time(time: int) -> int:
-    """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to 9999."""
-    if type(time) is not int or not 0 <= time <= LATEST_TIME:
-        raise InputError("A time is a whole number of milliseconds since 1970, before the year 10000.")
-    return time
-
-
-def require_item(item: ItemRef | None) -> None:
-    """Raise InputError unless ``item`` is None or has a kind that exists, and an id."""
-    if item is None:
-        return
-    if item.kind not in KINDS:
-        raise InputError(f"There is no kind of item {item.kind!r}. There are: {', '.join(KINDS)}.")
-    if not item.id:
-        raise InputError("An item needs an id.")
-    _require_texts("An item", item.id)
-
-
-def require_json(what: str, value: Mapping[str, object], most: int) -> str:
-    """Return ``value`` as JSON; InputError if it cannot be written so, or has more than ``most`` bytes."""
-    try:
-        written = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        size = len(written.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{what} cannot be written as JSON.") from error
-    if size > most:
-        raise InputError(f"{what} has {size:,} bytes of JSON; at most {most:,} are kept.")
-    return written
-
-
-def _require_texts(what: str, *texts: str | None) -> None:
-    """Raise InputError for a text that is too long, has a NUL, or is not UTF-8."""
-    for text in texts:
-        if text is None:
-            continue
-        if len(text) > LONGEST_NAME:
-            raise InputError(f"{what} has a text that is longer than {LONGEST_NAME:,} letters.")
-        if "\x00" in text:
-            raise InputError(f"{what} has a text with a NUL character.")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(f"{what} has a text that is not Unicode.") from error
-
-
-def _require_number(what: str, value: int | None, most: int) -> None:
-    if value is not None and (type(value) is not int or not 0 <= value <= most):
-        raise InputError(f"{what} is a whole number from 0 to {most:,}, not what was given.")
