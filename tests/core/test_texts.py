@@ -52,3 +52,13 @@ def test_all_strings_are_read_over_the_bounds_of_blocks(monkeypatch):
     monkeypatch.setattr("crossfade.core.texts.BLOCK", 3)
     for strings in ([], ["", ""], ["é", "", "b€", "c"], ["a", "é", "", "", "", "b", "ccc"]):
         assert list(Texts.of(strings)) == strings
+
+
+def test_equal_texts_share_their_arrays_once_compared() -> None:
+    one, other = Ids.of(["a", "b"]), Ids.of(["a", "b"])
+    assert one.arrays[0] is not other.arrays[0]
+    assert one == other
+    assert all(left is right for left, right in zip(one.arrays, other.arrays, strict=True))
+    assert list(other) == ["a", "b"]
+    assert one != Ids.of(["a", "c"])
+    assert list(one) == ["a", "b"]

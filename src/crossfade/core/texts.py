@@ -73,11 +73,15 @@ class Texts(Sequence[str]):
             yield from (content[start:end].decode() for start, end in pairwise(places))
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, type(self))
-            and np.array_equal(self._offsets, other._offsets)
-            and np.array_equal(self._buffer, other._buffer)
-        )
+        if not isinstance(other, type(self)):
+            return False
+        if self._offsets is other._offsets and self._buffer is other._buffer:
+            return True
+        same = np.array_equal(self._offsets, other._offsets) and np.array_equal(self._buffer, other._buffer)
+        if same:
+            # They share their arrays from now on, so that comparing them again costs nothing.
+            other._offsets, other._buffer = self._offsets, self._buffer
+        return same
 
     def __hash__(self) -> int:
         return hash((len(self), self._buffer[:64].tobytes()))

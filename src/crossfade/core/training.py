@@ -76,6 +76,8 @@ def _parts(cls: type) -> Mapping[str, Any]:
 def converted(name: str, array: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
     """Return ``array`` (n,) as numbers of ``dtype``; InputError for what is not numbers or does not fit the type."""
     numbers, wanted = np.asanyarray(array), np.dtype(dtype)
+    if numbers.ndim == 1 and numbers.dtype == wanted and numbers.flags.c_contiguous and numbers.flags.aligned:
+        return numbers
     whole = wanted.kind in "iu"
     if numbers.ndim != 1 or (len(numbers) and numbers.dtype.kind not in ("iu" if whole else "biuf")):
         described = "whole numbers" if whole else "numbers"

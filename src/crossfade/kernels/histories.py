@@ -25,6 +25,9 @@ TILE = 64
 COLUMNS = 4096
 """Scores to which a history is added before the next ones: 16 KB, which stay in the core's first cache."""
 
+FEW = 4
+"""Where a product has fewer entries than a ``FEW``-th of the vectors, only those that it needs are laid out."""
+
 
 class Similarities(NamedTuple):
     """How similar items are: by ``lists`` (items) of the nearest of each, or by a ``matrix`` (items, items).
@@ -143,10 +146,13 @@ def keep_best(
 
 def multiplied(matrix: CSR, vectors: Floats, threads: int) -> Floats:
     """``matrix`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
-    width = vectors.shape[1]
+    width, indices = vectors.shape[1], matrix.indices
+    if len(indices) * FEW < len(vectors):
+        used, places = np.unique(indices, return_inverse=True)
+        vectors, indices = vectors[used], places.astype(np.int32)
     wide, product = aligned(len(vectors), padded(width)), aligned(matrix.rows, padded(width))
     wide[:, :width] = vectors
-    read, factors = CSR(constant(matrix.indptr), constant(matrix.indices), constant(matrix.values)), constant(wide)
+    read, factors = CSR(constant(matrix.indptr), constant(indices), constant(matrix.values)), constant(wide)
     each(lambda piece: _multiply(*piece, read, factors, product), balanced(matrix.indptr, 10), threads)
     return np.ascontiguousarray(product[:, :width])
 

@@ -76,6 +76,8 @@ def balanced(indptr: npt.NDArray[np.int64], row_cost: int) -> list[Range]:
     A row that costs more than a whole range becomes a range of its own.
     """
     rows = len(indptr) - 1
+    if rows == 1:
+        return [(0, 1)]
     costs = indptr + np.arange(rows + 1) * row_cost
     share = max(float(costs[-1] - costs[0]) / PIECES, 1.0)
     heavy = np.flatnonzero(np.diff(costs) >= share)

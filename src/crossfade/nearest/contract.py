@@ -103,7 +103,7 @@ class Restriction:
             raise InputError(f"the exclusions are not those of {queries} queries")
         # Histories are mostly in order already, and sorting those of a whole batch takes a while.
         falling = np.flatnonzero(self.indices[1:] < self.indices[:-1]) + 1
-        if np.isin(falling, indptr).all():
+        if not falling.size or np.isin(falling, indptr).all():
             return np.array(indptr), self.indices
         query = np.repeat(np.arange(queries), np.diff(indptr))
         return np.array(indptr), self.indices[np.lexsort((self.indices, query))]
