@@ -143,6 +143,9 @@ class Tables(Protocol):
         names as suggestions.
         """
 
+    def find(self, kind: str, text: str) -> Item | None:
+        """Return the same item as `item`, or None instead of an error: fast even where nothing is found."""
+
     def user(self, text: str) -> str:
         """Return the full id of a user: ``text`` itself, else the one id that is ``text`` after a source's name.
 

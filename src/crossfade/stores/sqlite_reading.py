@@ -66,15 +66,20 @@ class SQLiteTables:
         return int(bytes_) // np.dtype(BLOB_TYPES["items"]).itemsize
 
     def item(self, kind: str, text: str) -> Item:
-        name = text[:LONGEST_QUESTION]
-        if kind in self.kinds:
-            by_id = f"SELECT row FROM {kind}_items WHERE id = ?"  # noqa: S608
-            by_name = f"SELECT row FROM {kind}_names JOIN {kind}_ranks USING (rank) WHERE digest = ? ORDER BY rank"  # noqa: S608
-            found = self._ask(by_id, (text,)) or self._ask(f"{by_name} LIMIT 1", (name_digest(folded(name)),))
-            if found:
-                return self._items(kind, found[0])[0]
-        similar = self._suggestions(text, [kind] if kind in self.kinds else [])
-        raise UnknownIdError(f"There is no {kind} {name!r}.", suggestions=similar)
+        found = self.find(kind, text)
+        if found is None:
+            similar = self._suggestions(text, [kind] if kind in self.kinds else [])
+            raise UnknownIdError(f"There is no {kind} {text[:LONGEST_QUESTION]!r}.", suggestions=similar)
+        return found
+
+    def find(self, kind: str, text: str) -> Item | None:
+        if kind not in self.kinds:
+            return None
+        by_id = f"SELECT row FROM {kind}_items WHERE id = ?"  # noqa: S608
+        by_name = f"SELECT row FROM {kind}_names JOIN {kind}_ranks USING (rank) WHERE digest = ? ORDER BY rank LIMIT 1"  # noqa: S608
+        digest = name_digest(folded(text[:LONGEST_QUESTION]))
+        found = self._ask(by_id, (text,)) or self._ask(by_name, (digest,))
+        return self._items(kind, found[0])[0] if found else None
 
     def user(self, text: str) -> str:
         if self._ask("SELECT id FROM users WHERE id = ?", (text,)):
