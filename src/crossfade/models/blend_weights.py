@@ -1,9 +1,10 @@
 """What each model of a blend counts, learned from listens that the models have not seen.
 
 A candidate's score is Σ_m w_m z_m, z_m being its standardized score in model m (`crossfade.models.blend`). The weights
-w ≥ 0 maximise NDCG@20 of what the users went on to play, among the user's candidates. From equal weights one after the
-other is moved up and down, by smaller and smaller steps, for as long as NDCG grows. Near its maximum NDCG hardly
-changes, so where models say the same their weights stay near each other. Every user counts the same.
+w ≥ 0 maximise NDCG@20 of what the users went on to play, among the user's candidates. They begin at the eighth power of
+each model's own NDCG, relative to the best one's. One after the other is moved up and down, by smaller and smaller
+steps, for as long as NDCG grows. Near its maximum NDCG hardly changes, so where there is little to learn from the
+weights stay where they began. Every user counts the same.
 
 A model is left out if NDCG does not fall, by more than a part of the standard error between users, without it. The
 scale of the weights, which does not change the order, is that of a conditional logit: the likelihood of each hit as a
@@ -34,6 +35,12 @@ PerUser = npt.NDArray[np.float64]
 
 STEPS, ROUNDS = (0.5, 0.25, 0.12, 0.06), 3
 """Steps of weights, in what a model that counts weighs in the mean, and how often each is tried for all models."""
+
+POWER = 8
+"""Of a model's NDCG alone, relative to the best one's, that it begins with."""
+
+COUNTS = 0.02
+"""The share of the largest weight above which a model counts, for the mean."""
 
 GAIN = 1e-6
 """NDCG that a step has to gain."""
@@ -188,14 +195,16 @@ def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]
     """Return the weights (models,) of these columns: by NDCG, 0 for what adds nothing."""
     some = evidence.of(evidence.hitting)
     columns = some.columns[:, list(models)].astype(np.float64)
-    weights = np.full(len(models), 1 / len(models))
+    alone = np.array([ndcg(some, column).mean() for column in columns.T])
+    weights = np.power(alone / max(alone.max(), 1e-30), POWER) if alone.max() > 0 else np.ones(len(models))
+    weights /= weights.sum()
     scores = columns @ weights
     best = ndcg(some, scores).mean()
     for step in STEPS:
         for _ in range(ROUNDS):
             before = best
             for one in range(len(models)):
-                by = step * weights.sum() / max(np.count_nonzero(weights), 1)
+                by = step * weights.sum() / max(np.count_nonzero(weights > COUNTS * weights.max()), 1)
                 for change in (by, -min(by, weights[one])):
                     if not change or weights.sum() + change <= 0:
                         continue
