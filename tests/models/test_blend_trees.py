@@ -55,7 +55,7 @@ def test_trees_find_what_no_weighted_sum_can(grown):
     np.testing.assert_allclose(sum(parts.values()), grown.trees.scores(features), atol=1e-5)
     changes = {name: part[1] - part[0] for name, part in parts.items()}
     assert max(changes, key=changes.get) == "listeners"
-    assert changes["listeners"] > 0.7 * sum(map(abs, changes.values()))
+    assert changes["listeners"] > 0.8 * sum(map(abs, changes.values()))
 
 
 def test_trees_that_add_nothing_are_left_out():

@@ -1,17 +1,18 @@
 """What each model of a blend counts, learned from listens that the models have not seen.
 
 A candidate's score is Σ_m w_m z_m, z_m being its standardized score in model m (`crossfade.models.blend`). The weights
-w ≥ 0 maximise NDCG@20 of what the users went on to play, among the user's candidates. They begin at the eighth power of
-each model's own NDCG, relative to the best one's. One after the other is moved up and down, by smaller and smaller
-steps, for as long as NDCG grows. Near its maximum NDCG hardly changes, so where there is little to learn from the
-weights stay where they began. Every user counts the same.
+w ≥ 0 are the mean of two estimates, each at sum one, of what the users went on to play, among the user's candidates:
+
+- Those of a conditional logit, that maximise the likelihood of each hit as a choice. It is concave and steady, but
+  depends on the whole shape of a model's scores.
+- Those that maximise NDCG@20, the order of the best alone. They begin at the eighth power of each model's own NDCG,
+  relative to the best one's; then one after the other is moved up and down, by smaller and smaller steps.
+
+Every user counts the same.
 
 A model is left out if NDCG does not fall, by more than a part of the standard error between users, without it. The
 scale of the weights, which does not change the order, is that of a conditional logit: the likelihood of each hit as a
 choice among the user's candidates is largest.
-
-The likelihood is no good guide to the weights themselves: it depends on the whole shape of a model's scores, NDCG only
-on the order of the best.
 
 Metzler & Croft, "Linear feature-based models for information retrieval", 2007 (coordinate ascent); McFadden,
 "Conditional logit analysis of qualitative choice behavior", 1974.
@@ -35,6 +36,9 @@ PerUser = npt.NDArray[np.float64]
 
 STEPS, ROUNDS = (0.5, 0.25, 0.12, 0.06), 3
 """Steps of weights, in what a model that counts weighs in the mean, and how often each is tried for all models."""
+
+RIDGE = 1e-4
+"""Of the logit: enough for models that say the same to share their weight."""
 
 POWER = 8
 """Of a model's NDCG alone, relative to the best one's, that it begins with."""
@@ -192,36 +196,62 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
 
 
 def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Return the weights (models,) of these columns: by NDCG, 0 for what adds nothing."""
+    """Return the weights (models,) of these columns: 0 for what adds nothing."""
     some = evidence.of(evidence.hitting)
     columns = some.columns[:, list(models)].astype(np.float64)
-    alone = np.array([ndcg(some, column).mean() for column in columns.T])
-    weights = np.power(alone / max(alone.max(), 1e-30), POWER) if alone.max() > 0 else np.ones(len(models))
-    weights /= weights.sum()
+    both = _most_likely(some, columns), _ascended(some, columns)
+    weights = sum((one / max(one.sum(), 1e-30) for one in both), np.zeros(len(models))) / 2
     scores = columns @ weights
-    best = ndcg(some, scores).mean()
-    for step in STEPS:
-        for _ in range(ROUNDS):
-            before = best
-            for one in range(len(models)):
-                by = step * weights.sum() / max(np.count_nonzero(weights > COUNTS * weights.max()), 1)
-                for change in (by, -min(by, weights[one])):
-                    if not change or weights.sum() + change <= 0:
-                        continue
-                    moved = scores + change * columns[:, one]
-                    found = ndcg(some, moved).mean()
-                    if found > best + GAIN:
-                        best, scores = found, moved
-                        weights[one] += change
-                        break
-            if best == before:
-                break
     for one in np.argsort(weights, kind="stable").tolist():
         without = scores - weights[one] * columns[:, one]
         cost = ndcg(some, scores) - ndcg(some, without)
         if weights[one] and np.count_nonzero(weights) > 1 and cost.mean() <= SLIGHT * _error(cost):
             scores, weights[one] = without, 0.0
     return weights * _scale(some, columns @ weights)
+
+
+def _most_likely(evidence: Evidence, columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights (models,) of ``columns`` that maximise the likelihood of hits as choices."""
+    from scipy.optimize import minimize
+
+    target = evidence.shares() @ columns
+
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        normalisers, chances = _chances(columns @ weights, evidence.indptr)
+        value = normalisers.mean() - float(target @ weights)
+        return value + RIDGE * float(weights @ weights), chances @ columns - target + 2 * RIDGE * weights
+
+    begin = np.full(columns.shape[1], 1 / columns.shape[1])
+    found: npt.NDArray[np.float64] = minimize(
+        loss, begin, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(begin)
+    ).x
+    return found
+
+
+def _ascended(evidence: Evidence, columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights (models,) of ``columns`` by coordinate ascent of NDCG."""
+    alone = np.array([ndcg(evidence, column).mean() for column in columns.T])
+    weights: npt.NDArray[np.float64] = np.power(alone / max(alone.max(), 1e-30), POWER)
+    weights /= max(weights.sum(), 1e-30)
+    scores = columns @ weights
+    best = ndcg(evidence, scores).mean()
+    for step in STEPS:
+        for _ in range(ROUNDS):
+            before = best
+            for one in range(len(weights)):
+                by = step * weights.sum() / max(np.count_nonzero(weights > COUNTS * weights.max()), 1)
+                for change in (by, -min(by, weights[one])):
+                    if not change or weights.sum() + change <= 0:
+                        continue
+                    moved = scores + change * columns[:, one]
+                    found = ndcg(evidence, moved).mean()
+                    if found > best + GAIN:
+                        best, scores = found, moved
+                        weights[one] += change
+                        break
+            if best == before:
+                break
+    return weights
 
 
 def _scale(evidence: Evidence, scores: npt.NDArray[np.float64]) -> float:
