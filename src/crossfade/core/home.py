@@ -63,6 +63,11 @@ class Home:
         """One directory a release, and ``CURRENT``."""
         return self.path / "releases"
 
+    @property
+    def live(self) -> Path:
+        """The live state: what came in by HTTP; absent unless the library was served or has accounts."""
+        return self.path / "state.sqlite"
+
     def prepare(self) -> None:
         """Make the directories that are missing, for their owner alone; StorageError if that fails."""
         with translated_storage_errors(self.path):

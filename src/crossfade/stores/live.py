@@ -87,7 +87,7 @@ def require_item(item: ItemRef | None) -> None:
         raise InputError(f"There is no kind of item {item.kind!r}. There are: {', '.join(KINDS)}.")
     if not item.id:
         raise InputError("An item needs an id.")
-    _require_texts("An item", item.id)
+    require_texts("An item", item.id)
 
 
 def require_json(what: str, value: Mapping[str, object], most: int) -> str:
@@ -102,7 +102,7 @@ def require_json(what: str, value: Mapping[str, object], most: int) -> str:
     return written
 
 
-def _require_texts(what: str, *texts: str | None) -> None:
+def require_texts(what: str, *texts: str | None) -> None:
     """Raise InputError for a text that is too long, has a NUL, or is not UTF-8."""
     for text in texts:
         if text is None:
@@ -175,7 +175,7 @@ class Track:
     duration_ms: int | None = None
 
     def __post_init__(self) -> None:
-        _require_texts("A track", self.title, self.artist, self.album, self.mbid, *self.artist_mbids)
+        require_texts("A track", self.title, self.artist, self.album, self.mbid, *self.artist_mbids)
         require_item(self.item)
         if self.item is None and not self.artist:
             raise InputError("A track needs an item of the catalogue, or the name of its artist.")
@@ -183,8 +183,12 @@ class Track:
 
     @property
     def key(self) -> str:
-        """What makes two descriptions the same track: artist and title without case and accents, else the item."""
-        if self.artist and (self.title or self.item is None):
+        """What makes two descriptions the same track: artist and title without case and accents, else the item.
+
+        It stays the same when an item is found for the names.
+        """
+        named_root = self.item is None or KINDS[self.item.kind].parent is None
+        if self.artist and (self.title or named_root):
             return f"{folded(self.artist)}\x1f{folded(self.title or '')}"
         kind, item_id = self.item or ("", "")
         return f"{kind}\x1f{item_id}"
@@ -216,7 +220,7 @@ class Listen:
     received_at: int = 0
 
     def __post_init__(self) -> None:
-        _require_texts("A listen", self.source, self.context, self.client)
+        require_texts("A listen", self.source, self.context, self.client)
         require_time(self.listened_at)
         _require_number("ms_played", self.ms_played, 2**31 - 1)
         require_json("info", self.info, LONGEST_INFO)
@@ -232,13 +236,13 @@ class Listen:
 class Which:
     """Which listens of a user are meant: those that fit every field that is given; without any, all.
 
-    ids     of listens
-    since   from this time on
-    until   before this time
-    item    of this item of the catalogue, or (for an artist or a show) of its children that name it as their artist
-    artist  by the name of the artist, whatever its case
-    text    that have this in title, artist or album, whatever its case
-    context of this playlist or station
+    ids      of listens
+    since    from this time on
+    until    before this time
+    item     of this item of the catalogue
+    artist   by the name of the artist, whatever its case
+    text     that have this in title, artist or album, whatever its case
+    context  of this playlist or station
     """
 
     ids: Sequence[str] | None = None
@@ -250,7 +254,7 @@ class Which:
     context: str | None = None
 
     def __post_init__(self) -> None:
-        _require_texts("A question", self.artist, self.text, self.context, *(self.ids or ()))
+        require_texts("A question", self.artist, self.text, self.context, *(self.ids or ()))
         require_item(self.item)
         for time in (self.since, self.until):
             if time is not None:
@@ -311,7 +315,7 @@ class Block:
 
     def __post_init__(self) -> None:
         require_item(self.item)
-        _require_texts("A block", self.name)
+        require_texts("A block", self.name)
         if self.until is not None:
             require_time(self.until)
 
@@ -331,7 +335,7 @@ class Exclusion:
     timezone: str = "UTC"
 
     def __post_init__(self) -> None:
-        _require_texts("An exclusion", self.context, self.timezone)
+        require_texts("An exclusion", self.context, self.timezone)
         if (self.context is None) == (self.hours is None):
             raise InputError("An exclusion has a context or hours, and not both.")
         if self.hours is not None and not all(type(hour) is int and 0 <= hour <= 24 for hour in self.hours):
@@ -354,7 +358,7 @@ class Station:
     revision: int = 0
 
     def __post_init__(self) -> None:
-        _require_texts("A station", self.id, self.name)
+        require_texts("A station", self.id, self.name)
         require_json("state", self.state, LONGEST_STATION)
 
 
@@ -381,7 +385,7 @@ class Playlist:
     revision: int = 0
 
     def __post_init__(self) -> None:
-        _require_texts("A playlist", self.id, self.title, self.comment, self.sort)
+        require_texts("A playlist", self.id, self.title, self.comment, self.sort)
         if len(self.tracks) > LONGEST_PLAYLIST:
             raise InputError(f"A playlist has at most {LONGEST_PLAYLIST:,} tracks, not {len(self.tracks):,}.")
         require_json("info", self.info, LONGEST_STATION)
@@ -433,7 +437,7 @@ class Listening(Protocol):
     def add_listens(self, listens: Sequence[Listen]) -> int:
         """Keep listens and return how many are new; one whose id is there already changes nothing.
 
-        Those of a user in a private session are not kept.
+        One that overlaps a private session of its user is not kept, also when it is sent later; nor is it new.
         """
 
     def listens(
@@ -466,7 +470,7 @@ class Listening(Protocol):
         """Say that a player has stopped."""
 
     def start_private(self, user: str, until: int) -> None:
-        """Keep nothing that ``user`` does until that time; only the time itself is stored."""
+        """Keep nothing that ``user`` plays or says from now until that time, a day at most; the times are stored."""
 
     def end_private(self, user: str) -> None:
         """End the private session of ``user``, if there is one."""

@@ -8,6 +8,7 @@ from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import Checked
 from crossfade.stores.contract import Registry, TableStore
+from crossfade.stores.live import LiveState
 from crossfade.stores.releases import Releases
 
 STORES: Mapping[str, str] = {
@@ -15,12 +16,17 @@ STORES: Mapping[str, str] = {
 }
 """A function of each store, as "module:function", that makes its registry and its tables from a home."""
 
+LIVE: Mapping[str, str] = {
+    "sqlite": "crossfade.stores.live_sqlite:open_live",
+}
+"""A function of each store, as "module:function", that opens the live state of a home."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings(Checked):
-    """Where releases are kept."""
+    """Where releases and the live state are kept."""
 
-    kind: str = "sqlite"  # the store: "sqlite" keeps releases in files of this machine
+    kind: str = "sqlite"  # the store: "sqlite" keeps all in files of this machine
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,6 +39,13 @@ def open_store(home: Home, settings: StoreSettings | None = None) -> tuple[Regis
     module, _, function = STORES[(settings or StoreSettings()).kind].partition(":")
     store: tuple[Registry, TableStore] = getattr(importlib.import_module(module), function)(home)
     return store
+
+
+def open_live(home: Home, settings: StoreSettings | None = None) -> LiveState:
+    """Return the live state of ``home``, in the store that ``settings`` name; a new one if there was none."""
+    module, _, function = LIVE[(settings or StoreSettings()).kind].partition(":")
+    live: LiveState = getattr(importlib.import_module(module), function)(home)
+    return live
 
 
 def open_releases(home: Home, settings: StoreSettings | None = None) -> Releases:

@@ -1,0 +1,252 @@
+"""Listens, what is playing, and private sessions in SQLite.
+
+A listen is kept as JSON, beside the columns by which it is found. One that overlaps a private session of its user is
+dropped before it reaches the file, also when a player sends it later. Of the session only its times are kept.
+"""
+
+import dataclasses
+import itertools
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from crossfade.stores.live import (
+    ALL,
+    Arrived,
+    ItemRef,
+    Listen,
+    NowPlaying,
+    Which,
+    folded,
+    require_item,
+    require_time,
+)
+from crossfade.stores.live_accounts import changed, now, require_account
+from crossfade.stores.live_database import DELETIONS, Database, next_counter
+from crossfade.stores.live_rows import read, written
+
+UNKNOWN_LENGTH = 600_000
+"""Milliseconds that a listen of unknown length may have lasted: it may have reached into a private session."""
+
+LONGEST_PRIVATE = 24 * 3_600_000
+"""Milliseconds: a private session that was left on ends after a day."""
+
+
+class ListenTables:
+    """Implements `crossfade.stores.live.Listening`."""
+
+    _database: Database
+
+    def add_listens(self, listens: Sequence[Listen]) -> int:
+        rows = {listen.id: listen for listen in listens}
+        received = now()
+
+        def add(connection: sqlite3.Connection) -> int:
+            added = 0
+            for user, theirs in itertools.groupby(
+                sorted(rows.values(), key=lambda one: one.user), lambda one: one.user
+            ):
+                require_account(connection, user)
+                spans = connection.execute("SELECT since, until FROM private WHERE user = ?", (user,)).fetchall()
+                before = connection.total_changes
+                connection.executemany(
+                    "INSERT OR IGNORE INTO listens (id, user, listened_at, kind, item, artist, words, context, body) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (_row(listen, received) for listen in theirs if not _private(listen, spans)),
+                )
+                if connection.total_changes > before:
+                    added += connection.total_changes - before
+                    changed(connection, user)
+            return added
+
+        return self._database.write(add)
+
+    def listens(
+        self, user: str, which: Which = ALL, *, limit: int, offset: int = 0, oldest_first: bool = False
+    ) -> list[Listen]:
+        where, values = _where(user, which)
+        order = "ASC" if oldest_first else "DESC"
+        with self._database.reading() as connection:
+            require_account(connection, user)
+            rows = connection.execute(
+                f"SELECT body FROM listens WHERE {where} ORDER BY listened_at {order}, number {order} "  # noqa: S608
+                "LIMIT :limit OFFSET :offset",
+                {**values, "limit": limit, "offset": offset},
+            )
+            return [read(Listen, row[0]) for row in rows]
+
+    def count_listens(self, user: str, which: Which = ALL) -> int:
+        where, values = _where(user, which)
+        with self._database.reading() as connection:
+            require_account(connection, user)
+            row = connection.execute(f"SELECT count(*) FROM listens WHERE {where}", values).fetchone()  # noqa: S608
+            return int(row[0])
+
+    def delete_listens(self, user: str, which: Which) -> int:
+        where, values = _where(user, which)
+
+        def delete(connection: sqlite3.Connection) -> int:
+            require_account(connection, user)
+            deleted = connection.execute(f"DELETE FROM listens WHERE {where}", values).rowcount  # noqa: S608
+            if deleted:
+                changed(connection, user)
+                next_counter(connection, DELETIONS)
+                self._database.erase()
+            return deleted
+
+        return self._database.write(delete)
+
+    def arrived(self, *, after: int = 0, limit: int) -> list[Arrived]:
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT number, body FROM listens WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
+            )
+            return [Arrived(number, read(Listen, body)) for number, body in rows]
+
+    def deletions(self) -> int:
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM counters WHERE name = ?", (DELETIONS,)).fetchone()
+            return 0 if row is None else int(row[0])
+
+    def match(self, items: Mapping[str, ItemRef]) -> None:
+        for item in items.values():
+            require_item(item)
+
+        def update(connection: sqlite3.Connection) -> None:
+            users = set()
+            for listen_id, item in items.items():
+                row = connection.execute("SELECT user, body FROM listens WHERE id = ?", (listen_id,)).fetchone()
+                if row is not None:
+                    listen = read(Listen, row[1])
+                    listen = dataclasses.replace(listen, track=dataclasses.replace(listen.track, item=item))
+                    connection.execute(
+                        "UPDATE listens SET kind = ?, item = ?, body = ? WHERE id = ?",
+                        (*item, written(listen), listen_id),
+                    )
+                    users.add(row[0])
+            for user in sorted(users):
+                changed(connection, user)
+
+        self._database.write(update)
+
+    def set_now_playing(self, playing: NowPlaying) -> None:
+        def put(connection: sqlite3.Connection) -> None:
+            require_account(connection, playing.user)
+            if not in_private(connection, playing.user):
+                connection.execute(
+                    "INSERT OR REPLACE INTO playing VALUES (?, ?, ?, ?, ?)",
+                    (playing.user, playing.player, playing.started_at, playing.ends_at, written(playing)),
+                )
+
+        self._database.write(put)
+
+    def now_playing(self, user: str | None = None, *, at: int) -> list[NowPlaying]:
+        with self._database.reading() as connection:
+            if user is not None:
+                require_account(connection, user)
+            rows = connection.execute(
+                "SELECT body FROM playing WHERE ends_at > ?1 AND (?2 IS NULL OR user = ?2) "
+                "ORDER BY started_at DESC, user, player",
+                (at, user),
+            )
+            return [read(NowPlaying, row[0]) for row in rows]
+
+    def stop_playing(self, user: str, player: str = "") -> None:
+        def delete(connection: sqlite3.Connection) -> None:
+            require_account(connection, user)
+            connection.execute("DELETE FROM playing WHERE user = ? AND player = ?", (user, player))
+
+        self._database.write(delete)
+
+    def start_private(self, user: str, until: int) -> None:
+        require_time(until)
+
+        def start(connection: sqlite3.Connection) -> None:
+            require_account(connection, user)
+            at = now()
+            _end_private(connection, user, at)
+            connection.execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (user, at, until))
+            connection.execute("DELETE FROM playing WHERE user = ?", (user,))
+            self._database.erase()
+
+        if until - now() > LONGEST_PRIVATE:
+            until = now() + LONGEST_PRIVATE
+        self._database.write(start)
+
+    def end_private(self, user: str) -> None:
+        def end(connection: sqlite3.Connection) -> None:
+            require_account(connection, user)
+            _end_private(connection, user, now())
+
+        self._database.write(end)
+
+    def private_until(self, user: str, *, at: int) -> int | None:
+        with self._database.reading() as connection:
+            require_account(connection, user)
+            row = connection.execute(
+                "SELECT max(until) FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, at)
+            ).fetchone()
+            return None if row[0] is None else int(row[0])
+
+
+def _user(listen: Listen) -> str:
+    return listen.user
+
+
+def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:
+    """Return whether a listen overlaps one of the private ``spans``."""
+    lasted = listen.ms_played or listen.track.duration_ms or UNKNOWN_LENGTH
+    return any(listen.listened_at < until and listen.listened_at + lasted > since for since, until in spans)
+
+
+def in_private(connection: sqlite3.Connection, user: str) -> bool:
+    """Return whether ``user`` is in a private session now."""
+    row = connection.execute("SELECT 1 FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, now()))
+    return row.fetchone() is not None
+
+
+def _end_private(connection: sqlite3.Connection, user: str, at: int) -> None:
+    connection.execute("UPDATE private SET until = ?2 WHERE user = ?1 AND until > ?2", (user, at))
+
+
+def _row(listen: Listen, received: int) -> tuple[object, ...]:
+    track = listen.track
+    kind, item = track.item or (None, None)
+    words = "\x1f".join(folded(name) for name in (track.title, track.artist, track.album) if name)
+    return (
+        listen.id,
+        listen.user,
+        listen.listened_at,
+        kind,
+        item,
+        folded(track.artist or ""),
+        words,
+        listen.context,
+        written(dataclasses.replace(listen, received_at=received)),
+    )
+
+
+def _where(user: str, which: Which) -> tuple[str, dict[str, object]]:
+    """Return the condition for the listens that are meant, and its values."""
+    conditions = ["user = :user"]
+    values: dict[str, object] = {"user": user}
+
+    def add(condition: str, **named: object) -> None:
+        conditions.append(condition)
+        values.update(named)
+
+    if which.ids is not None:
+        add("id IN (SELECT value FROM json_each(:ids))", ids=json.dumps(list(which.ids)))
+    if which.since is not None:
+        add("listened_at >= :since", since=which.since)
+    if which.until is not None:
+        add("listened_at < :until", until=which.until)
+    if which.item is not None:
+        add("kind = :kind AND item = :item", kind=which.item.kind, item=which.item.id)
+    if which.artist is not None:
+        add("artist = :artist", artist=folded(which.artist))
+    if which.text is not None:
+        add("instr(words, :text)", text=folded(which.text))
+    if which.context is not None:
+        add("context = :context", context=which.context)
+    return " AND ".join(conditions), values

@@ -1,0 +1,35 @@
+"""The live state of one machine: a SQLite file in the home, ``state.sqlite``."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from crossfade.core.home import Home
+from crossfade.stores.live_accounts import AccountTables
+from crossfade.stores.live_database import Database
+from crossfade.stores.live_kept import KeptTables
+from crossfade.stores.live_listens import ListenTables
+from crossfade.stores.live_opinions import OpinionTables
+
+
+class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
+    """A `crossfade.stores.live.LiveState` in the file ``place``."""
+
+    def __init__(self, place: Path) -> None:
+        self._database = Database(place)
+
+    def backup(self, place: Path) -> None:
+        self._database.backup(place)
+
+    def restore(self, place: Path) -> None:
+        self._database.restore(place)
+
+    def check(self) -> Iterator[str]:
+        yield from self._database.check()
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def open_live(home: Home) -> SQLiteLive:
+    """Return the live state of ``home``, a new one if there was none."""
+    return SQLiteLive(home.live)

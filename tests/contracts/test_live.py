@@ -1,0 +1,527 @@
+"""What every store of the live state promises."""
+
+import dataclasses
+import hashlib
+import hmac
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from crossfade.core.errors import ArtifactError, InputError, StorageError, UnknownIdError
+from crossfade.core.home import Home
+from crossfade.stores.live import (
+    LONGEST_INFO,
+    Block,
+    ChangedError,
+    Exclusion,
+    Feedback,
+    ItemRef,
+    Listen,
+    NowPlaying,
+    Playlist,
+    Station,
+    Track,
+    Which,
+)
+from crossfade.stores.live_accounts import now
+from crossfade.stores.registry import LIVE, StoreSettings, open_live
+
+AT = 1_700_000_000_000
+MINUTE = 60_000
+SONG = Track(title="Roads", artist="Portishead", album="Dummy", item=ItemRef("track", "t1"), duration_ms=5 * MINUTE)
+OTHER = Track(title="Teardrop", artist="Massive Attack")
+
+
+@pytest.fixture(params=sorted(LIVE))
+def settings(request):
+    return StoreSettings(kind=request.param)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def live(home, settings):
+    state = open_live(home, settings)
+    state.add_user("ann")
+    state.add_user("bob")
+    yield state
+    state.close()
+
+
+def listen(at=AT, track=SONG, user="ann", **more):
+    return Listen(user=user, listened_at=at, track=track, **more)
+
+
+def said(value=1, sort="thumb", track=SONG, user="ann", at=AT):
+    return Feedback(user=user, sort=sort, value=value, track=track, given_at=at)
+
+
+def as_sent(listens):
+    return [dataclasses.replace(one, received_at=0) for one in listens]
+
+
+# Accounts
+
+
+def test_an_account_is_added_once_and_listed(live):
+    first = live.add_user("ann")
+    assert first == live.account("ann")
+    assert [account.user for account in live.accounts()] == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("user", ["", " ann", "a\x00b", "a\nb", "x" * 201])
+def test_what_cannot_be_an_id_gets_no_account(live, user):
+    with pytest.raises(InputError):
+        live.add_user(user)
+
+
+def test_nothing_is_kept_of_a_user_without_an_account(live):
+    for act in (
+        lambda: live.account("eve"),
+        lambda: live.add_token("eve"),
+        lambda: live.add_listens([listen(user="eve")]),
+        lambda: live.listens("eve", limit=1),
+        lambda: live.give([said(user="eve")]),
+        lambda: live.remove_user("eve"),
+        lambda: live.start_private("eve", AT),
+    ):
+        with pytest.raises(UnknownIdError, match="eve"):
+            act()
+
+
+def test_a_secret_opens_its_own_account_until_it_is_revoked(live):
+    token, secret = live.add_token("ann", label="phone", scopes=frozenset({"read"}))
+    found = live.authenticate(secret)
+    assert (found.user, found.scopes, found.label, found.password) == ("ann", {"read"}, "phone", False)
+    for wrong in (secret[:-1], secret + "0", secret.upper(), "", "\x00", "\udcff", token.id, f"cf_{token.id}_"):
+        assert live.authenticate(wrong) is None
+    live.revoke(token.id)
+    assert live.authenticate(secret) is None
+    with pytest.raises(UnknownIdError):
+        live.revoke(token.id)
+
+
+def test_an_app_password_answers_a_salted_digest(live):
+    _, secret = live.add_token("ann", password=True)
+    sent = hashlib.md5(f"{secret}salt".encode()).hexdigest()
+
+    def accepts(password):
+        return hmac.compare_digest(sent, hashlib.md5(f"{password}salt".encode()).hexdigest())
+
+    assert live.authenticate_password("ann", accepts).user == "ann"
+    assert live.authenticate_password("bob", accepts) is None
+    assert live.authenticate_password("nobody", accepts) is None
+    assert live.authenticate(secret) is None
+
+
+@pytest.mark.parametrize("options", [{"scopes": frozenset()}, {"scopes": frozenset({"root"})}, {"label": "a\x00"}])
+def test_a_token_that_allows_nothing_known_is_refused(live, options):
+    with pytest.raises(InputError):
+        live.add_token("ann", **options)
+
+
+def test_an_app_password_is_no_admin(live):
+    with pytest.raises(InputError, match="admin"):
+        live.add_token("ann", scopes=frozenset({"admin"}), password=True)
+
+
+def test_the_day_of_use_is_noted(live):
+    token, secret = live.add_token("ann")
+    assert live.tokens("ann") == [token]
+    live.authenticate(secret)
+    live.add_user("ann")  # handed in later, so the day is kept by now
+    assert live.tokens()[0].used_at == now() // 86_400_000 * 86_400_000
+
+
+def test_a_removed_user_leaves_nothing(live):
+    live.add_token("ann")
+    live.add_listens([listen()])
+    live.give([said()])
+    before = live.deletions()
+    live.remove_user("ann")
+    live.add_user("ann")
+    assert live.tokens("ann") == live.feedback("ann") == live.listens("ann", limit=9) == []
+    assert live.deletions() > before
+
+
+# Listens
+
+
+def test_a_listen_counts_once_however_often_it_is_sent(live):
+    assert live.add_listens([listen(), listen(at=AT + 999)]) == 1
+    assert live.add_listens([listen(), listen(at=AT + 1000)]) == 1
+    assert live.add_listens([listen(track=dataclasses.replace(SONG, title="ROADS", artist="portishead "))]) == 0
+    assert live.add_listens([listen(user="bob")]) == 1
+    assert live.count_listens("ann") == 2
+
+
+def test_a_listen_comes_back_as_it_was_sent(live):
+    sent = listen(ms_played=90_000, skipped=True, source="radio", context="p1", client="cmus", info={"a": [1, None]})
+    live.add_listens([sent])
+    [kept] = live.listens("ann", limit=5)
+    assert dataclasses.replace(kept, received_at=0) == sent
+    assert abs(kept.received_at - now()) < MINUTE
+    assert kept.id == sent.id
+
+
+def test_listens_come_newest_first_in_pages(live):
+    sent = [listen(at=AT + n * MINUTE) for n in range(5)]
+    live.add_listens(sent)
+    assert as_sent(live.listens("ann", limit=2, offset=1)) == [sent[3], sent[2]]
+    assert as_sent(live.listens("ann", limit=9, oldest_first=True)) == sent
+
+
+WHICH = {
+    "ids": (lambda: Which(ids=[listen().id, "nothing"]), [0]),
+    "no ids": (lambda: Which(ids=[]), []),
+    "a span": (lambda: Which(since=AT + MINUTE, until=AT + 3 * MINUTE), [1, 2]),
+    "an item": (lambda: Which(item=ItemRef("track", "t1")), [0, 2]),
+    "an artist": (lambda: Which(artist="MASSIVE  attack"), [1]),
+    "a text": (lambda: Which(text="dümm"), [0, 2]),
+    "a context": (lambda: Which(context="p1"), [3]),
+    "two of them": (lambda: Which(artist="portishead", since=AT + 1), [2]),
+    "everything": (Which, [0, 1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("case", WHICH)
+def test_listens_are_found_counted_and_deleted_by_the_same_question(live, case):
+    sent = [
+        listen(),
+        listen(at=AT + MINUTE, track=OTHER),
+        listen(at=AT + 2 * MINUTE),
+        listen(at=AT + 3 * MINUTE, track=Track(artist="Björk"), context="p1"),
+    ]
+    live.add_listens([*sent, listen(user="bob")])
+    make, places = WHICH[case]
+    meant = [sent[place] for place in places]
+    assert as_sent(live.listens("ann", make(), limit=9, oldest_first=True)) == meant
+    assert live.count_listens("ann", make()) == len(meant)
+    assert live.delete_listens("ann", make()) == len(meant)
+    left = [one for one in sent if one not in meant]
+    assert as_sent(live.listens("ann", limit=9, oldest_first=True)) == left
+    assert live.count_listens("bob") == 1
+
+
+def test_arrivals_are_numbered_across_users(live):
+    live.add_listens([listen(), listen(at=AT + MINUTE)])
+    live.add_listens([listen(user="bob")])
+    numbers = [one.number for one in live.arrived(limit=9)]
+    assert numbers == sorted(set(numbers))
+    assert [one.listen.user for one in live.arrived(limit=9)] == ["ann", "ann", "bob"]
+    assert [one.listen.user for one in live.arrived(after=numbers[1], limit=9)] == ["bob"]
+    live.delete_listens("bob", Which())
+    live.add_listens([listen(user="bob")])
+    assert live.arrived(after=numbers[2], limit=9), "the number of a deleted listen is used again"
+
+
+def test_each_change_of_taste_makes_another_revision(live):
+    seen = [live.account("ann").revision]
+
+    def changes(act, different=True):
+        act()
+        revision = live.account("ann").revision
+        assert (revision not in seen) == different
+        seen.append(revision)
+
+    changes(lambda: live.add_listens([listen()]))
+    changes(lambda: live.add_listens([listen()]), different=False)
+    changes(lambda: live.add_listens([listen(user="bob")]), different=False)
+    changes(lambda: live.give([said()]))
+    changes(lambda: live.block(Block(user="ann", item=ItemRef("artist", "a"), name="A", created_at=AT)))
+    changes(lambda: live.unblock("ann", ItemRef("artist", "a")))
+    changes(lambda: live.unblock("ann", ItemRef("artist", "a")), different=False)
+    changes(lambda: live.exclude(Exclusion(user="ann", hours=(22, 6))))
+    changes(lambda: live.match({listen().id: ItemRef("track", "t9")}))
+    changes(lambda: live.delete_listens("ann", Which()))
+
+
+def test_a_later_match_changes_the_item_and_not_the_listen(live):
+    unknown = listen(track=Track(artist="Björk"))
+    live.add_listens([unknown])
+    live.match({unknown.id: ItemRef("artist", "b"), "gone": ItemRef("artist", "b")})
+    [kept] = live.listens("ann", Which(item=ItemRef("artist", "b")), limit=9)
+    assert kept.id == unknown.id
+    assert live.add_listens([unknown]) == 0
+
+
+def test_what_a_player_plays_replaces_what_it_played(live):
+    def playing(player, track, at=AT, user="ann"):
+        return NowPlaying(user=user, track=track, player=player, started_at=at, ends_at=at + MINUTE)
+
+    live.set_now_playing(playing("phone", SONG))
+    live.set_now_playing(playing("phone", OTHER, AT + 1))
+    live.set_now_playing(playing("desk", SONG, AT + 2))
+    live.set_now_playing(playing("desk", SONG, AT + 3, user="bob"))
+    assert [(one.player, one.track) for one in live.now_playing("ann", at=AT)] == [("desk", SONG), ("phone", OTHER)]
+    assert len(live.now_playing(at=AT)) == 3
+    live.stop_playing("ann", "desk")
+    assert [one.player for one in live.now_playing("ann", at=AT)] == ["phone"]
+    assert live.now_playing(at=AT + 2 * MINUTE) == []
+
+
+# Private sessions
+
+
+def test_nothing_of_a_private_session_is_kept(live):
+    at = now()
+    live.set_now_playing(NowPlaying(user="ann", track=SONG, started_at=at, ends_at=at + MINUTE))
+    live.start_private("ann", at + 60 * MINUTE)
+    assert live.private_until("ann", at=now()) == at + 60 * MINUTE
+    assert live.now_playing(at=at) == []
+    assert live.add_listens([listen(at=at + 1000)]) == 0
+    live.give([said()])
+    live.set_now_playing(NowPlaying(user="ann", track=SONG, started_at=at, ends_at=at + MINUTE))
+    assert live.listens("ann", limit=9) == live.feedback("ann") == live.now_playing(at=at) == []
+    assert live.add_listens([listen(user="bob", at=at)]) == 1, "the session is of one user"
+    live.end_private("ann")
+    assert live.private_until("ann", at=now() + 1) is None
+    assert live.add_listens([listen(at=at - 1000)]) == 0, "a player sent it later"
+    assert live.add_listens([listen(at=at + 10 * MINUTE), listen(at=at - 60 * MINUTE)]) == 2
+
+
+def test_a_listen_that_reaches_into_a_private_session_is_private(live):
+    at = now()
+    live.start_private("ann", at + MINUTE)
+    assert live.add_listens([listen(at=at - 4 * MINUTE)]) == 0
+    assert live.add_listens([listen(at=at - 9 * MINUTE, track=OTHER)]) == 0  # of unknown length
+    assert live.add_listens([listen(at=at - 4 * MINUTE, ms_played=MINUTE)]) == 1
+
+
+def test_a_forgotten_private_session_ends_after_a_day(live):
+    live.start_private("ann", now() + 10**12)
+    assert live.private_until("ann", at=now() + 25 * 60 * MINUTE) is None
+
+
+# Opinions
+
+
+def test_the_last_feedback_of_a_sort_counts_and_zero_takes_it_back(live):
+    live.give([said(1), said(-1, at=AT + 1), said(1, sort="like"), said(4, sort="rating", track=OTHER, at=AT - 1)])
+    assert [(one.sort, one.value) for one in live.feedback("ann")] == [("thumb", -1), ("like", 1), ("rating", 4)]
+    live.give([said(0)])
+    assert live.feedback("ann", "thumb") == []
+    assert live.feedback("bob") == []
+
+
+@pytest.mark.parametrize(("sort", "value"), [("thumb", 2), ("like", -1), ("rating", 6), ("hug", 1), ("thumb", 0.5)])
+def test_feedback_that_means_nothing_is_refused(sort, value):
+    with pytest.raises(InputError, match="There is no feedback"):
+        said(value, sort)
+
+
+def test_a_block_stands_until_its_time_or_its_undo(live):
+    never = Block(user="ann", item=ItemRef("artist", "a"), name="A", created_at=AT)
+    month = Block(user="ann", item=ItemRef("artist", "b"), name="B", created_at=AT + 1, until=AT + MINUTE)
+    live.block(never)
+    live.block(month)
+    assert live.blocks("ann", at=AT) == [month, never]
+    assert live.blocks("ann", at=AT + MINUTE) == [never]
+    assert live.unblock("ann", never.item)
+    assert not live.unblock("bob", month.item)
+    assert live.blocks("ann", at=AT) == [month]
+
+
+def test_an_exclusion_stands_until_it_is_undone(live):
+    night = Exclusion(user="ann", hours=(22, 6), timezone="Europe/Berlin")
+    sleep = Exclusion(user="ann", context="sleep")
+    for one in (night, sleep, night):
+        live.exclude(one)
+    assert sorted(live.exclusions("ann"), key=str) == sorted([night, sleep], key=str)
+    assert live.include(night)
+    assert not live.include(night)
+    assert live.exclusions("ann") == [sleep]
+
+
+# Stations and playlists
+
+
+def station(**more):
+    made = {"id": "s1", "user": "ann", "name": "Roads", "state": {"played": ["t1"]}, "created_at": AT, "changed_at": AT}
+    return Station(**{**made, **more})
+
+
+def playlist(**more):
+    made = {"id": "p1", "user": "ann", "title": "Mine", "tracks": (SONG, OTHER), "created_at": AT, "changed_at": AT}
+    return Playlist(**{**made, **more})
+
+
+def test_of_two_changes_of_one_station_the_second_is_told(live):
+    first = live.put_station(station())
+    assert first == station(revision=1) == live.station("ann", "s1")
+    second = live.put_station(dataclasses.replace(first, state={"played": []}))
+    with pytest.raises(ChangedError):
+        live.put_station(first)
+    with pytest.raises(ChangedError):
+        live.put_station(dataclasses.replace(second, user="bob"))
+    assert live.stations("ann") == [second]
+    assert live.stations("bob") == []
+
+
+def test_a_station_is_its_users_alone(live):
+    live.put_station(station())
+    for act in (live.station, live.delete_station):
+        with pytest.raises(UnknownIdError):
+            act("bob", "s1")
+    live.delete_station("ann", "s1")
+    with pytest.raises(UnknownIdError):
+        live.station("ann", "s1")
+
+
+def test_playlists_are_kept_in_order_and_listed_by_sort(live):
+    mine = live.put_playlist(playlist())
+    weekly = live.put_playlist(playlist(id="p2", sort="weekly-jams", changed_at=AT + 1, info={"week": 3}))
+    assert live.playlist("p1") == mine
+    assert mine.tracks == (SONG, OTHER)
+    assert live.playlists("ann") == [weekly, mine]
+    assert live.playlists("ann", "weekly-jams") == [weekly]
+    with pytest.raises(ChangedError):
+        live.put_playlist(playlist(user="bob"))
+    with pytest.raises(UnknownIdError):
+        live.delete_playlist("bob", "p1")
+    live.delete_playlist("ann", "p1")
+    with pytest.raises(UnknownIdError):
+        live.playlist("p1")
+
+
+# Hostile values
+
+
+@pytest.mark.parametrize(
+    "track",
+    [
+        {},
+        {"title": "no artist"},
+        {"artist": "a\x00"},
+        {"artist": "\udcff"},
+        {"artist": "x" * 1001},
+        {"artist": "a", "duration_ms": -1},
+        {"artist": "a", "duration_ms": 2**70},
+        {"artist": "a", "duration_ms": True},
+        {"item": ItemRef("planet", "x")},
+        {"item": ItemRef("track", "")},
+    ],
+)
+def test_a_track_that_is_none_is_refused(track):
+    with pytest.raises(InputError):
+        Track(**track)
+
+
+def deep(levels):
+    nested = {}
+    for _ in range(levels):
+        nested = {"a": nested}
+    return nested
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"at": -1},
+        {"at": 2**63},
+        {"at": float("nan")},
+        {"at": True},
+        {"ms_played": -5},
+        {"info": {"x": "y" * LONGEST_INFO}},
+        {"info": {"x": float("nan")}},
+        {"info": {"x": "\udcff"}},
+        {"info": deep(100_000)},
+    ],
+)
+def test_a_listen_that_cannot_be_kept_is_refused(more):
+    with pytest.raises(InputError):
+        listen(**more)
+
+
+# Threads, processes, backups
+
+
+def test_threads_that_send_the_same_listens_count_each_once(live, home, settings):
+    sent = [listen(at=AT + n * 1000) for n in range(40)]
+    other = open_live(home, settings)  # as another process has it
+    start = threading.Barrier(8)
+
+    def send(state):
+        start.wait()
+        return sum(state.add_listens([one]) for one in sent)
+
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(send, [live, other] * 4))
+    other.close()
+    assert sum(added) == live.count_listens("ann") == 40
+
+
+def test_one_bad_change_does_not_undo_the_others(live):
+    with ThreadPoolExecutor(8) as pool:
+        good = [pool.submit(live.add_listens, [listen(at=AT + n * 1000)]) for n in range(50)]
+        bad = [pool.submit(live.add_listens, [listen(user="eve", at=AT + n * 1000)]) for n in range(50)]
+    assert [one.result() for one in good] == [1] * 50
+    assert all(isinstance(one.exception(), UnknownIdError) for one in bad)
+
+
+def test_what_was_kept_is_there_after_a_restart(live, home, settings):
+    live.add_listens([listen()])
+    _, secret = live.add_token("ann")
+    live.close()
+    live.close()
+    with pytest.raises(StorageError):
+        live.accounts()
+    again = open_live(home, settings)
+    assert again.count_listens("ann") == 1
+    assert again.authenticate(secret).user == "ann"
+    assert list(again.check()) == []
+    again.close()
+
+
+def test_a_backup_while_in_use_restores_what_was_there(live, tmp_path):
+    live.add_listens([listen()])
+    live.put_playlist(playlist())
+    _, secret = live.add_token("ann")
+    backup = tmp_path / "live.backup"
+    live.backup(backup)
+    assert backup.stat().st_mode & 0o077 == 0
+    with pytest.raises(StorageError, match="already"):
+        live.backup(backup)
+    live.add_user("eve")
+    live.delete_listens("ann", Which())
+    live.delete_playlist("ann", "p1")
+    before = live.account("ann").revision, live.deletions()
+    live.restore(backup)
+    assert live.count_listens("ann") == 1
+    assert live.playlist("p1").tracks == (SONG, OTHER)
+    assert live.authenticate(secret).user == "ann"
+    assert [account.user for account in live.accounts()] == ["ann", "bob"]
+    assert live.account("ann").revision > before[0]
+    assert live.deletions() > before[1]
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"x" * 5000, None, "other", "cut"])
+def test_what_is_no_backup_changes_nothing(live, tmp_path, content):
+    live.add_listens([listen()])
+    place = tmp_path / "backup"
+    if content == "cut":
+        live.backup(place)
+        place.write_bytes(place.read_bytes()[:-4096])
+    elif content == "other":
+        import sqlite3
+
+        with sqlite3.connect(place) as other:
+            other.execute("CREATE TABLE users (a)")
+        other.close()
+    elif content is not None:
+        place.write_bytes(content)
+    with pytest.raises(InputError):
+        live.restore(place)
+    assert live.count_listens("ann") == 1
+
+
+def test_a_file_of_something_else_is_left_alone(home, settings):
+    home.path.mkdir()
+    home.live.write_bytes(b"not ours" * 1000)
+    with pytest.raises(ArtifactError):
+        open_live(home, settings)
+    assert home.live.read_bytes() == b"not ours" * 1000
