@@ -1,0 +1,142 @@
+"""The SQLite of the live state: what reaches the disk, and what leaves it."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from crossfade.core.home import Home
+from crossfade.stores.live import ItemRef, Listen, NowPlaying, Track, Which
+from crossfade.stores.live_accounts import now
+from crossfade.stores.live_database import Database
+from crossfade.stores.live_sqlite import open_live
+
+AT = 1_700_000_000_000
+CANARY = "Kanarienvogel"
+
+POSTER = """
+import sys, threading
+from pathlib import Path
+from crossfade.core.home import Home
+from crossfade.stores.live import Listen, Track
+from crossfade.stores.live_sqlite import open_live
+
+live = open_live(Home(Path(sys.argv[1])))
+live.add_user("ann")
+lock = threading.Lock()
+
+def post(thread):
+    for n in range(int(sys.argv[2]), 1_000_000):
+        at = (n * 4 + thread) * 1000
+        live.add_listens([Listen(user="ann", listened_at=at, track=Track(artist="A", title="B"))])
+        with lock:
+            print(at, flush=True)
+
+for thread in range(4):
+    threading.Thread(target=post, args=(thread,)).start()
+"""
+"""Posts listens in four threads, and prints each once it is acknowledged."""
+
+
+@pytest.fixture
+def live(home):
+    state = open_live(home)
+    state.add_user("ann")
+    yield state
+    state.close()
+
+
+def bytes_of(home):
+    return b"".join(path.read_bytes() for path in home.path.glob("state.sqlite*"))
+
+
+def listen(n=0, title="Roads"):
+    return Listen(user="ann", listened_at=AT + n * 1000, track=Track(title=title, artist="Portishead"))
+
+
+def test_an_acknowledged_listen_survives_a_kill_and_is_not_doubled(tmp_path):
+    home = Home(tmp_path / "home")
+    acknowledged, patience = [], random.Random(0)
+    for begin in range(0, 3_000_000, 1_000_000):
+        poster = subprocess.Popen(
+            [sys.executable, "-c", POSTER, str(home.path), str(begin // 4000)], stdout=subprocess.PIPE, text=True
+        )
+        first = poster.stdout.readline()  # it has begun
+        time.sleep(patience.uniform(0.05, 0.2))
+        os.kill(poster.pid, signal.SIGKILL)
+        lines = [first, *poster.communicate()[0].splitlines(keepends=True)]
+        acknowledged += [int(line) for line in lines if line.endswith("\n")]
+    live = open_live(home)
+    assert len(acknowledged) > 30
+    again = [Listen(user="ann", listened_at=at, track=Track(artist="a", title="b")) for at in acknowledged]
+    assert live.add_listens(again) == 0, "an acknowledged listen was lost"
+    times = [one.listened_at for one in live.listens("ann", limit=1_000_000)]
+    assert len(times) == len(set(times))
+    assert list(live.check()) == []
+    live.close()
+
+
+def test_each_commit_waits_for_the_disk(live):
+    with live._database.reading() as connection:
+        found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")}
+    assert found == {"synchronous": 2, "journal_mode": "wal"}
+
+
+def test_what_waits_together_is_committed_together(home):
+    commits, entered, may_go = [], threading.Event(), threading.Event()
+
+    class Watched(Database):
+        def _commit(self, connection, batch):
+            commits.append(len(batch))
+            entered.set()
+            may_go.wait()
+            super()._commit(connection, batch)
+
+    database = Watched(home.live)
+    done = [database.hand_in(lambda connection: None)]
+    entered.wait()
+    done += [database.hand_in(lambda connection: None) for _ in range(50)]
+    may_go.set()
+    for one in done:
+        one.result()
+    database.close()
+    assert commits == [1, 50]
+
+
+def test_deleted_content_is_not_in_the_file_nor_in_a_backup(live, home, tmp_path):
+    live.add_listens([listen(n) for n in range(50)])
+    live.add_listens([listen(99, title=CANARY)])
+    assert CANARY.encode() in bytes_of(home)
+    live.delete_listens("ann", Which(text=CANARY))
+    assert CANARY.encode() not in bytes_of(home)
+    live.backup(tmp_path / "backup")
+    assert CANARY.encode() not in (tmp_path / "backup").read_bytes()
+    assert live.count_listens("ann") == 50
+
+
+def test_the_name_of_a_removed_user_is_not_in_the_file(live, home):
+    live.add_user(CANARY)
+    live.add_listens([Listen(user=CANARY, listened_at=AT, track=Track(artist="A"))])
+    live.remove_user(CANARY)
+    assert CANARY.encode() not in bytes_of(home)
+
+
+def test_what_is_played_in_private_never_reaches_the_file(live, home, tmp_path):
+    live.start_private("ann", now() + 60_000)
+    played = Track(title=CANARY, artist="Portishead", item=ItemRef("track", CANARY))
+    live.add_listens([Listen(user="ann", listened_at=now(), track=played)])
+    live.set_now_playing(NowPlaying(user="ann", track=played, started_at=now(), ends_at=now() + 60_000))
+    live.backup(tmp_path / "backup")
+    assert CANARY.encode() not in bytes_of(home)
+    assert CANARY.encode() not in (tmp_path / "backup").read_bytes()
+
+
+def test_the_file_is_its_owners_alone(live, home):
+    live.add_listens([listen()])
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.path.glob("state.sqlite*")}
+    assert modes == {"state.sqlite": 0o600, "state.sqlite-wal": 0o600, "state.sqlite-shm": 0o600}
