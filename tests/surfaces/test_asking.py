@@ -192,6 +192,36 @@ def test_an_artist_with_words_but_no_listens_is_related_and_can_be_asked_for(ope
     assert opened.release.tables.item("artist", "The Unheard").listeners == 0
 
 
+def test_items_are_found_by_words(opened):
+    metal = opened.about("Doom!", "artist", 20)
+    assert {int(entry.id[1:]) % 4 for entry in metal} == {0}
+    assert len(metal) == 10
+    assert [entry.id for entry in opened.about("Chamber Folk", "artist", 50)][-1] == UNPLAYED
+    assert opened.about("unheard of", "artist", 5) == opened.about("doom", "track", 5) == []
+
+
+def test_the_most_popular_children_of_a_parent(opened, library):
+    tracks = library[0].catalogue["track"]
+    own = [row for row, name in enumerate(tracks.ids) if name.startswith("a03-")]
+    expected = sorted(own, key=lambda row: (-tracks.listeners[row], -tracks.plays[row]))[:3]
+    children = opened.children("track", "a03", 3)
+    assert [one.id for one in children] == tracks.ids.select(expected)
+    assert children[0].parent.id == "a03"
+    assert opened.children("track", "nobody", 3) == opened.children("artist", "a03", 3) == []
+
+
+def test_what_a_user_played_most_first(opened, library):
+    played = library[0].interactions["artist"]
+    row = played.user_ids.row("u05")
+    pairs = played.of_user(row)
+    found = opened.played("u05", "artist")
+    assert {one.id: one.plays for one in found} == dict(
+        zip(played.item_ids.select(played.indices[pairs]), played.plays[pairs].tolist(), strict=True)
+    )
+    assert [one.plays for one in found] == sorted((one.plays for one in found), reverse=True)
+    assert opened.played("nobody", "artist") == opened.played("u05", "episode") == []
+
+
 def test_terms_are_asked_by_item(opened):
     assert {term for term, _ in opened.top_terms("artist", UNPLAYED, 5)} == {"chamber", "folk"}
     with pytest.raises(NotReadyError, match="no words about tracks"):

@@ -13,6 +13,7 @@ Whitman & Lawrence, "Inferring descriptions and similarity for music from commun
 Robertson & Zaragoza, "The probabilistic relevance framework: BM25 and beyond", 2009 (the idf).
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import CSR, starts_of
-from crossfade.core.ids import Id
+from crossfade.core.ids import Id, Rows
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
@@ -33,7 +34,7 @@ from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
 from crossfade.models.sketch import sketched
-from crossfade.models.terms import Mentions, mentions
+from crossfade.models.terms import Mentions, mentions, terms_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,23 @@ class FittedCultural(FittedItems):
             (self.vocabulary[int(term)], float(weight))
             for term, weight in zip(terms.indices, terms.values, strict=True)
         ]
+
+    def about(self, text: str, n: int = 10) -> tuple[Rows, npt.NDArray[np.float32]]:
+        """Return the rows and weights of the ``n`` items of which the terms in ``text`` say most, best first.
+
+        A weight is the sum of those of the terms, and above zero. Empty where no term is known.
+        """
+        asked = [
+            row
+            for term in terms_in(text)
+            if (row := bisect_left(self.vocabulary, term)) < len(self.vocabulary) and self.vocabulary[row] == term
+        ]
+        places = np.flatnonzero(np.isin(self.words.indices, asked))
+        owners = np.searchsorted(self.words.indptr, places, side="right") - 1
+        weights = np.bincount(owners, weights=self.words.values[places], minlength=self.words.rows)
+        rows = np.argsort(-weights, kind="stable")[:n]
+        rows = rows[weights[rows] > 0]
+        return rows.astype(np.int32), weights[rows].astype(np.float32)
 
     def _save_more(self, directory: Path) -> None:
         self.vocabulary.save(directory / "vocabulary")

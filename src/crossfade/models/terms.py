@@ -88,6 +88,12 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     )
 
 
+def terms_in(text: str) -> list[str]:
+    """Return the terms of ``text``: each one to three words in a row, once each, and all its words as one tag."""
+    words = _words(text)
+    return list(dict.fromkeys([*_prose_terms(words), *_tag_terms(words)]))
+
+
 def _of_source(writings: Writings, source: int, codes: dict[str, int]) -> tuple[Numbers, Numbers, Numbers]:
     """(item, term, how many wrote it) of one source, each pair once; new terms get the next codes."""
     own = np.flatnonzero(writings.sources == source)

@@ -1,11 +1,11 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class _Neighbourhoods(Mapping[str, Neighbourhood]):
 
     def __len__(self) -> int:
         return len(self.models)
+
+
+class Played(NamedTuple):
+    """An item in a user's history: how often it was played, and when last (seconds since 1970, 0 if unknown)."""
+
+    id: str
+    plays: int
+    last: int
 
 
 class OpenRelease:
@@ -138,6 +146,41 @@ class OpenRelease:
             return None
         played = self._part(f"interactions-{root}", partial(Interactions.load, kind=root))
         return reach_of(user, played, self._catalogue()[root])
+
+    def about(self, text: str, kind: str, n: int) -> list[Entry]:
+        """Return the ``n`` items of ``kind`` of which the words of ``text`` say most, best first.
+
+        Empty if nobody wrote these words, or the release knows no words about items of ``kind``.
+        """
+        if not self._has(f"{WORDS}-{kind}"):
+            return []
+        model: Any = self._model(WORDS, kind)
+        rows, scores = model.about(text, n)
+        found = self._catalogue()[kind].ids.rows(model.item_ids.select(rows), missing="mark")
+        return [self._entry(kind, row, score) for row, score in zip(found.tolist(), scores, strict=True) if row >= 0]
+
+    def children(self, kind: str, parent: str, n: int) -> list[Entry]:
+        """Return the ``n`` items of ``kind`` of a ``parent`` (its id) that have the most listeners, then plays."""
+        items, parent_kind = self._catalogue()[kind], KINDS[kind].parent
+        row = MISSING if parent_kind is None else self._catalogue()[parent_kind].ids.find(parent)
+        if row == MISSING or items.parents is None:
+            return []
+        own = np.flatnonzero(np.asarray(items.parents) == row)
+        best = own[np.lexsort((-items.plays[own], -items.listeners[own]))][:n]
+        return [self._entry(kind, place, items.listeners[place]) for place in best.tolist()]
+
+    def played(self, user: str, kind: str) -> list[Played]:
+        """Return what ``user`` (a full id) has played of ``kind``, most often first; empty for a user without any."""
+        if not self._has(f"interactions-{kind}"):
+            return []
+        played = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+        row = played.user_ids.find(user)
+        if row == MISSING:
+            return []
+        pairs = played.of_user(row)
+        ids = played.item_ids.select(played.indices[pairs])
+        columns = played.plays[pairs].tolist(), played.last_played[pairs].tolist()
+        return sorted(map(Played, ids, *columns), key=lambda one: (-one.plays, one.id))
 
     def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> Why:
         """Return why ``item`` is on the page of ``user`` (a full id), or why it isn't.
@@ -251,21 +294,24 @@ class OpenRelease:
 
     def _entries(self, table: TableInfo, lists: RankedLists) -> list[Entry]:
         """The entries of one list."""
-        parent_kind, parents = KINDS[table.kind].parent, self._catalogue()[table.kind].parents
         entries = []
         for place, row in enumerate(lists.items.tolist()):
             column = {name: values[place] for name, values in lists.columns.items()}
-            parent = reason = None
-            if parent_kind is not None and parents is not None and parents[row] != MISSING:
-                parent = Named(**self._described(parent_kind, parents[row]))
+            entry = self._entry(table.kind, row, column["score"])
             if table.reason_kind is not None:
                 named = Named(**self._described(table.reason_kind, column["reason"]))
-                reason = Reason.of(named, int(column["reason_plays"]))
-            item = Named(**self._described(table.kind, row))
-            entries.append(
-                Entry(id=item.id, name=item.name, parent=parent, score=shortest(column["score"]), reason=reason)
-            )
+                entry = replace(entry, reason=Reason.of(named, int(column["reason_plays"])))
+            entries.append(entry)
         return entries
+
+    def _entry(self, kind: str, row: int, score: Any) -> Entry:
+        """The item at ``row`` of the catalogue."""
+        parent_kind, parents = KINDS[kind].parent, self._catalogue()[kind].parents
+        parent = None
+        if parent_kind is not None and parents is not None and parents[row] != MISSING:
+            parent = Named(**self._described(parent_kind, parents[row]))
+        item = self._described(kind, row)
+        return Entry(id=item["id"], name=item["name"], parent=parent, score=shortest(np.float32(score)))
 
     def _described(self, kind: str, row: int) -> dict[str, str]:
         items = self._catalogue()[kind]

@@ -1,0 +1,144 @@
+"""What stations and playlists draw from: the pools of a release, and the items that a seed stands for."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
+from crossfade.core.kinds import KINDS
+from crossfade.live.stations import Source
+from crossfade.stores.contract import Entry, Named
+from crossfade.stores.live import ItemRef
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.registry import POOL
+
+TAG, TEXT, PLAYLIST = "tag", "text", "playlist"
+"""What a seed can be besides a kind of item."""
+
+OF_PARENT = 10
+"""Children that an artist or a show stands for, the most popular ones."""
+
+OF_WORDS = 20
+"""Items that a tag or a text stands for."""
+
+OF_LIST = 20
+"""Items of a playlist whose pools are drawn from; of a longer one, so many evenly spread, the last among them."""
+
+MOST_KEPT = 256
+"""Pools that are kept in memory, of all releases; one has some 80 KB and takes some 4 ms to read."""
+
+_kept: OrderedDict[tuple[str, str, str, str | None], Sequence[Entry]] = OrderedDict()
+_lock = threading.Lock()
+
+
+class ReleasePools:
+    """The `crossfade.live.stations.Pools` of an open release, for items of ``kind`` (None: the release's main kind).
+
+    With ``model`` the pools are computed by that model.
+    """
+
+    def __init__(self, opened: OpenRelease, kind: str | None = None, model: str | None = None) -> None:
+        self.opened = opened
+        self.kind = opened.table(POOL, kind).kind
+        self._model = model
+
+    def __call__(self, item_id: str) -> Sequence[Entry]:
+        """Return the pool of an item, best first; empty for one that has none."""
+        # A release never changes, and its name says what is in it.
+        key = (self.opened.version, self.kind, item_id, self._model)
+        with _lock:
+            if key in _kept:
+                _kept.move_to_end(key)
+                return _kept[key]
+        try:
+            entries = self.opened.entries(POOL, item_id, kind=self.kind, model=self._model)
+        except UnknownIdError:
+            entries = []
+        with _lock:
+            _kept[key] = entries
+            while len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+        return entries
+
+    def sources(self, seeds: Sequence[tuple[str, str]]) -> tuple[Source, ...]:
+        """Return what a station of ``seeds`` draws from: pairs of a kind of item, ``TAG`` or ``TEXT``, and an id, a
+        name, or the words.
+
+        Raises UnknownIdError for a seed that the release does not have, NotReadyError if nothing is close to any.
+        """
+        return self._shared([self._of_seed(kind, text) for kind, text in seeds])
+
+    def sources_of(self, items: Iterable[ItemRef], because: Named | None = None) -> tuple[Source, ...]:
+        """Return what a station of a playlist of ``items`` draws from; errors as for `sources`, but unknown items are
+        left out.
+
+        because  what they stand for; None for each itself
+        """
+        known = [item for item in items if item.kind in (self.kind, *_above(self.kind))]
+        chosen = [
+            known[-1 - place * len(known) // min(len(known), OF_LIST)] for place in range(min(len(known), OF_LIST))
+        ]
+        found = []
+        for item in chosen:
+            try:
+                found.append(self._of_seed(item.kind, item.id))
+            except UnknownIdError:
+                continue
+        named = [[source if because is None else replace(source, because=because) for source in one] for one in found]
+        return self._shared(named)
+
+    def _of_seed(self, kind: str, text: str) -> list[Source]:
+        if kind in (TAG, TEXT):
+            return self._of_words(kind, text)
+        if kind not in KINDS:
+            raise InputError(f"A seed is a kind of item, {TAG}, {TEXT} or {PLAYLIST}, not {kind!r}.")
+        item = self.opened.release.tables.item(kind, text)
+        because = Named(kind=kind, id=item.id, name=item.name)
+        if kind == self.kind:
+            if self(item.id) or item.parent is None:
+                return [Source(id=item.id, because=because)]
+            # Of an item that no model knows, the others of its parent are the best that is known.
+            return self._of_parent(item.parent.id, because)
+        if kind in _above(self.kind):
+            return self._of_parent(item.id, because)
+        raise InputError(f"A station of {KINDS[self.kind].plural} cannot start from {KINDS[kind].plural}.")
+
+    def _of_parent(self, parent: str, because: Named) -> list[Source]:
+        children = self.opened.children(self.kind, parent, OF_PARENT)
+        return [Source(id=one.id, because=because, itself=one) for one in children]
+
+    def _of_words(self, kind: str, text: str) -> list[Source]:
+        because = Named(kind=kind, id=text, name=text)
+        entries = self.opened.about(text, self.kind, OF_WORDS)
+        if not entries:
+            roots = self.opened.about(text, KINDS[self.kind].root, OF_WORDS)
+            entries = [child for one in roots for child in self.opened.children(self.kind, one.id, 2)]
+        if entries:
+            return [Source(id=one.id, because=because, itself=one) for one in entries]
+        # Nobody wrote these words: they may be a name.
+        tables = self.opened.release.tables
+        found = tables.search(text, limit=1, kinds=[*_above(self.kind), self.kind])
+        named = next((item for items in found.items.values() for item in items), None)
+        if named is None:
+            raise UnknownIdError(f"Nothing is known about {text!r}.", suggestions=found.suggestions)
+        return self._of_seed(named.kind, named.id)
+
+    def _shared(self, seeds: Sequence[Sequence[Source]]) -> tuple[Source, ...]:
+        """The sources of all seeds, each seed with the same share; those without a pool are left out."""
+        with_pools = [[one for one in sources if one.itself or self(one.id)] for sources in seeds]
+        with_pools = [sources for sources in with_pools if sources]
+        if not any(self(one.id) for sources in with_pools for one in sources):
+            raise NotReadyError(f"Release {self.opened.version} knows nothing that is close to that.")
+        return tuple(
+            replace(one, share=1 / (len(sources) * len(with_pools))) for sources in with_pools for one in sources
+        )
+
+
+def _above(kind: str) -> list[str]:
+    """The kinds that items of ``kind`` belong to."""
+    above = []
+    while (parent := KINDS[kind].parent) is not None:
+        above.append(parent)
+        kind = parent
+    return above
