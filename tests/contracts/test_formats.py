@@ -94,7 +94,8 @@ def test_its_example_as_a_folder_becomes_an_import(name: str, tmp_path: Path) ->
     folder = tmp_path / "folder"
     folder.mkdir()
     for file, content in EXAMPLES[name].items():
-        (folder / file.lstrip(".")).write_bytes(content)
+        (place := folder / file.lstrip(".")).parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
     (ledger,) = import_paths(Home(tmp_path / "home"), [folder], now=NOW)
     assert ledger.formats == [name]
     assert ledger.accepted > 0 or ledger.tables

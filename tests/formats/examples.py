@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +17,20 @@ def _parquet(**columns: list[object]) -> bytes:
     content = io.BytesIO()
     pq.write_table(pa.table(columns), content)
     return content.getvalue()
+
+
+def _flac(**tags: str) -> bytes:
+    """A FLAC file of no sound: the block that describes the stream, and one of comments."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value.encode())) + value.encode()
+
+    comments = text("by hand") + struct.pack("<I", len(tags))
+    comments += b"".join(text(f"{name}={value}") for name, value in tags.items())
+    stream = struct.pack(">HH", 4096, 4096) + bytes(6) + ((44100 << 44) | (1 << 41) | (15 << 36)).to_bytes(8, "big")
+    return b"".join(
+        [b"fLaC\x00", (34).to_bytes(3, "big"), stream, bytes(16), b"\x84", len(comments).to_bytes(3, "big"), comments]
+    )
 
 
 EXAMPLES: dict[str, dict[str, bytes]] = {
@@ -420,6 +435,10 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             "Portishead/Dummy/04 Roads.flac\n"
             "Music/07 - Bj\u00f6rk - J\u00f3ga.mp3\n"
         ).encode()
+    },
+    "music-files": {
+        "Low/Things We Lost/01 Sunflower.flac": _flac(title="Sunflower", artist="Low", genre="Slowcore"),
+        "Low/Things We Lost/02.flac": _flac(),
     },
     "columns": {
         "plays.parquet": _parquet(user=["anna", "anna", "ben"], artist=["Low", "Björk", "Low"], plays=[3, 1, 12])

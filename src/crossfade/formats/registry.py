@@ -31,6 +31,7 @@ FORMATS: dict[str, str] = {
     "xspf": "crossfade.formats.xspf:Xspf",
     "itunes-library": "crossfade.formats.itunes_library:ItunesLibrary",
     "m3u": "crossfade.formats.m3u:M3u",
+    "music-files": "crossfade.formats.music_files:MusicFiles",
     "columns": "crossfade.formats.columns:Columns",
 }
 
