@@ -2,6 +2,7 @@
 
 import io
 import json
+import sqlite3
 import struct
 
 import pyarrow as pa
@@ -31,6 +32,14 @@ def _flac(**tags: str) -> bytes:
     return b"".join(
         [b"fLaC\x00", (34).to_bytes(3, "big"), stream, bytes(16), b"\x84", len(comments).to_bytes(3, "big"), comments]
     )
+
+
+def _database(script: str) -> bytes:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(script)
+    content = connection.serialize()
+    connection.close()
+    return content
 
 
 EXAMPLES: dict[str, dict[str, bytes]] = {
@@ -403,6 +412,80 @@ EXAMPLES: dict[str, dict[str, bytes]] = {
             "<track><title>T&#252;r &amp; Tor</title><creator>Bj\u00f6rk</creator></track>\n"
             "</trackList>\n</playlist>\n"
         ).encode()
+    },
+    "navidrome": {
+        "navidrome.db": _database(
+            f"""
+            CREATE TABLE user (id, user_name);
+            CREATE TABLE artist (id, name, mbz_artist_id);
+            CREATE TABLE media_file (id, title, artist_id, artist, album, duration, mbz_recording_id);
+            CREATE TABLE annotation
+                (user_id, item_id, item_type, play_count, play_date, rating, starred, starred_at, rated_at);
+            CREATE TABLE scrobbles (id, media_file_id, user_id, submission_time);
+            CREATE TABLE playlist (id, name, owner_id, rules);
+            CREATE TABLE playlist_tracks (id, playlist_id, media_file_id);
+            INSERT INTO user VALUES ('u1', 'anna');
+            INSERT INTO artist VALUES ('a1', 'Metallica', '{ARTIST}'), ('a2', 'Low', '');
+            INSERT INTO media_file VALUES
+                ('m1', 'Enter Sandman', 'a1', 'Metallica feat. Guest', 'Metallica', 331.5, '{TRACK}'),
+                ('m2', 'Fly', 'a2', 'Low', 'The Invisible Way', 353, ''),
+                ('m3', 'Monkey', 'a2', 'Low', 'The Great Destroyer', 250, '');
+            INSERT INTO scrobbles VALUES (1, 'm1', 'u1', 1700000000), (2, 'm1', 'u1', 1700003600);
+            INSERT INTO annotation VALUES
+                ('u1', 'm1', 'media_file', 5, '2023-11-14 23:13:20+00:00', 0, 1, '2023-11-15 00:00:00+00:00', NULL),
+                ('u1', 'm2', 'media_file', 3, '2022-01-08T22:32:08Z', 1, 0, NULL, '2022-01-09 00:00:00.5+00:00'),
+                ('u1', 'm3', 'media_file', 0, NULL, 3, 0, NULL, NULL),
+                ('u1', 'a2', 'artist', 3, NULL, 4, 0, NULL, NULL),
+                ('u1', 'l1', 'album', 5, NULL, 5, 1, NULL, NULL);
+            INSERT INTO playlist VALUES ('p1', 'Evening', 'u1', NULL), ('p2', 'Most played', 'u1', '{{"all": []}}');
+            INSERT INTO playlist_tracks VALUES (2, 'p1', 'm1'), (1, 'p1', 'm3'), (1, 'p2', 'm1');
+            """
+        )
+    },
+    "jellyfin": {
+        "jellyfin.db": _database(
+            f"""
+            CREATE TABLE Users (Id, InternalId, Username);
+            CREATE TABLE BaseItems (Id, Type, Name, Artists, Album, RunTimeTicks, Path, Data);
+            CREATE TABLE BaseItemProviders (ItemId, ProviderId, ProviderValue);
+            CREATE TABLE UserData
+                (UserId, ItemId, CustomDataKey, PlayCount, LastPlayedDate, IsFavorite, Rating, Likes);
+            CREATE TABLE LinkedChildren (ParentId, ChildId, SortOrder);
+            INSERT INTO Users VALUES ('AAAAAAAA-0000-0000-0000-000000000001', 1, 'anna');
+            INSERT INTO BaseItems (Id, Type, Name, Artists, Album, RunTimeTicks) VALUES
+                ('10000000-0000-0000-0000-00000000000A', 'MediaBrowser.Controller.Entities.Audio.Audio',
+                 'Enter Sandman', 'Metallica', 'Metallica', 3315000000),
+                ('10000000-0000-0000-0000-00000000000B', 'MediaBrowser.Controller.Entities.Audio.Audio',
+                 'Fly', 'Low|Guest', 'The Invisible Way', 3530000000),
+                ('10000000-0000-0000-0000-00000000000C', 'MediaBrowser.Controller.Entities.Audio.MusicArtist',
+                 'Low', NULL, NULL, NULL),
+                ('10000000-0000-0000-0000-00000000000D', 'MediaBrowser.Controller.Playlists.Playlist',
+                 'Evening', NULL, NULL, NULL);
+            INSERT INTO BaseItemProviders VALUES
+                ('10000000-0000-0000-0000-00000000000A', 'MusicBrainzRecording', '{TRACK}'),
+                ('10000000-0000-0000-0000-00000000000A', 'MusicBrainzArtist', '{ARTIST}');
+            INSERT INTO UserData VALUES
+                ('AAAAAAAA-0000-0000-0000-000000000001', '10000000-0000-0000-0000-00000000000A', 'k',
+                 4, '2023-11-14 22:13:20.1234567', 1, NULL, NULL),
+                ('AAAAAAAA-0000-0000-0000-000000000001', '10000000-0000-0000-0000-00000000000A', 'older',
+                 3, '2022-11-14 22:13:20', 0, NULL, NULL),
+                ('AAAAAAAA-0000-0000-0000-000000000001', '10000000-0000-0000-0000-00000000000B', 'k',
+                 2, '2022-01-08 22:32:08', 0, 2.0, NULL),
+                ('AAAAAAAA-0000-0000-0000-000000000001', '10000000-0000-0000-0000-00000000000C', 'k',
+                 0, NULL, 1, NULL, NULL);
+            INSERT INTO LinkedChildren VALUES
+                ('10000000-0000-0000-0000-00000000000D', '10000000-0000-0000-0000-00000000000A', 1),
+                ('10000000-0000-0000-0000-00000000000D', '10000000-0000-0000-0000-00000000000B', 0);
+            """
+        ),
+        "playback_reporting.db": _database(
+            """
+            CREATE TABLE PlaybackActivity (DateCreated DATETIME NOT NULL, UserId TEXT, ItemId TEXT, ItemType TEXT,
+                ItemName TEXT, PlaybackMethod TEXT, ClientName TEXT, DeviceName TEXT, PlayDuration INT);
+            INSERT INTO PlaybackActivity VALUES ('2023-11-14 22:13:20.1234567', 'aaaaaaaa000000000000000000000001',
+                '1000000000000000000000000000000a', 'Audio', 'Enter Sandman', 'DirectPlay', 'Finamp', '', 331);
+            """
+        ),
     },
     "itunes-library": {
         "Library.xml": (

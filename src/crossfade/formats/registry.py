@@ -29,6 +29,8 @@ FORMATS: dict[str, str] = {
     "million-playlist": "crossfade.formats.million_playlist:MillionPlaylist",
     "jspf": "crossfade.formats.jspf:Jspf",
     "xspf": "crossfade.formats.xspf:Xspf",
+    "navidrome": "crossfade.formats.navidrome:Navidrome",
+    "jellyfin": "crossfade.formats.jellyfin:Jellyfin",
     "itunes-library": "crossfade.formats.itunes_library:ItunesLibrary",
     "m3u": "crossfade.formats.m3u:M3u",
     "music-files": "crossfade.formats.music_files:MusicFiles",

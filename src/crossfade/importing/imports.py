@@ -29,7 +29,7 @@ from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.forgetting import clean_imports
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
-from crossfade.importing.opening import files_below, open_input
+from crossfade.importing.opening import files_below, files_of, open_input
 from crossfade.importing.people import refuse_doubt
 from crossfade.importing.publishing import publish
 from crossfade.importing.recognition import Recognised, known_format, recognise
@@ -314,7 +314,7 @@ def _already(same: Import, source: str) -> Ledger:
 def _digests(path: Path) -> tuple[dict[str, str], int]:
     """Return the SHA-256 of each file at ``path``, by its name, and the bytes of all."""
     try:
-        folder, files = (path.parent, [path]) if path.is_file() else (path, files_below(path)[0])
+        folder, files = (path.parent, files_of(path)) if path.is_file() else (path, files_below(path)[0])
         digests = {shown(file.relative_to(folder).as_posix()): file_digest(file) for file in files}
         return digests, sum(file.stat().st_size for file in files)
     except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Self
 
 from crossfade.core.errors import InputError
-from crossfade.formats import streams
+from crossfade.formats import sqlite_files, streams
 from crossfade.importing.sources import Input, Opener, SelfClosing, first_bytes, is_tar, is_zip
 from crossfade.importing.spreadsheets import WORKBOOK, Workbook
 
@@ -49,10 +49,22 @@ def open_input(path: Path) -> Input:
             except InputError as error:
                 source.skip(str(relative), str(error))
     elif stat.S_ISREG(mode):
-        _add_file(source, path, path.name, PurePosixPath(path.name))
+        for file in files_of(path):
+            _add_file(source, file, file.name, PurePosixPath(file.name))
     else:
         raise InputError("is neither a file nor a folder", path=path)
     return source
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the file at ``path``, and the one with its latest writes if it is a database that is in use."""
+    writes = path.with_name(path.name + sqlite_files.WAL)
+    try:
+        with path.open("rb") as file:
+            is_database = sqlite_files.is_database(file.read(len(sqlite_files.MARK)))
+        return [path, writes] if is_database and writes.is_file() and writes.stat().st_size else [path]
+    except OSError:
+        return [path]  # whoever reads it says what is wrong
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
