@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.core.home import Home
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import open_releases
+from crossfade.stores.registry import open_live, open_releases
 
 fastapi = pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
@@ -41,6 +41,7 @@ class Served:
     home: Home
     releases: Any
     active: Any
+    live: Any
     app: Any
 
 
@@ -53,7 +54,9 @@ def serving(directory):
     home.prepare()
     releases = open_releases(home)
     active = ActiveRelease(releases, check_seconds=0)
-    yield Served(home, releases, active, create_app(active, ServeSettings()))
+    live = open_live(home)
+    yield Served(home, releases, active, live, create_app(active, ServeSettings(), live=live))
+    live.close()
     active.close()
 
 
@@ -99,6 +102,11 @@ def releases(unpublished):
 @pytest.fixture
 def active(unpublished):
     return unpublished.active
+
+
+@pytest.fixture
+def live(unpublished):
+    return unpublished.live
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from crossfade.core.paths import shown
 from crossfade.surfaces.registry import SURFACES
 
 if TYPE_CHECKING:
+    from crossfade.stores.live import LiveState
     from crossfade.stores.releases import Releases
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -98,6 +99,14 @@ def releases_of(home: Home) -> "Releases":
     from crossfade.stores.registry import open_releases
 
     return open_releases(home, Settings.of(home).section("store"))
+
+
+def live_of(home: Home) -> "LiveState":
+    """Return the live state of ``home``, in the store that its settings name; a new one if there was none."""
+    from crossfade.pipeline.settings import Settings
+    from crossfade.stores.registry import open_live
+
+    return open_live(home, Settings.of(home).section("store"))
 
 
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

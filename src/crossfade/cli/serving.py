@@ -2,7 +2,7 @@
 
 import click
 
-from crossfade.cli.options import home_option, releases_of
+from crossfade.cli.options import home_option, live_of, releases_of
 from crossfade.core.home import Home
 
 
@@ -20,4 +20,4 @@ def serve(home: Home, host: str | None, port: int | None) -> None:
     settings = Settings.of(home)
     chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     address = dataclasses.replace(settings.section("serve"), **chosen)
-    serve_http(releases_of(home), address, station=settings.section("station"))
+    serve_http(releases_of(home), address, live=live_of(home), station=settings.section("station"))

@@ -1,4 +1,4 @@
-"""The application: routes over the active release. It only reads."""
+"""The application: routes over the active release and the live state."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from crossfade.serve.lists import list_routes, why_route
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
+from crossfade.stores.live import LiveState
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """
@@ -26,8 +27,17 @@ are `application/problem+json` (RFC 9457).
 """
 
 
-def create_app(active: ActiveRelease, settings: ServeSettings, *, station: StationSettings = DEFAULTS) -> FastAPI:
-    """Return the ASGI application that serves ``active``, and closes it at the end; ``station`` is for its stations."""
+def create_app(
+    active: ActiveRelease,
+    settings: ServeSettings,
+    *,
+    live: LiveState | None = None,
+    station: StationSettings = DEFAULTS,
+) -> FastAPI:
+    """Return the ASGI application that serves ``active`` and ``live``, and closes both at the end.
+
+    Without a live state it only reads releases. ``station`` is for the stations.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -41,6 +51,8 @@ def create_app(active: ActiveRelease, settings: ServeSettings, *, station: Stati
         yield
         turning.cancel()
         active.close()
+        if live is not None:
+            live.close()
 
     # The pages that FastAPI offers for its documentation load scripts from elsewhere: nothing here leaves the machine.
     app = FastAPI(
@@ -80,14 +92,15 @@ def _page(app: FastAPI) -> str:
     """Return a page that lists the routes and their parameters, without a script or a style."""
     rows = []
     for path, methods in app.openapi()["paths"].items():
-        route = methods["get"]
-        rows.append(f"<dt><code>{html.escape(path)}</code></dt><dd>{html.escape(route['summary'])}")
-        named = [parameter for parameter in route.get("parameters", []) if parameter["in"] == "query"]
-        rows += [
-            f"<br><code>{html.escape(parameter['name'])}</code>: {html.escape(parameter.get('description', ''))}"
-            for parameter in named
-        ]
-        rows.append("</dd>")
+        for method, route in methods.items():
+            called = path if method == "get" else f"{method.upper()} {path}"
+            rows.append(f"<dt><code>{html.escape(called)}</code></dt><dd>{html.escape(route['summary'])}")
+            named = [parameter for parameter in route.get("parameters", []) if parameter["in"] == "query"]
+            rows += [
+                f"<br><code>{html.escape(parameter['name'])}</code>: {html.escape(parameter.get('description', ''))}"
+                for parameter in named
+            ]
+            rows.append("</dd>")
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>Crossfade</title>\n<h1>Crossfade</h1>',

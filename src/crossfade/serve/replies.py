@@ -10,10 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from crossfade.core.errors import CrossfadeError, NotReadyError, UnknownIdError
+from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, UnknownIdError
 from crossfade.core.version import __version__
 from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
+from crossfade.stores.live import ChangedError
 
 PROBLEM = "application/problem+json"
 RETRY_SECONDS = 5  # until a client may ask again for a release that is being made
@@ -92,6 +93,10 @@ def add_problem_replies(app: FastAPI) -> None:
     def failed(request: Request, error: CrossfadeError) -> Response:
         if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        if isinstance(error, ChangedError):
+            return problem(409, str(error))
+        if isinstance(error, InputError) and error.path is None:
+            return problem(422, str(error))
         if isinstance(error, UnknownIdError | NotReadyError):
             return problem(404, str(error), suggestions=getattr(error, "suggestions", ()))
         _log.error("%s", error)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
 from crossfade.serve.settings import ServeSettings
+from crossfade.stores.live import LiveState
 from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
@@ -23,13 +24,14 @@ def serve(
     releases: Releases,
     settings: ServeSettings,
     *,
+    live: LiveState | None = None,
     station: StationSettings = DEFAULTS,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
 
-    ``station`` is how stations are drawn. Raises MissingExtraError without the extra ``serve``, BusyError if the port
-    is taken, SettingsError if the address cannot be listened at.
+    Without a ``live`` state it only reads. ``station`` is how stations are drawn. Raises MissingExtraError without the
+    extra ``serve``, BusyError if the port is taken, SettingsError if the address cannot be listened at.
     """
     try:
         import uvicorn
@@ -46,7 +48,7 @@ def serve(
     with listening(settings) as listener:
         # uvicorn's own access log would record who asked for what; the application logs routes instead.
         config = uvicorn.Config(
-            create_app(ActiveRelease(releases), settings, station=station),
+            create_app(ActiveRelease(releases), settings, live=live, station=station),
             loop="asyncio",
             http=Connection,
             ws="none",
