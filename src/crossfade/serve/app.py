@@ -14,6 +14,7 @@ from crossfade.core.version import __version__
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.lists import list_routes, why_route
+from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
@@ -64,12 +65,13 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(service_routes(active, settings))
+    metrics = Metrics(active)
+    app.include_router(service_routes(active, settings, metrics))
     app.include_router(list_routes(active, settings, station))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
     add_problem_replies(app)
-    app.add_middleware(Envelope, settings=settings)
+    app.add_middleware(Envelope, settings=settings, metrics=metrics)
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)

@@ -1,4 +1,4 @@
-"""Around every request: a check of the host name, protective headers, a line in the log, and a last resort for errors.
+"""Around every request: host names are checked, headers protect, it is logged and measured, and no error escapes.
 
 The line in the log names the route instead of the path, which contains the ids of users:
 
@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import failure, problem
 from crossfade.serve.settings import ServeSettings
 
@@ -31,9 +32,10 @@ _log = logging.getLogger("crossfade.serve.access")
 class Envelope:
     """Wraps an application; HEAD is answered like GET, without the body."""
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
         self._app = app
         self._settings = settings
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,8 +54,9 @@ class Envelope:
             if not reply.status:
                 await response(inner, receive, reply.send)
         route = getattr(inner.get("route"), "path_format", "(no route)")
-        took = (time.perf_counter() - started) * 1000
-        _log.info("%s %s %d %d bytes %.1f ms", scope["method"], route, reply.status, reply.bytes, took)
+        took = time.perf_counter() - started
+        self._metrics.answered(scope["method"], route, reply.status, took)
+        _log.info("%s %s %d %d bytes %.1f ms", scope["method"], route, reply.status, reply.bytes, took * 1000)
 
 
 class _Reply:

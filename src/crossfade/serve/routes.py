@@ -3,11 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms
 from crossfade.serve.envelope import ENCODED_SLASH
+from crossfade.serve.metrics import CONTENT_TYPE, Metrics
 from crossfade.serve.replies import PROBLEM, json_reply, kept_reply
 from crossfade.serve.settings import ServeSettings
 
@@ -45,8 +47,8 @@ def plain(part: str) -> str:
     return part.replace(ENCODED_SLASH, "/")
 
 
-def service_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
-    """Return the routes that say whether the server lives, whether it is ready, and which release it serves."""
+def service_routes(active: ActiveRelease, settings: ServeSettings, metrics: Metrics) -> APIRouter:
+    """Return the routes that say whether the server lives, is ready, which release it serves, and how it does."""
     routes = APIRouter(tags=["server"])
 
     @routes.get("/health", summary="Whether the server lives", response_model=Health)
@@ -59,6 +61,16 @@ def service_routes(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
         """200 once a release can be read, 503 before."""
         with active.reading() as opened:
             return json_reply(Ready(status="ready", release=opened.release.version), headers=NEVER_KEPT)
+
+    @routes.get(
+        "/metrics",
+        summary="Measurements for Prometheus",
+        response_class=PlainTextResponse,
+        responses={200: {"content": {"text/plain": {"example": "crossfade_release_age_seconds 86400.0"}}}},
+    )
+    def measurements() -> Response:
+        """Latencies by route, the age of the release, the state of the process, in the text format of Prometheus."""
+        return Response(metrics.as_text(), headers={**NEVER_KEPT, "Content-Type": CONTENT_TYPE})
 
     @routes.get(
         "/v1/release",

@@ -40,7 +40,13 @@ def serve(
         from crossfade.serve.app import create_app
         from crossfade.serve.connections import BACKLOG, Connection
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"fastapi", "pydantic", "starlette", "uvicorn"}:
+        if (error.name or "").partition(".")[0] not in {
+            "fastapi",
+            "prometheus_client",
+            "pydantic",
+            "starlette",
+            "uvicorn",
+        }:
             raise
         raise MissingExtraError("Serving over HTTP", extra="serve") from error
 

@@ -74,6 +74,11 @@ class Release:
     def __repr__(self) -> str:
         return f"Release({self.version}: tables {', '.join(self.tables.tables)}; parts {', '.join(self.parts)})"
 
+    @property
+    def published_at(self) -> float:
+        """When it was published, in seconds since 1970, as the disk says; a copied home may say when it was copied."""
+        return (self._place / MANIFEST).stat().st_mtime
+
     def part(self, name: str) -> Path:
         """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part."""
         if name not in self.parts:
