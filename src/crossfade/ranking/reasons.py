@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import Starts, starts_of
+from crossfade.core.csr import CSR, Starts, starts_of
 from crossfade.core.ids import Rows
 
 PLAYED_MORE = 0.25
@@ -53,6 +53,27 @@ class History(NamedTuple):
     def where(self, kept: npt.NDArray[np.bool_]) -> "History":
         """Those entries alone."""
         return History(starts_of(kept)[self.indptr], self.rows[kept], self.plays[kept])
+
+    def without(self, others: CSR) -> "History":
+        """Those entries that are not among the ``others`` of their user."""
+        return self.where(~np.isin(_keys(self.indptr, self.rows), _keys(others.indptr, others.indices)))
+
+    def joined(self, others: CSR) -> "History":
+        """These entries and the ``others``, which count as ones that were played more often than anything."""
+        keys = np.concatenate([_keys(others.indptr, others.indices), _keys(self.indptr, self.rows)])
+        most = np.full(len(others.indices), np.iinfo(np.int32).max, dtype=np.int32)
+        distinct, first = np.unique(keys, return_index=True)
+        return History(
+            np.searchsorted(distinct >> 32, np.arange(len(self.indptr))).astype(np.int64),
+            (distinct & 0xFFFFFFFF).astype(np.int32),
+            np.concatenate([most, self.plays])[first],
+        )
+
+
+def _keys(indptr: Starts, rows: Rows) -> npt.NDArray[np.int64]:
+    """(n,) a number for each user and row, in that order."""
+    users: npt.NDArray[np.int64] = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return (users << 32) + rows
 
 
 def recognised_seeds(history: History, *, most: int, recognised: int, most_played: int) -> History:

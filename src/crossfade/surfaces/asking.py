@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from crossfade.core.artifacts import is_made_from
+from crossfade.core.artifacts import is_made_from, read_manifest
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
@@ -88,6 +88,11 @@ class OpenRelease:
         names = self._settings["run"]["models"]
         return [name for name in names if any(self._has(f"{name}-{kind}") for kind in KINDS)]
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """All items of the release."""
+        return self._catalogue()
+
     def table(self, surface: str, kind: str | None = None) -> TableInfo:
         """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
         tables = {table.kind: table for table in self.release.tables.tables.values() if table.surface == surface}
@@ -121,6 +126,29 @@ class OpenRelease:
             raise UnknownIdError(f"No {line.title} for {key!r} by {model}.")
         return entries[offset : None if limit is None else offset + limit]
 
+    def pages(self, kind: str | None = None, model: str | None = None) -> tuple[TableInfo, Pages]:
+        """Return the table of pages that lists ``kind``, and what makes such pages of any history.
+
+        With ``model`` that one leads. Raises NotReadyError and UnknownIdError as `entries` does.
+        """
+        table = self.table(PAGES, kind)
+        pages = self._once((table.name, model), lambda: self._prepared(table, model))
+        if not isinstance(pages, Pages):
+            raise NotReadyError(f"{registered(PAGES).title} of release {self.version} cannot be made for a history.")
+        return table, pages
+
+    def listed(self, table: TableInfo, lists: RankedLists) -> list[Entry]:
+        """Return the one list that a surface made for ``table`` as people see it."""
+        return self._entries(table, lists)
+
+    def interactions(self, kind: str) -> Interactions:
+        """Return who played which items of ``kind``; NotReadyError if nobody played any."""
+        return self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+
+    def made_with(self, part: str) -> Mapping[str, Any]:
+        """Return the settings of the step that made a part of the release; NotReadyError if there is none."""
+        return read_manifest(self.release.part(part)).identity.settings
+
     def top_terms(self, kind: str, item_id: str, n: int) -> list[tuple[str, float]]:
         """Return the ``n`` words that say most about an item, with their weights.
 
@@ -144,8 +172,7 @@ class OpenRelease:
         root = KINDS[kind or kinds[0]].root if kinds else ""
         if root not in kinds:
             return None
-        played = self._part(f"interactions-{root}", partial(Interactions.load, kind=root))
-        return reach_of(user, played, self._catalogue()[root])
+        return reach_of(user, self.interactions(root), self._catalogue()[root])
 
     def about(self, text: str, kind: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of which the words of ``text`` say most, best first.
@@ -196,12 +223,10 @@ class OpenRelease:
         tables = [first, *(one for one in others if one != first)]
         table = next((one for one in tables if self._named(one.kind, item)), first)
         found = self.release.tables.item(table.kind, item)
-        pages = self._once((table.name, model), lambda: self._prepared(table, model))
+        _, pages = self.pages(table.kind, model)
         row = pages.keys.find(user)
         if row == MISSING:
             raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
-        if not isinstance(pages, Pages):
-            raise NotReadyError(f"{registered(PAGES).title} of release {self.version} cannot be explained.")
         return why(pages, self._catalogue(), row, self._catalogue()[table.kind].ids.row(found.id))
 
     def _named(self, kind: str, text: str) -> bool:
@@ -254,7 +279,7 @@ class OpenRelease:
                     self.release.part(f"{leading[0]}-{kind}"), self.release.part(f"interactions-{kind}")
                 ):
                     later.add(kind)
-                played[kind] = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+                played[kind] = self.interactions(kind)
         return SurfaceInputs(
             catalogue=self._catalogue(),
             interactions=played,

@@ -16,6 +16,7 @@ import numpy as np
 
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.computed import Computed, row_map
+from crossfade.core.csr import CSR
 from crossfade.core.errors import ArtifactError
 from crossfade.core.ids import MISSING, Ids, Rows
 from crossfade.core.interactions import Interactions
@@ -88,6 +89,17 @@ class Discover:
         return Pages(inputs, listing, settings)
 
 
+class Unwanted(NamedTuple):
+    """What n users do not want to be shown, by rows of the catalogue.
+
+    barred    by kind, lists of items that are not on the page; nor is anything of a root, or the root as a reason
+    disliked  roots, and how much of its score an item loses for being of that root; what is close to it loses less
+    """
+
+    barred: Mapping[str, CSR]
+    disliked: CSR
+
+
 class Making(NamedTuple):
     """How the pages of n users came about.
 
@@ -114,6 +126,7 @@ class Pages:
 
     kind       of the items
     root_kind  of the reasons
+    played     by these kinds, who played what
     sources    of the candidates
     """
 
@@ -125,7 +138,7 @@ class Pages:
         kind, root_kind = listing.kind, listing.reason_kind or listing.kind
         items, roots, models = inputs.catalogue[kind], inputs.catalogue[root_kind], inputs.models[kind]
         self.kind, self.root_kind, self.settings, self._threads = kind, root_kind, settings, inputs.threads
-        self._interactions = {name: inputs.interactions[name] for name in (root_kind, kind)}
+        self.played = {name: inputs.interactions[name] for name in (root_kind, kind)}
         self._leading = ByRows(inputs.models[root_kind][0], roots.ids, inputs.threads)
         self._models = {model.name: ByRows(model, items.ids, inputs.threads) for model in models}
         self._popularity = popularity(items.listeners)
@@ -155,9 +168,9 @@ class Pages:
             ),
             inputs.threads,
         )
-        self._trained = {name for name in self._interactions if name not in inputs.later}
-        self._ids = {name: inputs.catalogue[name].ids for name in self._interactions}
-        self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self._interactions.items()}
+        self._trained = {name for name in self.played if name not in inputs.later}
+        self._ids = {name: inputs.catalogue[name].ids for name in self.played}
+        self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self.played.items()}
 
     @property
     def leading(self) -> str:
@@ -168,10 +181,14 @@ class Pages:
         """Return the row of a root in the leading model; MISSING if that doesn't know it."""
         return self._leading.model.item_ids.find(self._ids[self.root_kind][root])
 
+    def rows_of(self, kind: str, rows: Rows) -> Rows:
+        """Return the catalogue rows of ``rows`` of what was ``played`` of ``kind``."""
+        return self._rows[kind](rows)
+
     @property
     def keys(self) -> Ids:
         """The users who played what reasons are."""
-        return self._interactions[self.root_kind].user_ids
+        return self.played[self.root_kind].user_ids
 
     def lists(self, keys: Rows) -> RankedLists:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
@@ -182,7 +199,7 @@ class Pages:
 
         Nothing where no blend leads; no chance where it had too little to learn that from.
         """
-        histories = self._interactions[self.kind].histories(Ids.of(self.keys.select(np.array([key]))))
+        histories = self.played[self.kind].histories(Ids.of(self.keys.select(np.array([key]))))
         leading = next(iter(self._models.values()))
         asked = _asked(leading, histories, self.kind in self._trained)
         pair = np.array([0, 1]), np.array([item], dtype=np.int32)
@@ -192,23 +209,40 @@ class Pages:
     def made_for(self, keys: Rows) -> Making:
         """Return the same with all that they were made from."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
-        histories = {kind: played.histories(users) for kind, played in self._interactions.items()}
+        histories = {kind: played.histories(users) for kind, played in self.played.items()}
         return self.made(histories, trained=self._trained)
 
-    def pages(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> RankedLists:
+    def pages(
+        self,
+        histories: Mapping[str, Interactions],
+        *,
+        trained: Collection[str] = (),
+        unwanted: Unwanted | None = None,
+    ) -> RankedLists:
         """Return the pages of any n users from their ``histories`` by kind, with the same users in each.
 
         Of the kinds ``trained``, users that a model was fitted on have the profile from then, else that of their
         history.
         """
-        return self.made(histories, trained=trained).assembled.lists
+        return self.made(histories, trained=trained, unwanted=unwanted).assembled.lists
 
-    def made(self, histories: Mapping[str, Interactions], *, trained: Collection[str] = ()) -> Making:
+    def made(
+        self,
+        histories: Mapping[str, Interactions],
+        *,
+        trained: Collection[str] = (),
+        unwanted: Unwanted | None = None,
+    ) -> Making:
         """Return the same pages with all that they were made from."""
         settings = self.settings
         history, played = (self._history(histories[kind]) for kind in (self.root_kind, self.kind))
+        believable = history
+        if unwanted is not None:
+            barred = unwanted.barred
+            believable, history = history.without(barred[self.root_kind]), history.joined(barred[self.root_kind])
+            played = played.joined(barred[self.kind])
         seeds = recognised_seeds(
-            history, most=settings.seeds, recognised=settings.recognised, most_played=settings.most_played
+            believable, most=settings.seeds, recognised=settings.recognised, most_played=settings.most_played
         )
         best = np.zeros((len(history.indptr) - 1, 0), dtype=np.int32)
         asked: Asked | None = None
@@ -223,6 +257,8 @@ class Pages:
         known = {self.leading: asked} if asked is not None and self.kind == self.root_kind else {}
         candidates = self._with_features(candidates, histories[self.kind], self.kind in trained, known)
         scores = self.scorer.score(candidates)
+        if unwanted is not None:
+            scores = scores - self._lost(candidates, unwanted.disliked)
         assembled = self._assembler.pages(candidates, scores, seeds)
         return Making(played, seeds, best, familiar, candidates, scores, assembled)
 
@@ -241,10 +277,23 @@ class Pages:
                 raise ArtifactError(f"Discover needs scores of {name} on {self.kind}s, and there is no such model.")
         return replace(candidates, columns=columns)
 
+    def _lost(self, candidates: Candidates, disliked: CSR) -> Floats:
+        """(n,) what each candidate loses for what its user dislikes."""
+        lost = np.zeros(len(candidates.items), dtype=np.float32)
+        for user in np.flatnonzero(np.diff(disliked.indptr)).tolist():
+            span, pairs = disliked.of(user), slice(*candidates.indptr[user : user + 2])
+            listed, strengths = self.sources.related(disliked.indices[span]), disliked.values[span]
+            by_root = np.zeros(len(self._ids[self.root_kind]), dtype=np.float32)
+            inside = listed["item"] != MISSING
+            np.maximum.at(by_root, listed["item"][inside], (strengths[:, None] * listed["score"])[inside])
+            np.maximum.at(by_root, disliked.indices[span], strengths)
+            lost[pairs] = by_root[candidates.roots[pairs]]
+        return lost
+
     def _history(self, histories: Interactions) -> History:
         """The ``histories`` by catalogue rows; items that the catalogue lacks are left out."""
         kind, item_ids = histories.kind, histories.item_ids
-        same = item_ids is self._interactions[kind].item_ids
+        same = item_ids is self.played[kind].item_ids
         rows = (self._rows[kind] if same else row_map(item_ids, self._ids[kind]))(histories.indices)
         return History(histories.indptr, rows, histories.plays).where(rows != MISSING)
 

@@ -1,0 +1,254 @@
+"""What users do counts in the next page: made from a release and live listens by the code that makes every page."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from crossfade.core.artifacts import Identity, writing
+from crossfade.core.errors import UnknownIdError
+from crossfade.core.home import Home
+from crossfade.live import taste
+from crossfade.live.taste import Tastes
+from crossfade.models.als import ALS
+from crossfade.ranking.neighbourhood import Neighbourhood
+from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
+from crossfade.stores.registry import open_live, open_releases
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.contract import build_table
+from crossfade.surfaces.discover import Discover, DiscoverSettings
+
+AT = 1_700_000_000_000
+SETTINGS = {"size": 12, "taste_candidates": 10, "related": 9}
+
+
+@pytest.fixture
+def library(surface_inputs, tmp_path):
+    """Opens a release of a library that knows these kinds, and the live state beside it."""
+    opened = []
+
+    def make(knows, last_played=0):
+        inputs = surface_inputs(knows)
+        played = {
+            kind: dataclasses.replace(one, last_played=np.full(one.pairs, last_played // 1000, np.uint32))
+            for kind, one in inputs.interactions.items()
+        }
+        models = {kind: ALS(factors=8, iterations=3).fit(one) for kind, one in played.items()}
+        near = {kind: Neighbourhood.build(model) for kind, model in models.items()}
+        inputs = dataclasses.replace(
+            inputs,
+            interactions=played,
+            models={kind: [model] for kind, model in models.items()},
+            neighbourhoods=near,
+        )
+        parts = {"catalogue": inputs.catalogue}
+        parts |= {f"interactions-{kind}": one for kind, one in played.items()}
+        parts |= {f"als-{kind}": model for kind, model in models.items()}
+        parts |= {f"neighbours-als-{kind}": one for kind, one in near.items()}
+        for name, part in parts.items():
+            with writing(tmp_path / "parts" / name, Identity(kind="part", version=1)) as draft:
+                part.save(draft.path)
+        home = Home(tmp_path / "home")
+        home.prepare()
+        surface, settings = Discover(), DiscoverSettings(**SETTINGS)
+        tables = [build_table(surface.prepare(inputs, one, settings), one) for one in surface.listings(inputs.library)]
+        releases = open_releases(home)
+        releases.publish(
+            tables,
+            inputs.catalogue,
+            parts={name: tmp_path / "parts" / name for name in parts},
+            inputs={"a": "b"},
+            settings={"run": {"models": ["als"]}, "surfaces.discover": SETTINGS},
+        )
+        release, state = releases.open(), open_live(home)
+        opened.extend([release, state])
+        return Tastes(OpenRelease(release)), state
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+def artist(name):
+    return Track(artist=f"Item {name}")
+
+
+def track(name):
+    return Track(title=f"Item {name}", artist=f"Item {name.split('-')[0]}")
+
+
+def play(state, user, *tracks, at=AT, **more):
+    state.add_user(user)
+    listens = [Listen(user=user, listened_at=at + 1000 * n, track=one, **more) for n, one in enumerate(tracks)]
+    assert state.add_listens(listens) == len(listens)
+
+
+def page(library, user, kind=None, at=AT):
+    tastes, state = library
+    return tastes.page(state, user, at=at, kind=kind)[1]
+
+
+def genres(entries):
+    return [int(entry.id[1:3]) % 4 for entry in entries]
+
+
+def reasons(entries):
+    return {entry.reason.id for entry in entries}
+
+
+@pytest.mark.parametrize("kind", ["artist", "track"])
+def test_without_anything_new_a_page_is_the_published_one(library, kind):
+    tastes, state = made = library("artist and track")
+    for user in ("u05", "u33"):
+        state.add_user(user)
+        published = tastes.opened.entries("discover", user, kind=kind)
+        assert published
+        assert [(one.id, one.reason) for one in page(made, user, kind)] == [(one.id, one.reason) for one in published]
+
+
+def test_a_new_user_with_the_listens_of_another_gets_the_same_page(library):
+    tastes, state = made = library("artist")
+    played = tastes.opened.interactions("artist")
+    pairs = played.of_user(played.user_ids.find("u06"))
+    names = np.repeat(played.item_ids.select(played.indices[pairs]), played.plays[pairs])
+    play(state, "new", *map(artist, names))
+    published = tastes.opened.entries("discover", "u06")
+    found = page(made, "new")
+    assert [(one.id, one.reason) for one in found] == [(one.id, one.reason) for one in published]
+    np.testing.assert_allclose([one.score for one in found], [one.score for one in published], rtol=1e-4)
+
+
+def test_a_listen_changes_the_next_page_and_its_reasons_count_it(library):
+    _, state = made = library("artist and track")
+    state.add_user("new")
+    assert page(made, "new") == []
+    play(state, "new", track("a02-0"), track("a02-1"), track("a06-0"), track("a10-1"), track("a14-2"))
+    found = page(made, "new", "artist")
+    assert genres(found).count(2) >= 4
+    assert reasons(found) <= {"a02", "a06", "a10", "a14"}
+    assert {one.reason.plays for one in found if one.reason.id == "a02"} <= {2}
+    assert not {"a02"} & {one.id for one in found}  # played twice
+    tracks = page(made, "new", "track")
+    assert tracks
+    assert not {"a02-0", "a02-1", "a06-0", "a10-1", "a14-2"} & {one.id for one in tracks}
+
+
+def test_what_the_library_lacks_counts_for_its_artist(library):
+    _, state = made = library("artist and track")
+    play(state, "new", Track(title="Never heard of", artist="item A03"), Track(title="x", artist="Nobody"))
+    assert reasons(page(made, "new", "artist")) == {"a03"}
+
+
+def test_a_listen_that_the_release_has_learned_is_not_counted_again(library):
+    tastes, state = made = library("artist", last_played=AT)
+    before = tastes.opened.entries("discover", "u05")
+    played = tastes.opened.interactions("artist")
+    own = played.item_ids.select(played.played(played.user_ids.find("u05")))
+    play(state, "u05", artist(own[0]), at=AT)
+    assert [one.id for one in page(made, "u05")] == [one.id for one in before]
+    _, pages = tastes.opened.pages()
+    known = {"artist": tastes._known(pages, "artist", "u05")}
+    assert tastes.taste(state, "u05", known, at=AT).counts == {}
+    play(state, "u05", artist(own[0]), at=AT + 1000)
+    ((_, count),) = tastes.taste(state, "u05", known, at=AT).counts.items()
+    assert (count.plays, count.latest) == (1, AT // 1000 + 1)
+
+
+def test_what_is_disliked_is_not_shown_and_what_is_near_it_less(library):
+    _, state = made = library("artist and track")
+    play(state, "new", *map(track, ["a01-0", "a05-0", "a09-0", "a02-0", "a06-0", "a10-0"]))
+    before = page(made, "new", "artist")
+    first = next(one for one in before if genres([one]) == [1])
+    down = Feedback(user="new", sort="thumb", value=-1, track=artist(first.id), given_at=AT)
+    state.give([down])
+    after = page(made, "new", "artist")
+    assert first.id not in [one.id for one in after]
+    assert sum(one.score for one in after if genres([one]) == [1]) < sum(
+        one.score for one in before if genres([one]) == [1] and one != first
+    )
+    assert not any(one.parent.id == first.id for one in page(made, "new", "track"))
+    state.give([dataclasses.replace(down, value=0, given_at=AT + 1)])
+    assert page(made, "new", "artist") == before
+
+
+def test_a_dislike_of_a_reason_ends_it(library):
+    _, state = made = library("artist")
+    play(state, "new", artist("a03"), artist("a03"), artist("a02"))
+    assert reasons(page(made, "new")) == {"a02", "a03"}
+    state.give([Feedback(user="new", sort="rating", value=1, track=artist("a03"), given_at=AT)])
+    assert reasons(page(made, "new")) == {"a02"}
+
+
+@pytest.mark.parametrize(("sort", "value"), [("thumb", 1), ("like", 1), ("rating", 5)])
+def test_what_is_liked_is_a_reason_though_it_was_never_played(library, sort, value):
+    _, state = made = library("artist")
+    play(state, "new", artist("a02"))
+    state.give([Feedback(user="new", sort=sort, value=value, track=artist("a03"), given_at=AT)])
+    found = page(made, "new")
+    liked = {(one.reason.text, one.reason.plays) for one in found if one.reason.id == "a03"}
+    assert liked == {("Because you like Item a03", None)}
+    assert genres(found).count(3) >= 2
+
+
+def test_a_block_hides_until_it_ends(library):
+    _, state = made = library("artist and track")
+    play(state, "new", track("a02-0"), track("a06-0"))
+    blocked = page(made, "new", "artist")[0].id
+    state.block(
+        Block(user="new", item=ItemRef("artist", blocked), name="x", created_at=AT, until=AT + 1000),
+    )
+    assert blocked not in [one.id for one in page(made, "new", "artist")]
+    assert blocked not in [one.parent.id for one in page(made, "new", "track")]
+    assert blocked in [one.id for one in page(made, "new", "artist", at=AT + 1000)]
+
+
+def test_what_is_left_out_of_taste_does_not_count(library):
+    _, state = made = library("artist")
+    night = AT - AT % 86_400_000 + 23 * 3_600_000
+    play(state, "new", artist("a03"), at=night)
+    play(state, "new", artist("a01"), context="sleep")
+    play(state, "new", artist("a02"))
+    assert reasons(page(made, "new")) == {"a01", "a02", "a03"}
+    state.exclude(Exclusion(user="new", hours=(23, 6)))
+    state.exclude(Exclusion(user="new", context="sleep"))
+    assert reasons(page(made, "new")) == {"a02"}
+    state.include(Exclusion(user="new", hours=(23, 6)))
+    assert reasons(page(made, "new")) == {"a02", "a03"}
+
+
+def test_a_skip_is_no_play_and_counts_a_little_against_what_is_near(library):
+    _, state = made = library("artist")
+    play(state, "new", artist("a02"), artist("a06"), artist("a01"), artist("a05"))
+    before = page(made, "new")
+    first = next(one for one in before if genres([one]) == [2])
+    play(state, "new", artist(first.id), at=AT + 60_000, skipped=True)
+    after = page(made, "new")
+    assert reasons(after) <= {"a02", "a06", "a01", "a05"}
+    scores = {one.id: one.score for one in after}
+    assert scores.get(first.id, -1) < first.score
+
+
+def test_only_the_latest_listens_count(library, monkeypatch):
+    _, state = made = library("artist")
+    monkeypatch.setattr(taste, "MOST_LISTENS", 2)
+    play(state, "new", artist("a00"), artist("a02"), artist("a06"))
+    assert reasons(page(made, "new")) == {"a02", "a06"}
+
+
+def test_a_listen_fades_as_in_a_release(library):
+    tastes, _ = library("artist", last_played=AT)
+    listen = Listen(user="new", listened_at=AT - 90 * 86_400_000, track=artist("a01"), source="Radio")
+    assert tastes.weighing("artist").share(listen) == pytest.approx(0.5 * 0.5)
+
+
+def test_a_user_without_an_account_has_no_fresh_page(library):
+    with pytest.raises(UnknownIdError):
+        page(library("artist"), "u05")
+
+
+def test_an_episode_counts_once_however_often_it_is_played(library):
+    _, state = made = library("show and episode")
+    play(state, "new", track("a02-0"), track("a02-0"), track("a06-1"))
+    plays = {one.reason.id: one.reason.plays for one in page(made, "new", "show")}
+    assert plays
+    assert set(plays.values()) == {1}
