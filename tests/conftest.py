@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,81 @@ def small_release(directory: Path) -> ReleaseParts:
         with writing(parts[name], Identity(kind="part", version=1)) as draft:
             part.save(draft.path)
     return ReleaseParts(tables, catalogue, parts, {"surfaces": "5f" * 32}, {"run": {"models": ["als"]}})
+
+
+@pytest.fixture(scope="session")
+def make_genre_release() -> Callable[[Path], ReleaseParts]:
+    """Makes what `genre_release` makes, below any directory."""
+    return genre_release
+
+
+GENRES = ("doom metal", "acid jazz", "dub techno")
+
+
+def genre_release(directory: Path) -> ReleaseParts:
+    """Twelve artists of three genres, a03 of the first, with eight tracks each, a03-5 the sixth; a Radio of all tracks.
+
+    The closest tracks of a track are those of its genre. Of the artists tags are known. The user ann has played the
+    tracks -0 to -4 of a00 and a03, -0 less and longer ago than -4, and has a page of Discover.
+    """
+    from crossfade.core.texts import Texts
+    from crossfade.core.writings import SOURCES, Writings
+    from crossfade.models.cultural import Cultural
+
+    artists, tracks = 12, 8
+    names = [f"a{artist:02}-{place}" for artist in range(artists) for place in range(tracks)]
+    genre = np.arange(artists * tracks) // tracks % len(GENRES)
+    popular = np.tile(np.arange(tracks, 0, -1), artists)
+    root = items_of("artist", [f"a{row:02}" for row in range(artists)], [f"Band {row:02}" for row in range(artists)])
+    child = items_of(
+        "track",
+        names,
+        [f"Song {name}" for name in names],
+        parents=np.arange(len(names)) // tracks,
+        listeners=popular,
+        plays=popular * 2,
+        duration_ms=180_000,
+    )
+
+    def pool(row: int) -> list[tuple[int, float]]:
+        others = np.random.default_rng(row).permutation(np.delete(np.arange(len(names)), row))
+        near_first = others[np.argsort(genre[others] != genre[row], kind="stable")]
+        return [(int(other), 1 - rank / len(names)) for rank, other in enumerate(near_first)]
+
+    page = [(names.index(name), 0.5, 0, 9) for name in ("a06-1", "a09-2")]
+    tables = [
+        surface_table("radio", "track", "track", {name: pool(row) for row, name in enumerate(names)}, "score"),
+        surface_table(
+            "discover", USER, "track", {"ann": page}, "score", "reason", "reason_plays", reason_kind="artist"
+        ),
+        surface_table("popular", USER, "track", {EVERYONE: [(row,) for row in range(0, len(names), tracks)]}),
+    ]
+    played = [f"a{artist}-{place}" for artist in ("00", "03") for place in range(5)]
+    counts = {"track": (played, [place + 4 for place in range(5)] * 2), "artist": (["a00", "a03"], [30, 30])}
+    interactions = {}
+    for kind, (items, plays) in counts.items():
+        of_kind = Interactions.from_counts(["ann"] * len(items), items, plays, kind=kind)
+        ages = np.array([400 - 99 * int(name[-1]) if kind == "track" else 4 for name in of_kind.item_ids])
+        last = (1_700_000_000 - 86_400 * ages).astype(np.uint32)
+        interactions[f"interactions-{kind}"] = replace(of_kind, last_played=last)
+    about = [(row, word) for row in range(artists) for word in GENRES[row % len(GENRES)].split()]
+    words = Writings(
+        kind="artist",
+        item_ids=root.ids,
+        names=Texts.of(root.names),
+        sources=np.full(len(about), SOURCES.index("tag"), np.uint8),
+        items=np.array([row for row, _ in about], np.int32),
+        counts=np.full(len(about), 5),
+        texts=Texts.of([word for _, word in about]),
+    )
+    made = {"catalogue": Catalogue([root, child]), **interactions}
+    made["cultural-artist"] = Cultural(factors=8, most_items=0.5).fit(words)
+    parts = {}
+    for name, part in made.items():
+        parts[name] = directory / "parts" / name
+        with writing(parts[name], Identity(kind="part", version=1)) as draft:
+            part.save(draft.path)
+    return ReleaseParts(tables, made["catalogue"], parts, {"surfaces": "5f" * 32}, {"run": {"models": ["cultural"]}})
 
 
 LIBRARIES = ("artist", "track", "artist and track", "show and episode")
