@@ -48,7 +48,7 @@ AVERAGING = 0.7
 FINAL_SAMPLES, FINAL_STEPS, FINAL_GRADIENTS = 2, 2, 8
 """The last pass over the users uses so many times the sample, in so many steps of so many conjugate gradients."""
 
-FOLDING_STEPS, FOLDING_GRADIENTS = 20, 16
+FOLDING_STEPS, FOLDING_GRADIENTS = 12, 4
 """Steps that lead a history from nothing to its best vector."""
 
 Totals = npt.NDArray[np.float64]
