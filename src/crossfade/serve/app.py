@@ -12,7 +12,10 @@ from fastapi.responses import HTMLResponse
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.version import __version__
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
+from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
+from crossfade.serve.limits import RateLimits
+from crossfade.serve.listenbrainz.routes import listenbrainz_routes
 from crossfade.serve.lists import list_routes, why_route
 from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import add_problem_replies
@@ -70,6 +73,10 @@ def create_app(
     app.include_router(list_routes(active, settings, station))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
+    if live is not None:
+        limits = RateLimits(settings.requests)
+        app.include_router(listenbrainz_routes(active, live, limits))
+        app.include_router(audioscrobbler_routes(active, live, limits))
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings, metrics=metrics)
 

@@ -6,6 +6,7 @@ The line in the log names the route instead of the path, which contains the ids 
 """
 
 import logging
+import re
 import time
 from urllib.parse import unquote_to_bytes
 
@@ -25,6 +26,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+_PLAYERS = re.compile(rb"/+(?:1|2\.0|audioscrobbler)(?:/|$)")
 
 _log = logging.getLogger("crossfade.serve.access")
 
@@ -87,6 +90,9 @@ def _path(scope: Scope) -> str:
     raw = scope.get("raw_path")
     if raw is None:
         return str(scope["path"])
+    # Players that are given an address with a slash at the end add another. Paths of these APIs have no empty part.
+    if _PLAYERS.match(raw):
+        raw = re.sub(rb"/{2,}", b"/", raw)
     plain = raw.replace(b"%00", b"\xef\xbf\xbd").replace(b"%2F", b"%00").replace(b"%2f", b"%00")
     return unquote_to_bytes(plain).decode(errors="replace")
 
