@@ -1,8 +1,9 @@
 """Compressed rows, by hand."""
 
 import numpy as np
+import pytest
 
-from crossfade.core.csr import CSR, gathered, starts_of
+from crossfade.core.csr import CSR, distinct, gathered, starts_of
 
 
 def test_lists_start_where_those_before_them_end():
@@ -34,3 +35,11 @@ def test_rows_are_taken_and_cut():
     assert [part.tolist() for part in taken] == [[0, 3, 3, 5], [0, 2, 3, 4, 1], [7, 6, 5, 9, 8]]
     assert [part.tolist() for part in matrix.first(1)] == [[0, 1, 1, 2], [4, 0], [9, 7]]
     assert [part.tolist() for part in matrix.first(3)] == [part.tolist() for part in matrix]
+
+
+@pytest.mark.parametrize("columns", [5, 5000])
+def test_distinct_indices_are_the_same_of_few_and_of_many(columns):
+    used, places = distinct(np.array([4, 1, 1, 3], np.int32), columns)
+    assert used.tolist() == [1, 3, 4]
+    assert places.tolist() == [2, 0, 0, 1]
+    assert used.dtype == places.dtype == np.int32

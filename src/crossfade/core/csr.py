@@ -12,6 +12,9 @@ from crossfade.core.texts import load_parts, save_parts
 
 Starts = npt.NDArray[np.int64]
 
+FEW = 8
+"""Indices are few if there are so many columns for each."""
+
 
 class CSR(NamedTuple):
     """A sparse matrix, or ranked lists, by rows.
@@ -75,6 +78,19 @@ def gathered(indptr: Starts, rows: npt.NDArray[np.integer]) -> tuple[Starts, Sta
     lengths[present] = indptr[rows[present] + 1] - firsts[present]
     starts = starts_of(lengths)
     return starts, np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], lengths)
+
+
+def distinct(indices: npt.NDArray[np.int32], columns: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return which of so many ``columns`` are among ``indices`` (n,), ascending, and the place of each index in that.
+
+    Few indices are sorted, many marked: one history costs no pass over all columns.
+    """
+    if len(indices) * FEW < columns:
+        used, places = np.unique(indices, return_inverse=True)
+        return used, places.astype(np.int32)
+    marked = np.zeros(columns, dtype=np.bool_)
+    marked[indices] = True
+    return np.flatnonzero(marked).astype(np.int32), (np.cumsum(marked) - 1).astype(np.int32)[indices]
 
 
 def check_indptr(indptr: Starts, entries: int) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import CSR, Starts
+from crossfade.core.csr import CSR, FEW, Starts, distinct
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
 from crossfade.kernels.lanes import WIDTH, Floats, aligned, load, multiply_add, padded, spread, store, zero
@@ -24,9 +24,6 @@ TILE = 64
 
 COLUMNS = 4096
 """Scores to which a history is added before the next ones: 16 KB, which stay in the core's first cache."""
-
-FEW = 4
-"""Where a product has fewer entries than a ``FEW``-th of the vectors, only those that it needs are laid out."""
 
 
 class Similarities(NamedTuple):
@@ -147,9 +144,9 @@ def keep_best(
 def multiplied(matrix: CSR, vectors: Floats, threads: int) -> Floats:
     """``matrix`` (rows, n) times ``vectors`` (n, width), each row in one order: (rows, width) float32."""
     width, indices = vectors.shape[1], matrix.indices
-    if len(indices) * FEW < len(vectors):
-        used, places = np.unique(indices, return_inverse=True)
-        vectors, indices = vectors[used], places.astype(np.int32)
+    if len(indices) * FEW < len(vectors):  # only those that are needed are laid out
+        used, indices = distinct(indices, len(vectors))
+        vectors = vectors[used]
     wide, product = aligned(len(vectors), padded(width)), aligned(matrix.rows, padded(width))
     wide[:, :width] = vectors
     read, factors = CSR(constant(matrix.indptr), constant(indices), constant(matrix.values)), constant(wide)

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from crossfade.core.artifacts import Identity
 from crossfade.core.checkpoints import Checkpoints, checkpoints
-from crossfade.core.csr import CSR, starts_of
+from crossfade.core.csr import CSR, distinct, starts_of
 from crossfade.core.errors import ArtifactError, InputError, SettingsError
 from crossfade.core.ids import MISSING, Id, load_array
 from crossfade.core.interactions import MOST_WEIGHT, Interactions
@@ -156,9 +156,9 @@ class FittedALS(SimilarByCosine):
             raise InputError(f"{len(rows)} ids do not fit plays of shape {weights.shape}")
         if not ((weights >= 0) & (weights <= MOST_WEIGHT)).all():
             raise InputError(f"plays must be numbers from 0 to {MOST_WEIGHT:g}")
-        distinct, places = np.unique(rows, return_inverse=True)
-        summed = np.bincount(places, weights=weights, minlength=len(distinct)).astype(np.float32)
-        vector: Vectors = self._solved(CSR(starts_of([len(distinct)]), distinct, summed), 1, 1)[0]
+        users, places = distinct(rows, len(self._users()))
+        summed = np.bincount(places, weights=weights, minlength=len(users)).astype(np.float32)
+        vector: Vectors = self._solved(CSR(starts_of([len(users)]), users, summed), 1, 1)[0]
         return vector
 
     def loss(self, interactions: Interactions, *, threads: int | None = None) -> Loss:
@@ -182,13 +182,11 @@ class FittedALS(SimilarByCosine):
         """The exact vectors of new ``rows`` of users (``side`` 0) or items (1), as the space has them."""
         settings, gram = self._fitted_with, self._item_gram if side == 0 else self._user_gram
         others = len(self.item_ids if side == 0 else self._users())
-        used = np.zeros(others, dtype=np.bool_)
-        used[rows.indices] = True
-        places = (np.cumsum(used) - 1).astype(np.int32)
+        used, places = distinct(rows.indices, others)
         solved = aligned(rows.rows, len(gram))
         Objective.of(settings).solve_exactly(
-            CSR(rows.indptr, places[rows.indices], scaled_weights(settings, rows.values)),
-            self._laid_out(1 - side, np.flatnonzero(used)),
+            CSR(rows.indptr, places, scaled_weights(settings, rows.values)),
+            self._laid_out(1 - side, used),
             gram,
             solved,
             solver=settings.exact_solver,
