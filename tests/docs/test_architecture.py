@@ -29,8 +29,18 @@ REGISTRIES = {
 }
 
 # What may name a kind besides its entry: sources know what they hold, the demo world is one of music, and the
-# documentation of HTTP has examples.
-KINDS_NAMED_IN = ("core/kinds.py", "formats/", "demo/", "serve/answers.py", "cli/library.py")
+# documentation of HTTP has examples. Folders of music and the APIs of players are about tracks and artists.
+KINDS_NAMED_IN = (
+    "core/kinds.py",
+    "formats/",
+    "demo/",
+    "live/music",
+    "serve/answers.py",
+    "serve/listenbrainz/",
+    "serve/audioscrobbler/",
+    "serve/subsonic/",
+    "cli/library.py",
+)
 
 # Names of models elsewhere: the default of [run] models, the model that knows words, and words that mean another thing
 # (a link function, a feature, an extra).
