@@ -200,6 +200,18 @@ def test_items_are_found_by_words(opened):
     assert opened.about("unheard of", "artist", 5) == opened.about("doom", "track", 5) == []
 
 
+def test_scores_of_a_history_are_the_leading_models(opened, library):
+    als, played = library[1]["track"]["als"], library[0].interactions["track"]
+    history = played.histories(["u05"])
+    ids = [*list(als.item_ids)[:4], "unknown"]
+    expected = als.scores(als.profiles(history), np.array([0, 4]), np.arange(4, dtype=np.int32))
+    found = opened.scores(history, ids)
+    assert found[:4] == pytest.approx(expected)
+    assert found[4] == found.min()
+    assert opened.has_model("als", "track")
+    assert not opened.has_model("word2vec", "track")
+
+
 def test_the_most_popular_children_of_a_parent(opened, library):
     tracks = library[0].catalogue["track"]
     own = [row for row, name in enumerate(tracks.ids) if name.startswith("a03-")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.core.kinds import KINDS
-from crossfade.live.stations import Source
+from crossfade.live.stations import MOST_SEEDS, Source
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import ItemRef
 from crossfade.surfaces.asking import OpenRelease
@@ -65,8 +65,11 @@ class ReleasePools:
         """Return what a station of ``seeds`` draws from: pairs of a kind of item, ``TAG`` or ``TEXT``, and an id, a
         name, or the words.
 
-        Raises UnknownIdError for a seed that the release does not have, NotReadyError if nothing is close to any.
+        Raises UnknownIdError for a seed that the release does not have, NotReadyError if nothing is close to any,
+        InputError for more than `MOST_SEEDS` seeds.
         """
+        if len(seeds) > MOST_SEEDS:
+            raise InputError(f"A station starts from at most {MOST_SEEDS} seeds, not {len(seeds)}.")
         return self._shared([self._of_seed(kind, text) for kind, text in seeds])
 
     def sources_of(self, items: Iterable[ItemRef], because: Named | None = None) -> tuple[Source, ...]:
@@ -130,8 +133,11 @@ class ReleasePools:
         with_pools = [sources for sources in with_pools if sources]
         if not any(self(one.id) for sources in with_pools for one in sources):
             raise NotReadyError(f"Release {self.opened.version} knows nothing that is close to that.")
+        most = max(1, MOST_SEEDS // len(with_pools))
         return tuple(
-            replace(one, share=1 / (len(sources) * len(with_pools))) for sources in with_pools for one in sources
+            replace(one, share=1 / (len(sources[:most]) * len(with_pools)))
+            for sources in with_pools
+            for one in sources[:most]
         )
 
 

@@ -53,6 +53,9 @@ FEW = 20
 GROWTH, MOST_GROWN = 10, 30
 """Pools that it takes then, and the most of them that it has, the latest."""
 
+MOST_SEEDS = 100
+"""Sources that a station starts from."""
+
 MOST_MARKS = 500
 """Thumbs and skips that a station remembers; older ones are forgotten."""
 
@@ -64,7 +67,7 @@ Pools = Callable[[str], Sequence[Entry]]
 """Gives the closest others of an item by its id, best first; none for an item that no model knows."""
 
 Mark = Literal["up", "down", "skip"]
-Origin = Literal["seed", "up", "grown"]
+Origin = Literal["seed", "up", "grown", "played"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +126,9 @@ class Station:
     def __post_init__(self) -> None:
         if not self.seeds:
             raise InputError("A station needs something to start from.")
+        sizes = (self.seeds, MOST_SEEDS), (self.grown, MOST_GROWN), (self.marks, MOST_MARKS), (self.drawn, MOST_DRAWN)
+        if any(len(part) > most for part, most in sizes) or min(self.seed, self.draws) < 0:
+            raise InputError("A station has no such state.")
         if not 0 <= self.adventure <= 1:
             raise InputError(f"adventure is a number from 0 (familiar) to 1 (adventurous), not {self.adventure}")
 
@@ -208,6 +214,7 @@ _REASONS: Mapping[Origin, str] = {
     "seed": "Because you started from {}",
     "up": "Because you liked {}",
     "grown": "Because this station played {}",
+    "played": "Because {} was played",
 }
 
 

@@ -1,6 +1,6 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,6 +8,7 @@ from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.artifacts import is_made_from, read_manifest
 from crossfade.core.catalogue import Catalogue
@@ -173,6 +174,26 @@ class OpenRelease:
         if root not in kinds:
             return None
         return reach_of(user, self.interactions(root), self._catalogue()[root])
+
+    def has_model(self, model: str, kind: str) -> bool:
+        """Whether the release has ``model`` fitted on items of ``kind``."""
+        return self._has(f"{model}-{kind}")
+
+    def scores(self, history: Interactions, items: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return the scores (items,) by the leading model for the one user of ``history``, whose weights are its own.
+
+        An item that the model does not know has the lowest score of all, 0 where there is no model of such items.
+        """
+        inputs = self._once((KINDS[history.kind].root, None), lambda: self._inputs(KINDS[history.kind].root, None))
+        scores = np.zeros(len(items))
+        if history.kind in inputs.models and len(items):
+            model = inputs.models[history.kind][0]
+            rows = model.item_ids.rows(items, missing="mark")
+            known = rows != MISSING
+            found = model.scores(model.profiles(history), np.array([0, int(known.sum())]), rows[known])
+            scores[known] = found
+            scores[~known] = found.min(initial=0.0)
+        return scores
 
     def about(self, text: str, kind: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of which the words of ``text`` say most, best first.
