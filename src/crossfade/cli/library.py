@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossfade.cli.display import Compiling, Display, progress_of, shown, weights_of
-from crossfade.cli.options import demo_home_option, home_option, json_option, releases_of
+from crossfade.cli.options import demo_home_option, home_option, json_option, live_of, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.cli.people import what_is_missing
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
@@ -114,6 +114,7 @@ def forget(
     if dry_run:
         forgotten = forgetting.preview(home, chosen, listeners)
     else:
+        _remove_accounts(home, listeners)
         with _watched(home) as watch:
             forgotten = forgetting.forget(home, chosen, listeners, watch=None if no_run else watch)
     mentioned = {user: mentions(home, user) for user in listeners}
@@ -134,6 +135,16 @@ def forget(
         say(f"Serving release {forgotten.run.release}, which has nothing of it.")
     elif forgotten.served:
         say("A run would publish a release first." if dry_run and not no_run else _now_served(home))
+
+
+def _remove_accounts(home: Home, users: Sequence[str]) -> None:
+    """Remove what ``users`` did while the library was served; otherwise it would become an import again."""
+    if users and home.live.exists():
+        with contextlib.closing(live_of(home)) as live:
+            for account in live.accounts():
+                if account.user in users:
+                    live.remove_user(account.user)
+                    say(f"Removed the account of {account.user}.")
 
 
 def _to_forget(home: Home, name: str | None, names: Sequence[str], users: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -238,7 +249,7 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         settings_of = Settings.of(home).section
         # A free port: a demo should not fail because something else is being served.
         free = dataclasses.replace(settings_of("serve"), port=0)
-        serve(releases_of(home), free, station=settings_of("station"), ready=webbrowser.open)
+        serve(releases_of(home), free, live=live_of(home), station=settings_of("station"), ready=webbrowser.open)
     else:
         for command in (*shown, "serve"):
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")

@@ -1,11 +1,13 @@
 """``crossfade users``: whose listening history is in a home; and who is meant where no user is named."""
 
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
 import click
 
-from crossfade.cli.options import home_option, json_option
+from crossfade.cli.accounts import add_user, remove_user
+from crossfade.cli.options import SuggestingGroup, home_option, json_option, live_of
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
@@ -26,22 +28,27 @@ DATA_SETS = (
 )
 
 
-@click.command()
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@click.pass_context
 @click.option("--all", "everybody", is_flag=True, help="List the listeners of data sets too.")
 @json_option
 @home_option
-def users(home: Home, everybody: bool, as_json: bool) -> None:
-    """Show whose listening history is in this home.
+def users(context: click.Context, home: Home, everybody: bool, as_json: bool) -> None:
+    """Show whose listening history is in this home, and who has an account. See also the commands below.
 
     A listener of your own is one whose history was imported by itself. Those of data sets are counted.
     """
+    if context.invoked_subcommand is not None:
+        return
     from crossfade.importing.library import imports
     from crossfade.importing.people import listeners, own_listeners
 
     found = listeners(home, None if everybody else own_listeners(home))
     sets = {one.name: one.ledger.listeners for one in imports(home) if one.ledger.listener is None}
+    accounts = _accounts(home)
     if as_json:
-        print_json({"users": [dataclasses.asdict(one) for one in found], "data_sets": sets})
+        listed = [dataclasses.asdict(one) for one in found]
+        print_json({"users": listed, "data_sets": sets, "accounts": accounts})
         return
     print_table(
         [Column("user"), Column("listens", "number"), Column("first"), Column("last"), Column("imports")],
@@ -54,6 +61,20 @@ def users(home: Home, everybody: bool, as_json: bool) -> None:
             say(f"{name} was imported by an earlier version. Import its files again to see whose history it has.")
         elif number and not everybody:
             say(f"{number:,} more listeners in {name}. Show them with --all.")
+    if accounts:
+        say(f"With an account: {', '.join(accounts)}.")
+
+
+users.add_command(add_user)
+users.add_command(remove_user)
+
+
+def _accounts(home: Home) -> list[str]:
+    """Return who has an account, without making a live state where there is none."""
+    if not home.live.exists():
+        return []
+    with contextlib.closing(live_of(home)) as live:
+        return [account.user for account in live.accounts()]
 
 
 def only_listener(home: Home) -> str:
