@@ -64,7 +64,7 @@ def test_stations_are_drawn_and_served_as_the_settings_say(asked, call, own_home
     artists = [entry["parent"]["id"] for entry in station]
     assert any(one == following for one, following in pairwise(artists))
     given = {}
-    monkeypatch.setattr("crossfade.serve.server.serve", lambda releases, settings, **options: given.update(options))
+    monkeypatch.setattr("crossfade.serve.server.serve", lambda opened, settings, **options: given.update(options))
     assert call("serve", home=own_home).exit_code == 0
     assert given["station"].temperature == 0.01
 

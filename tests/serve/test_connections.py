@@ -28,7 +28,8 @@ def bind(self, place, bound=socket.socket.bind):
 socket.socket.bind = bind
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
 connections.REQUEST_SECONDS = connections.REPLY_SECONDS = 1.0
-serve(open_releases(Home(Path(sys.argv[1]))), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
+releases = open_releases(Home(Path(sys.argv[1])))
+serve(lambda: (releases, None), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
 """
 
 

@@ -2,12 +2,14 @@
 
 import builtins
 import contextlib
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -23,7 +25,8 @@ from crossfade.core.home import Home
 from crossfade.serve.server import serve
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.registry import open_releases
-serve(open_releases(Home(Path(sys.argv[1]))), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
+releases = open_releases(Home(Path(sys.argv[1])))
+serve(lambda: (releases, None), ServeSettings(port=0), ready=lambda address: print(address, flush=True))
 """
 
 
@@ -83,7 +86,7 @@ def test_a_taken_port_is_named(releases):
     with listening(ServeSettings(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(BusyError, match=f"Port {port} is used"):
-            serve(releases, ServeSettings(port=port))
+            serve(lambda: (releases, None), ServeSettings(port=port))
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])
@@ -103,7 +106,7 @@ def test_six_is_spoken_too(home):
 
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
 def test_without_the_extra_it_says_what_to_install(releases, monkeypatch, missing):
-    for name in [name for name in sys.modules if name.startswith(("crossfade.serve.app", missing))]:
+    for name in [name for name in sys.modules if name.startswith(("crossfade.serve", missing))]:
         monkeypatch.delitem(sys.modules, name)
     real = builtins.__import__
 
@@ -114,4 +117,69 @@ def test_without_the_extra_it_says_what_to_install(releases, monkeypatch, missin
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'crossfade\[serve\]'"):
-        serve(releases, ServeSettings(port=0))
+        serve(lambda: (releases, None), ServeSettings(port=0))
+
+
+WORKERS = """
+import sys
+from functools import partial
+from pathlib import Path
+from crossfade.cli.options import served_of
+from crossfade.core.home import Home
+from crossfade.serve.server import serve
+from crossfade.serve.settings import ServeSettings
+
+if __name__ == "__main__":
+    settings = ServeSettings(port=0, workers=2)
+    serve(partial(served_of, Home(Path(sys.argv[1]))), settings, ready=lambda address: print(address, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_several_processes_answer_at_one_address_and_one_that_ends_is_replaced(tmp_path, home, release_parts, releases):
+    first = release_parts.publish(releases, day="1").version
+    script = tmp_path / "workers.py"
+    script.write_text(WORKERS)
+    with subprocess.Popen(
+        [sys.executable, script, home.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            address = process.stdout.readline().strip()
+
+            def get(path):
+                with httpx.Client(base_url=address) as client:  # a connection of its own, to any of the processes
+                    return client.get(path)
+
+            def children():
+                listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                # Beside the workers there is a process that tracks what multiprocessing shares.
+                return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+            assert {get("/v1/release").json()["release"] for _ in range(20)} == {first}
+            before = children()
+            assert len(before) == 2
+            counted = re.search(r'_count\{.*route="/v1/release".*\} (\d+)', get("/metrics").text)
+            assert float(counted[1]) == 20, "each process answers for both"
+            second = release_parts.publish(releases, day="2").version
+            until(10, lambda: {get("/v1/release").json()["release"] for _ in range(10)} == {second})
+            os.kill(before[0], signal.SIGKILL)
+            until(20, lambda: len(children()) == 2 and before[0] not in children())
+            until(20, lambda: get("/ready").status_code == 200)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            log = process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert "Stopped." in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_without_an_error(server, number):
+    address, process = server
+    with httpx.Client(base_url=address) as client:
+        client.get("/health")
+        process.send_signal(number)
+        log = process.communicate(timeout=20)[1]
+    assert process.returncode == 0
+    assert log.endswith("INFO Stopped.\n")
+    assert "Traceback" not in log

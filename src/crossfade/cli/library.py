@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import shlex
 import sys
 import webbrowser
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossfade.cli.display import Compiling, Display, progress_of, shown, weights_of
-from crossfade.cli.options import demo_home_option, home_option, json_option, live_of, releases_of
+from crossfade.cli.options import demo_home_option, home_option, json_option, live_of, releases_of, served_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.cli.people import what_is_missing
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
@@ -249,7 +250,7 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         settings_of = Settings.of(home).section
         # A free port: a demo should not fail because something else is being served.
         free = dataclasses.replace(settings_of("serve"), port=0)
-        serve(releases_of(home), free, live=live_of(home), station=settings_of("station"), ready=webbrowser.open)
+        serve(functools.partial(served_of, home), free, station=settings_of("station"), ready=webbrowser.open)
     else:
         for command in (*shown, "serve"):
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")

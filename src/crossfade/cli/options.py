@@ -109,6 +109,11 @@ def live_of(home: Home) -> "LiveState":
     return open_live(home, Settings.of(home).section("store"))
 
 
+def served_of(home: Home) -> "tuple[Releases, LiveState | None]":
+    """Return what a server of ``home`` serves: `releases_of` and `live_of`."""
+    return releases_of(home), live_of(home)
+
+
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the models whose names start with what was typed."""
     from crossfade.models.registry import MODELS
