@@ -1,7 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 
 from crossfade.core.artifacts import Identity, writing
 from crossfade.core.catalogue import Catalogue, Items
+from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
@@ -352,6 +353,61 @@ def surface_inputs(rng: np.random.Generator) -> Callable[[str], Any]:
         )
 
     return make
+
+
+@pytest.fixture
+def small_library(surface_inputs: Callable[[str], Any], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Makes a home with a release of such a library, led by ALS, and a live state beside it: home, release and state.
+
+    All plays were at ``last_played``, in milliseconds since 1970; 0 for an unknown time.
+    """
+    from crossfade.models.als import ALS
+    from crossfade.ranking.neighbourhood import Neighbourhood
+    from crossfade.stores.registry import open_live, open_releases
+    from crossfade.surfaces.contract import build_table
+    from crossfade.surfaces.discover import Discover, DiscoverSettings
+
+    opened: list[Any] = []
+    discover = {"size": 12, "taste_candidates": 10, "related": 9}
+
+    def make(knows: str, last_played: int = 0) -> Any:
+        inputs = surface_inputs(knows)
+        played = {
+            kind: replace(one, last_played=np.full(one.pairs, last_played // 1000, np.uint32))
+            for kind, one in inputs.interactions.items()
+        }
+        models = {kind: ALS(factors=8, iterations=3).fit(one) for kind, one in played.items()}
+        near = {kind: Neighbourhood.build(model) for kind, model in models.items()}
+        leading = {kind: [model] for kind, model in models.items()}
+        inputs = replace(inputs, interactions=played, models=leading, neighbourhoods=near)
+        parts = {"catalogue": inputs.catalogue}
+        parts |= {f"interactions-{kind}": one for kind, one in played.items()}
+        parts |= {f"als-{kind}": model for kind, model in models.items()}
+        parts |= {f"neighbours-als-{kind}": one for kind, one in near.items()}
+        for name, part in parts.items():
+            with writing(tmp_path / "parts" / name, Identity(kind="part", version=1)) as draft:
+                part.save(draft.path)
+        home = Home(tmp_path / "home")
+        home.prepare()
+        surface, settings = Discover(), DiscoverSettings(**discover)
+        tables = [build_table(surface.prepare(inputs, one, settings), one) for one in surface.listings(inputs.library)]
+        if "track" in played:
+            tables.append(surface_table("popular", USER, "track", {EVERYONE: [(row,) for row in range(20)]}))
+        releases = open_releases(home)
+        releases.publish(
+            tables,
+            inputs.catalogue,
+            parts={name: tmp_path / "parts" / name for name in parts},
+            inputs={"a": "b"},
+            settings={"run": {"models": ["als"]}, "surfaces.discover": discover},
+        )
+        release, state = releases.open(), open_live(home)
+        opened.extend([release, state])
+        return home, release, state
+
+    yield make
+    for one in opened:
+        one.close()
 
 
 def planted_space(

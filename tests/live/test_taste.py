@@ -5,68 +5,24 @@ import dataclasses
 import numpy as np
 import pytest
 
-from crossfade.core.artifacts import Identity, writing
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.home import Home
 from crossfade.live import taste
 from crossfade.live.taste import Tastes
-from crossfade.models.als import ALS
-from crossfade.ranking.neighbourhood import Neighbourhood
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
-from crossfade.stores.registry import open_live, open_releases
 from crossfade.surfaces.asking import OpenRelease
-from crossfade.surfaces.contract import build_table
-from crossfade.surfaces.discover import Discover, DiscoverSettings
 
 AT = 1_700_000_000_000
-SETTINGS = {"size": 12, "taste_candidates": 10, "related": 9}
 
 
 @pytest.fixture
-def library(surface_inputs, tmp_path):
+def library(small_library):
     """Opens a release of a library that knows these kinds, and the live state beside it."""
-    opened = []
 
     def make(knows, last_played=0):
-        inputs = surface_inputs(knows)
-        played = {
-            kind: dataclasses.replace(one, last_played=np.full(one.pairs, last_played // 1000, np.uint32))
-            for kind, one in inputs.interactions.items()
-        }
-        models = {kind: ALS(factors=8, iterations=3).fit(one) for kind, one in played.items()}
-        near = {kind: Neighbourhood.build(model) for kind, model in models.items()}
-        inputs = dataclasses.replace(
-            inputs,
-            interactions=played,
-            models={kind: [model] for kind, model in models.items()},
-            neighbourhoods=near,
-        )
-        parts = {"catalogue": inputs.catalogue}
-        parts |= {f"interactions-{kind}": one for kind, one in played.items()}
-        parts |= {f"als-{kind}": model for kind, model in models.items()}
-        parts |= {f"neighbours-als-{kind}": one for kind, one in near.items()}
-        for name, part in parts.items():
-            with writing(tmp_path / "parts" / name, Identity(kind="part", version=1)) as draft:
-                part.save(draft.path)
-        home = Home(tmp_path / "home")
-        home.prepare()
-        surface, settings = Discover(), DiscoverSettings(**SETTINGS)
-        tables = [build_table(surface.prepare(inputs, one, settings), one) for one in surface.listings(inputs.library)]
-        releases = open_releases(home)
-        releases.publish(
-            tables,
-            inputs.catalogue,
-            parts={name: tmp_path / "parts" / name for name in parts},
-            inputs={"a": "b"},
-            settings={"run": {"models": ["als"]}, "surfaces.discover": SETTINGS},
-        )
-        release, state = releases.open(), open_live(home)
-        opened.extend([release, state])
+        _, release, state = small_library(knows, last_played)
         return Tastes(OpenRelease(release)), state
 
-    yield make
-    for one in opened:
-        one.close()
+    return make
 
 
 def artist(name):

@@ -27,11 +27,13 @@ from crossfade.core.csr import CSR
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import LEAST_WEIGHT, MOST_WEIGHT, Interactions
 from crossfade.core.kinds import KINDS
+from crossfade.core.tables import EVERYONE
 from crossfade.live.matching import matched
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo
 from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, LiveState, Track, Which
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import Pages, Unwanted
+from crossfade.surfaces.registry import FALLBACK
 
 LIKED = 5
 """Plays that a thumb up, a like, or a rating of 4 or 5 counts as: what is played as often can be a reason."""
@@ -69,12 +71,14 @@ class Taste:
     """What a user has done since a release was made, by items of its catalogue.
 
     counts    plays, and what is liked
+    heard     items that were played, whether or not the release has learned it
     liked     items, among them ones that were never played
     disliked  items, and how much, at most 1
     barred    items that are not listed
     """
 
     counts: dict[Item, Count] = field(default_factory=dict)
+    heard: set[Item] = field(default_factory=set)
     liked: set[Item] = field(default_factory=set)
     disliked: dict[Item, float] = field(default_factory=dict)
     barred: set[Item] = field(default_factory=set)
@@ -152,9 +156,22 @@ class Tastes:
         entries = self.opened.listed(table, pages.pages(histories, unwanted=self._unwanted(pages, taste)))
         return table, self._as_liked(entries, taste, known)
 
+    def popular(
+        self, state: LiveState, user: str, *, at: int, kind: str | None = None
+    ) -> tuple[TableInfo, list[Entry]]:
+        """Return what most people play, and ``user`` has neither played nor does not want; arguments as for `page`."""
+        table = self.opened.table(FALLBACK, kind)
+        taste = self.taste(state, user, {}, at=at)
+        hidden, entries = taste.barred | taste.heard, []
+        for entry in self.opened.entries(FALLBACK, EVERYONE, kind=table.kind):
+            item = self._row(ItemRef(table.kind, entry.id))
+            if item is None or not hidden.intersection(self._with_parent(item)):
+                entries.append(entry)
+        return table, entries
+
     def taste(self, state: LiveState, user: str, known: Mapping[str, Known], *, at: int) -> Taste:
         """Return what ``user`` has done since the release, which has ``known`` the user by kind, was made."""
-        taste, skipped, heard = Taste(), set[Item](), set[Item]()
+        taste, skipped = Taste(), set[Item]()
         learned = max((one.latest for one in known.values()), default=0)
         since = Which(since=max(learned - LATE_SECONDS, 0) * 1000)
         exclusions = state.exclusions(user)
@@ -164,11 +181,11 @@ class Tastes:
                 continue
             if listen.skipped:
                 skipped.add(item)
-            elif KINDS[item[0]].repeats or item not in heard:
-                heard.add(item)
+            elif KINDS[item[0]].repeats or item not in taste.heard:
+                taste.heard.add(item)
                 self._count(taste, listen, item, known)
         self._judge(taste, state.feedback(user))
-        for item in skipped - heard - taste.liked:
+        for item in skipped - taste.heard - taste.liked:
             taste.dislike(self._with_parent(item), SKIPPED)
         blocked = (self._row(block.item) for block in state.blocks(user, at=at))
         taste.barred.update(item for item in blocked if item is not None)

@@ -16,7 +16,7 @@ from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.listenbrainz.routes import listenbrainz_routes
-from crossfade.serve.lists import list_routes, why_route
+from crossfade.serve.lists import OwnPages, list_routes, why_route
 from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
@@ -70,7 +70,8 @@ def create_app(
     )
     metrics = Metrics(active)
     app.include_router(service_routes(active, settings, metrics))
-    app.include_router(list_routes(active, settings, station))
+    own = None if live is None else OwnPages(live, active, metrics)
+    app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
     if live is not None:

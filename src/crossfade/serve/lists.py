@@ -13,12 +13,16 @@ from fastapi import APIRouter, Query, Request, Response
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
+from crossfade.live.fresh import FreshPages
+from crossfade.serve.access import require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import Listing, Station, WhyAnswer
+from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, TableInfo
+from crossfade.stores.live import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import FALLBACK, PAGES, POOL, SURFACES, Registered
 from crossfade.surfaces.station import StationSettings, station_of
@@ -70,19 +74,68 @@ def why_route(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
     return routes
 
 
-def list_routes(active: ActiveRelease, settings: ServeSettings, station: StationSettings) -> APIRouter:
-    """Return the routes of all surfaces, whether or not the release has their tables."""
+def list_routes(
+    active: ActiveRelease, settings: ServeSettings, station: StationSettings, own: "OwnPages | None" = None
+) -> APIRouter:
+    """Return the routes of all surfaces, whether or not the release has their tables.
+
+    With ``own``, a user who sends a token gets the page as it is now.
+    """
     routes = APIRouter()
     for line in SURFACES.values():
         for by, path in _PATHS[line.asked_by].items():
             if line.name == POOL:
                 _add_station(routes, active, station, by, path)
-            _add_list(routes, active, settings, line, by, path)
+            _add_list(routes, active, settings, line, by, path, own if line.name == PAGES else None)
     return routes
 
 
+class OwnPages:
+    """The pages of users with accounts, as they are now, for those whose token allows to read them."""
+
+    def __init__(self, live: LiveState, active: ActiveRelease, metrics: Metrics) -> None:
+        self._live, self._active, self._metrics = live, active, metrics
+        self._pages = FreshPages(live)
+
+    def asked_for(self, request: Request) -> bool:
+        """Return whether a request sends a token."""
+        return secret_of(request) is not None
+
+    def listing(
+        self, request: Request, user: str, kind: str | None, model: str | None, limit: int, offset: int
+    ) -> Response:
+        """Return a part of the page of ``user``.
+
+        Raises RefusedError unless the token is the user's, UnknownIdError if an administrator asks for a user without
+        an account.
+        """
+        user = require_user(required_token(self._live, request, "read"), user)
+        with self._active.reading() as opened:
+            page = self._pages.page(opened, user, kind, model)
+            answer = Listing(
+                release=opened.release.version,
+                surface=page.table.surface,
+                key=user if page.table.surface == PAGES else EVERYONE,
+                name=None,
+                kind=page.table.kind,
+                model=model,
+                total=len(page.entries),
+                offset=offset,
+                entries=page.entries[offset : offset + limit],
+            )
+        if page.made_in:
+            self._metrics.fold_in.observe(page.made_in)
+        return json_reply(answer, headers=NEVER_KEPT)
+
+
 def _add_list(
-    routes: APIRouter, active: ActiveRelease, settings: ServeSettings, line: Registered, by: str, path: str
+    routes: APIRouter,
+    active: ActiveRelease,
+    settings: ServeSettings,
+    line: Registered,
+    by: str,
+    path: str,
+    own: OwnPages | None = None,
 ) -> None:
     def listing(
         request: Request,
@@ -92,6 +145,8 @@ def _add_list(
         limit: Size = 20,
         offset: Annotated[int, Query(description="How many entries to leave out.", ge=0, le=LONGEST_PAGE)] = 0,
     ) -> Response:
+        if own is not None and own.asked_for(request):
+            return own.listing(request, plain(text), kind, model, limit, offset)
         with active.reading() as opened:
             table, key, name = _asked_for(opened, line.name, by, plain(text), kind)
             model = None if key == EVERYONE else model
@@ -115,11 +170,19 @@ def _add_list(
         f"{path}/{line.name}",
         operation_id=name,
         summary=line.title,
-        description=f"{line.help} A user without a list gets what most listeners play." if by == USER else line.help,
+        description=_described(line, by, own),
         response_model=Listing,
-        responses=problems(404, 422, 503),
+        responses=problems(*((401, 403) if own else ()), 404, 422, 503),
         tags=[line.name],
     )(_with(listing, fixed if line.learned else {**fixed, "model": None}))
+
+
+def _described(line: Registered, by: str, own: OwnPages | None) -> str:
+    """What the documentation of a list says."""
+    if by != USER:
+        return line.help
+    now = " With the user's token, listens, thumbs and blocks count that came since the release." if own else ""
+    return f"{line.help} A user without a list gets what most listeners play.{now}"
 
 
 def _add_station(routes: APIRouter, active: ActiveRelease, settings: StationSettings, by: str, path: str) -> None:

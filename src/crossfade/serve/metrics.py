@@ -39,7 +39,7 @@ _FOLD_INS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 class Metrics:
     """The measurements of one application.
 
-    fold_in  seconds that it takes to make the profile of a user from listens
+    fold_in  seconds that it takes to make the page of a user from listens
     """
 
     def __init__(self, active: ActiveRelease) -> None:
@@ -53,7 +53,7 @@ class Metrics:
         )
         self.fold_in = Histogram(
             "crossfade_fold_in_seconds",
-            "Time to make the profile of a user from listens.",
+            "Time to make the page of a user from listens, the profile among it.",
             registry=registry,
             buckets=_FOLD_INS,
         )

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, UnknownIdError
 from crossfade.core.version import __version__
+from crossfade.serve.access import RefusedError
 from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
 from crossfade.stores.live import ChangedError
@@ -91,6 +92,9 @@ def add_problem_replies(app: FastAPI) -> None:
 
     @app.exception_handler(CrossfadeError)
     def failed(request: Request, error: CrossfadeError) -> Response:
+        if isinstance(error, RefusedError):
+            challenge = {"WWW-Authenticate": "Token"} if error.status == HTTPStatus.UNAUTHORIZED else None
+            return problem(error.status, str(error), headers=challenge)
         if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         if isinstance(error, ChangedError):

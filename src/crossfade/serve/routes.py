@@ -35,6 +35,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of what can go wrong on a route."""
     shown = {"content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
     meanings = {
+        401: "The token is missing or not valid.",
+        403: "The token is that of another user, or does not allow this.",
         404: "The release has nothing of that name.",
         422: "A parameter cannot be used.",
         503: "There is no release yet.",

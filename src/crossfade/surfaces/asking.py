@@ -320,6 +320,10 @@ class OpenRelease:
     def _has(self, part: str) -> bool:
         return part in self.release.parts
 
+    def once(self, key: Hashable, make: Callable[[], Part]) -> Part:
+        """Return what ``make`` made for ``key`` the first time: what belongs to the release as long as it is open."""
+        return self._once(("kept", key), make)
+
     def _once(self, key: Hashable, make: Callable[[], Part]) -> Part:
         """What ``make`` made for ``key`` the first time."""
         with self._lock:
