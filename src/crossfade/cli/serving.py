@@ -1,5 +1,7 @@
 """``crossfade serve``."""
 
+from pathlib import Path
+
 import click
 
 from crossfade.cli.options import home_option, served_of
@@ -10,12 +12,19 @@ from crossfade.core.home import Home
 @click.option("--host", default=None, help="The address to listen at, by default that of the settings: 127.0.0.1.")
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="The port; 0 picks a free one.")
 @click.option("--workers", type=click.IntRange(1, 256), default=None, help="How many processes answer, by default 1.")
+@click.option(
+    "--music",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=None,
+    help="A folder of music files to play to players, by default that of the settings.",
+)
 @home_option
-def serve(home: Home, host: str | None, port: int | None, workers: int | None) -> None:
+def serve(home: Home, host: str | None, port: int | None, workers: int | None, music: Path | None) -> None:
     """Answer over HTTP until stopped. New releases are picked up as they become active."""
     import dataclasses
     import functools
 
+    from crossfade.live.music_folder import MusicFolder
     from crossfade.pipeline.settings import Settings
     from crossfade.serve.server import serve as serve_http
 
@@ -24,4 +33,6 @@ def serve(home: Home, host: str | None, port: int | None, workers: int | None) -
         name: value for name, value in (("host", host), ("port", port), ("workers", workers)) if value is not None
     }
     address = dataclasses.replace(settings.section("serve"), **chosen)
-    serve_http(functools.partial(served_of, home), address, station=settings.section("station"))
+    place = music or (Path(address.music).expanduser() if address.music else None)
+    folder = None if place is None else functools.partial(MusicFolder, place, home.music)
+    serve_http(functools.partial(served_of, home), address, station=settings.section("station"), music=folder)

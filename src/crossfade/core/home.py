@@ -64,6 +64,11 @@ class Home:
         return self.path / "releases"
 
     @property
+    def music(self) -> Path:
+        """The index of the music folder that is served; made again when it is removed."""
+        return self.path / "music"
+
+    @property
     def live(self) -> Path:
         """The live state: what came in by HTTP; absent unless the library was served or has accounts."""
         return self.path / "state.sqlite"

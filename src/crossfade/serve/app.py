@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import html
 import logging
+import threading
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Response
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.version import __version__
+from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
@@ -21,6 +23,7 @@ from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
+from crossfade.serve.subsonic.routes import subsonic_routes
 from crossfade.stores.live import LiveState
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
@@ -36,11 +39,13 @@ def create_app(
     settings: ServeSettings,
     *,
     live: LiveState | None = None,
+    music: MusicFolder | None = None,
     station: StationSettings = DEFAULTS,
 ) -> FastAPI:
     """Return the ASGI application that serves ``active`` and ``live``, and closes both at the end.
 
-    Without a live state it only reads releases. ``station`` is for the stations.
+    Without a live state it only reads releases. ``music`` is what players get by Subsonic's API; ``station`` is for the
+    stations.
     """
 
     @contextlib.asynccontextmanager
@@ -52,7 +57,11 @@ def create_app(
             # Go on: a release may come while the server runs.
             logging.getLogger("crossfade.serve").warning("%s", error)
         turning = asyncio.create_task(_keep_turning(active))
+        stop = threading.Event()
+        if music is not None:
+            threading.Thread(target=keep_scanning, args=(music, stop), name="music", daemon=True).start()
         yield
+        stop.set()
         turning.cancel()
         active.close()
         if live is not None:
@@ -78,6 +87,7 @@ def create_app(
         limits = RateLimits(settings.requests)
         app.include_router(listenbrainz_routes(active, live, limits))
         app.include_router(audioscrobbler_routes(active, live, limits))
+        app.include_router(subsonic_routes(active, live, music, limits))
     add_problem_replies(app)
     app.add_middleware(Envelope, settings=settings, metrics=metrics)
 

@@ -21,6 +21,12 @@ REQUEST_SECONDS = 10.0
 REPLY_SECONDS = 30.0
 """From the end of a reply to the moment when the client has taken all of it."""
 
+PLAYING = "playing"
+"""Marks the state of a request whose reply is played while it is taken."""
+
+PLAYING_SECONDS = 600.0
+"""As `REPLY_SECONDS`, for a reply that is played: a player takes no more while its buffer is full, or it is paused."""
+
 BACKLOG = 64
 """Connections that wait in the kernel; the event loop accepts so many at once."""
 
@@ -53,6 +59,12 @@ class Connection(H11Protocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete or cycle.more_body or self.flow.write_paused
 
+    @property
+    def _reply_seconds(self) -> float:
+        state: dict[str, Any] = getattr(self, "scope", None) or {}
+        state = state.get("state", {})
+        return PLAYING_SECONDS if state.get(PLAYING) else REPLY_SECONDS
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request. If there are too many connections, close the one that has waited longest for its client."""
         super().connection_made(transport)
@@ -80,7 +92,7 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """Expect the client to take what was sent."""
         super().pause_writing()
-        self._expect(REPLY_SECONDS)
+        self._expect(self._reply_seconds)
 
     def resume_writing(self) -> None:
         """Go on sending."""
@@ -90,7 +102,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Expect the client to take the rest of the reply, if it has not."""
         if self._deadline is None and self.transport.get_write_buffer_size():
-            self._expect(REPLY_SECONDS)
+            self._expect(self._reply_seconds)
         self.waiting_since = self.loop.time()
         super().on_response_complete()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
+from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.logs import log_readably
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.live import LiveState
@@ -29,6 +30,7 @@ def serve(
     settings: ServeSettings,
     *,
     station: StationSettings = DEFAULTS,
+    music: Callable[[], MusicFolder] | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
@@ -36,6 +38,7 @@ def serve(
     opened   opens the releases and the live state, in each process anew; with several it is sent there by pickle.
              Without a live state the server only reads
     station  how stations are drawn
+    music    opens the folder that players get, as ``opened`` does; None without one
 
     Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the address
     cannot be listened at.
@@ -53,7 +56,7 @@ def serve(
     log_readably()
     shared = settings.workers > 1
     with listening(settings, workers.SharedAddress.bound if shared else _bound) as listener:
-        application = workers.Application(opened, settings, station)
+        application = workers.Application(opened, settings, station, music)
         if shared:
             application.try_out()
         # uvicorn's own access log would record who asked for what; the application logs routes instead.

@@ -1,0 +1,127 @@
+"""What is played: scrobbles become listens, and what plays now is shown until the track ends.
+
+Nothing of a play with ``ignoreScrobble`` is kept anywhere, not even in memory: it is a private session of one track.
+"""
+
+import zlib
+from typing import Any
+
+from crossfade.live.music import Song
+from crossfade.serve.subsonic.answers import GENERIC, Content, Failure
+from crossfade.serve.subsonic.browsing import song_named
+from crossfade.serve.subsonic.calls import Call, Handler, Library
+from crossfade.serve.subsonic.describing import song_answer
+from crossfade.serve.subsonic.marks import marks_of, now
+from crossfade.serve.subsonic.recommending import similar
+from crossfade.stores.live import Listen, NowPlaying
+
+MOST_SCROBBLES = 1_000  # in one call
+HEARD_MS = 30_000  # that make a play, or half of a shorter track
+UNKNOWN_LENGTH_MS = 600_000  # a track without a length is shown as playing for so long
+
+_STATES = ("starting", "playing", "paused", "stopped")
+
+
+def _scrobble(library: Library, call: Call) -> Content:
+    songs = [song_named(library, one) for one in call.texts("id")]
+    times = call.numbers("time")
+    if not songs or len(songs) > MOST_SCROBBLES:
+        raise Failure(GENERIC, f"Name 1 to {MOST_SCROBBLES:,} songs by id.")
+    if not call.flag("submission", default=True):
+        _play(library, call, songs[-1], started_at=now(), info={})
+        return {}
+    # Without a time the song ends now.
+    begun = [time or now() - song.duration * 1000 for song, time in zip(songs, _padded(times, len(songs)), strict=True)]
+    with similar(library) as described:
+        listens = [
+            Listen(
+                user=call.user,
+                listened_at=at,
+                track=described.described(song),
+                source="library",
+                client=call.client or None,
+                received_at=now(),
+            )
+            for song, at in zip(songs, begun, strict=True)
+        ]
+    library.live.add_listens(listens)
+    return {}
+
+
+def _padded(times: list[int], length: int) -> list[int]:
+    return [*times[:length], *[0] * (length - len(times))]
+
+
+def _report(library: Library, call: Call) -> Content:
+    state, position = call.text("state"), call.number("positionMs")
+    if state not in _STATES:
+        raise Failure(GENERIC, f"state is one of {', '.join(_STATES)}.")
+    if call.text("mediaType", "song") != "song":
+        raise Failure(GENERIC, "There are only songs here.")
+    song = song_named(library, call.text("mediaId"))
+    if call.flag("ignoreScrobble", default=False):
+        return {}
+    before = next((one for one in _playing(library, call) if one.player == call.client), None)
+    same = before is not None and library.music.find(before.track) is song
+    started_at = before.started_at if before is not None and same else now() - position
+    if state != "stopped":
+        _play(library, call, song, started_at=started_at, info={"state": state, "positionMs": position})
+        return {}
+    library.live.stop_playing(call.user, call.client)
+    if position >= min(HEARD_MS, song.tags.duration_ms / 2 or HEARD_MS):
+        with similar(library) as described:
+            track = described.described(song)
+        listen = Listen(
+            user=call.user,
+            listened_at=started_at,
+            track=track,
+            ms_played=position,
+            source="library",
+            client=call.client or None,
+            received_at=now(),
+        )
+        library.live.add_listens([listen])
+    return {}
+
+
+def _play(library: Library, call: Call, song: Song, *, started_at: int, info: dict[str, object]) -> None:
+    with similar(library) as described:
+        track = described.described(song)
+    library.live.set_now_playing(
+        NowPlaying(
+            user=call.user,
+            track=track,
+            player=call.client,
+            started_at=started_at,
+            ends_at=now() + (song.tags.duration_ms or UNKNOWN_LENGTH_MS),
+            info=info,
+        )
+    )
+
+
+def _playing(library: Library, call: Call) -> list[NowPlaying]:
+    return library.live.now_playing(None if "admin" in call.scopes else call.user, at=now())
+
+
+def _now_playing(library: Library, call: Call) -> Content:
+    marks, found = marks_of(library, call.user), []
+    for playing in _playing(library, call):
+        song = library.music.find(playing.track)
+        if song is not None:
+            entry: dict[str, Any] = {
+                **song_answer(song, marks),
+                "username": playing.user,
+                "minutesAgo": max(0, now() - playing.started_at) // 60_000,
+                "playerId": zlib.crc32(playing.player.encode()) & 0x7FFFFFFF,
+                "playerName": playing.player or "unknown",
+                **playing.info,
+            }
+            found.append(entry)
+    return {"nowPlaying": {"entry": found}}
+
+
+READING: dict[str, Handler] = {"getNowPlaying": _now_playing}
+"""What is answered for reading alone."""
+
+CALLS: dict[str, Handler] = {"scrobble": _scrobble, "reportPlayback": _report}
+"""What sends plays."""

@@ -1,0 +1,111 @@
+"""The one route of Subsonic's API: ``/rest/<call>``, with ``.view`` or without, by GET or by a form."""
+
+import logging
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from crossfade.core.errors import BusyError, CrossfadeError, InputError, UnknownIdError
+from crossfade.live.music_folder import MusicFolder
+from crossfade.serve.access import spent_by
+from crossfade.serve.active import ActiveRelease
+from crossfade.serve.limits import RateLimits
+from crossfade.serve.replies import failure
+from crossfade.serve.subsonic import album_lists, browsing, media, opinions, playlists, plays, recommending, system
+from crossfade.serve.subsonic.answers import GENERIC, UNKNOWN, Failure, answer, failed
+from crossfade.serve.subsonic.calls import (
+    LARGEST_FORM,
+    Call,
+    Handler,
+    Library,
+    Parameters,
+    caller,
+    parameters_of,
+    require,
+    require_sound,
+)
+from crossfade.stores.live import ChangedError, LiveState, Scope
+
+FORM = "application/x-www-form-urlencoded"
+
+_CALLS: Mapping[Scope, tuple[Mapping[str, Handler], ...]] = {
+    "read": (
+        system.CALLS,
+        browsing.CALLS,
+        album_lists.CALLS,
+        media.CALLS,
+        recommending.CALLS,
+        plays.READING,
+        playlists.READING,
+    ),
+    "submit": (opinions.CALLS, plays.CALLS),
+    "manage": (playlists.CALLS, system.MANAGING),
+}
+
+CALLS: Mapping[str, tuple[Scope, Handler]] = {
+    name: (scope, handler) for scope, tables in _CALLS.items() for calls in tables for name, handler in calls.items()
+}
+"""Every call by its name, with what a token has to allow for it."""
+
+OPEN = "getOpenSubsonicExtensions"
+"""The call that needs no account."""
+
+_log = logging.getLogger("crossfade.serve.subsonic")
+
+
+def subsonic_routes(
+    active: ActiveRelease, live: LiveState, folder: MusicFolder | None, limits: RateLimits
+) -> APIRouter:
+    """Return the route that answers players in the words of Subsonic."""
+    routes, library = APIRouter(), Library(live, active, folder)
+
+    @routes.api_route("/rest/{call}", methods=["GET", "POST"], include_in_schema=False)
+    async def rest(request: Request, call: str) -> Response:
+        as_json = False
+        spent = spent_by(request, limits)
+        try:
+            if not spent.allowed:
+                raise Failure(GENERIC, "Too many calls. Wait a moment.", status=429)
+            is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+            form = await _form(request) if request.method == "POST" and is_form else b""
+            parameters = parameters_of(request.scope["query_string"], form)
+            as_json = parameters.get("f", [""])[0].casefold().startswith("json")
+            require_sound(parameters)
+            name = call.removesuffix(".view")
+            return await run_in_threadpool(_answered, library, name, parameters, as_json)
+        except Failure as error:
+            return failed(error, as_json=as_json, headers=spent.headers if error.status == 429 else {})
+
+    return routes
+
+
+async def _form(request: Request) -> bytes:
+    found = bytearray()
+    async for part in request.stream():
+        found += part
+        if len(found) > LARGEST_FORM:
+            raise Failure(GENERIC, f"A form has at most {LARGEST_FORM:,} bytes.", status=413)
+    return bytes(found)
+
+
+def _answered(library: Library, name: str, parameters: Parameters, as_json: bool) -> Response:
+    try:
+        if name == OPEN:
+            return answer(system.extensions(), as_json=as_json)
+        token = caller(library.live, parameters)
+        if name not in CALLS:
+            raise Failure(GENERIC, "This server does not have that call.", status=404)
+        scope, handler = CALLS[name]
+        call = Call(parameters, token.user, token.scopes)
+        require(call, scope)
+        content = handler(library, call)
+        return content if isinstance(content, Response) else answer(content, as_json=as_json)
+    except UnknownIdError as error:
+        raise Failure(UNKNOWN, str(error)) from error
+    except (InputError, ChangedError, BusyError) as error:
+        raise Failure(GENERIC, str(error)) from error
+    except CrossfadeError as error:
+        _log.error("%s", error)
+        failure(error)
+        raise Failure(GENERIC, "The server could not answer. See its log.") from error
