@@ -198,11 +198,12 @@ def _message(code: int, why: str) -> Node:
 def _described(track: Track, *, artist_below: bool = False) -> list[Node]:
     artist_mbid = next(iter(track.artist_mbids), "")
     artist = track.artist or ""
+    # The track's own name is first: clients take the first one that they find.
     return [
+        Node("name", track.title or ""),
         Node("artist", [Node("name", artist), Node("mbid", artist_mbid)])
         if artist_below
         else Node("artist", artist, {"mbid": artist_mbid}),
-        Node("name", track.title or ""),
         Node("mbid", track.mbid or ""),
         Node("album", track.album or "", {"mbid": ""}),
         Node("url"),

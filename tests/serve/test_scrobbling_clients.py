@@ -1,0 +1,332 @@
+"""The sessions of real clients, unmodified, with a running server, over TLS for those that speak nothing else."""
+
+import contextlib
+import dataclasses
+import importlib
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from crossfade.core.catalogue import Catalogue
+from crossfade.core.home import Home
+from crossfade.core.ids import Ids
+from crossfade.core.tables import USER, SurfaceTable
+from crossfade.serve.settings import ServeSettings
+from crossfade.stores.live import ItemRef, Playlist, Track
+from crossfade.stores.registry import open_live, open_releases
+
+fastapi = pytest.importorskip("fastapi", reason="needs the extra `serve`")
+
+ARMY, CREEP, HUNTER = (f"{digit * 8}-7e6a-48da-86a9-c1c07a0f47ae" for digit in "123")
+WEEKLY = "5c1a2b3c-0000-4000-8000-000000000001"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory, make_release_parts):
+    """A server with a release whose tracks have MusicBrainz ids, an account, and a weekly list."""
+    import trustme
+    import uvicorn
+
+    from crossfade.serve.active import ActiveRelease
+    from crossfade.serve.app import create_app
+    from crossfade.serve.connections import Connection
+
+    directory = tmp_path_factory.mktemp("running")
+    home = Home(directory / "home")
+    home.prepare()
+    releases = open_releases(home)
+    _publish(make_release_parts(directory), releases)
+    active, live = ActiveRelease(releases), open_live(home)
+    live.add_user("ann")
+    token, password = (live.add_token("ann", label="player", password=kind)[1] for kind in (False, True))
+    track = Track(item=ItemRef("track", HUNTER), title="Hunter", artist="Björk", mbid=HUNTER, duration_ms=255_000)
+    now = int(time.time() * 1000)
+    live.put_playlist(
+        Playlist(
+            id=WEEKLY,
+            user="ann",
+            title="weekly-exploration",
+            sort="weekly-exploration",
+            tracks=(track,),
+            created_at=now,
+            changed_at=now,
+        )
+    )
+    app = create_app(active, ServeSettings(), live=live)
+    authority = trustme.CA()
+    certificate = directory / "certificate.pem"
+    own = directory / "own.pem"
+    authority.cert_pem.write_to_path(certificate)
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(own)
+    with contextlib.ExitStack() as servers:
+        ports = {}
+        for name, encrypted in (("http", {}), ("https", {"ssl_certfile": str(own), "ssl_keyfile": str(own)})):
+            # Both serve one application, which is closed below.
+            config = uvicorn.Config(
+                app, loop="asyncio", http=Connection, ws="none", lifespan="off", log_config=None, **encrypted
+            )
+            ports[name] = servers.enter_context(_served(uvicorn.Server(config)))
+        yield SimpleNamespace(
+            live=live,
+            token=token,
+            password=password,
+            http=f"http://127.0.0.1:{ports['http']}",
+            https=f"localhost:{ports['https']}",
+            certificate=certificate,
+        )
+    active.close()
+    live.close()
+
+
+@contextlib.contextmanager
+def _served(server):
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join(20)
+    listener.close()
+
+
+def _publish(parts, releases):
+    """Publish the release of `small_release` with MBIDs as ids of tracks, and with a Discover page of tracks."""
+    kinds = {kind: parts.catalogue[kind] for kind in ("artist", "track", "show", "episode")}
+    tracks = kinds["track"]
+    kinds["track"] = dataclasses.replace(
+        tracks,
+        ids=Ids.of([ARMY, CREEP, HUNTER, "name:creep"]),
+        names=["Army of Me", "Creep", "Hunter", "Creep"],
+        parents=np.array([1, 3, 1, -1], dtype=np.int32),
+    )
+    page = SurfaceTable(
+        surface="discover",
+        key=USER,
+        kind="track",
+        keys=Ids.of(["ann"]),
+        indptr=np.array([0, 3]),
+        items=np.array([2, 3, 1], dtype=np.int32),
+        columns={
+            "score": np.array([0.9, 0.5, 0.1], dtype=np.float32),
+            "reason": np.array([3, 3, 1], dtype=np.int32),
+            "reason_plays": np.array([5, 5, 1], dtype=np.int32),
+        },
+        reason_kind="artist",
+    )
+    dataclasses.replace(parts, tables=[page], catalogue=Catalogue(list(kinds.values()))).publish(releases)
+
+
+@pytest.fixture
+def trusting(running, monkeypatch):
+    """Clients trust the authority that signed the server's certificate."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(running.certificate))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(running.certificate))
+    return running
+
+
+def ids_of(live):
+    return [listen.track.item and listen.track.item.id for listen in live.listens("ann", limit=100)]
+
+
+def playing(live):
+    return [one.track.item and one.track.item.id for one in live.now_playing("ann", at=int(time.time() * 1000))]
+
+
+def forget(running):
+    from crossfade.stores.live import ALL
+
+    running.live.delete_listens("ann", ALL)
+
+
+def test_liblistenbrainz_does_its_session(running):
+    import liblistenbrainz
+
+    forget(running)
+    client = liblistenbrainz.ListenBrainz(api_base_url=running.http)
+    with pytest.raises(liblistenbrainz.errors.InvalidAuthTokenException):
+        client.set_auth_token("nonsense")
+    client.set_auth_token(running.token)
+    began = int(time.time()) - 600
+    hunter = liblistenbrainz.Listen(
+        "Hunter", "Björk", listened_at=began, release_name="Homogenic", recording_mbid=HUNTER, tags=["trip hop"]
+    )
+    creep = liblistenbrainz.Listen("Creep", "Radiohead", listened_at=began + 300)
+    for _ in range(3):
+        assert client.submit_single_listen(hunter) == {"status": "ok"}
+        assert client.submit_multiple_listens([hunter, creep]) == {"status": "ok"}
+    assert ids_of(running.live) == [CREEP, HUNTER]
+    client.submit_playing_now(liblistenbrainz.Listen("Army of Me", "Björk"))
+    assert client.get_playing_now("ann").track_name == "Army of Me"
+    assert client.get_user_listen_count("ann") == 2
+    latest, first = client.get_listens("ann")
+    assert (latest.track_name, first.recording_mbid, first.tags) == ("Creep", HUNTER, ["trip hop"])
+    assert [listen.track_name for listen in client.get_listens("ann", max_ts=began + 300, count=5)] == ["Hunter"]
+    client.submit_user_feedback(1, HUNTER)
+    (thumb,) = client.get_user_feedback("ann", 1, True)["feedback"]
+    assert (thumb["recording_mbid"], thumb["score"]) == (HUNTER, 1)
+    client.submit_user_feedback(0, HUNTER)
+    assert client.get_user_feedback("ann", 1, True)["total_count"] == 0
+    found = client.get_user_recommendation_recordings("ann")["payload"]
+    assert [one["recording_mbid"] for one in found["mbids"]] == [HUNTER, CREEP]
+    assert (found["total_mbid_count"], found["user_name"], found["entity"]) == (2, "ann", "recording")
+    assert client.get_user_recommendation_recordings("ann", offset=1)["payload"]["count"] == 1
+    assert client.get_user_artists("ann") is None
+    assert client.delete_listen(latest) == {"status": "ok"}
+    assert ids_of(running.live) == [HUNTER]
+    with pytest.raises(liblistenbrainz.errors.ListenBrainzAPIException) as refused:
+        client.submit_single_listen(liblistenbrainz.Listen("x", "y", listened_at=1))
+    assert refused.value.status_code == 400
+    assert "2002" in refused.value.message
+    with pytest.raises(liblistenbrainz.errors.ListenBrainzAPIException):
+        client.get_listens("bob")
+
+
+@pytest.mark.filterwarnings("ignore:pkg_resources is deprecated", "ignore:Deprecated call to")
+def test_mopidy_listenbrainz_does_its_session(trusting):
+    client_module = importlib.import_module("mopidy_listenbrainz.listenbrainz")
+
+    forget(trusting)
+    with pytest.raises(RuntimeError):
+        client_module.Listenbrainz("nonsense", trusting.https, {})
+    client = client_module.Listenbrainz(trusting.token, trusting.https, {})
+    assert client.user_name == "ann"
+    client.submit_listen("Creep", "Radiohead", "Pablo Honey", now_playing=True)
+    client.submit_listen("Hunter", "Björk", "Homogenic", HUNTER)
+    assert ids_of(trusting.live) == [HUNTER]
+    (weekly,) = client.list_playlists_created_for_user()
+    assert (weekly.playlist_id, weekly.name, weekly.track_mbids) == (WEEKLY, "weekly-exploration", [HUNTER])
+    client.session.close()
+
+
+def test_pylast_does_its_session(trusting):
+    pylast = importlib.import_module("pylast")
+
+    forget(trusting)
+
+    def network_of(password):
+        # What `pylast.LastFMNetwork` is, at another address.
+        return pylast._Network(
+            name="Crossfade",
+            homepage="",
+            ws_server=(trusting.https, "/2.0/"),
+            api_key="any",
+            api_secret="any",
+            session_key="",
+            username="ann",
+            password_hash=pylast.md5(password),
+            domain_names={},
+            urls={},
+        )
+
+    with pytest.raises(pylast.WSError) as refused:
+        network_of("nonsense")
+    assert refused.value.status == "4"
+    network = network_of(trusting.password)
+    began = int(time.time()) - 600
+    for _ in range(2):
+        network.scrobble("Björk", "Hunter", began, album="Homogenic", duration=255, track_number=1)
+    network.scrobble_many(
+        [{"artist": "Radiohead", "title": "Creep", "timestamp": began + 10 + place} for place in range(60)]
+    )
+    assert ids_of(trusting.live) == [CREEP] * 60 + [HUNTER]
+    network.update_now_playing("Björk", "Army of Me", duration=234)
+    user = network.get_authenticated_user()
+    assert user.get_name() == "ann"
+    assert user.get_playcount() == 61
+    assert user.get_now_playing().title == "Army of Me"
+    recent = user.get_recent_tracks(limit=70)
+    assert {(one.track.artist.name, one.track.title) for one in recent} == {("Björk", "Hunter"), ("Radiohead", "Creep")}
+    network.get_track("Björk", "Hunter").love()
+    assert [one.track.title for one in user.get_loved_tracks()] == ["Hunter"]
+    network.get_track("Björk", "Hunter").unlove()
+    assert user.get_loved_tracks() == []
+
+
+SERVICE = """
+verbose = 2
+log = {directory}/scribble.log
+host = {directory}/socket
+[crossfade]
+url = {address}/audioscrobbler/1.2/
+username = ann
+password = {password}
+journal = {directory}/journal
+"""
+
+PLAYER = """
+music_directory "{directory}/music"
+playlist_directory "{directory}"
+db_file "{directory}/database"
+pid_file "{directory}/pid"
+state_file "{directory}/state"
+log_file "{directory}/mpd.log"
+bind_to_address "{directory}/socket"
+audio_output {{
+    type "null"
+    name "nothing"
+}}
+"""
+
+
+@pytest.mark.slow
+def test_mpdscribble_does_its_session(running, tmp_path):
+    for program in ("mpd", "mpc", "mpdscribble"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}: apt install mpd mpc mpdscribble")
+    from tests.music_files import write_song
+
+    forget(running)
+    # Half of a track has to be heard, and at least 15 seconds.
+    tags = {"title": "Hunter", "artist": "Björk", "album": "Homogenic"}
+    write_song(tmp_path / "music" / "hunter.mp3", seconds=31, **tags)
+    for name, content in (("mpd.conf", PLAYER), ("scribble.conf", SERVICE)):
+        filled = content.format(directory=tmp_path, address=running.http, password=running.password)
+        (tmp_path / name).write_text(filled)
+        (tmp_path / name).chmod(0o600)
+    with contextlib.ExitStack() as programs:
+        _run(programs, "mpd", "--no-daemon", tmp_path / "mpd.conf")
+        _until(20, lambda: _mpc(tmp_path, "update", "--wait") == 0)
+        _run(programs, "mpdscribble", "--no-daemon", "--conf", tmp_path / "scribble.conf")
+        _mpc(tmp_path, "add", "hunter.mp3")
+        began = time.time()
+        _mpc(tmp_path, "play")
+        _until(20, lambda: HUNTER in playing(running.live))
+        _until(60, lambda: running.live.count_listens("ann"))
+    (listen,) = running.live.listens("ann", limit=2)
+    assert (listen.track.item, listen.track.album) == (ItemRef("track", HUNTER), "Homogenic")
+    assert abs(listen.listened_at / 1000 - began) < 5
+
+
+def _run(programs, *command):
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    programs.callback(process.wait, 20)
+    programs.callback(process.terminate)
+
+
+def _mpc(directory, *command):
+    return subprocess.run(["mpc", f"--host={directory}/socket", *command], capture_output=True).returncode
+
+
+def _until(seconds, done):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, f"not within {seconds} seconds"
+        time.sleep(0.2)
+
+
+def test_the_table_of_clients_names_the_versions_that_are_locked():
+    root = Path(__file__).parents[2]
+    locked = re.findall(r"^([\w.-]+)==([\w.]+)", (root / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+    versions = {name.lower(): version for name, version in locked}
+    shown = re.findall(r"^\| ([\w-]+) \| ([\w.]+) \|", (root / "docs" / "players.md").read_text(), re.MULTILINE)
+    assert len(shown) >= 4
+    for name, version in shown:
+        assert versions.get(name.lower(), version) == version, name
