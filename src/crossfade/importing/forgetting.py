@@ -158,6 +158,15 @@ def begin(home: Home, names: Collection[str], users: Collection[str], found: Ite
     record(home, wish)
 
 
+def forget_made_from(home: Home, one: Import) -> None:
+    """Record that what was made from an import is to be forgotten, which is about to be replaced.
+
+    The caller has the home's lock.
+    """
+    earlier = pending(home) or Pending()
+    record(home, replace(earlier, gone=tuple(sorted({*earlier.gone, file_digest(one.path / MANIFEST)}))))
+
+
 def clean_imports(home: Home) -> None:
     """Take what is to be forgotten out of the imports, if that is not done. The caller has the home's lock.
 

@@ -19,14 +19,14 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from crossfade.core.artifacts import Identity, file_digest, writing
-from crossfade.core.errors import InputError, SettingsError
+from crossfade.core.errors import ArtifactError, InputError, SettingsError
 from crossfade.core.home import Home
 from crossfade.core.paths import shown
 from crossfade.core.progress import Progress, silent
 from crossfade.formats.columns import Columns
 from crossfade.formats.contract import PASSING, Format, Member
 from crossfade.importing.cleaning import CleaningSettings
-from crossfade.importing.forgetting import clean_imports
+from crossfade.importing.forgetting import begin, changes, clean_imports, forget_made_from
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
 from crossfade.importing.opening import files_below, files_of, open_input
@@ -120,6 +120,55 @@ def import_rows(
         if (same := work.same_import(identity)) is not None and same.name == name:
             return _already(same, name)
         return work.run(name, Input(name), [Recognised(format, [member])], identity)
+
+
+def replace_rows(
+    home: Home,
+    format: Format,  # noqa: A002 - as above
+    *,
+    inputs: Mapping[str, str],
+    without: Mapping[str, object],
+    empty: bool,
+    settings: CleaningSettings | None = None,
+    now: float | None = None,
+) -> Ledger | None:
+    """Import all rows that ``format`` makes of what listeners did here, in place of those of its last import.
+
+    inputs   the digests of whatever the rows are made from; the same ones add nothing
+    without  what tells which rows were taken out. If it has changed, the next run forgets what was made from the last
+             import, and no fit starts from it
+    empty    whether there are no rows; the last import is removed then
+
+    Returns the ledger, None if there are no rows. In a home with an invented world these rows belong to it.
+    """
+    with home.locked("run"):
+        clean_imports(home)
+        work = _Work(home, DEFAULT_USER, settings or CleaningSettings(), now, {})
+        last = next((one for one in work.earlier if _formats_of(one) == format.name), None)
+        if not empty:
+            name = _free_name({one.name for one in work.earlier}, Path(format.name)) if last is None else last.name
+            invented = {INVENTED: True} if any(one.invented for one in work.earlier) else {}
+            identity = work.identity(name, inputs, format.name, {**without, **invented})
+            if (same := work.same_import(identity)) is not None and same.name == name:
+                return _already(same, name)
+            if last is not None and any(
+                last.manifest.identity.settings.get(key) != value for key, value in without.items()
+            ):
+                forget_made_from(home, last)
+            member = Member(name, PurePosixPath(name), b"")
+            with contextlib.suppress(InputError):  # all of them are in other imports
+                return work.run(name, Input(name), [Recognised(format, [member])], identity)
+        if last is not None:
+            begin(home, [last.name], [], changes(home, [last.name], []), serve=True)
+            clean_imports(home)
+        return None
+
+
+def _formats_of(one: Import) -> object:
+    try:
+        return one.manifest.identity.settings.get("formats")
+    except ArtifactError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ class Tastes:
         exclusions = state.exclusions(user)
         for listen in state.listens(user, since, limit=MOST_LISTENS):  # the latest first
             item = self.item(listen.track)
-            if item is None or any(_excludes(exclusion, listen) for exclusion in exclusions):
+            if item is None or any(excludes(exclusion, listen) for exclusion in exclusions):
                 continue
             if listen.skipped:
                 skipped.add(item)
@@ -342,7 +342,7 @@ def _opinion(values: Mapping[str, int]) -> int:
     return -1 if rating == 1 else 1 if rating >= 4 or values.get("like", 0) else 0
 
 
-def _excludes(exclusion: Exclusion, listen: Listen) -> bool:
+def excludes(exclusion: Exclusion, listen: Listen) -> bool:
     """Whether a listen is left out of taste."""
     if exclusion.hours is None:
         return exclusion.context == listen.context

@@ -18,6 +18,7 @@ from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
 from crossfade.core.replacing import remove
 from crossfade.core.tables import SurfaceTable
+from crossfade.live.learning import import_live
 from crossfade.pipeline import journal
 from crossfade.pipeline.compiling import GATHERING, NOTHING_COMPILING, OTHERS, PAGES, Compiling
 from crossfade.pipeline.plan import Plan, first_plan, make_plan
@@ -26,7 +27,7 @@ from crossfade.pipeline.runner import StepResult, Watch, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
-from crossfade.stores.registry import open_releases
+from crossfade.stores.registry import open_live, open_releases
 from crossfade.stores.releases import Published, Releases
 
 PARTS = ("catalogue", "interactions", "search", "fit", "keep", "join", "neighbours")
@@ -75,10 +76,21 @@ def run(
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
     release as they are in the active one. With ``full`` no earlier fit is kept or started from. Raises BusyError while
     another process writes in this home, SettingsError for a model that does not exist, and the error of a step that
-    fails; what was finished stays, and the next run goes on from there.
+    fails; what was finished stays, and the next run goes on from there. What arrived over HTTP becomes an import first.
     """
+    _import_live(home)
     with home.locked("run"):
         return run_locked(home, watch, models, compiling, full=full)
+
+
+def _import_live(home: Home) -> None:
+    """Bring the import of the live state up to date, if there is a live state."""
+    if not home.live.exists():
+        return
+    settings = Settings.of(home)
+    store = settings.section("store")
+    with contextlib.closing(open_live(home, store)) as live:
+        import_live(home, live, open_releases(home, store), settings.section("import"))
 
 
 @digests_kept()
