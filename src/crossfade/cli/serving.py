@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from crossfade.cli.options import home_option, served_of
+from crossfade.cli.options import home_option, live_of, served_of
 from crossfade.core.home import Home
+
+LEARN_MINUTES = 60
 
 
 @click.command()
@@ -18,14 +20,27 @@ from crossfade.core.home import Home
     default=None,
     help="A folder of music files to play to players, by default that of the settings.",
 )
+@click.option(
+    "--learn",
+    is_flag=False,
+    flag_value=LEARN_MINUTES,
+    type=click.IntRange(1, 10_080),
+    metavar="[MINUTES]",
+    help=f"Run the pipeline when listens have come in, at most every so many minutes, by default {LEARN_MINUTES}.",
+)
 @home_option
-def serve(home: Home, host: str | None, port: int | None, workers: int | None, music: Path | None) -> None:
+def serve(
+    home: Home, host: str | None, port: int | None, workers: int | None, music: Path | None, learn: int | None
+) -> None:
     """Answer over HTTP until stopped. New releases are picked up as they become active."""
+    import contextlib
     import dataclasses
     import functools
+    import sys
 
     from crossfade.live.music_folder import MusicFolder
     from crossfade.pipeline.settings import Settings
+    from crossfade.serve.learning import learning
     from crossfade.serve.server import serve as serve_http
 
     settings = Settings.of(home)
@@ -35,4 +50,8 @@ def serve(home: Home, host: str | None, port: int | None, workers: int | None, m
     address = dataclasses.replace(settings.section("serve"), **chosen)
     place = music or (Path(address.music).expanduser() if address.music else None)
     folder = None if place is None else functools.partial(MusicFolder, place, home.music)
-    serve_http(functools.partial(served_of, home), address, station=settings.section("station"), music=folder)
+    with contextlib.ExitStack() as beside:
+        if learn is not None:
+            command = [sys.executable, "-m", "crossfade", "run", "--home", str(home.path)]
+            beside.enter_context(learning(functools.partial(live_of, home), command, learn * 60.0))
+        serve_http(functools.partial(served_of, home), address, station=settings.section("station"), music=folder)
