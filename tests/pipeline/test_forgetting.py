@@ -1,5 +1,6 @@
 """Forgetting: afterwards no byte of it is in the home, whatever was interrupted."""
 
+import contextlib
 import json
 import shutil
 
@@ -19,10 +20,12 @@ from crossfade.importing import library
 from crossfade.importing.forgetting import JUDGED, pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports, people_of
+from crossfade.live.taste import Tastes
 from crossfade.pipeline import forgetting
 from crossfade.pipeline.run import run
 from crossfade.pipeline.runner import UNWATCHED
-from crossfade.stores.registry import open_releases
+from crossfade.stores.live import Listen, Track, Which
+from crossfade.stores.registry import open_live, open_releases
 from crossfade.stores.releases import Releases
 from crossfade.surfaces.asking import OpenRelease
 
@@ -375,3 +378,35 @@ def test_every_table_that_names_people_is_searched():
         if (columns := tuple(name for name in schema.names if name in ("user_id", "friend_id", "owner")))
     } == library.PEOPLE
     assert JUDGED.keys() == TABLES.keys()
+
+
+def test_what_arrived_over_http_is_learned_and_what_is_deleted_there_is_forgotten(home, tmp_path):
+    (tmp_path / "bob.csv").write_text(rows("bob", "Can", "Neu", "Faust"))
+    import_paths(home, [tmp_path / "bob.csv"])
+    run(home, UNWATCHED)
+    with contextlib.closing(open_live(home)) as live:
+        live.add_user("annika")
+        for place, artist in enumerate(["Can", "Neu", "Zyzzyva Ensemble"] * 3):
+            track = Track(title="Quixotic Song", artist=artist)
+            live.add_listens([Listen(user="annika", listened_at=1_701_000_000_000 + place * 400_000, track=track)])
+        run(home, UNWATCHED)
+        version, users = served(home)
+        assert users == ["annika", "bob"]
+        assert traces(home, "zyzzyva")
+        with open_releases(home).open() as release:
+            tastes = Tastes(OpenRelease(release))
+            _, pages = tastes.opened.pages("artist")
+            known = {kind: tastes._known(pages, kind, "annika") for kind in pages.played}
+            assert tastes.taste(live, "annika", known, at=0).counts == {}  # the release has learned all of it
+            rules = tastes.weighing("artist").settings
+            assert rules.half_life_days == 90
+        live.delete_listens("annika", Which(artist="Zyzzyva Ensemble"))
+        result = run(home, UNWATCHED)
+        assert result.published
+        assert served(home) == (result.release, ["annika", "bob"])
+        assert not traces(home, "zyzzyva")
+        assert version not in open_releases(home).versions()
+        live.remove_user("annika")
+        run(home, UNWATCHED)
+    assert_forgotten(home)
+    assert served(home)[1] == ["bob"]
