@@ -19,6 +19,7 @@ from crossfade.serve.envelope import Envelope
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.listenbrainz.routes import listenbrainz_routes
 from crossfade.serve.lists import OwnPages, list_routes, why_route
+from crossfade.serve.live_routes import live_routes
 from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
@@ -85,6 +86,7 @@ def create_app(
     app.include_router(catalogue_routes(active, settings))
     if live is not None:
         limits = RateLimits(settings.requests)
+        app.include_router(live_routes(active, live, limits))
         app.include_router(listenbrainz_routes(active, live, limits))
         app.include_router(audioscrobbler_routes(active, live, limits))
         app.include_router(subsonic_routes(active, live, music, limits))
@@ -95,9 +97,8 @@ def create_app(
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)
     def index() -> Response:
         """List the routes and their parameters, for a person with a browser."""
-        return HTMLResponse(page)
+        return HTMLResponse(_page(app))
 
-    page = _page(app)
     return app
 
 

@@ -1,0 +1,308 @@
+"""What clients of the live API send and get: pydantic's models of the types of `crossfade.stores.live`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crossfade.core.kinds import KINDS
+from crossfade.serve.answers import Answer
+from crossfade.stores.live import (
+    LATEST_TIME,
+    LONGEST_NAME,
+    Block,
+    Exclusion,
+    Feedback,
+    ItemRef,
+    Listen,
+    NowPlaying,
+    Opinion,
+    Track,
+)
+
+MOST_LISTENS = 1000
+MOST_FEEDBACK = 100
+
+Text = Annotated[str, Field(max_length=LONGEST_NAME)]
+Time = Annotated[int, Field(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
+Length = Annotated[int, Field(description="Milliseconds.", ge=0, le=2**31 - 1)]
+
+
+class Body(BaseModel):
+    """The base of all that is sent: no field that is not documented, and no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ItemBody(Body):
+    """An item of the catalogue."""
+
+    kind: str = Field(pattern=f"^({'|'.join(KINDS)})$", examples=["track"])
+    id: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["hetrec:51"])
+
+    def ref(self) -> ItemRef:
+        """Return it as the live state has it."""
+        return ItemRef(self.kind, self.id)
+
+
+class TrackBody(Body):
+    """What is played: an item, or names that are looked up. Without a title it is an artist or a show."""
+
+    item: ItemBody | None = None
+    title: Text | None = Field(None, examples=["Roads"])
+    artist: Text | None = Field(None, examples=["Portishead"])
+    album: Text | None = Field(None, examples=["Dummy"])
+    mbid: Text | None = Field(None, description="The MusicBrainz id of the recording.")
+    duration_ms: Length | None = None
+
+    def track(self) -> Track:
+        """Return it as the live state has it; InputError without an item and an artist."""
+        return Track(
+            item=None if self.item is None else self.item.ref(),
+            title=self.title,
+            artist=self.artist,
+            album=self.album,
+            mbid=self.mbid,
+            duration_ms=self.duration_ms,
+        )
+
+    @classmethod
+    def of(cls, track: Track) -> "TrackBody":
+        """Return ``track`` as an answer has it."""
+        item = None if track.item is None else ItemBody.model_construct(kind=track.item.kind, id=track.item.id)
+        return cls.model_construct(
+            item=item,
+            title=track.title,
+            artist=track.artist,
+            album=track.album,
+            mbid=track.mbid,
+            duration_ms=track.duration_ms,
+        )
+
+
+class ListenBody(Body):
+    """A play."""
+
+    listened_at: Time = Field(description="When it began: milliseconds since 1970, UTC.", examples=[1763640000000])
+    track: TrackBody
+    ms_played: Length | None = None
+    skipped: bool | None = Field(None, description="By default: heard for less than 30 s, or half of a short track.")
+    source: Text | None = Field(None, examples=["radio"])
+    context: Text | None = Field(None, description="The id of the playlist or the station.")
+    client: Text | None = Field(None, description="The player.")
+
+
+class ListensBody(Body):
+    """Plays, at most a thousand."""
+
+    listens: list[ListenBody] = Field(min_length=1, max_length=MOST_LISTENS)
+
+
+class FeedbackBody(Body):
+    """What the user thinks of an item; 0 takes it back."""
+
+    sort: Literal["thumb", "like", "rating"] = Field(examples=["thumb"])
+    value: int = Field(description="Thumb -1 to 1, like 0 or 1, rating 0 to 5.", ge=-1, le=5, examples=[1])
+    track: TrackBody
+
+    def feedback(self, user: str, track: Track, at: int) -> Feedback:
+        """Return it as the live state has it; InputError for a value that its sort lacks."""
+        return Feedback(user=user, sort=self.sort, value=self.value, track=track, given_at=at)
+
+
+class FeedbacksBody(Body):
+    """Feedback on several items."""
+
+    feedback: list[FeedbackBody] = Field(min_length=1, max_length=MOST_FEEDBACK)
+
+
+class BlockBody(Body):
+    """An item that the user does not want: never, or not for some days."""
+
+    item: ItemBody
+    days: int | None = Field(None, ge=1, le=3650, description="For so many days; for ever by default.", examples=[30])
+
+
+class PlayingBody(Body):
+    """What a player is playing now."""
+
+    track: TrackBody
+    player: str = Field("", max_length=200)
+
+
+class ExclusionBody(Body):
+    """Listens that do not count for taste: those of a playlist, or of hours of the day."""
+
+    context: Text | None = Field(None, description="The id of a playlist or a station.")
+    hours: Annotated[list[Annotated[int, Field(ge=0, le=24)]], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="From the first hour until before the second.", examples=[[22, 6]]
+    )
+    timezone: str = Field("UTC", max_length=64, examples=["Europe/Berlin"])
+
+    def exclusion(self, user: str) -> Exclusion:
+        """Return it as the live state has it; InputError unless it has either a context or hours."""
+        hours = None if self.hours is None else (self.hours[0], self.hours[1])
+        return Exclusion(user=user, context=self.context, hours=hours, timezone=self.timezone)
+
+
+class PrivateBody(Body):
+    """How long a private session may last."""
+
+    minutes: int = Field(360, ge=1, le=24 * 60)
+
+
+class ListenAnswer(Answer):
+    """A play that is kept."""
+
+    id: str = Field(description="By which it is deleted.")
+    listened_at: Time
+    received_at: Time
+    track: TrackBody
+    ms_played: Length | None = None
+    skipped: bool
+    source: str | None = None
+    context: str | None = None
+    client: str | None = None
+
+    @classmethod
+    def of(cls, listen: Listen) -> "ListenAnswer":
+        """Return ``listen`` as an answer has it."""
+        return cls.model_construct(
+            id=listen.id,
+            listened_at=listen.listened_at,
+            received_at=listen.received_at,
+            track=TrackBody.of(listen.track),
+            ms_played=listen.ms_played,
+            skipped=listen.skipped,
+            source=listen.source,
+            context=listen.context,
+            client=listen.client,
+        )
+
+
+class Kept(Answer):
+    """What became of listens that were sent; all of them are on the disk now, except those of a private session."""
+
+    received: int
+    added: int = Field(description="How many were not there before.")
+
+
+class Listens(Answer):
+    """A user's listens."""
+
+    total: int = Field(description="How many there are of those that were asked for.")
+    listens: list[ListenAnswer]
+
+
+class Deleted(Answer):
+    """What was deleted."""
+
+    deleted: int
+
+
+class FeedbackAnswer(Answer):
+    """What the user thinks of an item."""
+
+    sort: Opinion
+    value: int
+    track: TrackBody
+    given_at: Time
+
+
+class Feedbacks(Answer):
+    """The feedback that stands, latest first."""
+
+    feedback: list[FeedbackAnswer]
+
+    @classmethod
+    def of(cls, feedback: Sequence[Feedback]) -> "Feedbacks":
+        """Return ``feedback`` as an answer has it."""
+        return cls(
+            feedback=[
+                FeedbackAnswer.model_construct(
+                    sort=one.sort, value=one.value, track=TrackBody.of(one.track), given_at=one.given_at
+                )
+                for one in feedback
+            ]
+        )
+
+
+class BlockAnswer(Answer):
+    """An item that the user does not want."""
+
+    item: ItemBody
+    name: str
+    until: Time | None = None
+    created_at: Time
+
+
+class Blocks(Answer):
+    """The blocks that stand, latest first."""
+
+    blocks: list[BlockAnswer]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "Blocks":
+        """Return ``blocks`` as an answer has them."""
+        return cls(
+            blocks=[
+                BlockAnswer(
+                    item=ItemBody.model_construct(kind=one.item.kind, id=one.item.id),
+                    name=one.name,
+                    until=one.until,
+                    created_at=one.created_at,
+                )
+                for one in blocks
+            ]
+        )
+
+
+class PlayingAnswer(Answer):
+    """What a player is playing."""
+
+    track: TrackBody
+    player: str
+    started_at: Time
+    ends_at: Time
+
+
+class Playing(Answer):
+    """What the user's players are playing, latest first."""
+
+    playing: list[PlayingAnswer]
+
+    @classmethod
+    def of(cls, playing: Sequence[NowPlaying]) -> "Playing":
+        """Return ``playing`` as an answer has it."""
+        return cls(
+            playing=[
+                PlayingAnswer.model_construct(
+                    track=TrackBody.of(one.track), player=one.player, started_at=one.started_at, ends_at=one.ends_at
+                )
+                for one in playing
+            ]
+        )
+
+
+class Exclusions(Answer):
+    """What is left out of taste."""
+
+    exclusions: list[ExclusionBody]
+
+    @classmethod
+    def of(cls, exclusions: Sequence[Exclusion]) -> "Exclusions":
+        """Return ``exclusions`` as an answer has them."""
+        return cls(
+            exclusions=[
+                ExclusionBody.model_construct(
+                    context=one.context, hours=None if one.hours is None else list(one.hours), timezone=one.timezone
+                )
+                for one in exclusions
+            ]
+        )
+
+
+class Private(Answer):
+    """Whether the user is in a private session."""
+
+    until: Time | None = Field(None, description="When it ends by itself; left out if there is none.")

@@ -1,0 +1,249 @@
+"""The routes by which clients say what a user plays, likes and does not want, and by which users see and delete it."""
+
+import dataclasses
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from crossfade.core.errors import InputError
+from crossfade.core.kinds import KINDS
+from crossfade.live.matching import matched
+from crossfade.live.sessions import session_of
+from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
+from crossfade.serve.access import catalogue_of
+from crossfade.serve.active import ActiveRelease
+from crossfade.serve.guard import User, guarded_routes
+from crossfade.serve.limits import RateLimits
+from crossfade.serve.live_bodies import (
+    BlockBody,
+    Blocks,
+    Deleted,
+    ExclusionBody,
+    Exclusions,
+    Feedbacks,
+    FeedbacksBody,
+    Kept,
+    ListenAnswer,
+    ListenBody,
+    Listens,
+    ListensBody,
+    Playing,
+    PlayingBody,
+    Private,
+    PrivateBody,
+)
+from crossfade.serve.replies import json_reply
+from crossfade.serve.routes import problems
+from crossfade.stores.contract import Tables
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, ItemRef, Listen, LiveState, Which
+
+LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB
+MOST_LISTED = 1000
+FURTHEST = 10_000_000  # listens that may be skipped by `offset`
+DAY = 86_400_000
+
+_TAG = "live"
+_Time = Annotated[int | None, Query(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
+_Name = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
+_Kind = Annotated[str, Query(pattern=f"^({'|'.join(KINDS)})$")]
+_Item = Annotated[str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME)]
+
+_REFUSALS = problems(401, 403, 404, 409, 413, 422, 429)
+
+
+def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
+    """Return the routes below ``/v1/users/{id}`` that write to ``live``, and read from it."""
+    routes = APIRouter()
+    routes.include_router(_submitting(active, live, guarded_routes(live, limits, "submit", tag=_TAG)))
+    routes.include_router(
+        _sending(active, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LARGEST_BODY))
+    )
+    routes.include_router(_reading(live, guarded_routes(live, limits, "read", tag=_TAG)))
+    routes.include_router(_deleting(live, guarded_routes(live, limits, "manage", tag=_TAG)))
+    routes.include_router(_managing(active, live, guarded_routes(live, limits, "manage", tag=_TAG)))
+    return routes
+
+
+def _sending(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.post("/listens", summary="Send plays", response_model=Kept, responses=_REFUSALS)
+    def send_listens(user: User, body: ListensBody) -> Response:
+        """Answered once they are on the disk. The same user, track and second is one play, however often it is sent."""
+        listens = [_listen(user, one, _now()) for one in body.listens]
+        with catalogue_of(active) as tables:
+            added = keep_listens(live, tables, listens)
+        return json_reply(Kept(received=len(listens), added=added))
+
+    return routes
+
+
+def _submitting(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.post("/feedback", summary="Thumbs, likes and ratings", response_model=Feedbacks, responses=_REFUSALS)
+    def give_feedback(user: User, body: FeedbacksBody) -> Response:
+        """The last one of a sort and an item counts; 0 takes it back. Answers with all that stands."""
+        at = _now()
+        with catalogue_of(active) as tables:
+            given = [
+                one.feedback(user, track if tables is None else matched(tables, track), at)
+                for one in body.feedback
+                for track in [one.track.track()]
+            ]
+        live.give(given)
+        return json_reply(Feedbacks.of(live.feedback(user)))
+
+    @routes.put("/playing", summary="Say what is playing", response_model=Playing, responses=_REFUSALS)
+    def set_playing(user: User, body: PlayingBody) -> Response:
+        """Shown until the track ends, or the same player plays something else."""
+        playing = playing_of(body.track.track(), user, _now(), client=body.player)
+        with catalogue_of(active) as tables:
+            keep_playing(live, tables, playing)
+        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+
+    @routes.delete("/playing", summary="Say that a player has stopped", response_model=Playing, responses=_REFUSALS)
+    def stop_playing(user: User, player: Annotated[str, Query(max_length=200)] = "") -> Response:
+        """Answers with what the other players play."""
+        live.stop_playing(user, player)
+        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+
+    return routes
+
+
+def _reading(live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.get("/listens", summary="The user's plays", response_model=Listens, responses=_REFUSALS)
+    def listens(
+        user: User,
+        since: _Time = None,
+        until: _Time = None,
+        artist: _Name = None,
+        text: _Name = None,
+        context: _Name = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 25,
+        offset: Annotated[int, Query(ge=0, le=FURTHEST)] = 0,
+    ) -> Response:
+        """Newest first; those that fit all parameters that are given."""
+        which = Which(since=since, until=until, artist=artist, text=text, context=context)
+        found = live.listens(user, which, limit=limit, offset=offset)
+        total = live.count_listens(user, which)
+        return json_reply(Listens.model_construct(total=total, listens=[ListenAnswer.of(one) for one in found]))
+
+    @routes.get("/feedback", summary="What the user thinks of items", response_model=Feedbacks, responses=_REFUSALS)
+    def feedback(user: User) -> Response:
+        """Latest first."""
+        return json_reply(Feedbacks.of(live.feedback(user)))
+
+    @routes.get("/playing", summary="What is playing", response_model=Playing, responses=_REFUSALS)
+    def playing(user: User) -> Response:
+        """On each of the user's players, latest first."""
+        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+
+    @routes.get("/blocks", summary="What the user does not want", response_model=Blocks, responses=_REFUSALS)
+    def blocks(user: User) -> Response:
+        """Latest first, without those whose time is over."""
+        return json_reply(Blocks.of(live.blocks(user, at=_now())))
+
+    @routes.get("/exclusions", summary="What is left out of taste", response_model=Exclusions, responses=_REFUSALS)
+    def exclusions(user: User) -> Response:
+        """Playlists, stations and hours of the day."""
+        return json_reply(Exclusions.of(live.exclusions(user)))
+
+    @routes.get("/private", summary="Whether a private session is on", response_model=Private, responses=_REFUSALS)
+    def private(user: User) -> Response:
+        """And when it ends by itself."""
+        return json_reply(Private(until=live.private_until(user, at=_now())))
+
+    return routes
+
+
+def _deleting(live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.delete("/listens", summary="Delete plays", response_model=Deleted, responses=_REFUSALS)
+    def delete_listens(
+        user: User,
+        listen: Annotated[list[str] | None, Query(description="Plays by their ids.", max_length=MOST_LISTED)] = None,
+        session: Annotated[
+            str | None, Query(description="All of the session that this play is in.", max_length=LONGEST_NAME)
+        ] = None,
+        since: _Time = None,
+        until: _Time = None,
+        artist: _Name = None,
+        text: _Name = None,
+        context: _Name = None,
+        everything: Annotated[bool, Query(description="All of them; without any other parameter.")] = False,
+    ) -> Response:
+        """Those that fit all parameters that are given. The next release has forgotten them."""
+        which = Which(ids=listen, since=since, until=until, artist=artist, text=text, context=context)
+        if everything == (which != Which() or session is not None):
+            raise InputError("Say which listens are meant, or that everything is, and not both.")
+        if session is not None:
+            span = session_of(live, user, session)
+            which = dataclasses.replace(
+                which,
+                since=max(since or 0, span.since or 0),
+                until=min(until or LATEST_TIME, span.until or LATEST_TIME),
+            )
+        return json_reply(Deleted(deleted=live.delete_listens(user, which)))
+
+    return routes
+
+
+def _managing(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.post("/blocks", summary="Block an item", response_model=Blocks, responses=_REFUSALS)
+    def block(user: User, body: BlockBody) -> Response:
+        """Never, or not for some days. A block of an artist covers all that is by it."""
+        at, item = _now(), body.item.ref()
+        until = None if body.days is None else at + body.days * DAY
+        with catalogue_of(active) as tables:
+            name = _name(tables, item)
+        live.block(Block(user=user, item=item, name=name, until=until, created_at=at))
+        return json_reply(Blocks.of(live.blocks(user, at=at)))
+
+    @routes.delete("/blocks", summary="Undo a block", response_model=Blocks, responses=_REFUSALS)
+    def unblock(user: User, kind: _Kind, item: _Item) -> Response:
+        """Answers with the blocks that stand; undoing one that does not stand changes nothing."""
+        live.unblock(user, ItemRef(kind, item))
+        return json_reply(Blocks.of(live.blocks(user, at=_now())))
+
+    @routes.post("/exclusions", summary="Leave plays out of taste", response_model=Exclusions, responses=_REFUSALS)
+    def exclude(user: User, body: ExclusionBody) -> Response:
+        """They are kept, and count for nothing."""
+        live.exclude(body.exclusion(user))
+        return json_reply(Exclusions.of(live.exclusions(user)))
+
+    @routes.post("/exclusions/undo", summary="Count them again", response_model=Exclusions, responses=_REFUSALS)
+    def include(user: User, body: ExclusionBody) -> Response:
+        """Answers with what is still left out."""
+        live.include(body.exclusion(user))
+        return json_reply(Exclusions.of(live.exclusions(user)))
+
+    @routes.put("/private", summary="Begin a private session", response_model=Private, responses=_REFUSALS)
+    def start_private(user: User, body: PrivateBody) -> Response:
+        """Until it is ended or its time is over, nothing that is played or said is kept, also if it is sent later."""
+        live.start_private(user, _now() + body.minutes * 60_000)
+        return json_reply(Private(until=live.private_until(user, at=_now())))
+
+    @routes.delete("/private", summary="End the private session", response_model=Private, responses=_REFUSALS)
+    def end_private(user: User) -> Response:
+        """What was played in it stays unknown."""
+        live.end_private(user)
+        return json_reply(Private(until=live.private_until(user, at=_now())))
+
+    return routes
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _listen(user: str, sent: ListenBody, now: int) -> Listen:
+    listen = listen_of(
+        sent.track.track(), user, sent.listened_at / 1000, now, ms_played=sent.ms_played, client=sent.client
+    )
+    more: dict[str, Any] = {"listened_at": sent.listened_at, "source": sent.source, "context": sent.context}
+    if sent.skipped is not None:
+        more["skipped"] = sent.skipped
+    return dataclasses.replace(listen, **more)
+
+
+def _name(tables: Tables | None, item: ItemRef) -> str:
+    """Return the name of an item, its id where the catalogue does not know it."""
+    found = None if tables is None else tables.find(item.kind, item.id)
+    return item.id if found is None else found.name
