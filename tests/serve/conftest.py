@@ -68,6 +68,12 @@ def client_of():
 
 
 @pytest.fixture(scope="session")
+def serve_library():
+    """Makes a served library below any directory, without a release, as a context."""
+    return serving
+
+
+@pytest.fixture(scope="session")
 def served(tmp_path_factory, make_release_parts):
     """A library with the release of `release_parts`; tests may only read it."""
     directory = tmp_path_factory.mktemp("served")

@@ -124,7 +124,11 @@ def read_playlist(content: bytes) -> ReadPlaylist:
     if not format_.recognise(member):
         raise InputError("This is not a playlist in JSPF, XSPF or M3U.")
     taken = _Taken()
-    format_.read(source, cast(Sink, taken))
+    try:
+        format_.read(source, cast(Sink, taken))
+    except InputError as error:
+        # It names a file, and there is none.
+        raise InputError(str(error)) from error
     if not taken.titles:
         raise InputError("There is no playlist in this file.")
     if len(taken.titles) > 1:

@@ -3,9 +3,10 @@
     next = argmax_j  λ₁ · Σ_a 0.8^a · sim(j, q_a) / Σ_a 0.8^a  +  λ₂ · taste(j)        λ₁ = 0.7, λ₂ = 0.3
 
 q_a is the track that was played a places before. The first term is the cosine of j with the mean of the session, which
-decays, where sim(j, q) falls evenly with the rank of j in the pool of q, as in a station. The pools are those of
-word2vec, which learns what is played after what, where the release has it. taste(j) is the place of j among the
-candidates by the leading model's score for the user, from 0 to 1. The catalogue knows no tempo, so nothing weighs it.
+decays, where sim(j, q) falls evenly with the rank of j in the pool of q, as in a station. The pools are those of the
+model that learns from sequences what is played after what (`crossfade.models.word2vec`), where the release has it.
+taste(j) is the place of j among the candidates by the leading model's score for the user, from 0 to 1. The catalogue
+knows no tempo, so nothing weighs it.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,13 +20,11 @@ from crossfade.live.playlists import entry_of
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import ANYBODY, Floats, Listener, Part, Track
 from crossfade.live.taste import Tastes
+from crossfade.models.registry import model_class
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import DEFAULTS, StationSettings
-
-AFTER = "word2vec"
-"""The model that learns what follows what."""
 
 DECAY = 0.8
 SESSION, TASTE = 0.7, 0.3
@@ -38,7 +37,10 @@ Taste = Callable[[Sequence[str]], Floats]
 def pools_after(opened: OpenRelease, kind: str | None = None) -> ReleasePools:
     """Return the pools of the model that learns what follows what, or of the release's own if it lacks that."""
     pools = ReleasePools(opened, kind)
-    return ReleasePools(opened, pools.kind, AFTER) if opened.has_model(AFTER, pools.kind) else pools
+    for model in opened.models:
+        if model_class(model).learns_from == "sequences" and opened.has_model(model, pools.kind):
+            return ReleasePools(opened, pools.kind, model)
+    return pools
 
 
 def next_up(

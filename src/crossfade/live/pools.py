@@ -70,28 +70,31 @@ class ReleasePools:
         """
         if len(seeds) > MOST_SEEDS:
             raise InputError(f"A station starts from at most {MOST_SEEDS} seeds, not {len(seeds)}.")
-        return self._shared([self._of_seed(kind, text) for kind, text in seeds])
+        return self.shared([self.of_seed(kind, text) for kind, text in seeds])
 
     def sources_of(self, items: Iterable[ItemRef], because: Named | None = None) -> tuple[Source, ...]:
-        """Return what a station of a playlist of ``items`` draws from; errors as for `sources`, but unknown items are
-        left out.
+        """Return what a station of a playlist of ``items`` draws from; errors as for `sources`.
 
         because  what they stand for; None for each itself
         """
+        return self.shared([[one] for one in self.of_items(items, because)])
+
+    def of_items(self, items: Iterable[ItemRef], because: Named | None = None) -> list[Source]:
+        """Return what ``items`` stand for, as for `sources_of`; those that the release does not have are left out."""
         known = [item for item in items if item.kind in (self.kind, *_above(self.kind))]
         chosen = [
             known[-1 - place * len(known) // min(len(known), OF_LIST)] for place in range(min(len(known), OF_LIST))
         ]
-        found = []
+        found: list[Source] = []
         for item in chosen:
             try:
-                found.append(self._of_seed(item.kind, item.id))
+                found += self.of_seed(item.kind, item.id)
             except UnknownIdError:
                 continue
-        named = [[source if because is None else replace(source, because=because) for source in one] for one in found]
-        return self._shared(named)
+        return found if because is None else [replace(one, because=because) for one in found]
 
-    def _of_seed(self, kind: str, text: str) -> list[Source]:
+    def of_seed(self, kind: str, text: str) -> list[Source]:
+        """Return what one seed stands for; errors as for `sources`."""
         if kind in (TAG, TEXT):
             return self._of_words(kind, text)
         if kind not in KINDS:
@@ -125,12 +128,12 @@ class ReleasePools:
         named = next((item for items in found.items.values() for item in items), None)
         if named is None:
             raise UnknownIdError(f"Nothing is known about {text!r}.", suggestions=found.suggestions)
-        return self._of_seed(named.kind, named.id)
+        return self.of_seed(named.kind, named.id)
 
-    def _shared(self, seeds: Sequence[Sequence[Source]]) -> tuple[Source, ...]:
-        """The sources of all seeds, each seed with the same share; those without a pool are left out."""
+    def shared(self, seeds: Sequence[Sequence[Source]]) -> tuple[Source, ...]:
+        """Return the sources of all seeds, each seed with the same share; those without a pool are left out."""
         with_pools = [[one for one in sources if one.itself or self(one.id)] for sources in seeds]
-        with_pools = [sources for sources in with_pools if sources]
+        with_pools = [sources for sources in with_pools if sources][:MOST_SEEDS]
         if not any(self(one.id) for sources in with_pools for one in sources):
             raise NotReadyError(f"Release {self.opened.version} knows nothing that is close to that.")
         most = max(1, MOST_SEEDS // len(with_pools))

@@ -26,14 +26,20 @@ def secret_of(request: Request) -> str | None:
     return secret.strip() or None if scheme.lower() in {"token", "bearer"} else None
 
 
-def required_token(live: LiveState, request: Request, scope: Scope) -> Token:
-    """Return the token of a request; RefusedError 401 without a valid one, 403 if it does not allow ``scope``."""
+def valid_token(live: LiveState, request: Request) -> Token:
+    """Return the token of a request, whatever it allows; RefusedError 401 without a valid one."""
     secret = secret_of(request)
     if secret is None:
         raise RefusedError(401, "This needs a token: Authorization: Token … (see `crossfade tokens`).")
     token = live.authenticate(secret)
     if token is None:
         raise RefusedError(401, "The token is not valid. Make another with `crossfade tokens`.")
+    return token
+
+
+def required_token(live: LiveState, request: Request, scope: Scope) -> Token:
+    """Return the token of a request; RefusedError 401 without a valid one, 403 if it does not allow ``scope``."""
+    token = valid_token(live, request)
     if not token.scopes & {scope, "admin"}:
         raise RefusedError(403, f"The token does not allow to {scope}.")
     return token

@@ -21,9 +21,11 @@ from crossfade.serve.listenbrainz.routes import listenbrainz_routes
 from crossfade.serve.lists import OwnPages, list_routes, why_route
 from crossfade.serve.live_routes import live_routes
 from crossfade.serve.metrics import Metrics
+from crossfade.serve.playlists import playlist_routes
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
+from crossfade.serve.stations import station_routes
 from crossfade.serve.subsonic.routes import subsonic_routes
 from crossfade.stores.live import LiveState
 from crossfade.surfaces.station import DEFAULTS, StationSettings
@@ -87,6 +89,8 @@ def create_app(
     if live is not None:
         limits = RateLimits(settings.requests)
         app.include_router(live_routes(active, live, limits))
+        app.include_router(station_routes(active, live, limits, station))
+        app.include_router(playlist_routes(active, live, limits))
         app.include_router(listenbrainz_routes(active, live, limits))
         app.include_router(audioscrobbler_routes(active, live, limits))
         app.include_router(subsonic_routes(active, live, music, limits))

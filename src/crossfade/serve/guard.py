@@ -16,7 +16,8 @@ from crossfade.stores.live import LiveState, Scope
 
 SMALL_BODY = 65_536  # bytes: one listen, a hundred thumbs
 
-_BEARER = HTTPBearer(auto_error=False, description="A token of `crossfade tokens add`: `Authorization: Bearer …`.")
+BEARER = HTTPBearer(auto_error=False, description="A token of `crossfade tokens add`: `Authorization: Bearer …`.")
+"""What the documentation says of routes that need a token."""
 
 
 def _user(
@@ -60,4 +61,4 @@ def guarded_routes(
 
             return guarded
 
-    return APIRouter(prefix="/v1/users/{id:path}", tags=[tag], route_class=Guarded, dependencies=[Security(_BEARER)])
+    return APIRouter(prefix="/v1/users/{id:path}", tags=[tag], route_class=Guarded, dependencies=[Security(BEARER)])

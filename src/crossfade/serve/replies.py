@@ -97,6 +97,8 @@ def add_problem_replies(app: FastAPI) -> None:
             return problem(error.status, str(error), headers=challenge)
         if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+        if isinstance(error, RefusedError):
+            return problem(error.status, str(error))
         if isinstance(error, ChangedError):
             return problem(409, str(error))
         if isinstance(error, InputError) and error.path is None:

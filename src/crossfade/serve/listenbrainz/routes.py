@@ -5,6 +5,7 @@ them with a token (CORS). What a user listens to is read with that user's token;
 without one, like the pages of ``/v1``, since the tools that fetch them send none.
 """
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, Unk
 from crossfade.formats import values
 from crossfade.live.matching import matched
 from crossfade.live.submitting import keep_listens, keep_opinion, keep_playing
+from crossfade.live.weekly import current
 from crossfade.serve.access import (
     RefusedError,
     catalogue_of,
@@ -34,7 +36,7 @@ from crossfade.serve.listenbrainz import rows
 from crossfade.serve.listenbrainz.submissions import LONGEST_BODY, decoded_body, submitted
 from crossfade.serve.replies import failure
 from crossfade.serve.routes import plain
-from crossfade.stores.live import Feedback, ItemRef, Listen, LiveState, NowPlaying, Track, Which
+from crossfade.stores.live import Feedback, ItemRef, Listen, LiveState, NowPlaying, Playlist, Track, Which
 from crossfade.surfaces.registry import PAGES
 
 MOST_ROWS = 1000  # listens, recommendations or thumbs of one answer
@@ -123,8 +125,7 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
 
     @routes.get("/user/{user:path}/playlists/createdfor")
     def created_for(request: Request, user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
-        lists = [one for one in live.playlists(live.account(plain(user)).user) if one.sort]
-        return _playlists(request, lists, count, offset)
+        return _playlists(request, api.created_for(plain(user)), count, offset)
 
     @routes.get("/user/{user:path}/playlists")
     def playlists(request: Request, user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
@@ -175,6 +176,13 @@ class _Api:
     def own(self, request: Request, user: str) -> str:
         """Return the user of a path, if the token may read what is theirs."""
         return require_user(required_token(self._live, request, "read"), plain(user))
+
+    def created_for(self, user: str) -> list[Playlist]:
+        """Return the lists that were made for a user, those of today among them; they are made when asked for."""
+        user = self._live.account(user).user
+        with contextlib.suppress(NotReadyError), self._active.reading() as opened:
+            current(opened, self._live, user, at=_now())
+        return [one for one in self._live.playlists(user) if one.sort]
 
     def submit(self, user: str, body: bytes) -> Response:
         sent = submitted(body, user, _now())
