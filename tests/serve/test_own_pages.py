@@ -58,3 +58,23 @@ def test_a_page_is_read_with_the_users_own_token(library):
     assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "Token")
     assert wrong.headers["content-type"] == "application/problem+json"
     assert client.get("/v1/users/nobody/discover", headers=admin).status_code == 404
+
+
+def test_a_release_is_prepared_before_requests_get_it(small_library, release_parts):
+    home, release, _ = small_library("artist")
+    releases, prepared = open_releases(home), []
+    active = ActiveRelease(releases, check_seconds=0)
+    with active.reading() as opened:
+        assert opened.version == release.version
+    active.prepare = lambda opened: prepared.append(opened.version)
+    active.turn()
+    active.turn()
+    assert prepared == [release.version]
+    new = release_parts.publish(releases).version
+    with active.reading() as opened:
+        assert opened.version == release.version
+    active.turn()
+    assert prepared == [release.version, new]
+    with active.reading() as opened:
+        assert opened.version == new
+    active.close()

@@ -37,6 +37,13 @@ class FreshPages:
         self._lock = Lock()
         self._pages: OrderedDict[tuple[str | None, ...], tuple[tuple[int, ...], Fresh]] = OrderedDict()
 
+    def prepare(self, opened: OpenRelease) -> None:
+        """Make the page of one user of a release, so that the first request does not wait for what all need.
+
+        Raises the errors of `OpenRelease.pages`.
+        """
+        opened.once(Tastes, lambda: Tastes(opened)).prepare()
+
     def page(self, opened: OpenRelease, user: str, kind: str | None = None, model: str | None = None) -> Fresh:
         """Return the page of ``user`` by the open release; see `crossfade.live.taste.Tastes.page`.
 

@@ -156,6 +156,13 @@ class Tastes:
         entries = self.opened.listed(table, pages.pages(histories, unwanted=self._unwanted(pages, taste)))
         return table, self._as_liked(entries, taste, known)
 
+    def prepare(self) -> None:
+        """Make a page as a user with a history gets it, for what it leaves in memory; errors as for `page`."""
+        table, pages = self.opened.pages()
+        user = next(iter(pages.keys), "")
+        histories = {kind: self._history(pages, kind, user, Taste()) for kind in pages.played}
+        self.opened.listed(table, pages.pages(histories, unwanted=self._unwanted(pages, Taste())))
+
     def popular(
         self, state: LiveState, user: str, *, at: int, kind: str | None = None
     ) -> tuple[TableInfo, list[Entry]]:

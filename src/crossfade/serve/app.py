@@ -59,6 +59,8 @@ def create_app(
         except CrossfadeError as error:
             # Go on: a release may come while the server runs.
             logging.getLogger("crossfade.serve").warning("%s", error)
+        if own is not None:
+            active.prepare = own.prepare
         turning = asyncio.create_task(_keep_turning(active))
         stop = threading.Event()
         if music is not None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 
-from crossfade.core.errors import UnknownIdError
+from crossfade.core.errors import CrossfadeError, UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
 from crossfade.live.fresh import FreshPages
@@ -96,6 +96,11 @@ class OwnPages:
     def __init__(self, live: LiveState, active: ActiveRelease, metrics: Metrics) -> None:
         self._live, self._active, self._metrics = live, active, metrics
         self._pages = FreshPages(live)
+
+    def prepare(self, opened: OpenRelease) -> None:
+        """Have pages of a release ready to be made; whatever is wrong with it, requests will say."""
+        with contextlib.suppress(CrossfadeError):
+            self._pages.prepare(opened)
 
     def asked_for(self, request: Request) -> bool:
         """Return whether a request sends a token."""
