@@ -128,7 +128,7 @@ def list_listens(home: Home, user: str, limit: int, as_json: bool, **meant: Any)
         print_json({"count": count, "listens": [{"id": one.id, **dataclasses.asdict(one)} for one in found]})
         return
     print_table(
-        [Column("listened"), Column("artist", "text"), Column("title", "text"), Column("player"), Column("id", "name")],
+        [Column("listened"), Column("title", "text"), Column("by", "text"), Column("player"), Column("id", "name")],
         [_shown(one) for one in found],
     )
     if count > len(found):
@@ -195,14 +195,17 @@ def _which(
     from crossfade.live.sessions import session_of
 
     which = Which() if session is None else session_of(live, user, session)
-    given = {"since": _time(since, "--since"), "until": _time(until, "--until"), "artist": artist, "text": text}
-    given = {name: value for name, value in given.items() if value is not None}
-    return dataclasses.replace(which, **given, ids=list(ids) or None)  # type: ignore[arg-type]
+    return dataclasses.replace(
+        which,
+        since=_time(since, "--since") if since is not None else which.since,
+        until=_time(until, "--until") if until is not None else which.until,
+        artist=artist,
+        text=text,
+        ids=list(ids) or None,
+    )
 
 
-def _time(text: str | None, option: str) -> int | None:
-    if text is None:
-        return None
+def _time(text: str, option: str) -> int:
     try:
         time = datetime.datetime.fromisoformat(text)
     except ValueError as error:
@@ -217,4 +220,4 @@ def _date(time: int) -> str:
 def _shown(listen: Listen) -> list[str]:
     track = listen.track
     named = track.title or ("" if track.item is None else track.item.id)
-    return [_date(listen.listened_at), track.artist or "", named, listen.client or "", listen.id]
+    return [_date(listen.listened_at), named, track.artist or "", listen.client or "", listen.id]

@@ -37,7 +37,7 @@ class Body(BaseModel):
 class ItemBody(Body):
     """An item of the catalogue."""
 
-    kind: str = Field(pattern=f"^({'|'.join(KINDS)})$", examples=["track"])
+    kind: str = Field(pattern=f"^({'|'.join(KINDS)})$", examples=[*KINDS][:1])
     id: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["hetrec:51"])
 
     def ref(self) -> ItemRef:
