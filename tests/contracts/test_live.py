@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import hmac
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -295,6 +296,47 @@ def test_a_listen_that_reaches_into_a_private_session_is_private(live):
 def test_a_forgotten_private_session_ends_after_a_day(live):
     live.start_private("ann", now() + 10**12)
     assert live.private_until("ann", at=now() + 25 * 60 * MINUTE) is None
+
+
+def test_a_session_that_is_begun_again_goes_on(live):
+    live.start_private("ann", now() + MINUTE)
+    made = live.put_station(station())
+    live.start_private("ann", now() + 9 * MINUTE)
+    assert live.private_until("ann", at=now()) > now() + 8 * MINUTE
+    assert live.station("ann", "s1") == made
+
+
+def test_stations_and_playlists_of_a_private_session_are_gone_with_it(live, home, settings):
+    before = live.put_station(station())
+    live.put_playlist(playlist())
+    live.start_private("ann", now() + MINUTE)
+    changed = live.put_station(dataclasses.replace(before, state={"played": ["private"]}))
+    new = live.put_station(station(id="s2"))
+    assert live.station("ann", "s1") == changed
+    assert live.stations("ann") == [new, changed]
+    with pytest.raises(ChangedError):
+        live.put_station(before)
+    live.put_playlist(playlist(id="p2"))
+    live.delete_playlist("ann", "p2")
+    live.put_playlist(playlist(id="p3"))
+    assert [one.id for one in live.playlists("ann")] == ["p3", "p1"]
+    with pytest.raises(UnknownIdError):
+        live.station("bob", "s2")
+    other = open_live(home, settings)  # as after a restart
+    assert other.stations("ann") == [before]
+    other.close()
+    live.end_private("ann")
+    assert live.stations("ann") == [before]
+    assert [one.id for one in live.playlists("ann")] == ["p1"]
+
+
+def test_a_private_session_that_ran_out_leaves_nothing(live):
+    live.start_private("ann", now() + 200)
+    live.put_station(station())
+    time.sleep(0.3)
+    assert live.stations("ann") == []
+    live.start_private("ann", now() + MINUTE)
+    assert live.stations("ann") == []
 
 
 # Opinions

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from crossfade.core.home import Home
-from crossfade.stores.live import ItemRef, Listen, NowPlaying, Track, Which
+from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which
 from crossfade.stores.live_accounts import now
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_sqlite import open_live
@@ -131,6 +131,9 @@ def test_what_is_played_in_private_never_reaches_the_file(live, home, tmp_path):
     played = Track(title=CANARY, artist="Portishead", item=ItemRef("track", CANARY))
     live.add_listens([Listen(user="ann", listened_at=now(), track=played)])
     live.set_now_playing(NowPlaying(user="ann", track=played, started_at=now(), ends_at=now() + 60_000))
+    live.put_station(Station(id="s", user="ann", name=CANARY, state={"p": [CANARY]}, created_at=AT, changed_at=AT))
+    live.put_playlist(Playlist(id="p", user="ann", title=CANARY, tracks=(played,), created_at=AT, changed_at=AT))
+    live.give([Feedback(user="ann", sort="thumb", value=1, track=played, given_at=now())])
     live.backup(tmp_path / "backup")
     assert CANARY.encode() not in bytes_of(home)
     assert CANARY.encode() not in (tmp_path / "backup").read_bytes()

@@ -42,6 +42,7 @@ LONGEST_NAME = 1_000  # letters of any name or id of what was played
 LONGEST_INFO = 10_240  # bytes of JSON that a client sends along with a listen
 LONGEST_STATION = 1_000_000  # bytes of JSON
 LONGEST_PLAYLIST = 10_000  # entries
+MOST_KEPT = 10_000  # stations of one user, and playlists
 LATEST_TIME = 253_402_300_799_999  # 9999-12-31, the last one that Python can print
 
 
@@ -470,7 +471,10 @@ class Listening(Protocol):
         """Say that a player has stopped."""
 
     def start_private(self, user: str, until: int) -> None:
-        """Keep nothing that ``user`` plays or says from now until that time, a day at most; the times are stored."""
+        """Keep nothing that ``user`` plays or says from now until that time, a day at most; only the times are stored.
+
+        A session that is on already lasts until that time instead.
+        """
 
     def end_private(self, user: str) -> None:
         """End the private session of ``user``, if there is one."""
@@ -508,12 +512,17 @@ class Opinions(Protocol):
 
 
 class Kept(Protocol):
-    """Stations and playlists."""
+    """Stations and playlists.
+
+    Those that are made or changed in a private session of their user are in the memory of the process that was asked,
+    cover what is kept under the same id, and are gone with the session.
+    """
 
     def put_station(self, station: Station) -> Station:
         """Keep ``station`` and return it with its new revision.
 
-        ChangedError if the one that is kept has another revision than ``station``, or belongs to another user.
+        Raises ChangedError if the one that is kept has another revision than ``station``, or belongs to another user,
+        InputError if the user has too many.
         """
 
     def station(self, user: str, station_id: str) -> Station:

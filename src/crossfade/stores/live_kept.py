@@ -4,96 +4,115 @@ import dataclasses
 import sqlite3
 from typing import TypeVar
 
-from crossfade.core.errors import UnknownIdError
-from crossfade.stores.live import ChangedError, Playlist, Station
-from crossfade.stores.live_accounts import require_account
+from crossfade.core.errors import InputError, UnknownIdError
+from crossfade.stores.live import MOST_KEPT, ChangedError, Playlist, Station
+from crossfade.stores.live_accounts import now, require_account
 from crossfade.stores.live_database import Database
+from crossfade.stores.live_listens import session_now
+from crossfade.stores.live_private import Shelf
 from crossfade.stores.live_rows import read, written
 
 Thing = TypeVar("Thing", Station, Playlist)
+
+_TABLES = {Station: "stations", Playlist: "playlists"}
 
 
 class KeptTables:
     """Implements `crossfade.stores.live.Kept`."""
 
     _database: Database
+    _shelf: Shelf
 
     def put_station(self, station: Station) -> Station:
-        def put(connection: sqlite3.Connection) -> Station:
-            kept = _next(connection, "stations", station)
-            connection.execute(
-                "INSERT OR REPLACE INTO stations VALUES (?, ?, ?, ?, ?)",
-                (kept.id, kept.user, kept.changed_at, kept.revision, written(kept)),
-            )
-            return kept
-
-        return self._database.write(put)
+        return self._put(station, "INSERT OR REPLACE INTO stations VALUES (:id, :user, :changed_at, :revision, :body)")
 
     def station(self, user: str, station_id: str) -> Station:
         with self._database.reading() as connection:
-            row = connection.execute(
-                "SELECT body FROM stations WHERE id = ? AND user = ?", (station_id, user)
-            ).fetchone()
-        if row is None:
-            raise _unknown("station", station_id)
-        return read(Station, row[0])
+            found = self._find(connection, Station, station_id)
+        if found is None or found.user != user:
+            raise _unknown(Station, station_id)
+        return found
 
     def stations(self, user: str) -> list[Station]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute("SELECT body FROM stations WHERE user = ? ORDER BY changed_at DESC, id", (user,))
-            return [read(Station, row[0]) for row in rows]
+        return self._all(user, Station)
 
     def delete_station(self, user: str, station_id: str) -> None:
-        self._delete("DELETE FROM stations WHERE id = ? AND user = ?", "station", user, station_id)
+        self._delete(Station, user, station_id)
 
     def put_playlist(self, playlist: Playlist) -> Playlist:
-        def put(connection: sqlite3.Connection) -> Playlist:
-            kept = _next(connection, "playlists", playlist)
-            connection.execute(
-                "INSERT OR REPLACE INTO playlists VALUES (?, ?, ?, ?, ?, ?)",
-                (kept.id, kept.user, kept.sort, kept.changed_at, kept.revision, written(kept)),
-            )
-            return kept
-
-        return self._database.write(put)
+        return self._put(
+            playlist, "INSERT OR REPLACE INTO playlists VALUES (:id, :user, :sort, :changed_at, :revision, :body)"
+        )
 
     def playlist(self, playlist_id: str) -> Playlist:
         with self._database.reading() as connection:
-            row = connection.execute("SELECT body FROM playlists WHERE id = ?", (playlist_id,)).fetchone()
-        if row is None:
-            raise _unknown("playlist", playlist_id)
-        return read(Playlist, row[0])
+            found = self._find(connection, Playlist, playlist_id)
+        if found is None:
+            raise _unknown(Playlist, playlist_id)
+        return found
 
     def playlists(self, user: str, sort: str | None = None) -> list[Playlist]:
+        return [one for one in self._all(user, Playlist) if sort is None or one.sort == sort]
+
+    def delete_playlist(self, user: str, playlist_id: str) -> None:
+        self._delete(Playlist, user, playlist_id)
+
+    def _put(self, thing: Thing, statement: str) -> Thing:
+        table = _TABLES[type(thing)]
+
+        def put(connection: sqlite3.Connection) -> Thing:
+            require_account(connection, thing.user)
+            before = self._find(connection, type(thing), thing.id)
+            if (thing.user, thing.revision) != ((thing.user, 0) if before is None else (before.user, before.revision)):
+                raise ChangedError(f"{thing.id!r} was changed by somebody else. Read it again, and repeat the change.")
+            kept = dataclasses.replace(thing, revision=thing.revision + 1)
+            session = session_now(connection, thing.user)
+            if session is not None:
+                return self._shelf.put(session, kept)
+            count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (kept.user,)).fetchone()[0]  # noqa: S608
+            if before is None and count >= MOST_KEPT:
+                raise InputError(f"{kept.user} has {count:,} {table}, the most of one user. Delete some first.")
+            connection.execute(statement, {**vars(kept), "body": written(kept)})
+            return kept
+
+        self._shelf.sweep(now())
+        return self._database.write(put)
+
+    def _find(self, connection: sqlite3.Connection, of: type[Thing], thing_id: str) -> Thing | None:
+        """Return a thing, as its user's private session left it if there is one."""
+        row = connection.execute(f"SELECT body FROM {_TABLES[of]} WHERE id = ?", (thing_id,)).fetchone()  # noqa: S608
+        kept = None if row is None else read(of, row[0])
+        for user in self._shelf.users() if kept is None else [kept.user]:
+            session = session_now(connection, user)
+            found = None if session is None else self._shelf.find(session, of, thing_id)
+            if found is not None:
+                return found
+        return kept
+
+    def _all(self, user: str, of: type[Thing]) -> list[Thing]:
         with self._database.reading() as connection:
             require_account(connection, user)
             rows = connection.execute(
-                "SELECT body FROM playlists WHERE user = ?1 AND (?2 IS NULL OR sort = ?2) ORDER BY changed_at DESC, id",
-                (user, sort),
+                f"SELECT body FROM {_TABLES[of]} WHERE user = ? ORDER BY changed_at DESC, id",  # noqa: S608
+                (user,),
             )
-            return [read(Playlist, row[0]) for row in rows]
+            kept = [read(of, row[0]) for row in rows]
+            session = session_now(connection, user)
+        private = [] if session is None else self._shelf.all(session, of)
+        covered = {one.id for one in private}
+        return private + [one for one in kept if one.id not in covered]
 
-    def delete_playlist(self, user: str, playlist_id: str) -> None:
-        self._delete("DELETE FROM playlists WHERE id = ? AND user = ?", "playlist", user, playlist_id)
-
-    def _delete(self, statement: str, what: str, user: str, thing_id: str) -> None:
+    def _delete(self, of: type[Thing], user: str, thing_id: str) -> None:
         def delete(connection: sqlite3.Connection) -> None:
-            if not connection.execute(statement, (thing_id, user)).rowcount:
-                raise _unknown(what, thing_id)
+            session = session_now(connection, user)
+            private = session is not None and self._shelf.remove(session, of, thing_id)
+            statement = f"DELETE FROM {_TABLES[of]} WHERE id = ? AND user = ?"  # noqa: S608
+            if not connection.execute(statement, (thing_id, user)).rowcount and not private:
+                raise _unknown(of, thing_id)
             self._database.erase()
 
         self._database.write(delete)
 
 
-def _next(connection: sqlite3.Connection, table: str, thing: Thing) -> Thing:
-    """Return ``thing`` with its next revision; ChangedError if what is kept is not what it was made from."""
-    require_account(connection, thing.user)
-    row = connection.execute(f"SELECT user, revision FROM {table} WHERE id = ?", (thing.id,)).fetchone()  # noqa: S608
-    if (thing.user, thing.revision) != ((thing.user, 0) if row is None else row):
-        raise ChangedError(f"{thing.id!r} was changed by somebody else. Read it again, and repeat the change.")
-    return dataclasses.replace(thing, revision=thing.revision + 1)
-
-
-def _unknown(what: str, thing_id: str) -> UnknownIdError:
-    return UnknownIdError(f"There is no {what} {thing_id!r}.")
+def _unknown(of: type, thing_id: str) -> UnknownIdError:
+    return UnknownIdError(f"There is no {of.__name__.lower()} {thing_id!r}.")

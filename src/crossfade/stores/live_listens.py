@@ -23,6 +23,7 @@ from crossfade.stores.live import (
 )
 from crossfade.stores.live_accounts import changed, now, require_account
 from crossfade.stores.live_database import DELETIONS, Database, next_counter
+from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written
 
 UNKNOWN_LENGTH = 600_000
@@ -36,6 +37,7 @@ class ListenTables:
     """Implements `crossfade.stores.live.Listening`."""
 
     _database: Database
+    _shelf: Shelf
 
     def add_listens(self, listens: Sequence[Listen]) -> int:
         rows = {listen.id: listen for listen in listens}
@@ -132,7 +134,7 @@ class ListenTables:
     def set_now_playing(self, playing: NowPlaying) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, playing.user)
-            if not in_private(connection, playing.user):
+            if session_now(connection, playing.user) is None:
                 connection.execute(
                     "INSERT OR REPLACE INTO playing VALUES (?, ?, ?, ?, ?)",
                     (playing.user, playing.player, playing.started_at, playing.ends_at, written(playing)),
@@ -163,9 +165,9 @@ class ListenTables:
 
         def start(connection: sqlite3.Connection) -> None:
             require_account(connection, user)
-            at = now()
-            _end_private(connection, user, at)
-            connection.execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (user, at, until))
+            session = session_now(connection, user)
+            since = now() if session is None else session.since
+            connection.execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (user, since, until))
             connection.execute("DELETE FROM playing WHERE user = ?", (user,))
             self._database.erase()
 
@@ -176,9 +178,10 @@ class ListenTables:
     def end_private(self, user: str) -> None:
         def end(connection: sqlite3.Connection) -> None:
             require_account(connection, user)
-            _end_private(connection, user, now())
+            connection.execute("UPDATE private SET until = ?2 WHERE user = ?1 AND until > ?2", (user, now()))
 
         self._database.write(end)
+        self._shelf.end(user)
 
     def private_until(self, user: str, *, at: int) -> int | None:
         with self._database.reading() as connection:
@@ -199,14 +202,12 @@ def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:
     return any(listen.listened_at < until and listen.listened_at + lasted > since for since, until in spans)
 
 
-def in_private(connection: sqlite3.Connection, user: str) -> bool:
-    """Return whether ``user`` is in a private session now."""
-    row = connection.execute("SELECT 1 FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, now()))
-    return row.fetchone() is not None
-
-
-def _end_private(connection: sqlite3.Connection, user: str, at: int) -> None:
-    connection.execute("UPDATE private SET until = ?2 WHERE user = ?1 AND until > ?2", (user, at))
+def session_now(connection: sqlite3.Connection, user: str) -> Session | None:
+    """Return the private session that ``user`` is in now."""
+    row = connection.execute(
+        "SELECT since, until FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, now())
+    ).fetchone()
+    return None if row is None else Session(user, *row)
 
 
 def _row(listen: Listen, received: int) -> tuple[object, ...]:

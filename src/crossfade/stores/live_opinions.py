@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Opinion
 from crossfade.stores.live_accounts import changed, require_account
 from crossfade.stores.live_database import Database
-from crossfade.stores.live_listens import in_private
+from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_rows import read, written
 
 
@@ -19,7 +19,7 @@ class OpinionTables:
         def put(connection: sqlite3.Connection) -> None:
             for user in sorted({one.user for one in feedback}):
                 require_account(connection, user)
-                if in_private(connection, user):
+                if session_now(connection, user) is not None:
                     continue
                 for one in feedback:
                     if one.user == user:

@@ -9,6 +9,7 @@ from crossfade.stores.live_database import Database
 from crossfade.stores.live_kept import KeptTables
 from crossfade.stores.live_listens import ListenTables
 from crossfade.stores.live_opinions import OpinionTables
+from crossfade.stores.live_private import Shelf
 
 
 class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
@@ -16,6 +17,7 @@ class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
 
     def __init__(self, place: Path) -> None:
         self._database = Database(place)
+        self._shelf = Shelf()
 
     def backup(self, place: Path) -> None:
         self._database.backup(place)
