@@ -294,7 +294,7 @@ def surface_inputs(rng: np.random.Generator) -> Callable[[str], Any]:
     from crossfade.ranking.neighbourhood import Neighbourhood
     from crossfade.surfaces.contract import SurfaceInputs
 
-    def make(knows: str) -> SurfaceInputs:
+    def make(knows: str, child_ids: str = "a{:02d}-{}") -> SurfaceInputs:
         kinds = knows.split(" and ")
         root = KINDS[kinds[0]].root
         child = next(kind.name for kind in KINDS.values() if kind.parent == root)
@@ -317,14 +317,15 @@ def surface_inputs(rng: np.random.Generator) -> Callable[[str], Any]:
         of_children = Interactions.from_counts(
             names * 2,
             [
-                f"a{item:02d}-{place}"
+                child_ids.format(item, place)
                 for offset in (0, 1)
                 for item, place in zip(items, (chosen + offset) % 4, strict=True)
             ],
             plays * 2,
             kind=child,
         )
-        parents = of_roots.item_ids.rows([name.split("-")[0] for name in of_children.item_ids])
+        parent_of = {child_ids.format(item, place): f"a{item:02d}" for item in range(roots) for place in range(4)}
+        parents = of_roots.item_ids.rows([parent_of[name] for name in of_children.item_ids])
         interactions = {one.kind: one for one in (of_roots, of_children) if one.kind in kinds}
         user_genre = np.array([int(name[1:]) % 4 for name in of_roots.user_ids])
         genres = {root: genre, child: genre[parents]}
@@ -370,8 +371,8 @@ def small_library(surface_inputs: Callable[[str], Any], tmp_path: Path) -> Itera
     opened: list[Any] = []
     discover = {"size": 12, "taste_candidates": 10, "related": 9}
 
-    def make(knows: str, last_played: int = 0) -> Any:
-        inputs = surface_inputs(knows)
+    def make(knows: str, last_played: int = 0, **more: str) -> Any:
+        inputs = surface_inputs(knows, **more)
         played = {
             kind: replace(one, last_played=np.full(one.pairs, last_played // 1000, np.uint32))
             for kind, one in inputs.interactions.items()

@@ -226,10 +226,11 @@ def test_one_user_cannot_reach_another(account, client, served):
     assert client.request("POST", "/1/submit-listens", content=submission(listened())).status_code == 401
 
 
-def test_recommendations_are_the_tracks_with_an_mbid(account):
-    # The release of the tests has pages of artists alone.
-    assert account.get("cf/recommendation/user/hetrec:2/recording").status_code == 204
-    assert account.get("cf/recommendation/user/nobody/recording").status_code == 204
+def test_recommendations_need_tracks_with_an_mbid(account, client):
+    # The release of the tests has pages of artists alone; a real page is read by test_scrobbling_clients.py.
+    assert client.get("/1/cf/recommendation/user/hetrec:2/recording").status_code == 204
+    assert client.get("/1/cf/recommendation/user/nobody/recording").status_code == 204
+    assert account.get("cf/recommendation/user/hetrec:2/recording").status_code == 403
 
 
 def test_playlists_made_for_a_user_are_found_by_the_names_people_know(account, client, served):

@@ -3,35 +3,65 @@
 import contextlib
 import dataclasses
 import importlib
+import os
 import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
-from crossfade.core.tables import USER, SurfaceTable
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.live import ItemRef, Playlist, Track
+from crossfade.stores.live import ItemRef, Listen, Playlist, Track
 from crossfade.stores.registry import open_live, open_releases
 
 fastapi = pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 ARMY, CREEP, HUNTER = (f"{digit * 8}-7e6a-48da-86a9-c1c07a0f47ae" for digit in "123")
+TITLE = "Weekly Exploration for ann, week of 2026-11-16 Mon"
 WEEKLY = "5c1a2b3c-0000-4000-8000-000000000001"
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory, make_release_parts):
     """A server with a release whose tracks have MusicBrainz ids, an account, and a weekly list."""
+    directory = tmp_path_factory.mktemp("running")
+    home = Home(directory / "home")
+    home.prepare()
+    releases = open_releases(home)
+    _publish(make_release_parts(directory), releases)
+    live = open_live(home)
+    with _running(releases, live, directory) as server:
+        now = int(time.time() * 1000)
+        track = Track(item=ItemRef("track", HUNTER), title="Hunter", artist="Björk", mbid=HUNTER, duration_ms=255_000)
+        live.put_playlist(
+            Playlist(
+                id=WEEKLY,
+                user="ann",
+                title=TITLE,
+                sort="weekly-exploration",
+                tracks=(track,),
+                created_at=now,
+                changed_at=now,
+            )
+        )
+        yield server
+    live.close()
+
+
+@contextlib.contextmanager
+def _running(releases, live, directory):
+    """Serve a library, over TLS too, with the user ann, a token and an app password of hers."""
     import trustme
     import uvicorn
 
@@ -39,31 +69,12 @@ def running(tmp_path_factory, make_release_parts):
     from crossfade.serve.app import create_app
     from crossfade.serve.connections import Connection
 
-    directory = tmp_path_factory.mktemp("running")
-    home = Home(directory / "home")
-    home.prepare()
-    releases = open_releases(home)
-    _publish(make_release_parts(directory), releases)
-    active, live = ActiveRelease(releases), open_live(home)
     live.add_user("ann")
     token, password = (live.add_token("ann", label="player", password=kind)[1] for kind in (False, True))
-    track = Track(item=ItemRef("track", HUNTER), title="Hunter", artist="Björk", mbid=HUNTER, duration_ms=255_000)
-    now = int(time.time() * 1000)
-    live.put_playlist(
-        Playlist(
-            id=WEEKLY,
-            user="ann",
-            title="weekly-exploration",
-            sort="weekly-exploration",
-            tracks=(track,),
-            created_at=now,
-            changed_at=now,
-        )
-    )
-    app = create_app(active, ServeSettings(), live=live)
+    active = ActiveRelease(releases)
+    app = create_app(active, ServeSettings(hosts=("api.listenbrainz.org",)), live=live)
     authority = trustme.CA()
-    certificate = directory / "certificate.pem"
-    own = directory / "own.pem"
+    certificate, own = directory / "certificate.pem", directory / "own.pem"
     authority.cert_pem.write_to_path(certificate)
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(own)
     with contextlib.ExitStack() as servers:
@@ -83,7 +94,6 @@ def running(tmp_path_factory, make_release_parts):
             certificate=certificate,
         )
     active.close()
-    live.close()
 
 
 @contextlib.contextmanager
@@ -98,7 +108,7 @@ def _served(server):
 
 
 def _publish(parts, releases):
-    """Publish the release of `small_release` with MBIDs as ids of tracks, and with a Discover page of tracks."""
+    """Publish the catalogue of `small_release` with MBIDs as ids of tracks."""
     kinds = {kind: parts.catalogue[kind] for kind in ("artist", "track", "show", "episode")}
     tracks = kinds["track"]
     kinds["track"] = dataclasses.replace(
@@ -107,21 +117,8 @@ def _publish(parts, releases):
         names=["Army of Me", "Creep", "Hunter", "Creep"],
         parents=np.array([1, 3, 1, -1], dtype=np.int32),
     )
-    page = SurfaceTable(
-        surface="discover",
-        key=USER,
-        kind="track",
-        keys=Ids.of(["ann"]),
-        indptr=np.array([0, 3]),
-        items=np.array([2, 3, 1], dtype=np.int32),
-        columns={
-            "score": np.array([0.9, 0.5, 0.1], dtype=np.float32),
-            "reason": np.array([3, 3, 1], dtype=np.int32),
-            "reason_plays": np.array([5, 5, 1], dtype=np.int32),
-        },
-        reason_kind="artist",
-    )
-    dataclasses.replace(parts, tables=[page], catalogue=Catalogue(list(kinds.values()))).publish(releases)
+    popular = [table for table in parts.tables if table.surface == "popular"]
+    dataclasses.replace(parts, tables=popular, catalogue=Catalogue(list(kinds.values()))).publish(releases)
 
 
 @pytest.fixture
@@ -174,10 +171,7 @@ def test_liblistenbrainz_does_its_session(running):
     assert (thumb["recording_mbid"], thumb["score"]) == (HUNTER, 1)
     client.submit_user_feedback(0, HUNTER)
     assert client.get_user_feedback("ann", 1, True)["total_count"] == 0
-    found = client.get_user_recommendation_recordings("ann")["payload"]
-    assert [one["recording_mbid"] for one in found["mbids"]] == [HUNTER, CREEP]
-    assert (found["total_mbid_count"], found["user_name"], found["entity"]) == (2, "ann", "recording")
-    assert client.get_user_recommendation_recordings("ann", offset=1)["payload"]["count"] == 1
+    assert client.get_user_recommendation_recordings("ann") is None
     assert client.get_user_artists("ann") is None
     assert client.delete_listen(latest) == {"status": "ok"}
     assert ids_of(running.live) == [HUNTER]
@@ -187,6 +181,30 @@ def test_liblistenbrainz_does_its_session(running):
     assert "2002" in refused.value.message
     with pytest.raises(liblistenbrainz.errors.ListenBrainzAPIException):
         client.get_listens("bob")
+
+
+def test_recommendations_follow_at_once(small_library, tmp_path):
+    import liblistenbrainz
+
+    home, _, live = small_library("artist and track", child_ids="{:08x}-0000-4000-8000-{:012x}")
+    with _running(open_releases(home), live, tmp_path) as server:
+        client = liblistenbrainz.ListenBrainz(api_base_url=server.http)
+        client.set_auth_token(server.token)
+        assert client.get_user_recommendation_recordings("ann") is None
+        # Five artists of one genre: every fourth is of it.
+        client.submit_multiple_listens(
+            [
+                liblistenbrainz.Listen("x", f"Item a{row:02d}", listened_at=1_700_000_000 + row)
+                for row in (2, 6, 10, 14, 18)
+            ]
+        )
+        found = client.get_user_recommendation_recordings("ann", count=5)["payload"]
+        mbids = [one["recording_mbid"] for one in found["mbids"]]
+        assert (len(mbids), found["user_name"], found["entity"], found["offset"]) == (5, "ann", "recording", 0)
+        assert found["total_mbid_count"] >= 5
+        assert sum(int(mbid[:8], 16) % 4 == 2 for mbid in mbids) >= 4
+        rest = client.get_user_recommendation_recordings("ann", offset=2)["payload"]
+        assert rest["mbids"][0]["recording_mbid"] == mbids[2]
 
 
 @pytest.mark.filterwarnings("ignore:pkg_resources is deprecated", "ignore:Deprecated call to")
@@ -202,7 +220,7 @@ def test_mopidy_listenbrainz_does_its_session(trusting):
     client.submit_listen("Hunter", "Björk", "Homogenic", HUNTER)
     assert ids_of(trusting.live) == [HUNTER]
     (weekly,) = client.list_playlists_created_for_user()
-    assert (weekly.playlist_id, weekly.name, weekly.track_mbids) == (WEEKLY, "weekly-exploration", [HUNTER])
+    assert (weekly.playlist_id, weekly.name, weekly.track_mbids) == (WEEKLY, TITLE, [HUNTER])
     client.session.close()
 
 
@@ -249,6 +267,47 @@ def test_pylast_does_its_session(trusting):
     network.get_track("Björk", "Hunter").unlove()
     assert user.get_loved_tracks() == []
 
+
+def test_a_client_of_a_proxy_sends_the_whole_address(running):
+    # ListenBrainz is called by its own name, and the server stands in for it.
+    with httpx.Client(proxy=running.http, trust_env=False) as client:
+        answer = client.get("http://api.listenbrainz.org/1//validate-token?token=x")
+        assert answer.json()["valid"] is False
+        assert client.get("http://elsewhere.example/1/validate-token?token=x").status_code == 421
+
+
+def test_beets_does_its_session(running, tmp_path):
+    from tests.music_files import write_song
+
+    forget(running)
+    began = int(time.time()) - 600
+    track = Track(title="Hunter", artist="Björk", album="Homogenic", mbid=HUNTER)
+    running.live.add_listens([Listen(user="ann", listened_at=(began + 5 * n) * 1000, track=track) for n in range(3)])
+    tags = {"title": "Hunter", "artist": "Björk", "album": "Homogenic", "musicbrainz_trackid": HUNTER}
+    write_song(tmp_path / "music" / "hunter.mp3", **tags)
+    (tmp_path / "config.yaml").write_text(BEETS.format(directory=tmp_path, token=running.token))
+    # Its address is fixed, and without TLS.
+    environment = {**os.environ, "BEETSDIR": str(tmp_path), "http_proxy": running.http, "no_proxy": ""}
+
+    def beet(*command):
+        done = subprocess.run(
+            [sys.executable, "-m", "beets", *command], env=environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    beet("import", "--noautotag", "--quiet", str(tmp_path / "music"))
+    assert "Found 3 listens" in beet("lbimport")
+    assert beet("list", "--format", "$title $listenbrainz_play_count").split() == ["Hunter", "3"]
+
+
+BEETS = """
+library: {directory}/library.db
+directory: {directory}/music
+import: {{copy: no, write: no}}
+plugins: [listenbrainz]
+listenbrainz: {{token: {token}, username: ann}}
+"""
 
 SERVICE = """
 verbose = 2

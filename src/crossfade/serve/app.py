@@ -88,12 +88,12 @@ def create_app(
     app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
-    if live is not None:
+    if live is not None and own is not None:
         limits = RateLimits(settings.requests)
         app.include_router(live_routes(active, live, limits))
         app.include_router(station_routes(active, live, limits, station))
         app.include_router(playlist_routes(active, live, limits))
-        app.include_router(listenbrainz_routes(active, live, limits))
+        app.include_router(listenbrainz_routes(active, live, limits, own))
         app.include_router(audioscrobbler_routes(active, live, limits))
         app.include_router(subsonic_routes(active, live, music, limits))
     add_problem_replies(app)

@@ -27,6 +27,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+_AUTHORITY = re.compile(rb"^https?://[^/]*")
 _PLAYERS = re.compile(rb"/+(?:1|2\.0|audioscrobbler)(?:/|$)")
 
 _log = logging.getLogger("crossfade.serve.access")
@@ -90,6 +91,8 @@ def _path(scope: Scope) -> str:
     raw = scope.get("raw_path")
     if raw is None:
         return str(scope["path"])
+    # A client of a proxy sends the whole address (RFC 9112, 3.2.2).
+    raw = _AUTHORITY.sub(b"", raw) or b"/"
     # Players that are given an address with a slash at the end add another. Paths of these APIs have no empty part.
     if _PLAYERS.match(raw):
         raw = re.sub(rb"/{2,}", b"/", raw)

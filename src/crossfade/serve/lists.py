@@ -13,7 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 from crossfade.core.errors import CrossfadeError, UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.live.fresh import FreshPages
+from crossfade.live.fresh import Fresh, FreshPages
 from crossfade.serve.access import require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import Listing, Station, WhyAnswer
@@ -116,7 +116,7 @@ class OwnPages:
         """
         user = require_user(required_token(self._live, request, "read"), user)
         with self._active.reading() as opened:
-            page = self._pages.page(opened, user, kind, model)
+            page = self.page(opened, user, kind, model)
             answer = Listing(
                 release=opened.release.version,
                 surface=page.table.surface,
@@ -128,9 +128,14 @@ class OwnPages:
                 offset=offset,
                 entries=page.entries[offset : offset + limit],
             )
+        return json_reply(answer, headers=NEVER_KEPT)
+
+    def page(self, opened: OpenRelease, user: str, kind: str | None, model: str | None = None) -> Fresh:
+        """Return the whole page of ``user``, as `FreshPages.page` does."""
+        page = self._pages.page(opened, user, kind, model)
         if page.made_in:
             self._metrics.fold_in.observe(page.made_in)
-        return json_reply(answer, headers=NEVER_KEPT)
+        return page
 
 
 def _add_list(

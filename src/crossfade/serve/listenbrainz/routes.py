@@ -7,7 +7,7 @@ without one, like the pages of ``/v1``, since the tools that fetch them send non
 
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -34,8 +34,10 @@ from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.listenbrainz import rows
 from crossfade.serve.listenbrainz.submissions import LONGEST_BODY, decoded_body, submitted
+from crossfade.serve.lists import OwnPages
 from crossfade.serve.replies import failure
 from crossfade.serve.routes import plain
+from crossfade.stores.contract import Entry
 from crossfade.stores.live import Feedback, ItemRef, Listen, LiveState, NowPlaying, Playlist, Track, Which
 from crossfade.surfaces.registry import PAGES
 
@@ -68,10 +70,13 @@ class _OneListen(msgspec.Struct):
     recording_msid: str
 
 
-def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
-    """Return the routes. They are no part of the OpenAPI description: ListenBrainz documents them."""
+def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, own: OwnPages) -> APIRouter:
+    """Return the routes, with pages of ``own`` for users who send their token.
+
+    They are no part of the OpenAPI description: ListenBrainz documents them.
+    """
     routes = APIRouter(prefix="/1", include_in_schema=False, route_class=_route_class(limits))
-    api = _Api(active, live)
+    api = _Api(active, live, own)
 
     @routes.post("/submit-listens")
     async def submit_listens(request: Request) -> Response:
@@ -140,8 +145,9 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
         return _json(rows.playlist_row(found, str(request.base_url), tracks=True))
 
     @routes.get("/cf/recommendation/user/{user:path}/recording")
-    def recommendations(user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
-        return api.recommendations(plain(user), min(count, MOST_ROWS), offset)
+    def recommendations(request: Request, user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
+        now = secret_of(request) is not None
+        return api.recommendations(api.own(request, user) if now else plain(user), now, min(count, MOST_ROWS), offset)
 
     @routes.get("/stats/user/{rest:path}")
     def statistics(rest: str) -> Response:
@@ -169,9 +175,10 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
 class _Api:
     """What is done for each request, in a thread."""
 
-    def __init__(self, active: ActiveRelease, live: LiveState) -> None:
+    def __init__(self, active: ActiveRelease, live: LiveState, own: OwnPages) -> None:
         self._active = active
         self._live = live
+        self._own = own
 
     def own(self, request: Request, user: str) -> str:
         """Return the user of a path, if the token may read what is theirs."""
@@ -238,15 +245,20 @@ class _Api:
         page = [rows.feedback_row(one) for one in thumbs[offset : offset + count]]
         return _json({"feedback": page, "count": len(page), "offset": offset, "total_count": len(thumbs)})
 
-    def recommendations(self, user: str, count: int, offset: int) -> Response:
-        """The tracks of the user's Discover page that have a MusicBrainz id; 204 if there are none."""
+    def recommendations(self, user: str, now: bool, count: int, offset: int) -> Response:
+        """The tracks of a Discover page that have a MusicBrainz id; 204 if there are none.
+
+        ``now`` asks for the page of a user with an account as it is now, where the release can make one.
+        """
         with self._active.reading() as opened:
-            tables = opened.release.tables
-            try:
-                user = tables.user(user)
-                entries = opened.entries(PAGES, user, kind="track")
-            except (UnknownIdError, NotReadyError):
-                return Response(status_code=204)
+            entries: Sequence[Entry] = ()
+            with contextlib.suppress(UnknownIdError, NotReadyError):
+                if now and (page := self._own.page(opened, user, "track")).table.surface == PAGES:
+                    entries = page.entries
+            with contextlib.suppress(UnknownIdError, NotReadyError):
+                if not entries:
+                    user = opened.release.tables.user(user)
+                    entries = opened.entries(PAGES, user, kind="track")
             changed = int(opened.release.part("catalogue").stat().st_mtime)
         found = [(mbid, entry.score) for entry in entries if (mbid := values.mbid(entry.id)) is not None]
         if not found:

@@ -9,6 +9,9 @@ from crossfade.formats import values
 from crossfade.stores.live import Feedback, Listen, NowPlaying, Playlist, Track
 
 _NAMESPACE = uuid.UUID("a7b6de7a-4fd0-4a5e-9d3e-4f4b7a4fd0c1")
+CREATOR = "listenbrainz"
+"""Who made the lists of the week and the day: the tools that fetch them look for this name."""
+
 _PLAYLIST = "https://musicbrainz.org/doc/jspf#playlist"
 _TRACK = "https://musicbrainz.org/doc/jspf#track"
 
@@ -79,7 +82,7 @@ def playlist_row(playlist: Playlist, base: str, *, tracks: bool) -> dict[str, An
     return {
         "playlist": {
             "annotation": playlist.comment,
-            "creator": "crossfade" if playlist.sort else playlist.user,
+            "creator": _creator(playlist),
             "date": _time(playlist.created_at),
             "extension": {
                 _PLAYLIST: {
@@ -88,7 +91,7 @@ def playlist_row(playlist: Playlist, base: str, *, tracks: bool) -> dict[str, An
                     else {},
                     "collaborators": [],
                     "created_for": playlist.user if playlist.sort else None,
-                    "creator": "crossfade" if playlist.sort else playlist.user,
+                    "creator": _creator(playlist),
                     "last_modified_at": changed,
                     "public": playlist.public,
                 }
@@ -117,13 +120,17 @@ def _track_row(track: Track, added: str) -> dict[str, Any]:
         "extension": {
             _TRACK: {
                 "added_at": added,
-                "added_by": "crossfade",
+                "added_by": CREATOR,
                 "additional_metadata": {},
                 "artist_identifiers": artists,
             }
         },
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _creator(playlist: Playlist) -> str:
+    return CREATOR if playlist.sort else playlist.user
 
 
 def _time(milliseconds: int) -> str:
