@@ -253,8 +253,8 @@ class _Api:
         with self._active.reading() as opened:
             entries: Sequence[Entry] = ()
             with contextlib.suppress(UnknownIdError, NotReadyError):
-                if now and (page := self._own.page(opened, user, "track")).table.surface == PAGES:
-                    entries = page.entries
+                if now and (fresh := self._own.page(opened, user, "track")).table.surface == PAGES:
+                    entries = fresh.entries
             with contextlib.suppress(UnknownIdError, NotReadyError):
                 if not entries:
                     user = opened.release.tables.user(user)
