@@ -216,10 +216,11 @@ def genre_release(directory: Path) -> ReleaseParts:
     """Twelve artists of three genres, a03 of the first, with eight tracks each, a03-5 the sixth; a Radio of all tracks.
 
     The closest tracks of a track are those of its genre. Of the artists tags are known. The user ann has played the
-    tracks -0 to -4 of a00 and a03, -0 less and longer ago than -4, and has a page of Discover.
+    tracks -0 to -4 of a00 and a03, -0 less and longer ago than -4; four others have played much of each genre.
     """
     from crossfade.core.texts import Texts
     from crossfade.core.writings import SOURCES, Writings
+    from crossfade.models.als import ALS
     from crossfade.models.cultural import Cultural
 
     artists, tracks = 12, 8
@@ -242,7 +243,7 @@ def genre_release(directory: Path) -> ReleaseParts:
         near_first = others[np.argsort(genre[others] != genre[row], kind="stable")]
         return [(int(other), 1 - rank / len(names)) for rank, other in enumerate(near_first)]
 
-    page = [(names.index(name), 0.5, 0, 9) for name in ("a06-1", "a09-2")]
+    page = [(names.index("a06-1"), 0.5, 0, 9)]
     tables = [
         surface_table("radio", "track", "track", {name: pool(row) for row, name in enumerate(names)}, "score"),
         surface_table(
@@ -250,14 +251,20 @@ def genre_release(directory: Path) -> ReleaseParts:
         ),
         surface_table("popular", USER, "track", {EVERYONE: [(row,) for row in range(0, len(names), tracks)]}),
     ]
-    played = [f"a{artist}-{place}" for artist in ("00", "03") for place in range(5)]
-    counts = {"track": (played, [place + 4 for place in range(5)] * 2), "artist": (["a00", "a03"], [30, 30])}
-    interactions = {}
-    for kind, (items, plays) in counts.items():
-        of_kind = Interactions.from_counts(["ann"] * len(items), items, plays, kind=kind)
-        ages = np.array([400 - 99 * int(name[-1]) if kind == "track" else 4 for name in of_kind.item_ids])
-        last = (1_700_000_000 - 86_400 * ages).astype(np.uint32)
-        interactions[f"interactions-{kind}"] = replace(of_kind, last_played=last)
+    plays = [("ann", f"a{artist}-{place}", place + 4) for artist in ("00", "03") for place in range(5)]
+    plays += [
+        (f"u{user:02}", name, 3) for user in range(12) for row, name in enumerate(names) if genre[row] == user % 3
+    ]
+    made: dict[str, Any] = {"catalogue": Catalogue([root, child])}
+    for kind in ("artist", "track"):
+        items = [item if kind == "track" else item.split("-")[0] for _, item, _ in plays]
+        played = Interactions.from_counts(
+            [user for user, *_ in plays], items, [count for *_, count in plays], kind=kind
+        )
+        ages = np.array([400 - 99 * int(name[-1]) if kind == "track" else 4 for name in played.item_ids])
+        last = (1_700_000_000 - 86_400 * ages[played.indices]).astype(np.uint32)
+        made[f"interactions-{kind}"] = replace(played, last_played=last)
+        made[f"als-{kind}"] = ALS(factors=8, iterations=3).fit(made[f"interactions-{kind}"])
     about = [(row, word) for row in range(artists) for word in GENRES[row % len(GENRES)].split()]
     words = Writings(
         kind="artist",
@@ -268,14 +275,15 @@ def genre_release(directory: Path) -> ReleaseParts:
         counts=np.full(len(about), 5),
         texts=Texts.of([word for _, word in about]),
     )
-    made = {"catalogue": Catalogue([root, child]), **interactions}
     made["cultural-artist"] = Cultural(factors=8, most_items=0.5).fit(words)
     parts = {}
     for name, part in made.items():
         parts[name] = directory / "parts" / name
         with writing(parts[name], Identity(kind="part", version=1)) as draft:
             part.save(draft.path)
-    return ReleaseParts(tables, made["catalogue"], parts, {"surfaces": "5f" * 32}, {"run": {"models": ["cultural"]}})
+    return ReleaseParts(
+        tables, made["catalogue"], parts, {"surfaces": "5f" * 32}, {"run": {"models": ["als", "cultural"]}}
+    )
 
 
 LIBRARIES = ("artist", "track", "artist and track", "show and episode")

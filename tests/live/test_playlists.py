@@ -5,7 +5,7 @@ import pytest
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.live.listening import history_of, listener_of
 from crossfade.live.playlists import as_track, continued, entry_of, excluded, forgotten, generated, is_mbid
-from crossfade.stores.live import Block, Feedback, ItemRef, Listen, Track
+from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import Played
 
 NOW = 1_700_000_000
@@ -97,6 +97,13 @@ def test_the_history_is_that_of_the_release_and_what_came_since(genres, live):
     assert after["artist"]["a05"] == Played("a05", 1, NOW)
     assert "a05-2" not in after["track"]
     assert history_of(genres, live, "nobody") == {kind: {} for kind in after}
+
+
+def test_what_is_left_out_of_taste_is_no_history(genres, live):
+    live.add_listens([listen("a05-1", context="lullabies"), listen("a05-2")])
+    live.exclude(Exclusion(user="ann", context="lullabies"))
+    assert "a05-1" not in history_of(genres, live, "ann")["track"]
+    assert "a05-2" in history_of(genres, live, "ann")["track"]
 
 
 def test_what_a_listener_does_not_want(genres, live):

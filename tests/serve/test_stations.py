@@ -129,6 +129,36 @@ def test_in_a_private_session_the_server_keeps_nothing(ann, library):
     assert library.live.feedback(ann.user) == []
 
 
+def test_a_private_station_is_in_no_byte_of_the_home(ann, library, caplog):
+    library.live.start_private(ann.user, until=time.time_ns() // 1_000_000 + 60_000)
+    canary = "kanarienvogel 7f3a"
+    started = start(ann, title=canary, seeds=[{"kind": "track", "id": "a00-1"}])
+    ann.post("/v1/stations/next", {"state": started["state"], "action": "down", "item": ids(started)[0]})
+    ann.post("/v1/stations", {"seeds": [{"kind": "text", "id": canary}]}, status=404)
+    files = [path for path in library.home.path.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert not [path for path in files if canary.encode() in path.read_bytes()]
+    assert canary not in caplog.text
+
+
+def test_every_reference_of_the_description_leads_somewhere(library):
+    described = library.app.openapi()
+
+    def references(part):
+        if isinstance(part, dict):
+            yield from ([part["$ref"]] if isinstance(part.get("$ref"), str) else ())
+            for inner in part.values():
+                yield from references(inner)
+        elif isinstance(part, list):
+            for inner in part:
+                yield from references(inner)
+
+    for one in references({path: one for path, one in described["paths"].items() if "station" in path}):
+        place = described
+        for name in one.removeprefix("#/").split("/"):
+            place = place[name]
+
+
 def test_a_kept_station_does_not_change_in_a_private_session(ann, library):
     started = start(ann)
     path = f"/v1/stations/{started['id']}"

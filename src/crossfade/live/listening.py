@@ -8,6 +8,7 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.live.matching import matched
 from crossfade.live.stations import Listener
+from crossfade.live.taste import excludes
 from crossfade.stores.live import LiveState, Which
 from crossfade.surfaces.asking import OpenRelease, Played
 
@@ -25,7 +26,10 @@ _lock = threading.Lock()
 
 
 def history_of(opened: OpenRelease, state: LiveState, user: str) -> History:
-    """Return what ``user`` has played of the catalogue, in the release and since, skips left out."""
+    """Return what ``user`` has played of the catalogue, in the release and since.
+
+    Skips are left out, and listens since that the user has left out of taste.
+    """
     try:
         account = state.account(user)
     except UnknownIdError:
@@ -67,7 +71,10 @@ def _with_listens(
     learned = {kind: {one.id: one.last for one in played.values()} for kind, played in history.items()}
     tables = opened.release.tables
     parents: dict[tuple[str, str], tuple[str, str] | None] = {}
+    exclusions = state.exclusions(user)
     for listen in state.listens(user, Which(), limit=MOST_LISTENS):
+        if any(excludes(exclusion, listen) for exclusion in exclusions):
+            continue
         item = matched(tables, listen.track).item
         if listen.skipped or item is None or item.kind not in history:
             continue

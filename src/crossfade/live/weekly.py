@@ -22,11 +22,11 @@ from crossfade.live import stations
 from crossfade.live.listening import history_of, listener_of
 from crossfade.live.playlists import apart, as_track, entry_of, generated
 from crossfade.live.pools import ReleasePools
-from crossfade.live.stations import Listener, Source
+from crossfade.live.stations import MOST_SEEDS, Listener, Source
+from crossfade.live.taste import Tastes
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist
 from crossfade.surfaces.asking import OpenRelease, Played
-from crossfade.surfaces.registry import PAGES
 
 LENGTH = 50
 """Tracks of a list."""
@@ -149,11 +149,11 @@ def _entries(
     if len(made) < LENGTH:
         seeds = [Source(id=one.id, because=_as_named(pools, one), share=1 / SEEDS) for one, _ in favourites[:SEEDS]]
         if not recipe.familiar:
-            seeds += _of_page(pools, user)
+            seeds += _of_page(pools, state, user, at)
             listener = Listener(barred={*listener.barred, *history[pools.kind]})
         tracks = generated(
             pools,
-            seeds,
+            seeds[:MOST_SEEDS],
             LENGTH - len(made),
             listener=listener,
             heard=[entry for entry, _ in made],
@@ -190,10 +190,10 @@ def _favourites(
     return [found[place] for place in apart([entry for entry, _ in found])][:LENGTH]
 
 
-def _of_page(pools: ReleasePools, user: str) -> Sequence[Source]:
-    """The items of the user's Discover page in the release, which count as much as the favourites."""
+def _of_page(pools: ReleasePools, state: LiveState, user: str, at: int) -> Sequence[Source]:
+    """The items of the user's Discover page as it is now, which count as much as the favourites."""
     try:
-        entries = pools.opened.entries(PAGES, user, kind=pools.kind)
+        _, entries = Tastes(pools.opened).page(state, user, at=at, kind=pools.kind)
     except (UnknownIdError, NotReadyError):
         return []
     return [

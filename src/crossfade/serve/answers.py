@@ -1,7 +1,7 @@
 """The shape of each answer, from which the documentation is made; what is unknown is left out."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -112,3 +112,19 @@ class Problem(Answer):
     detail: str | None = Field(None, examples=["There is no artist 'radiohed'. Did you mean Radiohead?"])
     suggestions: list[str] | None = Field(None, description="Names that may have been meant.", examples=[["Radiohead"]])
     errors: list[InvalidParameter] | None = None
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of ``model`` with what it refers to in its place, as references need."""
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, dict):
+            if "$ref" in part:
+                return inlined(definitions[part["$ref"].rpartition("/")[2]])
+            return {name: inlined(inner) for name, inner in part.items()}
+        return [inlined(inner) for inner in part] if isinstance(part, list) else part
+
+    whole: dict[str, Any] = inlined(schema)
+    return whole

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from crossfade.serve.access import RefusedError, limited_body, spent_by, valid_token
+from crossfade.serve.answers import schema_of
 from crossfade.serve.guard import BEARER
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import problem
@@ -40,7 +41,8 @@ def body_of(model: type[Body], most: int) -> Callable[[Request], Coroutine[Any, 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
     """Return the documentation of a body that `body_of` reads."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+    content = {"application/json": {"schema": schema_of(model)}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def own_routes(live: LiveState, limits: RateLimits, tag: str) -> APIRouter:

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms
+from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms, schema_of
 from crossfade.serve.envelope import ENCODED_SLASH
 from crossfade.serve.metrics import CONTENT_TYPE, Metrics
 from crossfade.serve.replies import PROBLEM, json_reply, kept_reply
@@ -33,7 +33,7 @@ KindName = Annotated[
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of what can go wrong on a route."""
-    shown = {"content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
+    shown = {"content": {PROBLEM: {"schema": schema_of(Problem)}}}
     meanings = {
         401: "The token is missing or not valid.",
         403: "The token is that of another user, or does not allow this.",
