@@ -251,6 +251,7 @@ def test_playlists_made_for_a_user_are_found_by_the_names_people_know(account, c
     answer = client.get(f"/1/user/{account.user}/playlists/createdfor").json()
     assert {one["playlist"]["title"] for one in answer["playlists"]} == {"weekly-exploration", "daily-jams"}
     assert (answer["playlist_count"], answer["playlists"][0]["playlist"]["track"]) == (2, [])
+    assert {one["playlist"]["creator"] for one in answer["playlists"]} == {"listenbrainz"}
     address = f"http://127.0.0.1:8000/playlist/{account.user}-weekly-exploration"
     assert address in {one["playlist"]["identifier"] for one in answer["playlists"]}
     playlist = client.get(f"/1/playlist/{account.user}-weekly-exploration").json()["playlist"]

@@ -2,18 +2,16 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 from crossfade.formats import values
+from crossfade.formats.playlist_files import PLAYLIST_EXTENSION, as_jspf
 from crossfade.stores.live import Feedback, Listen, NowPlaying, Playlist, Track
 
 _NAMESPACE = uuid.UUID("a7b6de7a-4fd0-4a5e-9d3e-4f4b7a4fd0c1")
 CREATOR = "listenbrainz"
 """Who made the lists of the week and the day: the tools that fetch them look for this name."""
-
-_PLAYLIST = "https://musicbrainz.org/doc/jspf#playlist"
-_TRACK = "https://musicbrainz.org/doc/jspf#track"
 
 
 def msid(track: Track) -> str:
@@ -74,65 +72,15 @@ def feedback_row(feedback: Feedback) -> dict[str, Any]:
 
 
 def playlist_row(playlist: Playlist, base: str, *, tracks: bool) -> dict[str, Any]:
-    """Return a playlist as JSPF, with its tracks or without; ``base`` is the address of this server.
-
-    A list that was generated has its sort as title ("weekly-exploration"), by which the tools that fetch it know it.
-    """
-    changed = _time(playlist.changed_at)
-    return {
-        "playlist": {
-            "annotation": playlist.comment,
-            "creator": _creator(playlist),
-            "date": _time(playlist.created_at),
-            "extension": {
-                _PLAYLIST: {
-                    "additional_metadata": {"algorithm_metadata": {"source_patch": playlist.sort}}
-                    if playlist.sort
-                    else {},
-                    "collaborators": [],
-                    "created_for": playlist.user if playlist.sort else None,
-                    "creator": _creator(playlist),
-                    "last_modified_at": changed,
-                    "public": playlist.public,
-                }
-            },
-            "identifier": f"{base}playlist/{playlist.id}",
-            "title": playlist.title,
-            "track": [_track_row(track, changed) for track in playlist.tracks] if tracks else [],
-        }
-    }
+    """Return a playlist as JSPF, with its tracks or without; ``base`` is the address of this server."""
+    listed = tuple(replace(track, mbid=mbid(track)) for track in playlist.tracks) if tracks else ()
+    row = as_jspf(replace(playlist, tracks=listed), base.rstrip("/"))
+    if playlist.sort:
+        described = row["playlist"]
+        described["creator"] = described["extension"][PLAYLIST_EXTENSION]["creator"] = CREATOR
+    return row
 
 
 def payload(rows: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """Return ``rows`` of a list as most answers of the API wrap them."""
     return {"payload": {"count": len(rows), "listens": rows, **more}}
-
-
-def _track_row(track: Track, added: str) -> dict[str, Any]:
-    recording = mbid(track)
-    artists = [f"https://musicbrainz.org/artist/{one}" for one in track.artist_mbids]
-    row: dict[str, Any] = {
-        "identifier": [f"https://musicbrainz.org/recording/{recording}"] if recording else [],
-        "title": track.title or "",
-        "creator": track.artist or "",
-        "album": track.album,
-        "duration": track.duration_ms,
-        "extension": {
-            _TRACK: {
-                "added_at": added,
-                "added_by": CREATOR,
-                "additional_metadata": {},
-                "artist_identifiers": artists,
-            }
-        },
-    }
-    return {name: value for name, value in row.items() if value is not None}
-
-
-def _creator(playlist: Playlist) -> str:
-    return CREATOR if playlist.sort else playlist.user
-
-
-def _time(milliseconds: int) -> str:
-    """A time as Python before 3.11 reads it too: with an offset, not a Z."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
