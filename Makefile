@@ -42,11 +42,15 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint kernels  ## Lint, types, layers, and every test that takes seconds, on all processors
+test: lint kernels tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels  ## The same with the slow tests
+test-all: lint kernels tests/clients/node_modules  ## The same with the slow tests
 	$(PYTEST)
+
+# A player's library; without npm its test is skipped, and says so.
+tests/clients/node_modules: tests/clients/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --silent --prefix tests/clients; fi
 
 # Otherwise each process of the tests would compile most of them.
 kernels: $(VENV)/ready  ## Compile the kernels that are not, in two processes
