@@ -134,6 +134,12 @@ def solve_by_newton(
     vectors = np.zeros(ROWS * most, dtype=np.int64)
     fixed = problem.fixed.reshape(-1)
     for block in range(first, last):
+        # The last block repeats a row until it is full; the products of the repetitions are of zeros, and unused.
+        live = min(ROWS, problem.rows - block * ROWS)
+        x[live * width :] = 0.0
+        step[live * width :] = 0.0
+        direction[live * width :] = 0.0
+        along[live * apart :] = 0.0
         longest = indptr[order[block * ROWS] + 1] - indptr[order[block * ROWS]]
         own = _multiple(min(samples, max(LEAST_SEEN, problem.per_entry * longest)))
         growth = np.float32(problem.drawn / min(own, problem.drawn))
@@ -141,7 +147,7 @@ def solve_by_newton(
         boost = np.float32(min(own, problem.drawn) / min(part, problem.drawn))
         # A row's entries end where its part of the sample begins.
         sampled = _multiple(longest)
-        for r in range(ROWS):
+        for r in range(live):
             row, at = order[block * ROWS + r], r * apart + sampled
             start, entries = indptr[row], indptr[row + 1] - indptr[row]
             begin[r], filled[r] = at - _multiple(entries), entries
@@ -164,14 +170,14 @@ def solve_by_newton(
             for k in range(width):
                 x[r * width + k] = solved[row, k]
         products(x, 0, width, width, problem.by_column, own, score, sampled, apart)
-        for r in range(ROWS):
+        for r in range(live):
             at, end = begin[r], r * apart + sampled + own
             _project(fixed, vectors, r * most, filled[r], x, r * width, width, score, at)
             for j in range(at, end, WIDTH):
                 store(score, j, add(add(load(score, j), load(along, j)), spread(intercept[r])))
                 store(along, j, zero())
         for _ in range(steps):
-            for r in range(ROWS):
+            for r in range(live):
                 row, at, middle = order[block * ROWS + r], begin[r], r * apart + sampled
                 end, seen = middle + own, middle + part
                 if free and not logistic:
@@ -189,7 +195,7 @@ def solve_by_newton(
                 for j in range(seen, end, WIDTH):
                     store(along, j, load(slope, j))
             products(along, sampled, apart, own, problem.by_factor, width, residual, 0, width)
-            for r in range(ROWS):
+            for r in range(live):
                 at, own_x = begin[r], r * width
                 penalty = problem.penalties[order[block * ROWS + r]]
                 combine(fixed, vectors, r * most, filled[r] + 1 & -2, along, at, width, residual, own_x)
@@ -200,7 +206,7 @@ def solve_by_newton(
                 length[r] = _inner(residual, own_x, residual, own_x, width)
             for _ in range(cg_steps):
                 products(direction, 0, width, width, problem.by_column, part, along, sampled, apart)
-                for r in range(ROWS):
+                for r in range(live):
                     at, middle, own_x = begin[r], r * apart + sampled, r * width
                     seen = middle + part
                     _project(fixed, vectors, r * most, filled[r], direction, own_x, width, along, at)
@@ -210,7 +216,7 @@ def solve_by_newton(
                     for j in range(at, seen, WIDTH):
                         store(along, j, multiply(load(curvature, j), add(load(along, j), spread(-mean))))
                 products(along, sampled, apart, part, problem.by_factor, width, product, 0, width)
-                for r in range(ROWS):
+                for r in range(live):
                     if length[r] < 1e-20:
                         continue
                     at, own_x = begin[r], r * width
@@ -228,7 +234,7 @@ def solve_by_newton(
                     length[r] = shorter
             products(step, 0, width, width, problem.by_column, own, along, sampled, apart)
             moved = False
-            for r in range(ROWS):
+            for r in range(live):
                 at, middle, own_x = begin[r], r * apart + sampled, r * width
                 end, seen, penalty = middle + own, middle + part, problem.penalties[order[block * ROWS + r]]
                 _project(fixed, vectors, r * most, filled[r], step, own_x, width, along, at)
@@ -256,8 +262,7 @@ def solve_by_newton(
                     store(score, j, multiply_add(load(along, j), spread(share), load(score, j)))
             if not moved:
                 break
-        # The last block repeats a row until it is full.
-        for r in range(min(ROWS, problem.rows - block * ROWS)):
+        for r in range(live):
             row, at, middle = order[block * ROWS + r], begin[r], r * apart + sampled
             if free and not logistic:
                 intercept[r] += _balance(score, weight, problem.totals[row], at, middle + own)
