@@ -20,6 +20,7 @@ from crossfade.stores.sqlite_writing import translated_errors
 
 LONGEST_QUESTION = 200  # letters of a name; the rest of what was typed is not looked at
 SUGGESTIONS = 5
+MOST_NAMES = 50_000  # of a kind that are remembered, some 25 MB; lists name the same items again and again
 _CANDIDATES = 256  # names that a search looks at one by one: those with the most listeners that share its grams
 _ROWS_A_QUERY = 500  # below SQLite's limit of variables in every version
 
@@ -31,6 +32,7 @@ class SQLiteTables:
         self._version = version
         self._path = path
         self._lock = threading.Lock()
+        self._names: dict[str, dict[int, tuple[Named, Named | None]]] = {}
         with translated_errors(path):
             # Immutable: no locks, no journal, no look for changes; the file never changes under this name.
             address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
@@ -147,11 +149,13 @@ class SQLiteTables:
 
     def _named(self, kind: str, rows: Sequence[int]) -> list[tuple[Named, Named | None]]:
         """Return the items of ``kind`` at ``rows``, in their order, each with its parent."""
-        found = self._select(kind, "i.row", sorted(set(rows)), "i.id, i.name, p.id, p.name")
-        return [
-            (Named(kind=kind, id=found[row][0], name=found[row][1]), self._parent(kind, *found[row][2:]))
-            for row in rows
-        ]
+        names = self._names.setdefault(kind, {})
+        if unread := sorted({row for row in rows if row not in names}):
+            if len(names) + len(unread) > MOST_NAMES:
+                names = self._names[kind] = {row: names[row] for row in {*rows}.difference(unread)}
+            for row, (id_, name, *parent) in self._select(kind, "i.row", unread, "i.id, i.name, p.id, p.name").items():
+                names[row] = (Named(kind=kind, id=id_, name=name), self._parent(kind, *parent))
+        return [names[row] for row in rows]
 
     def _parent(self, kind: str, id_: str | None, name: str) -> Named | None:
         return None if id_ is None else Named(kind=self._described[kind]["parent"], id=id_, name=name)
