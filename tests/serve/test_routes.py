@@ -481,18 +481,22 @@ def test_the_first_page_leads_to_the_description(client, path):
 
 def test_the_description_shows_every_answer(client):
     described = client.get("/openapi.json").json()
-    measurements = described["paths"].pop("/metrics")["get"]
-    assert list(measurements["responses"]["200"]["content"]) == ["text/plain"]
-    operations = [operation for path in described["paths"].values() for operation in path.values()]
+    ours = {
+        path: methods for path, methods in described["paths"].items() if path.startswith(("/v1/", "/health", "/ready"))
+    }
+    operations = [operation for path in ours.values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]
-        assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
         for status, response in operation["responses"].items():
-            assert status == "200" or list(response["content"]) == ["application/problem+json"]
+            wanted = {"204": [], "304": []}.get(
+                status, ["application/json" if status < "300" else "application/problem+json"]
+            )
+            assert list(response.get("content", [])) == wanted, operation["operationId"]
         assert all(parameter["description"] for parameter in operation.get("parameters", []))
-    assert all(schema["description"] for schema in described["components"]["schemas"].values())
+    schemas = described["components"]["schemas"].items()
+    assert [name for name, schema in schemas if schema["type"] == "object" and not schema.get("description")] == []
 
 
 @pytest.mark.parametrize(

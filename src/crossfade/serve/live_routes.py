@@ -45,8 +45,14 @@ DAY = 86_400_000
 
 _TAG = "live"
 _Time = Annotated[int | None, Query(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
-_Name = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
-_Kind = Annotated[str, Query(pattern=f"^({'|'.join(KINDS)})$")]
+_Artist = Annotated[
+    str | None, Query(description="Those by an artist of this name.", min_length=1, max_length=LONGEST_NAME)
+]
+_Text = Annotated[str | None, Query(description="Those with this in a name.", min_length=1, max_length=LONGEST_NAME)]
+_Context = Annotated[
+    str | None, Query(description="Those of this playlist or station.", min_length=1, max_length=LONGEST_NAME)
+]
+_Kind = Annotated[str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$")]
 _Item = Annotated[str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME)]
 
 _REFUSALS = problems(401, 403, 404, 409, 413, 422, 429)
@@ -100,7 +106,12 @@ def _submitting(active: ActiveRelease, live: LiveState, routes: APIRouter) -> AP
         return json_reply(Playing.of(live.now_playing(user, at=_now())))
 
     @routes.delete("/playing", summary="Say that a player has stopped", response_model=Playing, responses=_REFUSALS)
-    def stop_playing(user: User, player: Annotated[str, Query(max_length=200)] = "") -> Response:
+    def stop_playing(
+        user: User,
+        player: Annotated[
+            str, Query(description="The player; the one without a name by default.", max_length=200)
+        ] = "",
+    ) -> Response:
         """Answers with what the other players play."""
         live.stop_playing(user, player)
         return json_reply(Playing.of(live.now_playing(user, at=_now())))
@@ -114,11 +125,11 @@ def _reading(live: LiveState, routes: APIRouter) -> APIRouter:
         user: User,
         since: _Time = None,
         until: _Time = None,
-        artist: _Name = None,
-        text: _Name = None,
-        context: _Name = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 25,
-        offset: Annotated[int, Query(ge=0, le=FURTHEST)] = 0,
+        artist: _Artist = None,
+        text: _Text = None,
+        context: _Text = None,
+        limit: Annotated[int, Query(description="How many at most.", ge=1, le=MOST_LISTED)] = 25,
+        offset: Annotated[int, Query(description="How many to leave out.", ge=0, le=FURTHEST)] = 0,
     ) -> Response:
         """Newest first; those that fit all parameters that are given."""
         which = Which(since=since, until=until, artist=artist, text=text, context=context)
@@ -164,9 +175,9 @@ def _deleting(live: LiveState, routes: APIRouter) -> APIRouter:
         ] = None,
         since: _Time = None,
         until: _Time = None,
-        artist: _Name = None,
-        text: _Name = None,
-        context: _Name = None,
+        artist: _Artist = None,
+        text: _Text = None,
+        context: _Text = None,
         everything: Annotated[bool, Query(description="All of them; without any other parameter.")] = False,
     ) -> Response:
         """Those that fit all parameters that are given. The next release has forgotten them."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
@@ -50,6 +50,9 @@ MOST_SEEDS = 20
 LONGEST_FILE = 5_000_000  # bytes: 10,000 tracks as ListenBrainz writes them
 
 Length = Annotated[int, Field(ge=1, le=MOST_TRACKS, description="Tracks, or as many as there are.")]
+
+
+_Id = Annotated[str, Path(description="The id of the playlist.", max_length=200)]
 
 
 class MakePlaylist(Asked):
@@ -192,7 +195,7 @@ def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) 
     @routes.get("/v1/playlists/{id}", summary="One playlist", response_model=PlaylistAnswer, responses=failures)
     def one(
         request: Request,
-        id: str,  # noqa: A002 (the name in the path)
+        id: _Id,  # noqa: A002 (the name in the path)
         as_: Annotated[FileType, Query(alias="format", description="The form of the answer.")] = "json",
     ) -> Response:
         """As our own JSON, or as a file for players."""
@@ -210,7 +213,7 @@ def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) 
     )
     def go_on(
         request: Request,
-        id: str,  # noqa: A002
+        id: _Id,  # noqa: A002
         asked: Annotated[ContinuePlaylist, Depends(body_of(ContinuePlaylist, LONGEST_BODY))],
     ) -> Response:
         """With tracks that are not in it, like those that are; with what to include and leave out."""
@@ -218,7 +221,7 @@ def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) 
         return json_reply(api.go_on(token.user, id, asked), headers=NEVER_KEPT)
 
     @routes.delete("/v1/playlists/{id}", summary="Delete a playlist", status_code=204, responses=failures)
-    def delete(request: Request, id: str) -> Response:  # noqa: A002
+    def delete(request: Request, id: _Id) -> Response:  # noqa: A002
         """For good."""
         live.delete_playlist(required_token(live, request, "manage").user, id)
         return Response(status_code=204)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
@@ -47,6 +47,9 @@ Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Adventure = Annotated[float, Field(ge=0, le=1, description="From familiar (0) to adventurous (1).")]
 Count = Annotated[int, Field(ge=0, le=MOST_TRACKS, description="How many tracks to play next.")]
 Kind = Annotated[str, Field(pattern=f"^({'|'.join(KINDS)})$", description="What to play, by default the main kind.")]
+
+
+_Id = Annotated[str, Path(description="The id of the station.", max_length=200)]
 
 
 class Seed(Asked):
@@ -197,7 +200,7 @@ def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, s
         return json_reply(api.next(user, None, _sent(asked.state), asked), headers=NEVER_KEPT)
 
     @routes.get("/v1/stations/{id}", summary="One station", response_model=StationAnswer, responses=failures)
-    def one(request: Request, id: str) -> Response:  # noqa: A002 (the name in the path)
+    def one(request: Request, id: _Id) -> Response:  # noqa: A002 (the name in the path)
         """What it started from, its thumbs, how adventurous it is."""
         kept = live.station(required_token(live, request, "read").user, id)
         return json_reply(_answer(kept.id, _state(kept.state), []), headers=NEVER_KEPT)
@@ -211,7 +214,7 @@ def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, s
     )
     def go_on(
         request: Request,
-        id: str,  # noqa: A002
+        id: _Id,  # noqa: A002
         asked: Annotated[StationSignal, Depends(body_of(StationSignal, LONGEST_BODY))],
     ) -> Response:
         """A thumb up brings more from the neighbours of the track, a thumb down less; a skip counts a little."""
@@ -225,14 +228,14 @@ def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, s
     )
     def why_track(
         request: Request,
-        id: str,  # noqa: A002
+        id: _Id,  # noqa: A002
         item: Annotated[str, Query(description="The id of the track.", min_length=1, max_length=LONGEST_TEXT)],
     ) -> Response:
         """Its sources, what thumbs made of it, and its chance to be next; or why it is not played."""
         return json_reply(api.why(required_token(live, request, "read").user, id, item), headers=NEVER_KEPT)
 
     @routes.delete("/v1/stations/{id}", summary="Delete a station", status_code=204, responses=failures)
-    def delete(request: Request, id: str) -> Response:  # noqa: A002
+    def delete(request: Request, id: _Id) -> Response:  # noqa: A002
         """For good."""
         live.delete_station(required_token(live, request, "submit").user, id)
         return Response(status_code=204)
