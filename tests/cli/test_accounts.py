@@ -129,3 +129,14 @@ def test_a_listener_who_is_forgotten_has_no_account(asked, call, home, played, t
     assert call("import", str(history), home=home).exit_code == 0
     assert call("forget", "ann", "--no-run", home=home).exit_code == 0
     assert asked("users", home=home)["accounts"] == ["bob"]
+
+
+def test_damage_of_the_live_state_is_found(asked, call, home, played):
+    assert asked("verify", home=home) == {"checked": 1, "damaged": []}
+    file = home / "state.sqlite"
+    content = bytearray(file.read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    file.write_bytes(content)
+    told = call("verify", home=home)
+    assert told.exit_code == 7
+    assert "restore a backup" in told.stderr

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from crossfade.cli.options import SuggestingGroup, group_home_option, home_option, json_option, releases_of
+from crossfade.cli.options import SuggestingGroup, group_home_option, home_option, json_option, live_of, releases_of
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.core.artifacts import MANIFEST, verify_unless_replaced
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
@@ -114,7 +114,7 @@ def rollback(home: Home, version: str | None) -> None:
 @home_option
 @json_option
 def verify(home: Home, as_json: bool) -> None:
-    """Read every byte of every import, step and release against its checksum.
+    """Read every byte of every import, step and release against its checksum, and check the live state.
 
     Names everything that is damaged and then ends with exit code 7. What a run removes meanwhile is not damaged.
     """
@@ -129,6 +129,9 @@ def verify(home: Home, as_json: bool) -> None:
         except ArtifactError as error:
             checked += 1
             damaged.append(str(error))
+    if home.live.exists():
+        checked += 1
+        damaged += _damage_of_live(home)
     if as_json:
         print_json({"checked": checked, "damaged": damaged})
     else:
@@ -138,8 +141,17 @@ def verify(home: Home, as_json: bool) -> None:
     if damaged:
         raise ArtifactError(
             f"{len(damaged)} of {checked} artifacts are damaged. Run `crossfade run` to make steps and releases "
-            "again; import the files of a damaged import again."
+            "again; import the files of a damaged import again; restore a backup of a damaged live state."
         )
+
+
+def _damage_of_live(home: Home) -> list[str]:
+    """Return what is damaged in the live state."""
+    try:
+        with contextlib.closing(live_of(home)) as live:
+            return list(live.check())
+    except ArtifactError as error:
+        return [str(error)]
 
 
 @click.group(cls=SuggestingGroup)
