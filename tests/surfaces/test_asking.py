@@ -205,7 +205,7 @@ def test_scores_of_a_history_are_the_leading_models(opened, library):
     history = played.histories(["u05"])
     ids = [*list(als.item_ids)[:4], "unknown"]
     expected = als.scores(als.profiles(history), np.array([0, 4]), np.arange(4, dtype=np.int32))
-    found = opened.scores(history, ids)
+    found = opened.scorer(history)(ids)
     assert found[:4] == pytest.approx(expected)
     assert found[4] == found.min()
     assert opened.has_model("als", "track")

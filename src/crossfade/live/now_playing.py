@@ -75,7 +75,7 @@ def taste_of(opened: OpenRelease, state: LiveState, user: str, kind: str) -> Tas
     plays = np.array([one.plays for one in played.values()], dtype=np.float64)
     weights = Tastes(opened).weighing(kind).weights(plays)
     history = Interactions.from_counts([user] * len(played), list(played), weights, kind=kind)
-    return lambda items: opened.scores(history, items)
+    return opened.scorer(history)
 
 
 def _next(

@@ -179,20 +179,27 @@ class OpenRelease:
         """Whether the release has ``model`` fitted on items of ``kind``."""
         return self._has(f"{model}-{kind}")
 
-    def scores(self, history: Interactions, items: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Return the scores (items,) by the leading model for the one user of ``history``, whose weights are its own.
+    def scorer(self, history: Interactions) -> Callable[[Sequence[str]], npt.NDArray[np.float64]]:
+        """Return what gives the scores (items,) by the leading model for the one user of ``history``.
 
-        An item that the model does not know has the lowest score of all, 0 where there is no model of such items.
+        Its weights are on the scale of the release. An item that the model does not know has the lowest score of all,
+        0 where there is no model of such items.
         """
-        inputs = self._once((KINDS[history.kind].root, None), lambda: self._inputs(KINDS[history.kind].root, None))
-        scores = np.zeros(len(items))
-        if history.kind in inputs.models and len(items):
-            model = inputs.models[history.kind][0]
+        root = KINDS[history.kind].root
+        inputs = self._once((root, None), lambda: self._inputs(root, None))
+        if history.kind not in inputs.models:
+            return lambda items: np.zeros(len(items))
+        model = inputs.models[history.kind][0]
+        profile = model.profiles(history)
+
+        def scores(items: Sequence[str]) -> npt.NDArray[np.float64]:
             rows = model.item_ids.rows(items, missing="mark")
             known = rows != MISSING
-            found = model.scores(model.profiles(history), np.array([0, int(known.sum())]), rows[known])
-            scores[known] = found
-            scores[~known] = found.min(initial=0.0)
+            found = model.scores(profile, np.array([0, int(known.sum())]), rows[known])
+            scored = np.full(len(items), found.min(initial=0.0), dtype=np.float64)
+            scored[known] = found
+            return scored
+
         return scores
 
     def about(self, text: str, kind: str, n: int) -> list[Entry]:
