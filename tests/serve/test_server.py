@@ -183,3 +183,11 @@ def test_a_signal_ends_it_without_an_error(server, number):
     assert process.returncode == 0
     assert log.endswith("INFO Stopped.\n")
     assert "Traceback" not in log
+
+
+def test_what_is_accepted_is_known_as_tcp():
+    """Else asyncio leaves Nagle's algorithm on, and every answer of two parts takes 40 ms."""
+    with listening(ServeSettings(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
