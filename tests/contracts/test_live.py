@@ -541,6 +541,29 @@ def test_a_backup_while_in_use_restores_what_was_there(live, tmp_path):
     assert live.deletions() > before[1]
 
 
+def test_others_see_a_restore_made_while_everybody_writes(live, home, settings, tmp_path):
+    live.add_listens([listen()])
+    other, stop = open_live(home, settings), threading.Event()
+
+    def write(state, start):
+        for number in range(start, start + 500):
+            if stop.is_set():
+                return
+            state.add_listens([listen(at=AT + number * 1000, user="bob")])
+
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(write, state, 1000 * k) for k, state in enumerate([live, other, live])]
+        live.backup(tmp_path / "backup")
+        live.delete_listens("ann", Which())
+        other.restore(tmp_path / "backup")
+        assert live.count_listens("ann") == other.count_listens("ann") == 1
+        stop.set()
+        for one in writing:
+            one.result()
+    assert list(other.check()) == []
+    other.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"x" * 5000, None, "other", "cut"])
 def test_what_is_no_backup_changes_nothing(live, tmp_path, content):
     live.add_listens([listen()])

@@ -1,5 +1,6 @@
 """The SQLite of the live state: what reaches the disk, and what leaves it."""
 
+import contextlib
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from crossfade.core.home import Home
+from crossfade.stores import live_database
 from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which
 from crossfade.stores.live_accounts import now
 from crossfade.stores.live_database import Database
@@ -117,6 +119,20 @@ def test_deleted_content_is_not_in_the_file_nor_in_a_backup(live, home, tmp_path
     live.backup(tmp_path / "backup")
     assert CANARY.encode() not in (tmp_path / "backup").read_bytes()
     assert live.count_listens("ann") == 50
+
+
+def test_what_a_reader_kept_in_the_log_goes_with_the_next_commit(home, monkeypatch):
+    monkeypatch.setattr(live_database, "BUSY_SECONDS", 0.05)
+    with contextlib.closing(open_live(home)) as live:
+        live.add_user("ann")
+        live.add_listens([listen(title=CANARY)])
+        with live._database.reading() as connection:
+            connection.execute("BEGIN")
+            connection.execute("SELECT * FROM listens").fetchall()
+            live.delete_listens("ann", Which())
+            assert CANARY.encode() in bytes_of(home)
+        live.add_user("bob")
+        assert CANARY.encode() not in bytes_of(home)
 
 
 def test_the_name_of_a_removed_user_is_not_in_the_file(live, home):

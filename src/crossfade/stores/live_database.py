@@ -241,7 +241,6 @@ class Database:
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Change]) -> None:
         results: list[tuple[_Change, Any, BaseException | None]] = []
-        self._erase = False
         try:
             with translated(self.place):
                 connection.execute("BEGIN IMMEDIATE")
@@ -254,8 +253,9 @@ class Database:
                 change.done.set_exception(error)
             return
         if self._erase:
-            with contextlib.suppress(sqlite3.Error):  # a reader may keep the log; the next deletion empties it
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with contextlib.suppress(sqlite3.Error):
+                # A reader may keep the log; the next commit tries again.
+                self._erase = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
         for change, result, failed in results:
             if failed is None:
                 change.done.set_result(result)
