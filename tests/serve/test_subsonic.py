@@ -14,6 +14,7 @@ pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
 import fastapi
+import numpy as np
 
 from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
@@ -131,6 +132,7 @@ def schema(shared_data):
         jsonschema.Draft4Validator(root).validate(content)
 
     check.schemas = described["components"]["schemas"]
+    check.paths = described["paths"]
     return check
 
 
@@ -503,6 +505,35 @@ def test_huge_numbers_and_texts_of_any_bytes_do_no_harm(player):
     player("createPlaylist", name=name)
     root = ET.fromstring(player.ask("getPlaylists", f="xml").content)
     assert 'a<b>&"' in root[0][0].get("name")
+
+
+def test_a_page_elsewhere_may_call_and_show_covers(player):
+    answer = player.ask("getCoverArt", id=player.song("Creep").id)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert player.client.request("OPTIONS", "/rest/ping").status_code == 204
+
+
+def test_no_call_of_the_description_fails_on_any_value(player, schema):
+    """Each call with some of its parameters, drawn from ids that exist and from nonsense of their own types."""
+    rng = np.random.default_rng(7)
+    army = player.song("Army of Me")
+    values = [army.id, army.album_id, army.artist_id, "", "0", "-1", "1e400", "NaN", str(2**70), "true", "\ufffe",
+              "a\x00", "../..", "Rock", "byYear", "\u202e" * 300, "[[[[", "<!ENTITY", player.user]  # fmt: skip
+    for path, methods in schema.paths.items():
+        call = path.removeprefix("/rest/")
+        names = [one["name"] for one in methods.get("get", {}).get("parameters", []) if "name" in one]
+        for _ in range(4):
+            drawn = {
+                name: [values[one] for one in rng.integers(len(values), size=1 + rng.integers(2))] for name in names
+            }
+            drawn = {name: some for name, some in drawn.items() if name not in {"u", "p", "f"} and rng.random() < 0.8}
+            answer = player.ask(call, **drawn)
+            assert answer.status_code in (200, 404), (call, drawn)
+            if answer.headers["content-type"] == "application/json":
+                content = answer.json()["subsonic-response"]
+                schema(f"Subsonic{'Success' if content['status'] == 'ok' else 'Failure'}Response", content)
+                assert "could not answer" not in content.get("error", {}).get("message", ""), (call, drawn)
 
 
 def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):

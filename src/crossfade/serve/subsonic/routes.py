@@ -48,6 +48,15 @@ CALLS: Mapping[str, tuple[Scope, Handler]] = {
 }
 """Every call by its name, with what a token has to allow for it."""
 
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Max-Age": "86400",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""Players in browsers may call from any page: each call carries its login, and no cookie does."""
+
 OPEN = "getOpenSubsonicExtensions"
 """The call that needs no account."""
 
@@ -60,8 +69,13 @@ def subsonic_routes(
     """Return the route that answers players in the words of Subsonic."""
     routes, library = APIRouter(), Library(live, active, folder)
 
-    @routes.api_route("/rest/{call}", methods=["GET", "POST"], include_in_schema=False)
+    @routes.api_route("/rest/{call}", methods=["GET", "POST", "OPTIONS"], include_in_schema=False)
     async def rest(request: Request, call: str) -> Response:
+        response = Response(status_code=204) if request.method == "OPTIONS" else await replied(request, call)
+        response.headers.update(CORS)
+        return response
+
+    async def replied(request: Request, call: str) -> Response:
         as_json = False
         spent = spent_by(request, limits)
         try:
