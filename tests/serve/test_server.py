@@ -17,6 +17,7 @@ import pytest
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
 from crossfade.serve.server import listening, serve
 from crossfade.serve.settings import ServeSettings
+from crossfade.serve.workers import SharedAddress
 
 SERVER = """
 import sys
@@ -185,9 +186,11 @@ def test_a_signal_ends_it_without_an_error(server, number):
     assert "Traceback" not in log
 
 
-def test_what_is_accepted_is_known_as_tcp():
+@pytest.mark.parametrize("bound", [None, SharedAddress.bound])
+def test_what_is_accepted_is_known_as_tcp(bound):
     """Else asyncio leaves Nagle's algorithm on, and every answer of two parts takes 40 ms."""
-    with listening(ServeSettings(port=0)) as listener:
+    with listening(ServeSettings(port=0), bound) as listener:
+        listener.listen()
         assert listener.proto == socket.IPPROTO_TCP
         with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
             assert accepted.proto == socket.IPPROTO_TCP

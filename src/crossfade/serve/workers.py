@@ -64,7 +64,7 @@ class SharedAddress(socket.socket):
     @classmethod
     def bound(cls, family: int, place: tuple[Any, ...]) -> "SharedAddress":
         """Return a socket at ``place``, beside others of this class."""
-        shared = cls(family, socket.SOCK_STREAM)
+        shared = cls(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # as in `crossfade.serve.server`
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
