@@ -345,6 +345,10 @@ def test_what_is_played_in_private_is_kept_nowhere(player):
     assert player("getPlayQueue")["playQueue"]["entry"] == []
     assert player("getStarred2")["starred2"] == {"artist": [], "album": [], "song": []}
     assert player.live.count_listens(player.user) == 0
+    home = player.folder._kept.parent
+    written = [path for path in home.rglob("*") if path.is_file() and path.parent != player.folder._kept]
+    assert any(path.name == "state.sqlite" for path in written)
+    assert [path for path in written if b"Lonely" in path.read_bytes()] == []
 
 
 def test_stars_and_ratings_are_kept_and_taken_back(player):
