@@ -7,7 +7,7 @@ import pytest
 
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.live import stations
-from crossfade.live.stations import REPEAT_SECONDS, Listener, Signal, Source, Station, signalled, why
+from crossfade.live.stations import MOST_MARKS, REPEAT_SECONDS, Listener, Signal, Source, Station, signalled, why
 from crossfade.stores.contract import Entry, Named
 
 GENRES, ARTISTS, TRACKS = 3, 12, 8
@@ -150,6 +150,13 @@ def test_a_skip_does_not_take_a_thumb_back_and_undo_does():
     liked = signalled(station(), Signal(at=NOW, action="up", item="a1-1"))
     assert signalled(liked, Signal(at=NOW, action="skip", item="a1-1")).marks == {"a1-1": "up"}
     assert signalled(liked, Signal(at=NOW, action="undo", item="a1-1")) == station()
+
+
+def test_the_oldest_thumbs_are_forgotten_first():
+    state = station()
+    for number in range(MOST_MARKS + 5):
+        state = signalled(state, Signal(at=NOW, action="up", item=f"x{number}"))
+    assert list(state.marks) == [f"x{number}" for number in range(5, MOST_MARKS + 5)]
 
 
 def test_a_disliked_seed_gives_its_place_to_the_others():

@@ -25,7 +25,7 @@ OF_WORDS = 20
 OF_LIST = 20
 """Items of a playlist whose pools are drawn from; of a longer one, so many evenly spread, the last among them."""
 
-MOST_KEPT = 256
+MOST_KEPT = 512
 """Pools that are kept in memory, of all releases; one has some 80 KB and takes some 4 ms to read."""
 
 _kept: OrderedDict[tuple[str, str, str, str | None], Sequence[Entry]] = OrderedDict()

@@ -56,7 +56,7 @@ GROWTH, MOST_GROWN = 10, 30
 MOST_SEEDS = 100
 """Sources that a station starts from."""
 
-MOST_MARKS = 500
+MOST_MARKS = 150
 """Thumbs and skips that a station remembers; older ones are forgotten."""
 
 MOST_DRAWN = 2000
