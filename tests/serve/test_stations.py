@@ -235,6 +235,16 @@ def test_a_playlist_is_made_from_its_title(ann):
     ann.post("/v1/playlists/generate", {}, status=422)
 
 
+def test_what_is_made_in_a_private_session_is_not_kept(ann, library):
+    kept = ann.post("/v1/playlists", FILES["jspf"], status=201)
+    library.live.start_private(ann.user, until=time.time_ns() // 1_000_000 + 60_000)
+    made = ann.post("/v1/playlists/generate", {"title": "doom", "length": 3, "keep": True})
+    assert "id" not in made
+    ann.post(f"/v1/playlists/{kept['id']}/continue", {"length": 3, "keep": True})
+    library.live.end_private(ann.user)
+    assert [one["tracks"] for one in ann.get("/v1/playlists?sort=")["playlists"]] == [2]
+
+
 def test_the_lists_of_the_week_and_what_was_forgotten(ann, library):
     assert ann.get("/v1/playlists") == {"playlists": []}
     old = time.time_ns() // 1_000_000 - 90 * 86_400_000

@@ -260,9 +260,10 @@ class _Playlists:
         return _answer(kept).model_copy(update={"dropped": dropped})
 
     def make(self, user: str, asked: MakePlaylist) -> MadeAnswer:
-        """Make a playlist, and keep it if that is wanted."""
+        """Make a playlist, and keep it if that is wanted and the session is not private."""
         if not asked.seeds and asked.title is None:
             raise InputError("A playlist is made from seeds or a title.")
+        keep = asked.keep and self._live.private_until(user, at=_now()) is None
         seeds = asked.seeds or [Seed(kind=TEXT, id=asked.title or "")]
         with self._active.reading() as opened:
             pools = ReleasePools(opened, asked.kind)
@@ -276,16 +277,17 @@ class _Playlists:
                 adventure=asked.adventure,
                 seed=secrets.randbelow(2**53) if asked.seed is None else asked.seed,
             )
-            described = tuple(as_track(pools, one.entry) for one in tracks) if asked.keep else ()
+            described = tuple(as_track(pools, one.entry) for one in tracks) if keep else ()
         title = asked.title or " + ".join(dict.fromkeys(seed.id for seed in seeds))[:200]
         playlist = None
-        if asked.keep:
+        if keep:
             reasons = {one.entry.id: one.text for one in tracks}
             playlist = self._live.put_playlist(_new(user, title, described, reasons))
         return MadeAnswer(id=playlist.id if playlist else None, title=title, tracks=track_answers(tracks))
 
     def go_on(self, user: str, playlist_id: str, asked: ContinuePlaylist) -> MadeAnswer:
-        """Continue a playlist, and add the tracks to it if that is wanted."""
+        """Continue a playlist, and add the tracks to it if that is wanted and the session is not private."""
+        keep = asked.keep and self._live.private_until(user, at=_now()) is None
         playlist = self.readable(user, playlist_id)
         with self._active.reading() as opened:
             pools = ReleasePools(opened)
@@ -300,8 +302,8 @@ class _Playlists:
                 adventure=asked.adventure,
                 seed=secrets.randbelow(2**53) if asked.seed is None else asked.seed,
             )
-            described = tuple(as_track(pools, one.entry) for one in tracks) if asked.keep else ()
-        if asked.keep:
+            described = tuple(as_track(pools, one.entry) for one in tracks) if keep else ()
+        if keep:
             if playlist.user != user:
                 raise UnknownIdError(f"{user} has no playlist {playlist_id!r}.")
             longer = (*playlist.tracks, *described)
