@@ -305,7 +305,9 @@ def fuzz(case: str, directory: Path) -> bool:
     folder.mkdir()
     stored = packed(files, chance)
     for file, content in stored.items():
-        (folder / file.lstrip(".")).write_bytes(content)
+        place = folder / file.lstrip(".")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
     path = folder if len(stored) > 1 else folder / next(iter(stored)).lstrip(".")
     wanted = chance.choice((None, None, name, chance.choice(sorted(FORMATS))))
     limit = SECONDS + SECONDS_A_BYTE * sum(map(len, files.values()))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,11 @@ from crossfade.evaluate.recommendation import Report, evaluate
 from crossfade.evaluate.splits import Split, cut_of, random_holdout, temporal
 from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
 from crossfade.kernels.threads import one_blas_thread, processors
-from crossfade.models.blend import MOST_BYTES, Blend
 from crossfade.models.contract import Fitted, Model, missing_extra
 from crossfade.models.registry import MODELS, model_class
+
+if TYPE_CHECKING:
+    from crossfade.models.blend import Blend  # it loads kernels, as whoever plans a run need not
 
 HIDDEN = 0.2
 """The default share of the pairs that is hidden."""
@@ -179,6 +181,8 @@ def members_of(blend: object, split: Split) -> list[str]:
 
     By default a model whose input the split lacks, or whose fit takes too much memory, is left out.
     """
+    from crossfade.models.blend import MOST_BYTES, Blend
+
     if not isinstance(blend, Blend):
         return []
     if blend.settings.models:
@@ -271,7 +275,9 @@ def _made(named: Mapping[str, Asked], settings: Settings) -> dict[str, Resolved]
     return {label: made_of(one, settings.get(one, {})) if isinstance(one, str) else one for label, one in named.items()}
 
 
-def _blends(models: Mapping[str, object]) -> dict[str, Blend]:
+def _blends(models: Mapping[str, object]) -> dict[str, "Blend"]:
+    from crossfade.models.blend import Blend
+
     return {label: model for label, model in models.items() if isinstance(model, Blend)}
 
 
@@ -354,7 +360,7 @@ class _Work:
     def blend(
         self,
         label: str,
-        model: Blend,
+        model: "Blend",
         split: Split,
         cut: Split,
         whole: Mapping[str, "Future[_Fit | Trial]"],

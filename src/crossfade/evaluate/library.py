@@ -37,7 +37,6 @@ from crossfade.core.schemas import ALIASES, COUNTS, LISTENS, PLAYLIST_ITEMS, PLA
 from crossfade.core.sequences import Sequences
 from crossfade.core.writings import Writings
 from crossfade.evaluate.splits import Split, k_fold, random_holdout, strong_generalisation, with_repeats
-from crossfade.models.blend_weights import LEAST_HITS
 from crossfade.models.contract import InputKind
 from crossfade.ranking.neighbourhood import NeighbourSettings
 from crossfade.surfaces.discover import DiscoverSettings
@@ -295,6 +294,8 @@ class _Splitting:
 
     def _again(self, tables: Mapping[str, Sequence[Path]], catalog: Path) -> LibrarySplit | None:
         """What is left, split once more for a blend: by time as this split is, else or with too little at random."""
+        from crossfade.models.blend_weights import LEAST_HITS
+
         share = self._how.cut
         if share is None:
             return None

@@ -15,7 +15,6 @@ from crossfade.core.interactions import Interactions
 from crossfade.evaluate.comparison import Comparison, Pages
 from crossfade.evaluate.library import LibrarySplit
 from crossfade.evaluate.recommendation import Report, listeners_of, report_of, validate
-from crossfade.models.blend import Blend
 from crossfade.models.contract import ComparesItems, Fitted, Model
 from crossfade.models.registry import model_class
 from crossfade.ranking.neighbourhood import Neighbourhood
@@ -50,6 +49,8 @@ def _of_roots(model: Any) -> Model[Any] | None:
     """Return what to fit on interactions with roots; None for a model that was fitted before or needs other input."""
     if isinstance(model, Fitted) or model.learns_from != "interactions":
         return None
+    from crossfade.models.blend import Blend
+
     if isinstance(model, Blend):
         some = tuple(name for name in model.settings.models if model_class(name).learns_from == "interactions")
         model = Blend(replace(model.settings, models=some))

@@ -27,7 +27,6 @@ import numpy.typing as npt
 
 from crossfade.core.csr import Starts, starts_of
 from crossfade.core.spaces import Neighbours
-from crossfade.kernels.search.best import best_of_lists
 from crossfade.models.blend_chances import Chances
 from crossfade.models.blend_trees import Trees
 
@@ -272,6 +271,9 @@ def _scale(evidence: Evidence, scores: npt.NDArray[np.float64]) -> float:
 
 def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
     """Return the NDCG (n,) of the users' candidates by their ``scores`` (candidates,), in lists of `PLACES`."""
+    # Planning a run reads weights, and loads no kernels.
+    from crossfade.kernels.search.best import best_of_lists
+
     listed = Neighbours.none(len(evidence.hidden), PLACES)
     places = np.arange(len(scores), dtype=np.int32)
     best_of_lists(evidence.indptr, places, scores.astype(np.float32), listed.rows, listed.scores)
