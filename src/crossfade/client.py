@@ -1,0 +1,160 @@
+"""A client of a Crossfade server in Python: typed answers, one method a question.
+
+    from crossfade.client import Client
+
+    with Client("http://127.0.0.1:8000", token="…") as crossfade:
+        for entry in crossfade.discover("ann", limit=10).entries:
+            print(entry.name, entry.reason)
+
+The answers are the types that the server answers with. It needs the extra `client`.
+"""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from crossfade.core.errors import CrossfadeError
+from crossfade.core.kinds import FIRST_KIND, kind_named
+from crossfade.serve.answers import ActiveReleaseAnswer, Found, ItemAnswer, Listing, Station, Terms, WhyAnswer
+from crossfade.serve.live_bodies import (
+    FeedbackBody,
+    Feedbacks,
+    FeedbacksBody,
+    Kept,
+    ListenBody,
+    Listens,
+    ListensBody,
+)
+
+TIMEOUT_SECONDS = 30.0
+
+Answered = TypeVar("Answered", bound=BaseModel)
+
+
+class ServerError(CrossfadeError):
+    """A request that the server refused; ``status`` is that of HTTP, None if the server could not be reached."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Client:
+    """Asks the server at ``address``; every method raises ServerError if it does not answer.
+
+    token      of an account, for what only its user may read or send
+    transport  how requests are sent, for tests
+    """
+
+    def __init__(self, address: str, *, token: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+        headers = {} if token is None else {"Authorization": f"Token {token}"}
+        self._http = httpx.Client(base_url=address, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def release(self) -> ActiveReleaseAnswer:
+        """Return the release that is served."""
+        return self._asked(ActiveReleaseAnswer, "GET", "/v1/release")
+
+    def search(self, text: str, *, kind: str | None = None, limit: int = 10) -> Found:
+        """Return items whose names match ``text``, by kind."""
+        return self._asked(Found, "GET", "/v1/search", q=text, kind=kind, limit=limit)
+
+    def item(self, text: str, kind: str = FIRST_KIND) -> ItemAnswer:
+        """Return the item of ``kind`` with an id or a name."""
+        return self._asked(ItemAnswer, "GET", _path(kind, text))
+
+    def terms(self, text: str, kind: str = FIRST_KIND, *, limit: int = 20) -> Terms:
+        """Return the words that say most about an item."""
+        return self._asked(Terms, "GET", f"{_path(kind, text)}/terms", limit=limit)
+
+    def related(
+        self, text: str, kind: str = FIRST_KIND, *, model: str | None = None, limit: int = 20, offset: int = 0
+    ) -> Listing:
+        """Return items like one."""
+        return self._asked(Listing, "GET", f"{_path(kind, text)}/related", model=model, limit=limit, offset=offset)
+
+    def station(
+        self, text: str, kind: str = FIRST_KIND, *, model: str | None = None, length: int = 25, seed: int | None = None
+    ) -> Station:
+        """Return a station to play."""
+        path = f"{_path(kind, text)}/radio/station"
+        return self._asked(Station, "GET", path, model=model, length=length, seed=seed)
+
+    def popular(self, kind: str | None = None, *, limit: int = 20, offset: int = 0) -> Listing:
+        """Return what most listeners play."""
+        return self._asked(Listing, "GET", "/v1/popular", kind=kind, limit=limit, offset=offset)
+
+    def discover(
+        self, user: str, kind: str | None = None, *, model: str | None = None, limit: int = 20, offset: int = 0
+    ) -> Listing:
+        """Return the Discover page of ``user``; with the user's token, as it is now."""
+        path = f"/v1/users/{_part(user)}/discover"
+        return self._asked(Listing, "GET", path, kind=kind, model=model, limit=limit, offset=offset)
+
+    def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> WhyAnswer:
+        """Return why an item is on the page of ``user``, or why it isn't."""
+        return self._asked(WhyAnswer, "GET", f"/v1/users/{_part(user)}/why", item=item, kind=kind, model=model)
+
+    def listens(self, user: str, *, limit: int = 25, offset: int = 0) -> Listens:
+        """Return the latest plays of ``user``."""
+        return self._asked(Listens, "GET", f"/v1/users/{_part(user)}/listens", limit=limit, offset=offset)
+
+    def send_listens(self, user: str, listens: Sequence[ListenBody]) -> Kept:
+        """Send plays, and return how many were new; they are on the disk then. Sent again, they add nothing."""
+        return self._asked(Kept, "POST", f"/v1/users/{_part(user)}/listens", body=ListensBody(listens=list(listens)))
+
+    def send_feedback(self, user: str, feedback: Sequence[FeedbackBody]) -> Feedbacks:
+        """Send thumbs, likes and ratings, and return all that stands."""
+        return self._asked(
+            Feedbacks, "POST", f"/v1/users/{_part(user)}/feedback", body=FeedbacksBody(feedback=list(feedback))
+        )
+
+    def _asked(
+        self, wanted: type[Answered], method: str, path: str, *, body: BaseModel | None = None, **query: Any
+    ) -> Answered:
+        try:
+            answer = self._http.request(
+                method,
+                path,
+                params={name: value for name, value in query.items() if value is not None},
+                json=None if body is None else body.model_dump(mode="json", exclude_none=True),
+            )
+        except httpx.HTTPError as error:
+            raise ServerError(f"{self._http.base_url} does not answer: {error}.") from error
+        if answer.is_error:
+            raise ServerError(_detail(answer), answer.status_code)
+        try:
+            return wanted.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServerError("The server is of another version than this client.", answer.status_code) from error
+
+
+def _part(text: str) -> str:
+    """Return ``text`` as a part of a path."""
+    return quote(text, safe="")
+
+
+def _path(kind: str, text: str) -> str:
+    return f"/v1/{kind_named(kind).plural}/{_part(text)}"
+
+
+def _detail(answer: httpx.Response) -> str:
+    """Return what a problem says; its status where it is none."""
+    try:
+        detail = answer.json().get("detail")
+    except (ValueError, AttributeError):
+        detail = None
+    return str(detail or f"The server refused with status {answer.status_code}.")
