@@ -98,8 +98,8 @@ def test_weights_are_those_worked_out_by_hand():
     assert fitted.top_terms("v") == []
     assert fitted.top_terms("x", 1) == fitted.top_terms("x")[:1]
     rows, found = fitted.about("a SAD song", 5)
-    assert fitted.item_ids.select(rows) == ["y", "x"]
-    assert found == pytest.approx([1.0, weights[0] / np.linalg.norm(weights)], rel=1e-6)
+    assert fitted.item_ids.select(rows) == ["x", "y"]
+    assert found == pytest.approx([weights[0] / np.linalg.norm(weights) * np.log(3), np.log(2)], rel=1e-6)
     assert [part.size for part in fitted.about("merry")] == [0, 0]
     assert fitted.support.tolist() == [0, 2, 1, 1]
     with pytest.raises(UnknownIdError):

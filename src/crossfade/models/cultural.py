@@ -77,7 +77,8 @@ class FittedCultural(FittedItems):
     def about(self, text: str, n: int = 10) -> tuple[Rows, npt.NDArray[np.float32]]:
         """Return the rows and weights of the ``n`` items of which the terms in ``text`` say most, best first.
 
-        A weight is the sum of those of the terms, and above zero. Empty where no term is known.
+        A weight is the sum of those of the terms, above zero, times ln(1 + support): an item of which one person wrote
+        one word has all its weight on that, and would lead every list. Empty where no term is known.
         """
         asked = [
             row
@@ -87,6 +88,7 @@ class FittedCultural(FittedItems):
         places = np.flatnonzero(np.isin(self.words.indices, asked))
         owners = np.searchsorted(self.words.indptr, places, side="right") - 1
         weights = np.bincount(owners, weights=self.words.values[places], minlength=self.words.rows)
+        weights = weights * np.log1p(self.support)
         rows = np.argsort(-weights, kind="stable")[:n]
         rows = rows[weights[rows] > 0]
         return rows.astype(np.int32), weights[rows].astype(np.float32)
