@@ -21,6 +21,7 @@ from crossfade.serve.listenbrainz.routes import listenbrainz_routes
 from crossfade.serve.lists import OwnPages, list_routes, why_route
 from crossfade.serve.live_routes import live_routes
 from crossfade.serve.metrics import Metrics
+from crossfade.serve.origins import OtherOrigins
 from crossfade.serve.playlists import playlist_routes
 from crossfade.serve.replies import add_problem_replies
 from crossfade.serve.routes import catalogue_routes, service_routes
@@ -97,6 +98,8 @@ def create_app(
         app.include_router(audioscrobbler_routes(active, live, limits))
         app.include_router(subsonic_routes(active, live, music, limits))
     add_problem_replies(app)
+    if settings.origins:
+        app.add_middleware(OtherOrigins, origins=settings.origins)
     app.add_middleware(Envelope, settings=settings, metrics=metrics)
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)

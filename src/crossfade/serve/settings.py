@@ -1,11 +1,14 @@
 """How a library is served over HTTP."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
 from crossfade.core.errors import SettingsError
 from crossfade.core.settings import Checked, Range
+
+_ORIGIN = re.compile(r"https?://[^/\s*]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,8 @@ class ServeSettings(Checked):
     # names by which requests may call the server, besides localhost; none means any name, unless host is of this
     # machine alone: then a web page elsewhere cannot read the library by giving this machine a name of its own
     hosts: tuple[str, ...] = ()
+    # origins, such as "https://music.example", whose web pages may call what is below /v1 from a browser
+    origins: tuple[str, ...] = ()
     workers: Annotated[int, Range(1, 256)] = 1  # processes that answer; one for each processor is the most of use
     music: str = ""  # a folder of music files to play to players by Subsonic's API; none if empty
     max_age: Annotated[int, Range(0, 86400, unit="seconds")] = 60  # clients may keep an answer this long without asking
@@ -27,6 +32,9 @@ class ServeSettings(Checked):
         super().__post_init__()
         if not self.host or any(letter.isspace() for letter in self.host):
             raise SettingsError(f"host must be an address such as 127.0.0.1, not {self.host!r}")
+
+        if wrong := [origin for origin in self.origins if not _ORIGIN.fullmatch(origin)]:
+            raise SettingsError(f"origins must be like https://music.example, without a path, not {wrong[0]!r}")
 
     @property
     def is_local(self) -> bool:
