@@ -29,6 +29,7 @@ EXTRAS = {
     "index": ("usearch", "the graph index"),
     "tune": ("optuna", "`crossfade tune`"),
     "trees": ("lightgbm", 'a blend with `ranker = "trees"`'),
+    "client": ("httpx", "`crossfade.client`"),
     "annoy": ("annoy", "the forest index"),
 }
 """Every extra of the package: a module that it installs, and what that is for."""
