@@ -277,7 +277,7 @@ def cell(value: object) -> str:
 def interval(value: object) -> str:
     if isinstance(value, list) and len(value) == 3:
         # Nothing is 0 here whatever its sign.
-        middle, low, high = (f"{round(one, 3) + 0.0:.3f}" for one in value)
+        middle, low, high = (f"{round(one, 4) + 0.0:.4f}" for one in value)
         return f"{middle} [{low}, {high}]"
     return cell(value)
 
@@ -317,6 +317,7 @@ TABLES = {
     "words": Table(plain, ("words",)),
     "quality": Table(quality, ("quality",)),
     "agreement": Table(estimates, ("agreement",)),
+    "eight-one-one": Table(estimates, ("eight-one-one",)),
     "truth-related": Table(asked("related artists"), ("truth",)),
     "truth-recommended": Table(asked("recommended artists"), ("truth",)),
     "truth-playlists": Table(asked("tracks of one playlist"), ("truth",)),

@@ -136,7 +136,7 @@ def test_limits_are_shown_as_the_range_of_all_runs():
 
 def test_estimates_stand_with_their_intervals():
     sides = [
-        Side(name="random", kind="peer", figures={"precision": [0.1, -0.0001, 0.15]}),
+        Side(name="random", kind="peer", figures={"precision": [0.1, -0.00001, 0.15]}),
         Side(name="als", figures={"precision": [0.6543, 0.5, 0.7], "listeners": 27.0, "more than als": None}),
     ]
     related = Comparison(name="related artists, 300 listeners", unit="a fit", sides=sides)
@@ -144,8 +144,8 @@ def test_estimates_stand_with_their_intervals():
     assert TABLES["truth-related"].of({"truth": record("truth", related, other)}) == [
         "|  |  | precision | listeners |",
         "| --- | --- | --- | --- |",
-        "| related artists, 300 listeners | random | 0.100 [0.000, 0.150] | – |",
-        "|  | **als** | 0.654 [0.500, 0.700] | 27.0 |",
+        "| related artists, 300 listeners | random | 0.1000 [0.0000, 0.1500] | – |",
+        "|  | **als** | 0.6543 [0.5000, 0.7000] | 27.0 |",
     ]
 
 
