@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from crossfade.core.tables import COLUMNS, EVERYONE, USER, SurfaceTable
 # The first example of a kernel compiles it, so time says nothing; in continuous integration the examples are fixed.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("crossfade")
+
+# A shell has what it starts in the background ignore interruptions, which some tests are about.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
