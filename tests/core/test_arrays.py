@@ -1,9 +1,12 @@
+import gc
 import io
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from crossfade.core.arrays import GrowingArray
+from crossfade.core.arrays import GrowingArray, load_array
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 100_001])
@@ -23,3 +26,21 @@ def test_other_types_and_shapes_are_refused(tmp_path):
         for wrong in (np.zeros(2), np.zeros((2, 2), dtype=np.int32)):
             with pytest.raises(TypeError, match="cannot be appended"):
                 grown.append(wrong)
+
+
+def test_threads_load_at_the_same_time(tmp_path):
+    np.save(tmp_path / "values.npy", np.arange(6, dtype=np.float32).reshape(2, 3))
+
+    def let_others_run(*_):
+        time.sleep(0)
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(let_others_run)
+    gc.set_threshold(5)  # so often that threads interrupt each other while a header is parsed
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            loading = [pool.submit(load_array, tmp_path / "values.npy", dtype=np.float32, ndim=2) for _ in range(200)]
+            assert {one.result().shape for one in loading} == {(2, 3)}
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(let_others_run)

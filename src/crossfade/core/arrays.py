@@ -1,5 +1,6 @@
 """Arrays on disk: memory-mapped when they are read, appended to where their length is not known in advance."""
 
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -50,6 +51,10 @@ class GrowingArray:
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+_parsing = threading.Lock()
+"""NumPy parses the header of a file by `ast.literal_eval`. CPython 3.11 counts its recursion for all threads together,
+and raises SystemError if another one parses meanwhile. Only `load_array` reads headers."""
+
 
 def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Scalar]:
     """Memory-map an ``.npy`` file; ArtifactError if it is not of this ``dtype`` and ``ndim``.
@@ -57,17 +62,18 @@ def load_array(path: Path, *, dtype: type[Scalar], ndim: int) -> npt.NDArray[Sca
     Pickled content is refused, so that reading never executes anything.
     """
     # Not `np.load`, which also opens archives and pickles.
-    try:
-        array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError) as error:
-        # An array without elements cannot be memory-mapped.
+    with _parsing:
         try:
-            with path.open("rb") as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-        except (ValueError, EOFError):
-            raise ArtifactError(f"{path} is not an array: {error}. Run `crossfade verify`.") from error
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
+            array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+        except (ValueError, EOFError) as error:
+            # An array without elements cannot be memory-mapped.
+            try:
+                with path.open("rb") as file:
+                    array = np.lib.format.read_array(file, allow_pickle=False)
+            except (ValueError, EOFError):
+                raise ArtifactError(f"{path} is not an array: {error}. Run `crossfade verify`.") from error
+        except OSError as error:
+            raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
     if array.dtype != np.dtype(dtype) or array.ndim != ndim:
         raise ArtifactError(f"{path} has {array.ndim}-d {array.dtype}, not {ndim}-d {np.dtype(dtype)}.")
     return array
