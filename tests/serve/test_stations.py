@@ -19,7 +19,7 @@ class Account:
         self.user, self.served, self._client = user, served, client
         served.live.add_user(user)
         token, secret = served.live.add_token(user, scopes=frozenset(scopes))
-        self.token, self._headers = token, {"Authorization": f"Token {secret}"}
+        self.token, self._headers = token, {"Authorization": f"Token {secret}", "Content-Type": "application/json"}
 
     def call(self, method, path, body=None, status=200, **options):
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
@@ -316,7 +316,7 @@ def test_bad_bodies_are_refused(ann, body):
 
 
 def test_long_bodies_are_refused(ann):
-    ann.post("/v1/stations", b" " * 70_000, status=413)
+    ann.post("/v1/now-playing", b" " * 70_000, status=413)
     ann.post("/v1/playlists", b" " * 5_000_001, status=413)
 
 

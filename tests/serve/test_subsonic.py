@@ -13,16 +13,13 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
-import fastapi
-import numpy as np
 
 from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
-from crossfade.serve.limits import RateLimits
 from crossfade.serve.settings import ServeSettings
-from crossfade.serve.subsonic.routes import CALLS, subsonic_routes
+from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
 from crossfade.stores.registry import open_live, open_releases
 
@@ -547,8 +544,7 @@ def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):
 
 
 def test_only_so_many_calls_are_answered_in_a_while(player, client_of):
-    app = fastapi.FastAPI()
-    app.include_router(subsonic_routes(None, player.live, player.folder, RateLimits(3)))
+    app = create_app(ActiveRelease(None), ServeSettings(requests=3), live=player.live, music=player.folder)
     limited = replace(player, client=client_of(app))
     answers = [limited.ask("getOpenSubsonicExtensions") for _ in range(9)]
     assert {answer.status_code for answer in answers} == {200, 429}

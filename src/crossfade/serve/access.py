@@ -1,13 +1,14 @@
 """What all APIs that write need of a request: its token and what it allows, a body of limited size, the catalogue."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from starlette.requests import Request
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.limits import RateLimits, Spent
+from crossfade.serve.limits import RateLimits
 from crossfade.stores.contract import Tables
 from crossfade.stores.live import LiveState, Scope, Token
 
@@ -39,7 +40,11 @@ def valid_token(live: LiveState, request: Request) -> Token:
 
 def required_token(live: LiveState, request: Request, scope: Scope) -> Token:
     """Return the token of a request; RefusedError 401 without a valid one, 403 if it does not allow ``scope``."""
-    token = valid_token(live, request)
+    return require_scope(valid_token(live, request), scope)
+
+
+def require_scope(token: Token, scope: Scope) -> Token:
+    """Return ``token``; RefusedError 403 if it does not allow ``scope``."""
     if not token.scopes & {scope, "admin"}:
         raise RefusedError(403, f"The token does not allow to {scope}.")
     return token
@@ -65,11 +70,17 @@ async def limited_body(request: Request, most: int) -> bytes:
     return bytes(read)
 
 
-def spent_by(request: Request, limits: RateLimits) -> Spent:
-    """Count a request for its address and for its token, and return what is left of the scarcer."""
+def count_request(request: Request, limits: RateLimits) -> None:
+    """Count a request for its address and for its token; RefusedError 429 if it is one too many.
+
+    Whatever the answer is, the envelope adds what is left of the scarcer.
+    """
     spent = limits.spend(f"address {request.client.host if request.client else ''}")
-    secret = secret_of(request)
-    return spent if secret is None else min(spent, limits.spend(f"token {secret}"), key=lambda one: one.remaining)
+    if (secret := secret_of(request)) is not None:
+        spent = min(spent, limits.spend(f"token {secret}"), key=lambda one: one.remaining)
+    request.state.headers = spent.headers
+    if not spent.allowed:
+        raise RefusedError(429, "Too many requests. Wait, and send it again.")
 
 
 @contextlib.contextmanager
@@ -81,3 +92,8 @@ def catalogue_of(active: ActiveRelease) -> Iterator[Tables | None]:
         except CrossfadeError:
             tables = None
         yield tables
+
+
+def now() -> int:
+    """Return the time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

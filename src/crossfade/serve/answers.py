@@ -12,9 +12,15 @@ _Release = Annotated[str, Field(description="The release that this was read from
 
 
 class Answer(BaseModel):
-    """The base of all: fields are what the documentation says, and no others."""
+    """The base of all: fields are what the documentation says, and no others; nested ones are read from attributes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+
+class Body(Answer):
+    """The base of all that clients send: no value of another type, and no number that is infinite or none."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class ItemAnswer(Answer):

@@ -8,6 +8,8 @@ The line in the log names the route instead of the path, which contains the ids 
 import logging
 import re
 import time
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,8 +47,9 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        reply = _Reply(send, without_body=scope["method"] == "HEAD")
-        inner = {**scope, "method": "GET" if scope["method"] == "HEAD" else scope["method"], "path": _path(scope)}
+        without_body = scope["method"] == "HEAD"
+        reply = _Reply(send, scope.setdefault("state", {}), without_body=without_body)
+        inner = {**scope, "method": "GET" if without_body else scope["method"], "path": _path(scope)}
         started = time.perf_counter()
         try:
             if self._settings.answers_to(_host(scope)):
@@ -64,10 +67,14 @@ class Envelope:
 
 
 class _Reply:
-    """Passes a response on, with the protective headers, and notes its status and size for the log."""
+    """Passes a response on, with the protective headers, and notes its status and size for the log.
 
-    def __init__(self, send: Send, *, without_body: bool) -> None:
+    state  of the request; its ``headers`` are added, as `crossfade.serve.access.count_request` leaves them
+    """
+
+    def __init__(self, send: Send, state: Mapping[str, Any], *, without_body: bool) -> None:
         self._send = send
+        self._state = state
         self._without_body = without_body
         self.status = 0
         self.bytes = 0
@@ -76,7 +83,8 @@ class _Reply:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             present = {name.lower() for name, _ in message["headers"]}
-            added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+            own = {**HEADERS, **self._state.get("headers", {})}
+            added = [(name.lower().encode(), value.encode()) for name, value in own.items()]
             headers = [*message["headers"], *(header for header in added if header[0] not in present)]
             message = {**message, "headers": headers}
         elif message["type"] == "http.response.body":

@@ -1,40 +1,50 @@
-"""What comes before every route of the live API: the rate limit, the token and its scope, the size of the body."""
+"""What comes before every route of our own API that needs a token: the rate limit, the token, the size of the body."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from pydantic_core import from_json
 
-from crossfade.serve.access import RefusedError, limited_body, require_user, required_token, spent_by
+from crossfade.serve.access import count_request, limited_body, require_user, required_token
 from crossfade.serve.limits import RateLimits
-from crossfade.serve.replies import problem
-from crossfade.serve.routes import LONGEST_TEXT, plain
-from crossfade.stores.live import LiveState, Scope
+from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, plain, problems
+from crossfade.stores.live import LiveState, Scope, Token
 
-SMALL_BODY = 65_536  # bytes: one listen, a hundred thumbs
+SMALL_BODY = 65_536  # bytes: one listen, a hundred thumbs, the longest queue
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `crossfade tokens add`: `Authorization: Bearer …`.")
 """What the documentation says of routes that need a token."""
 
 
+async def _caller(request: Request) -> Token:
+    token: Token = request.state.token
+    return token
+
+
 async def _user(
+    request: Request,
     text: Annotated[str, Path(alias="id", description="The id of the user.", min_length=1, max_length=LONGEST_TEXT)],
 ) -> str:
-    return plain(text)
+    return require_user(request.state.token, plain(text))
 
+
+Caller = Annotated[Token, Depends(_caller)]
+"""The token that came with the request."""
 
 User = Annotated[str, Depends(_user)]
-"""The user in the path, whose token or an admin's came with the request."""
+"""The user ``{id}`` in the path, who is that of the token, or anybody with the scope ``admin``."""
 
 
 def guarded_routes(
     live: LiveState, limits: RateLimits, scope: Scope, *, tag: str, most_bytes: int = SMALL_BODY
 ) -> APIRouter:
-    """Return a router for routes below ``/v1/users/{id}`` that need ``scope``, with bodies of ``most_bytes``.
+    """Return a router for routes that need a token with ``scope``, with bodies of at most ``most_bytes``.
 
-    A request that is refused is not read: the body comes last.
+    A request without such a token is refused unread. A body that is no JSON is answered like a wrong parameter.
     """
 
     class Guarded(APIRoute):
@@ -42,22 +52,26 @@ def guarded_routes(
             handle = super().get_route_handler()
 
             async def guarded(request: Request) -> Response:
-                spent = spent_by(request, limits)
-                if not spent.allowed:
-                    return problem(429, "Too many requests. Try again later.", headers=spent.headers)
-                try:
-                    # One look into the database takes less time than handing it to another thread.
-                    token = required_token(live, request, scope)
-                    require_user(token, plain(request.path_params["id"]))
-                    # Where Starlette looks for a body that was read before.
-                    request._body = await limited_body(request, most_bytes)
-                except RefusedError as error:
-                    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-                    return problem(error.status, str(error), headers={**spent.headers, **headers})
+                count_request(request, limits)
+                # One look into the database takes less time than handing it to another thread.
+                request.state.token = required_token(live, request, scope)
+                # Where Starlette looks for a body that was read before, and for its JSON.
+                request._body = await limited_body(request, most_bytes)
+                if self.body_field:
+                    request._json = _parsed(request._body)
                 response = await handle(request)
-                response.headers.update({**spent.headers, "Cache-Control": "no-store"})
+                response.headers.update(NEVER_KEPT)
                 return response
 
             return guarded
 
-    return APIRouter(prefix="/v1/users/{id:path}", tags=[tag], route_class=Guarded, dependencies=[Security(BEARER)])
+    refusals = problems(401, 403, 404, 409, 413, 422, 429, 503)
+    return APIRouter(tags=[tag], route_class=Guarded, dependencies=[Security(BEARER)], responses=refusals)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        wrong = {"type": "json_invalid", "loc": ("body",), "msg": f"Invalid JSON: {error}"}
+        raise RequestValidationError([wrong]) from None

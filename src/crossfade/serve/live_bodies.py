@@ -1,37 +1,20 @@
 """What clients of the live API send and get: pydantic's models of the types of `crossfade.stores.live`."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from crossfade.core.kinds import KINDS
-from crossfade.serve.answers import Answer
-from crossfade.stores.live import (
-    LATEST_TIME,
-    LONGEST_NAME,
-    Block,
-    Exclusion,
-    Feedback,
-    ItemRef,
-    Listen,
-    NowPlaying,
-    Opinion,
-    Track,
-)
+from crossfade.serve.answers import Answer, Body
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Exclusion, ItemRef, Opinion, Track
 
 MOST_LISTENS = 1000
 MOST_FEEDBACK = 100
 
 Text = Annotated[str, Field(max_length=LONGEST_NAME)]
 Time = Annotated[int, Field(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
+Hour = Annotated[int, Field(ge=0, le=24)]
 Length = Annotated[int, Field(description="Milliseconds.", ge=0, le=2**31 - 1)]
-
-
-class Body(BaseModel):
-    """The base of all that is sent: no field that is not documented, and no value of another type."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class ItemBody(Body):
@@ -57,27 +40,7 @@ class TrackBody(Body):
 
     def track(self) -> Track:
         """Return it as the live state has it; InputError without an item and an artist."""
-        return Track(
-            item=None if self.item is None else self.item.ref(),
-            title=self.title,
-            artist=self.artist,
-            album=self.album,
-            mbid=self.mbid,
-            duration_ms=self.duration_ms,
-        )
-
-    @classmethod
-    def of(cls, track: Track) -> "TrackBody":
-        """Return ``track`` as an answer has it."""
-        item = None if track.item is None else ItemBody.model_construct(kind=track.item.kind, id=track.item.id)
-        return cls.model_construct(
-            item=item,
-            title=track.title,
-            artist=track.artist,
-            album=track.album,
-            mbid=track.mbid,
-            duration_ms=track.duration_ms,
-        )
+        return Track(**{**dict(self), "item": None if self.item is None else self.item.ref()})
 
 
 class ListenBody(Body):
@@ -101,13 +64,9 @@ class ListensBody(Body):
 class FeedbackBody(Body):
     """What the user thinks of an item; 0 takes it back."""
 
-    sort: Literal["thumb", "like", "rating"] = Field(examples=["thumb"])
+    sort: Opinion = Field(examples=["thumb"])
     value: int = Field(description="Thumb -1 to 1, like 0 or 1, rating 0 to 5.", ge=-1, le=5, examples=[1])
     track: TrackBody
-
-    def feedback(self, user: str, track: Track, at: int) -> Feedback:
-        """Return it as the live state has it; InputError for a value that its sort lacks."""
-        return Feedback(user=user, sort=self.sort, value=self.value, track=track, given_at=at)
 
 
 class FeedbacksBody(Body):
@@ -134,15 +93,15 @@ class ExclusionBody(Body):
     """Listens that do not count for taste: those of a playlist, or of hours of the day."""
 
     context: Text | None = Field(None, description="The id of a playlist or a station.")
-    hours: Annotated[list[Annotated[int, Field(ge=0, le=24)]], Field(min_length=2, max_length=2)] | None = Field(
+    # JSON has no tuples, so that this one is not strict.
+    hours: Annotated[tuple[Hour, Hour], Field(strict=False)] | None = Field(
         None, description="From the first hour until before the second.", examples=[[22, 6]]
     )
     timezone: str = Field("UTC", max_length=64, examples=["Europe/Berlin"])
 
     def exclusion(self, user: str) -> Exclusion:
         """Return it as the live state has it; InputError unless it has either a context or hours."""
-        hours = None if self.hours is None else (self.hours[0], self.hours[1])
-        return Exclusion(user=user, context=self.context, hours=hours, timezone=self.timezone)
+        return Exclusion(user=user, **dict(self))
 
 
 class PrivateBody(Body):
@@ -163,21 +122,6 @@ class ListenAnswer(Answer):
     source: str | None = None
     context: str | None = None
     client: str | None = None
-
-    @classmethod
-    def of(cls, listen: Listen) -> "ListenAnswer":
-        """Return ``listen`` as an answer has it."""
-        return cls.model_construct(
-            id=listen.id,
-            listened_at=listen.listened_at,
-            received_at=listen.received_at,
-            track=TrackBody.of(listen.track),
-            ms_played=listen.ms_played,
-            skipped=listen.skipped,
-            source=listen.source,
-            context=listen.context,
-            client=listen.client,
-        )
 
 
 class Kept(Answer):
@@ -214,18 +158,6 @@ class Feedbacks(Answer):
 
     feedback: list[FeedbackAnswer]
 
-    @classmethod
-    def of(cls, feedback: Sequence[Feedback]) -> "Feedbacks":
-        """Return ``feedback`` as an answer has it."""
-        return cls(
-            feedback=[
-                FeedbackAnswer.model_construct(
-                    sort=one.sort, value=one.value, track=TrackBody.of(one.track), given_at=one.given_at
-                )
-                for one in feedback
-            ]
-        )
-
 
 class BlockAnswer(Answer):
     """An item that the user does not want."""
@@ -240,21 +172,6 @@ class Blocks(Answer):
     """The blocks that stand, latest first."""
 
     blocks: list[BlockAnswer]
-
-    @classmethod
-    def of(cls, blocks: Sequence[Block]) -> "Blocks":
-        """Return ``blocks`` as an answer has them."""
-        return cls(
-            blocks=[
-                BlockAnswer(
-                    item=ItemBody.model_construct(kind=one.item.kind, id=one.item.id),
-                    name=one.name,
-                    until=one.until,
-                    created_at=one.created_at,
-                )
-                for one in blocks
-            ]
-        )
 
 
 class PlayingAnswer(Answer):
@@ -271,35 +188,11 @@ class Playing(Answer):
 
     playing: list[PlayingAnswer]
 
-    @classmethod
-    def of(cls, playing: Sequence[NowPlaying]) -> "Playing":
-        """Return ``playing`` as an answer has it."""
-        return cls(
-            playing=[
-                PlayingAnswer.model_construct(
-                    track=TrackBody.of(one.track), player=one.player, started_at=one.started_at, ends_at=one.ends_at
-                )
-                for one in playing
-            ]
-        )
-
 
 class Exclusions(Answer):
     """What is left out of taste."""
 
     exclusions: list[ExclusionBody]
-
-    @classmethod
-    def of(cls, exclusions: Sequence[Exclusion]) -> "Exclusions":
-        """Return ``exclusions`` as an answer has them."""
-        return cls(
-            exclusions=[
-                ExclusionBody.model_construct(
-                    context=one.context, hours=None if one.hours is None else list(one.hours), timezone=one.timezone
-                )
-                for one in exclusions
-            ]
-        )
 
 
 class Private(Answer):

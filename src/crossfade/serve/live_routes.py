@@ -1,7 +1,6 @@
 """The routes by which clients say what a user plays, likes and does not want, and by which users see and delete it."""
 
 import dataclasses
-import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -11,7 +10,7 @@ from crossfade.core.kinds import KINDS
 from crossfade.live.matching import matched
 from crossfade.live.sessions import session_of
 from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
-from crossfade.serve.access import catalogue_of
+from crossfade.serve.access import catalogue_of, now
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.guard import User, guarded_routes
 from crossfade.serve.limits import RateLimits
@@ -24,7 +23,6 @@ from crossfade.serve.live_bodies import (
     Feedbacks,
     FeedbacksBody,
     Kept,
-    ListenAnswer,
     ListenBody,
     Listens,
     ListensBody,
@@ -34,9 +32,8 @@ from crossfade.serve.live_bodies import (
     PrivateBody,
 )
 from crossfade.serve.replies import json_reply
-from crossfade.serve.routes import problems
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, ItemRef, Listen, LiveState, Which
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, LiveState, Which
 
 LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB
 MOST_LISTED = 1000
@@ -44,6 +41,7 @@ FURTHEST = 10_000_000  # listens that may be skipped by `offset`
 DAY = 86_400_000
 
 _TAG = "live"
+_USER = "/v1/users/{id:path}"
 _Time = Annotated[int | None, Query(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
 _Artist = Annotated[
     str | None, Query(description="Those by an artist of this name.", min_length=1, max_length=LONGEST_NAME)
@@ -54,8 +52,6 @@ _Context = Annotated[
 ]
 _Kind = Annotated[str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$")]
 _Item = Annotated[str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME)]
-
-_REFUSALS = problems(401, 403, 404, 409, 413, 422, 429)
 
 
 def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
@@ -72,10 +68,10 @@ def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> A
 
 
 def _sending(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
-    @routes.post("/listens", summary="Send plays", response_model=Kept, responses=_REFUSALS)
+    @routes.post(f"{_USER}/listens", summary="Send plays", response_model=Kept)
     def send_listens(user: User, body: ListensBody) -> Response:
         """Answered once they are on the disk. The same user, track and second is one play, however often it is sent."""
-        listens = [_listen(user, one, _now()) for one in body.listens]
+        listens = [_listen(user, one, now()) for one in body.listens]
         with catalogue_of(active) as tables:
             added = keep_listens(live, tables, listens)
         return json_reply(Kept(received=len(listens), added=added))
@@ -84,28 +80,30 @@ def _sending(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRo
 
 
 def _submitting(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
-    @routes.post("/feedback", summary="Thumbs, likes and ratings", response_model=Feedbacks, responses=_REFUSALS)
+    @routes.post(f"{_USER}/feedback", summary="Thumbs, likes and ratings", response_model=Feedbacks)
     def give_feedback(user: User, body: FeedbacksBody) -> Response:
         """The last one of a sort and an item counts; 0 takes it back. Answers with all that stands."""
-        at = _now()
+        at = now()
         with catalogue_of(active) as tables:
-            given = [
-                one.feedback(user, track if tables is None else matched(tables, track), at)
-                for one in body.feedback
-                for track in [one.track.track()]
+            tracks = [one.track.track() for one in body.feedback]
+            found = tracks if tables is None else [matched(tables, track) for track in tracks]
+        live.give(
+            [
+                Feedback(user=user, sort=one.sort, value=one.value, track=track, given_at=at)
+                for one, track in zip(body.feedback, found, strict=True)
             ]
-        live.give(given)
-        return json_reply(Feedbacks.of(live.feedback(user)))
+        )
+        return json_reply(Feedbacks.model_validate({"feedback": live.feedback(user)}))
 
-    @routes.put("/playing", summary="Say what is playing", response_model=Playing, responses=_REFUSALS)
+    @routes.put(f"{_USER}/playing", summary="Say what is playing", response_model=Playing)
     def set_playing(user: User, body: PlayingBody) -> Response:
         """Shown until the track ends, or the same player plays something else."""
-        playing = playing_of(body.track.track(), user, _now(), client=body.player)
+        playing = playing_of(body.track.track(), user, now(), client=body.player)
         with catalogue_of(active) as tables:
             keep_playing(live, tables, playing)
-        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+        return json_reply(Playing.model_validate({"playing": live.now_playing(user, at=now())}))
 
-    @routes.delete("/playing", summary="Say that a player has stopped", response_model=Playing, responses=_REFUSALS)
+    @routes.delete(f"{_USER}/playing", summary="Say that a player has stopped", response_model=Playing)
     def stop_playing(
         user: User,
         player: Annotated[
@@ -114,13 +112,13 @@ def _submitting(active: ActiveRelease, live: LiveState, routes: APIRouter) -> AP
     ) -> Response:
         """Answers with what the other players play."""
         live.stop_playing(user, player)
-        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+        return json_reply(Playing.model_validate({"playing": live.now_playing(user, at=now())}))
 
     return routes
 
 
 def _reading(live: LiveState, routes: APIRouter) -> APIRouter:
-    @routes.get("/listens", summary="The user's plays", response_model=Listens, responses=_REFUSALS)
+    @routes.get(f"{_USER}/listens", summary="The user's plays", response_model=Listens)
     def listens(
         user: User,
         since: _Time = None,
@@ -135,38 +133,38 @@ def _reading(live: LiveState, routes: APIRouter) -> APIRouter:
         which = Which(since=since, until=until, artist=artist, text=text, context=context)
         found = live.listens(user, which, limit=limit, offset=offset)
         total = live.count_listens(user, which)
-        return json_reply(Listens.model_construct(total=total, listens=[ListenAnswer.of(one) for one in found]))
+        return json_reply(Listens.model_validate({"total": total, "listens": found}))
 
-    @routes.get("/feedback", summary="What the user thinks of items", response_model=Feedbacks, responses=_REFUSALS)
+    @routes.get(f"{_USER}/feedback", summary="What the user thinks of items", response_model=Feedbacks)
     def feedback(user: User) -> Response:
         """Latest first."""
-        return json_reply(Feedbacks.of(live.feedback(user)))
+        return json_reply(Feedbacks.model_validate({"feedback": live.feedback(user)}))
 
-    @routes.get("/playing", summary="What is playing", response_model=Playing, responses=_REFUSALS)
+    @routes.get(f"{_USER}/playing", summary="What is playing", response_model=Playing)
     def playing(user: User) -> Response:
         """On each of the user's players, latest first."""
-        return json_reply(Playing.of(live.now_playing(user, at=_now())))
+        return json_reply(Playing.model_validate({"playing": live.now_playing(user, at=now())}))
 
-    @routes.get("/blocks", summary="What the user does not want", response_model=Blocks, responses=_REFUSALS)
+    @routes.get(f"{_USER}/blocks", summary="What the user does not want", response_model=Blocks)
     def blocks(user: User) -> Response:
         """Latest first, without those whose time is over."""
-        return json_reply(Blocks.of(live.blocks(user, at=_now())))
+        return json_reply(Blocks.model_validate({"blocks": live.blocks(user, at=now())}))
 
-    @routes.get("/exclusions", summary="What is left out of taste", response_model=Exclusions, responses=_REFUSALS)
+    @routes.get(f"{_USER}/exclusions", summary="What is left out of taste", response_model=Exclusions)
     def exclusions(user: User) -> Response:
         """Playlists, stations and hours of the day."""
-        return json_reply(Exclusions.of(live.exclusions(user)))
+        return json_reply(Exclusions.model_validate({"exclusions": live.exclusions(user)}))
 
-    @routes.get("/private", summary="Whether a private session is on", response_model=Private, responses=_REFUSALS)
+    @routes.get(f"{_USER}/private", summary="Whether a private session is on", response_model=Private)
     def private(user: User) -> Response:
         """And when it ends by itself."""
-        return json_reply(Private(until=live.private_until(user, at=_now())))
+        return json_reply(Private(until=live.private_until(user, at=now())))
 
     return routes
 
 
 def _deleting(live: LiveState, routes: APIRouter) -> APIRouter:
-    @routes.delete("/listens", summary="Delete plays", response_model=Deleted, responses=_REFUSALS)
+    @routes.delete(f"{_USER}/listens", summary="Delete plays", response_model=Deleted)
     def delete_listens(
         user: User,
         listen: Annotated[list[str] | None, Query(description="Plays by their ids.", max_length=MOST_LISTED)] = None,
@@ -197,56 +195,52 @@ def _deleting(live: LiveState, routes: APIRouter) -> APIRouter:
 
 
 def _managing(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:
-    @routes.post("/blocks", summary="Block an item", response_model=Blocks, responses=_REFUSALS)
+    @routes.post(f"{_USER}/blocks", summary="Block an item", response_model=Blocks)
     def block(user: User, body: BlockBody) -> Response:
         """Never, or not for some days. A block of an artist covers all that is by it."""
-        at, item = _now(), body.item.ref()
+        at, item = now(), body.item.ref()
         until = None if body.days is None else at + body.days * DAY
         with catalogue_of(active) as tables:
             name = _name(tables, item)
         live.block(Block(user=user, item=item, name=name, until=until, created_at=at))
-        return json_reply(Blocks.of(live.blocks(user, at=at)))
+        return json_reply(Blocks.model_validate({"blocks": live.blocks(user, at=at)}))
 
-    @routes.delete("/blocks", summary="Undo a block", response_model=Blocks, responses=_REFUSALS)
+    @routes.delete(f"{_USER}/blocks", summary="Undo a block", response_model=Blocks)
     def unblock(user: User, kind: _Kind, item: _Item) -> Response:
         """Answers with the blocks that stand; undoing one that does not stand changes nothing."""
         live.unblock(user, ItemRef(kind, item))
-        return json_reply(Blocks.of(live.blocks(user, at=_now())))
+        return json_reply(Blocks.model_validate({"blocks": live.blocks(user, at=now())}))
 
-    @routes.post("/exclusions", summary="Leave plays out of taste", response_model=Exclusions, responses=_REFUSALS)
+    @routes.post(f"{_USER}/exclusions", summary="Leave plays out of taste", response_model=Exclusions)
     def exclude(user: User, body: ExclusionBody) -> Response:
         """They are kept, and count for nothing."""
         live.exclude(body.exclusion(user))
-        return json_reply(Exclusions.of(live.exclusions(user)))
+        return json_reply(Exclusions.model_validate({"exclusions": live.exclusions(user)}))
 
-    @routes.post("/exclusions/undo", summary="Count them again", response_model=Exclusions, responses=_REFUSALS)
+    @routes.post(f"{_USER}/exclusions/undo", summary="Count them again", response_model=Exclusions)
     def include(user: User, body: ExclusionBody) -> Response:
         """Answers with what is still left out."""
         live.include(body.exclusion(user))
-        return json_reply(Exclusions.of(live.exclusions(user)))
+        return json_reply(Exclusions.model_validate({"exclusions": live.exclusions(user)}))
 
-    @routes.put("/private", summary="Begin a private session", response_model=Private, responses=_REFUSALS)
+    @routes.put(f"{_USER}/private", summary="Begin a private session", response_model=Private)
     def start_private(user: User, body: PrivateBody) -> Response:
         """Until it is ended or its time is over, nothing that is played or said is kept, also if it is sent later."""
-        live.start_private(user, _now() + body.minutes * 60_000)
-        return json_reply(Private(until=live.private_until(user, at=_now())))
+        live.start_private(user, now() + body.minutes * 60_000)
+        return json_reply(Private(until=live.private_until(user, at=now())))
 
-    @routes.delete("/private", summary="End the private session", response_model=Private, responses=_REFUSALS)
+    @routes.delete(f"{_USER}/private", summary="End the private session", response_model=Private)
     def end_private(user: User) -> Response:
         """What was played in it stays unknown."""
         live.end_private(user)
-        return json_reply(Private(until=live.private_until(user, at=_now())))
+        return json_reply(Private(until=live.private_until(user, at=now())))
 
     return routes
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def _listen(user: str, sent: ListenBody, now: int) -> Listen:
+def _listen(user: str, sent: ListenBody, at: int) -> Listen:
     listen = listen_of(
-        sent.track.track(), user, sent.listened_at / 1000, now, ms_played=sent.ms_played, client=sent.client
+        sent.track.track(), user, sent.listened_at / 1000, at, ms_played=sent.ms_played, client=sent.client
     )
     more: dict[str, Any] = {"listened_at": sent.listened_at, "source": sent.source, "context": sent.context}
     if sent.skipped is not None:

@@ -93,12 +93,10 @@ def add_problem_replies(app: FastAPI) -> None:
     @app.exception_handler(CrossfadeError)
     def failed(request: Request, error: CrossfadeError) -> Response:
         if isinstance(error, RefusedError):
-            challenge = {"WWW-Authenticate": "Token"} if error.status == HTTPStatus.UNAUTHORIZED else None
+            challenge = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
             return problem(error.status, str(error), headers=challenge)
         if isinstance(error, NoReleaseError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
-        if isinstance(error, RefusedError):
-            return problem(error.status, str(error))
         if isinstance(error, ChangedError):
             return problem(409, str(error))
         if isinstance(error, InputError) and error.path is None:

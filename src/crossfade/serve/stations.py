@@ -4,252 +4,115 @@ A station of a user in a private session is kept nowhere: the answer has its sta
 the next signal. So is one that is started with ``keep`` false.
 """
 
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Path, Query, Response
 
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
-from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live import stations
 from crossfade.live.listening import listener_of
 from crossfade.live.matching import matched
 from crossfade.live.now_playing import next_up, pools_after, taste_of
 from crossfade.live.playlists import entry_of
-from crossfade.live.pools import PLAYLIST, TAG, TEXT, ReleasePools
-from crossfade.live.stations import Listener, Part, Signal, Source, Station
-from crossfade.serve.access import required_token
+from crossfade.live.pools import PLAYLIST, ReleasePools
+from crossfade.live.stations import Part, Signal, Source, Station
+from crossfade.serve.access import now
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import Answer
-from crossfade.serve.bodies import Asked, body_of, described, own_routes
+from crossfade.serve.guard import Caller, guarded_routes
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import json_reply
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, problems
+from crossfade.serve.routes import LONGEST_TEXT
+from crossfade.serve.station_bodies import (
+    Because,
+    NowPlayingAnswer,
+    Queue,
+    Seed,
+    StartStation,
+    StateSignal,
+    StationAnswer,
+    StationsAnswer,
+    StationSignal,
+    TrackAnswer,
+    WhyTrackAnswer,
+)
 from crossfade.stores.contract import Named
 from crossfade.stores.live import LONGEST_STATION, ChangedError, Feedback, ItemRef, LiveState, Playlist, Track
 from crossfade.stores.live import Station as Kept
-from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import StationSettings
 
-MOST_TRACKS = 100  # of one answer
-MOST_SEEDS = 20  # each of which may stand for ten tracks
-LONGEST_QUEUE = 200
-LONGEST_BODY = 65_536  # bytes: the longest queue of the longest ids
 RETRIES = 5  # of a change that another one came before
 
-Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
-Adventure = Annotated[float, Field(ge=0, le=1, description="From familiar (0) to adventurous (1).")]
-Count = Annotated[int, Field(ge=0, le=MOST_TRACKS, description="How many tracks to play next.")]
-Kind = Annotated[str, Field(pattern=f"^({'|'.join(KINDS)})$", description="What to play, by default the main kind.")]
-
-
+_TAG = "stations"
 _Id = Annotated[str, Path(description="The id of the station.", max_length=200)]
-
-
-class Seed(Asked):
-    """What a station or a playlist starts from."""
-
-    kind: Annotated[str, Field(pattern=f"^({'|'.join((*KINDS, TAG, TEXT, PLAYLIST))})$", examples=[FIRST_KIND])]
-    id: Text = Field(description="An id or a name; the words of a tag or a text.", examples=["Radiohead"])
-
-
-class StartStation(Asked):
-    """A station to start."""
-
-    seeds: list[Seed] = Field(min_length=1, max_length=MOST_SEEDS)
-    title: Text | None = None
-    kind: Kind | None = None
-    adventure: Adventure = 0.5
-    seed: int | None = Field(None, ge=0, lt=2**53, description="Of the draws; another one each time by default.")
-    keep: bool = Field(True, description="Whether the server keeps the station.")
-    count: Count = 10
-
-
-class StationSignal(Asked):
-    """What happened to a station; what is left out did not."""
-
-    action: Literal["up", "down", "skip", "undo"] | None = None
-    item: Text | None = Field(None, description="The id of the track that the action is about.")
-    heard: float | None = Field(None, ge=0, le=1e6, description="Seconds of it that were heard before a skip.")
-    requeue: bool = Field(
-        False, description="What was drawn after the item will not be played, and may be drawn again."
-    )
-    adventure: Adventure | None = None
-    count: Count = 10
-
-
-class StateSignal(StationSignal):
-    """A signal to a station that the server does not keep."""
-
-    state: dict[str, Any] = Field(description="As the last answer had it.")
-
-
-class Queue(Asked):
-    """What is played and will be played."""
-
-    queue: list[Text] = Field(
-        min_length=1, max_length=LONGEST_QUEUE, description="Ids of tracks, the last one at the end."
-    )
-    kind: Kind | None = None
-    count: Annotated[int, Field(ge=1, le=MOST_TRACKS)] = 1
-
-
-class Because(Answer):
-    """One of the sources that a track is played for."""
-
-    origin: Literal["seed", "up", "grown", "played"] = Field(
-        description="A seed, a track with a thumb up, one that was played when little was left, one of the queue."
-    )
-    source: Named
-    share: float = Field(description="Of the odds of the track, 0 to 1.")
-
-
-class TrackAnswer(Answer):
-    """A track to play, and why."""
-
-    id: str
-    name: str
-    parent: Named | None = None
-    text: str = Field(examples=["Because you started from Radiohead"])
-    because: list[Because]
-
-
-class StationAnswer(Answer):
-    """A station, and what it plays next."""
-
-    id: str | None = Field(description="None of a station that is not kept.")
-    title: str
-    kind: str
-    adventure: float
-    seeds: list[Named]
-    marks: Mapping[str, Literal["up", "down", "skip"]] = Field(description="Thumbs and skips by id.")
-    tracks: list[TrackAnswer] = Field([], description="What to play next.")
-    state: dict[str, Any] | None = Field(None, description="To be sent back, of a station that is not kept.")
-
-
-class StationsAnswer(Answer):
-    """The stations of a user, the last changed first."""
-
-    stations: list[StationAnswer]
-
-
-class WhyTrackAnswer(Answer):
-    """Why a station plays a track, or why not."""
-
-    text: str
-    chance: float = Field(description="That it is drawn next, 0 to 1.")
-    because: list[Because]
-    nudges: Mapping[str, float] = Field(description="What each thumb and skip multiplies its odds by.")
-
-
-class NowPlayingAnswer(Answer):
-    """What to play after a queue."""
-
-    release: str
-    kind: str
-    tracks: list[TrackAnswer]
 
 
 def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings) -> APIRouter:
     """Return the routes."""
-    routes = own_routes(live, limits, "stations")
+    routes = APIRouter()
     api = _Stations(active, live, settings)
-    failures = problems(401, 403, 404, 413, 422, 429, 503)
-
-    @routes.post(
-        "/v1/stations",
-        summary="Start a station",
-        status_code=201,
-        response_model=StationAnswer,
-        responses=failures,
-        openapi_extra=described(StartStation),
+    routes.include_router(_reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)))
+    routes.include_router(
+        _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION))
     )
-    def start(
-        request: Request, asked: Annotated[StartStation, Depends(body_of(StartStation, LONGEST_BODY))]
-    ) -> Response:
-        """From items, tags, texts and playlists: several seeds share alike."""
-        return json_reply(
-            api.start(required_token(live, request, "submit").user, asked), status=201, headers=NEVER_KEPT
-        )
+    return routes
 
-    @routes.get("/v1/stations", summary="A user's stations", response_model=StationsAnswer, responses=failures)
-    def listed(request: Request) -> Response:
+
+def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.get("/v1/stations", summary="A user's stations", response_model=StationsAnswer)
+    def listed(caller: Caller) -> Response:
         """Without what they play next."""
-        kept = live.stations(required_token(live, request, "read").user)
-        answers = [_answer(one.id, _state(one.state), []) for one in kept]
-        return json_reply(StationsAnswer(stations=answers), headers=NEVER_KEPT)
+        answers = [_answer(one.id, _state(one.state), []) for one in live.stations(caller.user)]
+        return json_reply(StationsAnswer(stations=answers))
 
-    @routes.post(
-        "/v1/stations/next",
-        summary="Go on with a station that is not kept",
-        response_model=StationAnswer,
-        responses=failures,
-        openapi_extra=described(StateSignal),
-    )
-    def go_on_with_state(
-        request: Request, asked: Annotated[StateSignal, Depends(body_of(StateSignal, LONGEST_STATION))]
-    ) -> Response:
-        """The state, and a signal: thumbs, skips, adventure, how many tracks."""
-        user = required_token(live, request, "submit").user
-        return json_reply(api.next(user, None, _sent(asked.state), asked), headers=NEVER_KEPT)
-
-    @routes.get("/v1/stations/{id}", summary="One station", response_model=StationAnswer, responses=failures)
-    def one(request: Request, id: _Id) -> Response:  # noqa: A002 (the name in the path)
+    @routes.get("/v1/stations/{id}", summary="One station", response_model=StationAnswer)
+    def one(caller: Caller, id: _Id) -> Response:  # noqa: A002 (the name in the path)
         """What it started from, its thumbs, how adventurous it is."""
-        kept = live.station(required_token(live, request, "read").user, id)
-        return json_reply(_answer(kept.id, _state(kept.state), []), headers=NEVER_KEPT)
+        kept = live.station(caller.user, id)
+        return json_reply(_answer(kept.id, _state(kept.state), []))
 
-    @routes.post(
-        "/v1/stations/{id}/next",
-        summary="Steer a station, and play on",
-        response_model=StationAnswer,
-        responses={**failures, **problems(409)},
-        openapi_extra=described(StationSignal),
-    )
-    def go_on(
-        request: Request,
-        id: _Id,  # noqa: A002
-        asked: Annotated[StationSignal, Depends(body_of(StationSignal, LONGEST_BODY))],
-    ) -> Response:
-        """A thumb up brings more from the neighbours of the track, a thumb down less; a skip counts a little."""
-        return json_reply(api.steer(required_token(live, request, "submit").user, id, asked), headers=NEVER_KEPT)
-
-    @routes.get(
-        "/v1/stations/{id}/why",
-        summary="Why a station plays a track",
-        response_model=WhyTrackAnswer,
-        responses=failures,
-    )
+    @routes.get("/v1/stations/{id}/why", summary="Why a station plays a track", response_model=WhyTrackAnswer)
     def why_track(
-        request: Request,
+        caller: Caller,
         id: _Id,  # noqa: A002
         item: Annotated[str, Query(description="The id of the track.", min_length=1, max_length=LONGEST_TEXT)],
     ) -> Response:
         """Its sources, what thumbs made of it, and its chance to be next; or why it is not played."""
-        return json_reply(api.why(required_token(live, request, "read").user, id, item), headers=NEVER_KEPT)
+        return json_reply(api.why(caller.user, id, item))
 
-    @routes.delete("/v1/stations/{id}", summary="Delete a station", status_code=204, responses=failures)
-    def delete(request: Request, id: _Id) -> Response:  # noqa: A002
-        """For good."""
-        live.delete_station(required_token(live, request, "submit").user, id)
-        return Response(status_code=204)
-
-    @routes.post(
-        "/v1/now-playing",
-        summary="What to play after a queue",
-        response_model=NowPlayingAnswer,
-        responses=failures,
-        openapi_extra=described(Queue),
-    )
-    def now_playing(request: Request, asked: Annotated[Queue, Depends(body_of(Queue, LONGEST_BODY))]) -> Response:
+    @routes.post("/v1/now-playing", summary="What to play after a queue", response_model=NowPlayingAnswer)
+    def now_playing(caller: Caller, asked: Queue) -> Response:
         """By what is played after what, and the user's taste."""
-        return json_reply(api.now_playing(required_token(live, request, "read").user, asked), headers=NEVER_KEPT)
+        return json_reply(api.now_playing(caller.user, asked))
+
+    return routes
+
+
+def _playing(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+    @routes.post("/v1/stations", summary="Start a station", status_code=201, response_model=StationAnswer)
+    def start(caller: Caller, asked: StartStation) -> Response:
+        """From items, tags, texts and playlists: several seeds share alike."""
+        return json_reply(api.start(caller.user, asked), status=201)
+
+    @routes.post("/v1/stations/next", summary="Go on with a station that is not kept", response_model=StationAnswer)
+    def go_on_with_state(caller: Caller, asked: StateSignal) -> Response:
+        """The state, and a signal: thumbs, skips, adventure, how many tracks."""
+        return json_reply(api.next(caller.user, None, _sent(asked.state), asked))
+
+    @routes.post("/v1/stations/{id}/next", summary="Steer a station, and play on", response_model=StationAnswer)
+    def go_on(caller: Caller, id: _Id, asked: StationSignal) -> Response:  # noqa: A002
+        """A thumb up brings more from the neighbours of the track, a thumb down less; a skip counts a little."""
+        return json_reply(api.steer(caller.user, id, asked))
+
+    @routes.delete("/v1/stations/{id}", summary="Delete a station", status_code=204)
+    def delete(caller: Caller, id: _Id) -> Response:  # noqa: A002
+        """For good."""
+        live.delete_station(caller.user, id)
+        return Response(status_code=204)
 
     return routes
 
@@ -271,15 +134,16 @@ class _Stations:
                 title=asked.title or " + ".join(names[:3]) + (" + …" if len(names) > 3 else ""),
                 seeds=seeds,
                 adventure=asked.adventure,
-                seed=secrets.randbelow(2**53) if asked.seed is None else asked.seed,
+                seed=asked.drawn_by(),
             )
             signal = Signal(at=time.time(), count=asked.count)
-            after, tracks = stations.next(state, signal, pools, self._listener(opened, user), self._settings)
-        now = _now()
-        if not asked.keep or self._live.private_until(user, at=now) is not None:
+            listener = listener_of(opened, self._live, user, at=now())
+            after, tracks = stations.next(state, signal, pools, listener, self._settings)
+        at = now()
+        if not asked.keep or self._live.private_until(user, at=at) is not None:
             return _answer(None, after, tracks)
         name = after.title[:1_000]
-        kept = Kept(id=str(uuid4()), user=user, name=name, state=_plain(after), created_at=now, changed_at=now)
+        kept = Kept(id=str(uuid4()), user=user, name=name, state=_plain(after), created_at=at, changed_at=at)
         return _answer(self._live.put_station(kept).id, after, tracks)
 
     def steer(self, user: str, station_id: str, asked: StationSignal) -> StationAnswer:
@@ -287,10 +151,10 @@ class _Stations:
         for attempt in range(RETRIES):
             kept = self._live.station(user, station_id)
             answer = self.next(user, station_id, _state(kept.state), asked)
-            if answer.state is None or self._live.private_until(user, at=_now()) is not None:
+            if answer.state is None or self._live.private_until(user, at=now()) is not None:
                 return answer.model_copy(update={"id": None})
             try:
-                self._live.put_station(replace(kept, state=answer.state, changed_at=_now()))
+                self._live.put_station(replace(kept, state=answer.state, changed_at=now()))
             except ChangedError:
                 # Another signal came in between: this one is handed to the state after it.
                 if attempt == RETRIES - 1:
@@ -301,25 +165,18 @@ class _Stations:
 
     def next(self, user: str, station_id: str | None, state: Station, asked: StationSignal) -> StationAnswer:
         """Return the station after a signal, with its state; thumbs count for the user's taste too."""
-        signal = Signal(
-            at=time.time(),
-            action=asked.action,
-            item=asked.item,
-            heard=asked.heard,
-            requeue=asked.requeue,
-            adventure=asked.adventure,
-            count=asked.count,
-        )
+        signal = Signal(at=time.time(), **asked.model_dump(exclude={"state"}))
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
-            after, tracks = stations.next(state, signal, pools, self._listener(opened, user), self._settings)
+            listener = listener_of(opened, self._live, user, at=now())
+            after, tracks = stations.next(state, signal, pools, listener, self._settings)
             thumb = _THUMBS.get(asked.action or "")
             entry = None if asked.item is None else entry_of(pools, asked.item)
         if thumb is not None and entry is not None:
             track = Track(
                 item=ItemRef(state.kind, entry.id), title=entry.name, artist=entry.parent.name if entry.parent else None
             )
-            self._live.give([Feedback(user=user, sort="thumb", value=thumb, track=track, given_at=_now())])
+            self._live.give([Feedback(user=user, sort="thumb", value=thumb, track=track, given_at=now())])
         return _answer(station_id, after, tracks, with_state=True)
 
     def why(self, user: str, station_id: str, item: str) -> WhyTrackAnswer:
@@ -327,7 +184,8 @@ class _Stations:
         state = _state(self._live.station(user, station_id).state)
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
-            why = stations.why(state, item, time.time(), pools, self._listener(opened, user), self._settings)
+            listener = listener_of(opened, self._live, user, at=now())
+            why = stations.why(state, item, time.time(), pools, listener, self._settings)
         return WhyTrackAnswer(text=why.text, chance=why.chance, because=_because(why.parts), nudges=why.nudges)
 
     def now_playing(self, user: str, asked: Queue) -> NowPlayingAnswer:
@@ -338,14 +196,11 @@ class _Stations:
                 pools,
                 asked.queue,
                 asked.count,
-                listener=self._listener(opened, user),
+                listener=listener_of(opened, self._live, user, at=now()),
                 taste=taste_of(opened, self._live, user, pools.kind),
                 settings=self._settings,
             )
             return NowPlayingAnswer(release=opened.version, kind=pools.kind, tracks=track_answers(tracks))
-
-    def _listener(self, opened: OpenRelease, user: str) -> Listener:
-        return listener_of(opened, self._live, user, at=_now())
 
 
 _THUMBS = {"up": 1, "down": -1, "undo": 0}
@@ -417,7 +272,3 @@ def _sent(plain: Mapping[str, object]) -> Station:
         return _state(plain)
     except ArtifactError as error:
         raise InputError(str(error)) from error
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

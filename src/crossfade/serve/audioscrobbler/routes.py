@@ -12,7 +12,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from crossfade.core.errors import CrossfadeError, InputError, UnknownIdError
-from crossfade.serve.access import RefusedError, catalogue_of, limited_body, spent_by
+from crossfade.serve.access import RefusedError, catalogue_of, count_request, limited_body
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.audioscrobbler import protocol12, protocol20
 from crossfade.serve.audioscrobbler.answers import refusal, reply
@@ -45,7 +45,7 @@ def audioscrobbler_routes(active: ActiveRelease, live: LiveState, limits: RateLi
     async def call(request: Request) -> Response:
         json = request.query_params.get("format") == "json"
         try:
-            _count(limits, request)
+            count_request(request, limits)
             fields = await _fields(request)
             json = fields.get("format") == "json"
             node = await run_in_threadpool(
@@ -59,7 +59,7 @@ def audioscrobbler_routes(active: ActiveRelease, live: LiveState, limits: RateLi
     async def answered_12(request: Request, answer: Callable[[Tables | None, Mapping[str, str]], str]) -> Response:
         """Answer in words; errors too have the status 200, since players look no further otherwise."""
         try:
-            _count(limits, request)
+            count_request(request, limits)
             fields = await _fields(request)
             text = await run_in_threadpool(_with_tables, active, lambda tables: answer(tables, fields))
         except Exception as error:  # noqa: BLE001 (no detail of it may reach the client)
@@ -90,11 +90,6 @@ def audioscrobbler_routes(active: ActiveRelease, live: LiveState, limits: RateLi
         )
 
     return routes
-
-
-def _count(limits: RateLimits, request: Request) -> None:
-    if not spent_by(request, limits).allowed:
-        raise RefusedError(429, "Too many requests. Wait, and send it again.")
 
 
 async def _fields(request: Request) -> dict[str, str]:

@@ -24,11 +24,11 @@ from crossfade.live.weekly import current
 from crossfade.serve.access import (
     RefusedError,
     catalogue_of,
+    count_request,
     limited_body,
     require_user,
     required_token,
     secret_of,
-    spent_by,
 )
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
@@ -359,15 +359,13 @@ def _route_class(limits: RateLimits) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                spent = spent_by(request, limits)
-                if spent.allowed or request.method == "OPTIONS":
-                    try:
-                        response = await handle(request)
-                    except Exception as error:  # noqa: BLE001 (as the other routes answer; no detail may reach the client)
-                        response = _error(error)
-                else:
-                    response = _json({"code": 429, "error": "Too many requests. Wait, and send it again."}, 429)
-                response.headers.update({**CORS, **spent.headers})
+                try:
+                    if request.method != "OPTIONS":
+                        count_request(request, limits)
+                    response = await handle(request)
+                except Exception as error:  # noqa: BLE001 (as the other routes answer; no detail may reach the client)
+                    response = _error(error)
+                response.headers.update(CORS)
                 return response
 
             return answer

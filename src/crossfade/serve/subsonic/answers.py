@@ -41,12 +41,10 @@ def answer(content: Content, *, as_json: bool) -> Response:
     return _document({"status": "ok", **_standing(), **content}, as_json=as_json)
 
 
-def failed(failure: Failure, *, as_json: bool, headers: Mapping[str, str] | None = None) -> Response:
+def failed(failure: Failure, *, as_json: bool) -> Response:
     """Return ``failure`` as an answer."""
     error = {"code": failure.code, "message": str(failure)}
-    return _document(
-        {"status": "failed", **_standing(), "error": error}, as_json=as_json, status=failure.status, headers=headers
-    )
+    return _document({"status": "failed", **_standing(), "error": error}, as_json=as_json, status=failure.status)
 
 
 def when(milliseconds: int) -> str:
@@ -63,9 +61,7 @@ def _standing() -> Content:
     return {"version": PROTOCOL, "type": "crossfade", "serverVersion": __version__, "openSubsonic": True}
 
 
-def _document(
-    content: Content, *, as_json: bool, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def _document(content: Content, *, as_json: bool, status: int = 200) -> Response:
     if as_json:
         body = json.dumps({"subsonic-response": content}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         kind = "application/json"
@@ -73,12 +69,8 @@ def _document(
         named = {"xmlns": "http://subsonic.org/restapi", **content}
         body = '<?xml version="1.0" encoding="UTF-8"?>\n' + _element("subsonic-response", named)
         kind = "application/xml"
-    return Response(
-        body.encode(errors="replace"),
-        status_code=status,
-        media_type=kind,
-        headers={**(headers or {}), "Cache-Control": "no-store"},
-    )
+    headers = {"Cache-Control": "no-store"}
+    return Response(body.encode(errors="replace"), status_code=status, media_type=kind, headers=headers)
 
 
 def _element(name: str, content: Any) -> str:

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from crossfade.core.errors import BusyError, CrossfadeError, InputError, UnknownIdError
 from crossfade.live.music_folder import MusicFolder
-from crossfade.serve.access import spent_by
+from crossfade.serve.access import RefusedError, count_request, limited_body
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import failure
@@ -77,30 +77,21 @@ def subsonic_routes(
 
     async def replied(request: Request, call: str) -> Response:
         as_json = False
-        spent = spent_by(request, limits)
         try:
-            if not spent.allowed:
-                raise Failure(GENERIC, "Too many calls. Wait a moment.", status=429)
+            count_request(request, limits)
             is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
-            form = await _form(request) if request.method == "POST" and is_form else b""
+            form = await limited_body(request, LARGEST_FORM) if request.method == "POST" and is_form else b""
             parameters = parameters_of(request.scope["query_string"], form)
             as_json = parameters.get("f", [""])[0].casefold().startswith("json")
             require_sound(parameters)
             name = call.removesuffix(".view")
             return await run_in_threadpool(_answered, library, name, parameters, as_json)
+        except RefusedError as error:
+            return failed(Failure(GENERIC, str(error), status=error.status), as_json=as_json)
         except Failure as error:
-            return failed(error, as_json=as_json, headers=spent.headers if error.status == 429 else {})
+            return failed(error, as_json=as_json)
 
     return routes
-
-
-async def _form(request: Request) -> bytes:
-    found = bytearray()
-    async for part in request.stream():
-        found += part
-        if len(found) > LARGEST_FORM:
-            raise Failure(GENERIC, f"A form has at most {LARGEST_FORM:,} bytes.", status=413)
-    return bytes(found)
 
 
 def _answered(library: Library, name: str, parameters: Parameters, as_json: bool) -> Response:
