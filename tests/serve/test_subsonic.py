@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
+import numpy as np
 
 from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
