@@ -27,6 +27,24 @@ hypothesis.settings.load_profile("crossfade")
 # A shell has what it starts in the background ignore interruptions, which some tests are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+SLOW_SECONDS = 1800
+"""The limit of a slow test; that of the others is ``timeout`` in pyproject.toml."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests more time."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(settings: Any) -> Any:
+    """Go on interrupting a test that is late: Hypothesis runs again what failed, and leaving a block may wait too."""
+    done = yield
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout, 10)
+    return done
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:

@@ -1,5 +1,6 @@
 """Completing a name in a real shell and pressing Enter gives exactly one argument, that name, and runs nothing."""
 
+import contextlib
 import csv
 import os
 import pty
@@ -8,10 +9,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.programs import started
 
 from crossfade.cli import crossfade
 from crossfade.cli.completion import _quoted, _words, offered
@@ -79,27 +82,13 @@ STARTING = {
 
 
 class Shell:
-    """An interactive shell in a terminal of its own, in an empty directory."""
+    """What types into an interactive shell, and what the shell answered."""
 
-    def __init__(self, name: str, environment: dict[str, str]) -> None:
-        self.place = Path(environment["HOME"])
-        script = CliRunner().invoke(crossfade, ["completion", name])
-        (self.place / "script").write_text(script.output)
-        self._master, self._follower = pty.openpty()
-        # The leader of a session that opens a terminal owns it; without that a shell has no control of its jobs.
-        self._process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(self._follower), *SHELLS[name]],
-            cwd=self.place,
-            env=environment,
-            start_new_session=True,
-        )
-        self.seen = ""
-        self.type(f"{STARTING[name]}; touch started\n", self.place / "started")
-
-    def type(self, keys: str, appears: Path) -> None:
-        """Type ``keys`` and wait until the file ``appears``."""
-        os.write(self._master, keys.encode())
-        self._wait(appears.exists, keys)
+    def __init__(self, name: str, place: Path, terminal: int) -> None:
+        self.place, self._master, self.seen = place, terminal, ""
+        starting = f"{STARTING[name]}; touch started\n"
+        os.write(self._master, starting.encode())
+        self._wait((place / "started").exists, starting)
 
     def complete(self, begun: str) -> list[str]:
         """Return the arguments that the program gets when ``begun`` is completed and entered."""
@@ -119,20 +108,26 @@ class Shell:
             if select.select([self._master], [], [], 0.02)[0]:
                 self.seen += os.read(self._master, 65536).decode(errors="replace")
 
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._master)
-        os.close(self._follower)
+
+@contextlib.contextmanager
+def opened(name: str, environment: dict[str, str]) -> Iterator[Shell]:
+    """A shell in a terminal of its own, in an empty directory; skips where it is not installed."""
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    place = Path(environment["HOME"])
+    script = CliRunner().invoke(crossfade, ["completion", name])
+    (place / "script").write_text(script.output)
+    terminal, follower = pty.openpty()
+    # The leader of a session that opens a terminal owns it; without that a shell has no control of its jobs.
+    owning = ("sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(follower))
+    with os.fdopen(terminal), os.fdopen(follower), started(*owning, *SHELLS[name], cwd=place, env=environment):
+        yield Shell(name, place, terminal)
 
 
 @pytest.fixture(params=SHELLS)
 def shell(request, program):
-    if shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
-    opened = Shell(request.param, program)
-    yield opened
-    opened.close()
+    with opened(request.param, program) as running:
+        yield running
 
 
 def test_a_completed_name_is_one_argument_and_runs_nothing(shell):
@@ -143,9 +138,8 @@ def test_a_completed_name_is_one_argument_and_runs_nothing(shell):
 
 @pytest.fixture
 def bash(program):
-    opened = Shell("bash", program)
-    yield opened
-    opened.close()
+    with opened("bash", program) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -163,6 +157,7 @@ def test_bash_completes_what_is_quoted_already(bash, begun, name):
 
 
 @pytest.mark.parametrize("mark", ["", "'", '"'])
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_bash_reads_what_is_quoted_as_it_was(mark):
     names = ["".join(map(chr, range(32, 127))), "東京 é!", "a'b\"c", "~root", "#x", *NAMES.values()]
     names = [name for name in names if mark != '"' or "!" not in name]

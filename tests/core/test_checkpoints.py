@@ -1,10 +1,11 @@
 """The last whole state of long work: found again by the same work alone, and only if it is whole."""
 
-import subprocess
 import sys
+from subprocess import PIPE
 
 import numpy as np
 import pytest
+from tests.programs import started
 
 from crossfade.core import checkpoints as module
 from crossfade.core.artifacts import Identity
@@ -102,13 +103,10 @@ def test_states_are_saved_when_their_time_has_come(tmp_path, monkeypatch):
 
 
 def test_a_second_process_is_told_that_the_first_is_there(tmp_path):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with started(sys.executable, "-c", HOLDER, tmp_path, stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(BusyError, match=f"process {process.pid}"), checkpoints(tmp_path, identity()):
             pass
-        process.kill()
     with checkpoints(tmp_path, identity()):
         pass
 

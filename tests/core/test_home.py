@@ -1,9 +1,10 @@
 """The home directory and its lock."""
 
-import subprocess
 import sys
+from subprocess import PIPE
 
 import pytest
+from tests.programs import started
 
 from crossfade.core import locking
 from crossfade.core.errors import BusyError, StorageError
@@ -28,12 +29,9 @@ def home(tmp_path):
 @pytest.fixture
 def holder(home):
     """Another process that holds the lock until its input ends."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, home.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with started(sys.executable, "-c", HOLDER, home.path, stdin=PIPE, stdout=PIPE) as process:
         assert process.stdout.readline() == "locked\n"
         yield process
-        process.kill()
 
 
 def test_nothing_is_made_before_it_is_prepared(home):

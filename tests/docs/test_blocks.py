@@ -14,7 +14,6 @@ import contextlib
 import json
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 import urllib.error
@@ -22,10 +21,12 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import click.testing
 import pytest
+from tests.programs import started
 
 from crossfade.cli import crossfade
 from crossfade.core.errors import MissingExtraError
@@ -186,7 +187,7 @@ class Terminal:
                 with urllib.request.urlopen(address) as reply:
                     return str(reply.read().decode())
             except urllib.error.HTTPError as error:
-                self._server.terminate()
+                self._server.kill()
                 pytest.fail(f"{address}: {error}\n{self._server.stderr.read()}")
         if arguments[0] == "serve":
             return self._serve(arguments, servers)
@@ -196,11 +197,8 @@ class Terminal:
 
     def _serve(self, arguments: list[str], servers: contextlib.ExitStack) -> str:
         self._server = servers.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-m", "crossfade", *arguments, "--port", "0"], stderr=subprocess.PIPE, text=True
-            )
+            started(sys.executable, "-m", "crossfade", *arguments, "--port", "0", stderr=PIPE)
         )
-        servers.callback(self._server.terminate)
         first = self._server.stderr.readline()
         self._address = re.search(r"http://[^/\s]+", first)[0]
         return str(first)

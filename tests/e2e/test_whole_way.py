@@ -1,16 +1,15 @@
 """The whole way, from files that people have to what they see, through the command line."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 from click.testing import CliRunner
+from tests.programs import started
 
 from crossfade import ALS
 from crossfade.cli import crossfade
@@ -149,17 +148,10 @@ def test_a_run_that_is_killed_leaves_the_old_release_served_and_goes_on_where_it
     make_demo(home)
     served = asked("status", home=home)["release"]
     (home / "crossfade.toml").write_text("[models.als]\nfactors = 24\n")
-    running = subprocess.Popen(
-        [sys.executable, "-m", "crossfade", "run", "--home", str(home)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    # Kill it once the first new space stands, in the middle of the steps that follow.
-    deadline = time.monotonic() + 120
-    while len(list((home / "runs" / "als-artist").glob("[0-9a-f]*"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    # It is killed once the first new space stands, in the middle of the steps that follow.
+    with started(sys.executable, "-m", "crossfade", "run", "--home", home, stdout=DEVNULL, stderr=DEVNULL):
+        while len(list((home / "runs" / "als-artist").glob("[0-9a-f]*"))) < 2:
+            time.sleep(0.005)
     assert asked("status", home=home)["release"] == served
     assert asked("popular", home=home)["entries"]
     steps = {step["step"]: step["runs_because"] for step in asked("run", "--dry-run", home=home)}

@@ -252,12 +252,14 @@ def ending(seconds: float) -> Iterator[None]:
         raise Slow(f"goes on for {seconds:.0f} seconds")
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    left = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
+        # Of the whole test, there is a limit too.
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, *left)
 
 
 def check_tables(place: Path, ledger: Ledger) -> None:

@@ -1,12 +1,12 @@
 """A kill, a full disk and a failing disk at every step of what writes: see interrupting.py."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+from tests.programs import started
 
 # The least number of steps that each act is known to have, so that a hook that sees none is noticed: making
 # and filling a draft, flushing it, moving it, flushing the parent.
@@ -74,5 +74,4 @@ def program(script, *arguments, **streams):
     """A program of this folder, started."""
     # One thread: it forks.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, Path(__file__).with_name(script), *map(str, arguments)]
-    return subprocess.Popen(command, text=True, env=environment, **streams)
+    return started(sys.executable, Path(__file__).with_name(script), *arguments, env=environment, **streams)

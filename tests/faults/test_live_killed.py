@@ -4,14 +4,15 @@ import contextlib
 import random
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from subprocess import DEVNULL
 
 import httpx
 import pytest
+from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_live
@@ -49,8 +50,8 @@ def test_listens_that_a_killed_server_acknowledged_are_there_once(tmp_path):
     acknowledged, posted = [], []
     for kill in range(5):
         port = free_port()
-        command = [sys.executable, "-m", "crossfade", "serve", "--port", str(port), "--home", str(home.path)]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        command = [sys.executable, "-m", "crossfade", "serve", "--port", port, "--home", home.path]
+        with started(*command, stdout=DEVNULL, stderr=DEVNULL) as server:
             deadline = time.monotonic() + 60
             while True:
                 with contextlib.suppress(httpx.HTTPError):

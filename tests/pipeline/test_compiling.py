@@ -5,8 +5,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 import pytest
+from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.pipeline import compiling
@@ -44,16 +46,15 @@ def test_processes_end_with_what_began_them(tmp_path, monkeypatch):
 def test_a_process_whose_parent_was_killed_ends_and_leaves_nothing(tmp_path):
     place = tmp_path / "place"
     place.mkdir()
-    process = subprocess.Popen(command(compiling.PAGES, place), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    while not (place / "home").exists() and process.poll() is None:
-        time.sleep(0.01)
-    # The operating system closes it when the parent ends.
-    process.stdin.close()
-    assert process.wait(30) == 1
-    until = time.monotonic() + 30
-    while place.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not place.exists()
+    with started(*command(compiling.PAGES, place), stdin=PIPE, stderr=DEVNULL) as process:
+        while not (place / "home").exists() and process.poll() is None:
+            time.sleep(0.01)
+        # The operating system closes it when the parent ends.
+        process.stdin.close()
+        assert process.wait() == 1
+        # Another process removes it.
+        while place.exists():
+            time.sleep(0.01)
 
 
 def test_a_process_that_has_compiled_ends_well_with_its_input_open(tmp_path):
@@ -62,8 +63,8 @@ def test_a_process_that_has_compiled_ends_well_with_its_input_open(tmp_path):
         "from crossfade.pipeline.compiling import _end_with_parent\n"
         "threading.Thread(target=_end_with_parent, args=(Path(sys.argv[1]),), daemon=True).start(); time.sleep(0.3)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", watched, tmp_path], stdin=subprocess.PIPE) as process:
-        assert process.wait(30) == 0
+    with started(sys.executable, "-c", watched, tmp_path, stdin=PIPE) as process:
+        assert process.wait() == 0
 
 
 @pytest.mark.slow

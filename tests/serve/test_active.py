@@ -140,10 +140,12 @@ def test_many_threads_across_a_change(active, release_parts, releases):
     threads = [threading.Thread(target=read) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for version in versions * 3:
-        releases.activate(version)
-        assert version_of(active) == version
-    stop.set()
+    try:
+        for version in versions * 3:
+            releases.activate(version)
+            assert version_of(active) == version
+    finally:
+        stop.set()
     for thread in threads:
         thread.join()
     assert not wrong

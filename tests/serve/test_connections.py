@@ -4,12 +4,13 @@ import contextlib
 import http.client
 import resource
 import socket
-import subprocess
 import sys
 import time
+from subprocess import PIPE
 from urllib.parse import urlsplit
 
 import pytest
+from tests.programs import started
 
 SERVER = """
 import resource, socket, sys
@@ -66,14 +67,9 @@ def server(tmp_path_factory, make_release_parts):
     log = directory / "log"
     with (
         log.open("wb") as errors,
-        subprocess.Popen(
-            [sys.executable, "-c", SERVER, home.path], stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
+        started(sys.executable, "-c", SERVER, home.path, stdout=PIPE, stderr=errors) as process,
     ):
-        try:
-            yield Server(process.stdout.readline().strip(), log)
-        finally:
-            process.kill()
+        yield Server(process.stdout.readline().strip(), log)
 
 
 def closed_after(opened):

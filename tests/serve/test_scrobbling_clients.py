@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import httpx
 import numpy as np
 import pytest
+from tests.programs import started
 
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.home import Home
@@ -99,7 +100,7 @@ def _running(releases, live, directory):
 @contextlib.contextmanager
 def _served(server):
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     yield listener.getsockname()[1]
     server.should_exit = True
@@ -337,9 +338,8 @@ audio_output {{
 
 @pytest.mark.slow
 def test_mpdscribble_does_its_session(running, tmp_path):
-    for program in ("mpd", "mpc", "mpdscribble"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs {program}: apt install mpd mpc mpdscribble")
+    if not all(map(shutil.which, ("mpd", "mpc", "mpdscribble"))):
+        pytest.skip("needs apt install mpd mpc mpdscribble")
     from tests.music_files import write_song
 
     forget(running)
@@ -351,9 +351,9 @@ def test_mpdscribble_does_its_session(running, tmp_path):
         (tmp_path / name).write_text(filled)
         (tmp_path / name).chmod(0o600)
     with contextlib.ExitStack() as programs:
-        _run(programs, "mpd", "--no-daemon", tmp_path / "mpd.conf")
+        programs.enter_context(started("mpd", "--no-daemon", tmp_path / "mpd.conf"))
         _until(20, lambda: _mpc(tmp_path, "update", "--wait") == 0)
-        _run(programs, "mpdscribble", "--no-daemon", "--conf", tmp_path / "scribble.conf")
+        programs.enter_context(started("mpdscribble", "--no-daemon", "--conf", tmp_path / "scribble.conf"))
         _mpc(tmp_path, "add", "hunter.mp3")
         began = time.time()
         _mpc(tmp_path, "play")
@@ -362,12 +362,6 @@ def test_mpdscribble_does_its_session(running, tmp_path):
     (listen,) = running.live.listens("ann", limit=2)
     assert (listen.track.item, listen.track.album) == (ItemRef("track", HUNTER), "Homogenic")
     assert abs(listen.listened_at / 1000 - began) < 5
-
-
-def _run(programs, *command):
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    programs.callback(process.wait, 20)
-    programs.callback(process.terminate)
 
 
 def _mpc(directory, *command):

@@ -6,13 +6,14 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import httpx
 import pytest
+from tests.programs import started
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
 from crossfade.serve.server import listening, serve
@@ -34,17 +35,8 @@ serve(lambda: (releases, None), ServeSettings(port=0), ready=lambda address: pri
 @pytest.fixture
 def server(home):
     """A server of its own process: its address, and the process."""
-    with subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SERVER, home.path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        address = process.stdout.readline().strip()
-        try:
-            yield address, process
-        finally:
-            process.kill()
+    with started(sys.executable, "-W", "error", "-c", SERVER, home.path, stdout=PIPE, stderr=PIPE) as process:
+        yield process.stdout.readline().strip(), process
 
 
 def until(seconds, condition):
@@ -73,7 +65,7 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, r
         releases.roll_back()
         until(10, lambda: client.get("/v1/release").json()["release"] == first)
     process.send_signal(signal.SIGINT)
-    log = process.communicate(timeout=20)[1]
+    log = process.communicate()[1]
     assert process.returncode == 0
     assert f"Listening at {address}" in log
     assert "WARNING There is no release to serve yet." in log
@@ -141,34 +133,30 @@ def test_several_processes_answer_at_one_address_and_one_that_ends_is_replaced(t
     first = release_parts.publish(releases, day="1").version
     script = tmp_path / "workers.py"
     script.write_text(WORKERS)
-    with subprocess.Popen(
-        [sys.executable, script, home.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            address = process.stdout.readline().strip()
+    with started(sys.executable, script, home.path, stdout=PIPE, stderr=PIPE) as process:
+        address = process.stdout.readline().strip()
 
-            def get(path):
-                with httpx.Client(base_url=address) as client:  # a connection of its own, to any of the processes
-                    return client.get(path)
+        def get(path):
+            with httpx.Client(base_url=address) as client:  # a connection of its own, to any of the processes
+                return client.get(path)
 
-            def children():
-                listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-                # Beside the workers there is a process that tracks what multiprocessing shares.
-                return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        def children():
+            listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            # Beside the workers there is a process that tracks what multiprocessing shares.
+            return [int(pid) for pid in listed if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
-            assert {get("/v1/release").json()["release"] for _ in range(20)} == {first}
-            before = children()
-            assert len(before) == 2
-            counted = re.search(r'_count\{.*route="/v1/release".*\} (\d+)', get("/metrics").text)
-            assert float(counted[1]) == 20, "each process answers for both"
-            second = release_parts.publish(releases, day="2").version
-            until(10, lambda: {get("/v1/release").json()["release"] for _ in range(10)} == {second})
-            os.kill(before[0], signal.SIGKILL)
-            until(20, lambda: len(children()) == 2 and before[0] not in children())
-            until(20, lambda: get("/ready").status_code == 200)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            log = process.communicate(timeout=30)[1]
+        assert {get("/v1/release").json()["release"] for _ in range(20)} == {first}
+        before = children()
+        assert len(before) == 2
+        counted = re.search(r'_count\{.*route="/v1/release".*\} (\d+)', get("/metrics").text)
+        assert float(counted[1]) == 20, "each process answers for both"
+        second = release_parts.publish(releases, day="2").version
+        until(10, lambda: {get("/v1/release").json()["release"] for _ in range(10)} == {second})
+        os.kill(before[0], signal.SIGKILL)
+        until(20, lambda: len(children()) == 2 and before[0] not in children())
+        until(20, lambda: get("/ready").status_code == 200)
+        process.send_signal(signal.SIGTERM)
+        log = process.communicate()[1]
     assert process.returncode == 0
     assert "Stopped." in log
     assert "Traceback" not in log
@@ -180,7 +168,7 @@ def test_a_signal_ends_it_without_an_error(server, number):
     with httpx.Client(base_url=address) as client:
         client.get("/health")
         process.send_signal(number)
-        log = process.communicate(timeout=20)[1]
+        log = process.communicate()[1]
     assert process.returncode == 0
     assert log.endswith("INFO Stopped.\n")
     assert "Traceback" not in log

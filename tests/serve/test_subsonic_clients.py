@@ -87,7 +87,7 @@ def running(tmp_path_factory, make_release_parts):
     app = create_app(ActiveRelease(releases), ServeSettings(), live=live, music=folder)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, http=Connection, ws="none", log_config=None, loop="asyncio"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     yield listener.getsockname()[1], live, folder
     server.should_exit = True

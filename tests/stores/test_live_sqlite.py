@@ -4,12 +4,13 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
+from subprocess import PIPE
 
 import pytest
+from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.stores import live_database
@@ -65,13 +66,11 @@ def test_an_acknowledged_listen_survives_a_kill_and_is_not_doubled(tmp_path):
     home = Home(tmp_path / "home")
     acknowledged, patience = [], random.Random(0)
     for begin in range(0, 3_000_000, 1_000_000):
-        poster = subprocess.Popen(
-            [sys.executable, "-c", POSTER, str(home.path), str(begin // 4000)], stdout=subprocess.PIPE, text=True
-        )
-        first = poster.stdout.readline()  # it has begun
-        time.sleep(patience.uniform(0.05, 0.2))
-        os.kill(poster.pid, signal.SIGKILL)
-        lines = [first, *poster.communicate()[0].splitlines(keepends=True)]
+        with started(sys.executable, "-c", POSTER, home.path, begin // 4000, stdout=PIPE) as poster:
+            first = poster.stdout.readline()  # it has begun
+            time.sleep(patience.uniform(0.05, 0.2))
+            os.kill(poster.pid, signal.SIGKILL)
+            lines = [first, *poster.communicate()[0].splitlines(keepends=True)]
         acknowledged += [int(line) for line in lines if line.endswith("\n")]
     live = open_live(home)
     assert len(acknowledged) > 30

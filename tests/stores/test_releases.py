@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.programs import started
 
 from crossfade.core import artifacts
 from crossfade.core.artifacts import MANIFEST, verify
@@ -324,7 +325,7 @@ def test_a_reader_in_another_process_keeps_its_release(releases, home, release_p
         "    print(release.tables.item('artist', 'bjork').id)\n"
     )
     command = [sys.executable, "-c", script, home.path]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+    with started(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdout.readline() == f"{first}\n"
         release_parts.publish(releases, day="2")
         assert releases.prune(1) == []
@@ -387,10 +388,12 @@ def test_readers_never_trip_over_publishing_and_pruning(releases, release_parts)
     readers = [threading.Thread(target=loop, args=(read,)) for read in (opened, opened, verified)]
     for reader in readers:
         reader.start()
-    for day in range(1, 9):
-        release_parts.publish(releases, day=str(day))
-        releases.prune(1)
-    done.set()
+    try:
+        for day in range(1, 9):
+            release_parts.publish(releases, day=str(day))
+            releases.prune(1)
+    finally:
+        done.set()
     for reader in readers:
         reader.join()
     assert errors == []
