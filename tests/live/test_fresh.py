@@ -1,10 +1,13 @@
 """Pages that are kept until something changes."""
 
+import gc
+
 import pytest
 
-from crossfade.live.fresh import FreshPages
-from crossfade.live.taste import Tastes
-from crossfade.stores.live import ALL, Block, Feedback, ItemRef, Listen, Track
+from crossfade.live import fresh
+from crossfade.live.fresh import fresh_page
+from crossfade.live.taste import tastes_of
+from crossfade.stores.live import ALL, Block, Feedback, ItemRef, Listen, Track, Which
 from crossfade.surfaces.asking import OpenRelease
 
 AT = 1_700_000_000_000
@@ -17,11 +20,11 @@ def made(small_library):
     return OpenRelease(release), state
 
 
-def play(state, *names, at=AT):
+def play(state, *names, at=AT, user="new"):
     state.add_listens(
         [
             Listen(
-                user="new",
+                user=user,
                 listened_at=at + 1000 * number,
                 track=Track(title=f"Item {name}", artist=f"Item {name.split('-')[0]}"),
             )
@@ -33,44 +36,65 @@ def play(state, *names, at=AT):
 def test_a_page_is_made_once_until_something_changes(made, monkeypatch):
     opened, state = made
     asked = []
-    page = Tastes.page
-    monkeypatch.setattr(Tastes, "page", lambda *some, **more: asked.append(1) or page(*some, **more))
-    pages = FreshPages(state, clock=lambda: AT / 1000)
+    page = fresh.own_page
+    monkeypatch.setattr(fresh, "own_page", lambda *some, **more: asked.append(1) or page(*some, **more))
     play(state, "a02-0", "a06-0")
-    first = pages.page(opened, "new")
-    again = pages.page(opened, "new")
+    first = fresh_page(opened, state, "new", at=AT)
+    again = fresh_page(opened, state, "new", at=AT)
     assert (again.entries, again.made_in, len(asked)) == (first.entries, 0.0, 1)
     assert first.made_in > 0
-    pages.page(opened, "new", "artist")
+    fresh_page(opened, state, "new", at=AT, kind="artist")
     assert len(asked) == 2
     play(state, "a01-0", "a05-0", at=AT + 60_000)
-    assert pages.page(opened, "new").entries != first.entries
+    assert fresh_page(opened, state, "new", at=AT).entries != first.entries
     state.delete_listens("new", ALL)
-    assert pages.page(opened, "new").table.surface == "popular"
+    assert fresh_page(opened, state, "new", at=AT).table.surface == "popular"
     assert len(asked) == 4
 
 
 def test_a_page_is_made_again_when_a_block_has_ended(made):
     opened, state = made
-    clock = [AT / 1000]
-    pages = FreshPages(state, clock=lambda: clock[0])
     play(state, "a02-0", "a06-0")
-    first = pages.page(opened, "new", "artist").entries
+    first = fresh_page(opened, state, "new", at=AT, kind="artist").entries
     state.block(Block(user="new", item=ItemRef("artist", first[0].id), name="x", created_at=AT, until=AT + 60_000))
-    assert first[0].id not in [one.id for one in pages.page(opened, "new", "artist").entries]
-    clock[0] += 60
-    assert pages.page(opened, "new", "artist").entries == first
+    assert first[0].id not in [one.id for one in fresh_page(opened, state, "new", at=AT, kind="artist").entries]
+    assert fresh_page(opened, state, "new", at=AT + 60_000, kind="artist").entries == first
 
 
 def test_whoever_is_not_known_gets_what_is_popular_without_what_they_do_not_want(made):
     opened, state = made
-    pages = FreshPages(state, clock=lambda: AT / 1000)
-    table, entries, _ = pages.page(opened, "new")
+    table, entries, _ = fresh_page(opened, state, "new", at=AT)
     assert (table.name, len(entries)) == ("popular-track", 20)
     unwanted = entries[0].parent
     state.give(
         [Feedback(user="new", sort="thumb", value=-1, track=Track(artist=unwanted.name), given_at=AT)],
     )
-    entries = pages.page(opened, "new").entries
+    entries = fresh_page(opened, state, "new", at=AT).entries
     assert 0 < len(entries) < 20
     assert unwanted.id not in [one.parent.id for one in entries]
+
+
+CANARY = Track(title="Kanarienvogel", artist="Item a03")
+
+
+def in_memory():
+    """Whether any object of this process is the canary's description, besides the test's own."""
+    gc.collect()
+    return any(type(one) is Track and one is not CANARY and one.title == CANARY.title for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("delete", [lambda state: state.delete_listens("eve", Which(text="kanarienvogel")),
+                                    lambda state: state.remove_user("eve")])  # fmt: skip
+def test_what_is_deleted_leaves_memory_though_its_user_asks_nothing_more(made, delete):
+    opened, state = made
+    state.add_user("eve")
+    state.add_listens([Listen(user="eve", listened_at=AT, track=CANARY)])
+    assert fresh_page(opened, state, "eve", at=AT, kind="artist").entries[0].reason.id == "a03"
+    tastes = tastes_of(opened, state)
+    assert "a03" in tastes.history("eve")["artist"]
+    kept = tastes.remembered()
+    assert in_memory()
+    delete(state)
+    assert tastes.remembered() is not kept
+    del kept
+    assert not in_memory()

@@ -3,8 +3,8 @@
 import pytest
 
 from crossfade.core.errors import InputError, UnknownIdError
-from crossfade.live.listening import history_of, listener_of
 from crossfade.live.playlists import as_track, continued, entry_of, excluded, forgotten, generated, is_mbid
+from crossfade.live.taste import tastes_of
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import Played
 
@@ -73,6 +73,14 @@ def test_loved_but_forgotten(pools, genres):
     assert {entry.id for entry, _ in found} <= {f"a{artist}-{place}" for artist in ("00", "03") for place in (1, 2, 3)}
     assert not forgotten(genres.played("ann", "track"), NOW, 10, pools, barred={"a00", "a03"})
     assert forgotten([Played("a00-1", 99, 0)], NOW, 10, pools) == []
+
+
+def history_of(opened, live, user):
+    return tastes_of(opened, live).history(user)
+
+
+def listener_of(opened, live, user, at):
+    return tastes_of(opened, live).listener(user, at=at)
 
 
 def listen(item=None, at=NOW, **options):

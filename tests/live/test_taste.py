@@ -7,6 +7,7 @@ import pytest
 
 from crossfade.core.errors import UnknownIdError
 from crossfade.live import taste
+from crossfade.live.fresh import own_page
 from crossfade.live.taste import Tastes
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import OpenRelease
@@ -20,7 +21,7 @@ def library(small_library):
 
     def make(knows, last_played=0):
         _, release, state = small_library(knows, last_played)
-        return Tastes(OpenRelease(release)), state
+        return Tastes(OpenRelease(release), state), state
 
     return make
 
@@ -40,8 +41,8 @@ def play(state, user, *tracks, at=AT, **more):
 
 
 def page(library, user, kind=None, at=AT):
-    tastes, state = library
-    return tastes.page(state, user, at=at, kind=kind)[1]
+    tastes, _ = library
+    return own_page(tastes, user, tastes.of(user, at=at), kind).entries
 
 
 def genres(entries):
@@ -102,11 +103,9 @@ def test_a_listen_that_the_release_has_learned_is_not_counted_again(library):
     own = played.item_ids.select(played.played(played.user_ids.find("u05")))
     play(state, "u05", artist(own[0]), at=AT)
     assert [one.id for one in page(made, "u05")] == [one.id for one in before]
-    _, pages = tastes.opened.pages()
-    known = {"artist": tastes._known(pages, "artist", "u05")}
-    assert tastes.taste(state, "u05", known, at=AT).counts == {}
+    assert tastes.of("u05", at=AT).counts == {}
     play(state, "u05", artist(own[0]), at=AT + 1000)
-    ((_, count),) = tastes.taste(state, "u05", known, at=AT).counts.items()
+    ((_, count),) = tastes.of("u05", at=AT).counts.items()
     assert (count.plays, count.latest) == (1, AT // 1000 + 1)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.live.taste import Tastes
+from crossfade.live.fresh import fresh_page
 from crossfade.live.weekly import LENGTH, RECIPES, current, period_of
 from crossfade.stores.live import ALL, Block, ItemRef, Listen, Track
 
@@ -33,7 +33,7 @@ def test_exploration_is_new_and_has_what_discover_shows(genres, live):
     found = lists(genres, live)["weekly-exploration"]
     assert len(ids(found)) == LENGTH
     assert not {f"a{artist}-{place}" for artist in ("00", "03") for place in range(5)} & set(ids(found))
-    page = {one.id for one in Tastes(genres).page(live, "ann", at=TUESDAY, kind="track")[1]}
+    page = {one.id for one in fresh_page(genres, live, "ann", at=TUESDAY, kind="track").entries}
     assert page
     assert len(page & set(ids(found))) > len(page) / 3
     assert found.info["reasons"][ids(found)[0]].startswith("Because you play ")

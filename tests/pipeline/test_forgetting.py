@@ -394,10 +394,8 @@ def test_what_arrived_over_http_is_learned_and_what_is_deleted_there_is_forgotte
         assert users == ["annika", "bob"]
         assert traces(home, "zyzzyva")
         with open_releases(home).open() as release:
-            tastes = Tastes(OpenRelease(release))
-            _, pages = tastes.opened.pages("artist")
-            known = {kind: tastes._known(pages, kind, "annika") for kind in pages.played}
-            assert tastes.taste(live, "annika", known, at=0).counts == {}  # the release has learned all of it
+            tastes = Tastes(OpenRelease(release), live)
+            assert tastes.of("annika", at=0).counts == {}  # the release has learned all of it
             rules = tastes.weighing("artist").settings
             assert rules.half_life_days == 90
         live.delete_listens("annika", Which(artist="Zyzzyva Ensemble"))

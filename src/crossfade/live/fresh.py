@@ -1,18 +1,28 @@
-"""Pages as they are now, for users with accounts: made when they are asked for, and kept until something changes."""
+"""A user's page as it is now: made when it is asked for, by the code that makes the published pages.
+
+It is a page of another history: what the release knows of the user, with what came since (`crossfade.live.taste`);
+models fold that in. What is disliked or blocked is not on it, nor is it a reason; of an artist or a show nothing is.
+A page is kept in memory until something changes.
+"""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from crossfade.live.taste import Tastes
-from crossfade.stores.contract import Entry, TableInfo
-from crossfade.stores.live import LiveState
-from crossfade.surfaces.asking import OpenRelease
+import numpy as np
 
-MOST_PAGES = 1_000
-"""Pages that are kept in memory; one has some 30 KB."""
+from crossfade.core.computed import row_map
+from crossfade.core.csr import CSR
+from crossfade.core.ids import MISSING, Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.tables import EVERYONE
+from crossfade.live.taste import LIKED, Item, Page, Taste, Tastes, tastes_of
+from crossfade.stores.contract import Entry, Named, Reason, TableInfo
+from crossfade.stores.live import ItemRef, LiveState
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.discover import Pages, Unwanted
+from crossfade.surfaces.registry import FALLBACK
 
 
 class Fresh(NamedTuple):
@@ -25,48 +35,129 @@ class Fresh(NamedTuple):
 
     table: TableInfo
     entries: list[Entry]
-    made_in: float
+    made_in: float = 0.0
 
 
-class FreshPages:
-    """The pages of users by a live state; safe to use from any number of threads."""
+def fresh_page(
+    opened: OpenRelease, live: LiveState, user: str, *, at: int, kind: str | None = None, model: str | None = None
+) -> Fresh:
+    """Return the page of ``user`` as a release of now would have it.
 
-    def __init__(self, live: LiveState, *, clock: Callable[[], float] = time.time) -> None:
-        self._live = live
-        self._clock = clock
-        self._lock = Lock()
-        self._pages: OrderedDict[tuple[str | None, ...], tuple[tuple[int, ...], Fresh]] = OrderedDict()
+    at     the present, in milliseconds since 1970
+    kind   of the items; None for the release's default
+    model  the one that leads; None for the release's own
 
-    def prepare(self, opened: OpenRelease) -> None:
-        """Make the page of one user of a release, so that the first request does not wait for what all need.
+    A user of whom too little is known gets what most people play. Raises UnknownIdError for a user without an account,
+    and the errors of `OpenRelease.pages`.
+    """
+    tastes = tastes_of(opened, live)
+    pages, taste, key = tastes.remembered().pages, tastes.of(user, at=at), (user, kind, model)
+    if (kept := pages.find(key, taste.stamp)) is not None:
+        return Fresh(*kept)
+    started = time.perf_counter()
+    page = own_page(tastes, user, taste, kind, model)
+    if not page.entries:
+        page = _popular(tastes, taste, kind)
+    pages.keep(key, page, taste.stamp)
+    return Fresh(*page, made_in=time.perf_counter() - started)
 
-        Raises the errors of `OpenRelease.pages`.
-        """
-        opened.once(Tastes, lambda: Tastes(opened)).prepare()
 
-    def page(self, opened: OpenRelease, user: str, kind: str | None = None, model: str | None = None) -> Fresh:
-        """Return the page of ``user`` by the open release; see `crossfade.live.taste.Tastes.page`.
+def own_page(tastes: Tastes, user: str, taste: Taste, kind: str | None = None, model: str | None = None) -> Page:
+    """Return the page of ``user``, whose ``taste`` this is; empty if nothing is known. See `fresh_page`."""
+    table, pages = tastes.opened.pages(kind, model)
+    histories = {name: _history(tastes, pages, name, user, taste) for name in pages.played}
+    entries = tastes.opened.listed(table, pages.pages(histories, unwanted=_unwanted(tastes, pages, taste)))
+    return Page(table, _as_liked(tastes, entries, taste))
 
-        A user of whom too little is known gets what most people play.
-        """
-        at = int(self._clock() * 1000)
-        account, blocks = self._live.account(user), self._live.blocks(user, at=at)
-        # A block that ends is no change of the account.
-        changed = account.created_at, account.revision, len(blocks)
-        key = (opened.version, user, kind, model)
-        with self._lock:
-            when, kept = self._pages.get(key, ((), None))
-        if kept is not None and when == changed:
-            return kept._replace(made_in=0.0)
-        started = time.perf_counter()
-        tastes = opened.once(Tastes, lambda: Tastes(opened))
-        table, entries = tastes.page(self._live, user, at=at, kind=kind, model=model)
-        if not entries:
-            table, entries = tastes.popular(self._live, user, at=at, kind=kind)
-        fresh = Fresh(table, entries, time.perf_counter() - started)
-        with self._lock:
-            self._pages[key] = changed, fresh
-            self._pages.move_to_end(key)
-            while len(self._pages) > MOST_PAGES:
-                self._pages.popitem(last=False)
-        return fresh
+
+def prepare(opened: OpenRelease, live: LiveState) -> None:
+    """Make a page of one user of a release, so that the first request does not wait for what all pages need.
+
+    Raises the errors of `OpenRelease.pages`.
+    """
+    _, pages = opened.pages()
+    own_page(tastes_of(opened, live), next(iter(pages.keys), ""), Taste())
+
+
+def _popular(tastes: Tastes, taste: Taste, kind: str | None) -> Page:
+    """What most people play, without what the user has played or does not want."""
+    table = tastes.opened.table(FALLBACK, kind)
+    hidden, entries = taste.barred | taste.heard, []
+    for entry in tastes.opened.entries(FALLBACK, EVERYONE, kind=table.kind):
+        item = tastes.row(ItemRef(table.kind, entry.id))
+        if item is None or not hidden.intersection(tastes.with_parent(item)):
+            entries.append(entry)
+    return Page(table, entries)
+
+
+def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -> Interactions:
+    """What ``user`` has played of ``kind``, by the items that anybody in the release has played."""
+    before = pages.played[kind].histories([user])
+    weighing = tastes.weighing(kind)
+    counts = [(_played_row(tastes, pages, item), count, item) for item, count in taste.counts.items()]
+    new = [(row, count, item) for row, count, item in counts if item[0] == kind and row != MISSING]
+    rows = np.array([row for row, *_ in new], dtype=np.int32)
+    # What is liked can be a reason, as if it was played so often.
+    plays = [max(count.plays, LIKED) if item in taste.liked else count.plays for _, count, item in new]
+    indices, places = np.unique(np.concatenate([before.indices, rows]), return_inverse=True)
+    weights, summed = (
+        np.bincount(places, np.concatenate(pair), minlength=len(indices)).astype(np.float64)
+        for pair in (
+            (weighing.plays(before.weights), [count.weight for _, count, _ in new]),
+            (before.plays, plays),
+        )
+    )
+    latest = np.zeros(len(indices), dtype=np.uint32)
+    seen = np.concatenate([before.last_played, np.array([count.latest for _, count, _ in new], dtype=np.uint32)])
+    np.maximum.at(latest, places, seen)
+    return replace(
+        before,
+        user_ids=Ids.of([user]),
+        indptr=np.array([0, len(indices)], dtype=np.int64),
+        indices=indices,
+        weights=weighing.weights(weights),
+        plays=summed.clip(1, np.iinfo(np.int32).max).astype(np.int32),
+        last_played=latest,
+        trusted=True,
+    )
+
+
+def _played_row(tastes: Tastes, pages: Pages, item: Item) -> int:
+    """The row of an item in the interactions of its kind; MISSING for one that nobody in the release played."""
+    kind, row = item
+    if kind not in pages.played:
+        return MISSING
+    opened = tastes.opened
+    to_played = opened.once(("played", kind), lambda: row_map(opened.catalogue[kind].ids, pages.played[kind].item_ids))
+    return int(to_played(np.array([row], dtype=np.int32))[0])
+
+
+def _unwanted(tastes: Tastes, pages: Pages, taste: Taste) -> Unwanted:
+    # What was played, but by nobody in the release, no history can say.
+    unknown = {item for item in taste.counts if _played_row(tastes, pages, item) == MISSING}
+    barred = {kind: _row_of_items(taste.barred | unknown, kind) for kind in pages.played}
+    disliked = {item: share for item, share in taste.disliked.items() if item[0] == pages.root_kind}
+    return Unwanted(barred, _row_of_items(disliked, pages.root_kind, disliked))
+
+
+def _as_liked(tastes: Tastes, entries: Sequence[Entry], taste: Taste) -> list[Entry]:
+    """The entries; a reason that is liked has the true number of its plays, and says so if there are none."""
+    catalogue = tastes.opened.catalogue
+    liked = {(kind, catalogue[kind].ids[row]): (kind, row) for kind, row in taste.liked}
+    found = []
+    for entry in entries:
+        reason = entry.reason
+        if reason is not None and (item := liked.get((reason.kind, reason.id))) is not None:
+            named = Named(kind=reason.kind, id=reason.id, name=reason.name)
+            plays = taste.counts[item].plays + taste.known[item[0]].of(item[1])[0]
+            text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
+            entry = replace(entry, reason=replace(reason, plays=plays or None, text=text))
+        found.append(entry)
+    return found
+
+
+def _row_of_items(items: Iterable[Item], kind: str, values: Mapping[Item, float] | None = None) -> CSR:
+    """One row: the ``items`` of ``kind``, ascending, and their values."""
+    rows = sorted(row for name, row in items if name == kind)
+    of_rows = [1.0 if values is None else values[kind, row] for row in rows]
+    return CSR(np.array([0, len(rows)]), np.array(rows, dtype=np.int32), np.array(of_rows, dtype=np.float32))

@@ -15,11 +15,10 @@ import numpy as np
 
 from crossfade.core.interactions import Interactions
 from crossfade.core.names import folded
-from crossfade.live.listening import history_of
 from crossfade.live.playlists import entry_of
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import ANYBODY, Floats, Listener, Part, Track
-from crossfade.live.taste import Tastes
+from crossfade.live.taste import tastes_of
 from crossfade.models.registry import model_class
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import LiveState
@@ -69,11 +68,12 @@ def next_up(
 
 def taste_of(opened: OpenRelease, state: LiveState, user: str, kind: str) -> Taste | None:
     """Return the taste of ``user`` by the release's leading model, from the history until now; None without one."""
-    played = history_of(opened, state, user)[kind]
+    tastes = tastes_of(opened, state)
+    played = tastes.history(user)[kind]
     if not played:
         return None
     plays = np.array([one.plays for one in played.values()], dtype=np.float64)
-    weights = Tastes(opened).weighing(kind).weights(plays)
+    weights = tastes.weighing(kind).weights(plays)
     history = Interactions.from_counts([user] * len(played), list(played), weights, kind=kind)
     return opened.scorer(history)
 

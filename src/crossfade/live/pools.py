@@ -1,12 +1,11 @@
 """What stations and playlists draw from: the pools of a release, and the items that a seed stands for."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.core.kinds import KINDS
+from crossfade.live.cache import Cache
 from crossfade.live.stations import MOST_SEEDS, Source
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import ItemRef
@@ -26,10 +25,7 @@ OF_LIST = 20
 """Items of a playlist whose pools are drawn from; of a longer one, so many evenly spread, the last among them."""
 
 MOST_KEPT = 512
-"""Pools that are kept in memory, of all releases; one has some 80 KB and takes some 4 ms to read."""
-
-_kept: OrderedDict[tuple[str, str, str, str | None], Sequence[Entry]] = OrderedDict()
-_lock = threading.Lock()
+"""Pools that are kept in memory as long as their release is open; one has some 80 KB and takes some 4 ms to read."""
 
 
 class ReleasePools:
@@ -42,23 +38,18 @@ class ReleasePools:
         self.opened = opened
         self.kind = opened.table(POOL, kind).kind
         self._model = model
+        self._kept: Cache[Sequence[Entry]] = opened.once(ReleasePools, lambda: Cache(MOST_KEPT))
 
     def __call__(self, item_id: str) -> Sequence[Entry]:
         """Return the pool of an item, best first; empty for one that has none."""
-        # A release never changes, and its name says what is in it.
-        key = (self.opened.version, self.kind, item_id, self._model)
-        with _lock:
-            if key in _kept:
-                _kept.move_to_end(key)
-                return _kept[key]
-        try:
-            entries = self.opened.entries(POOL, item_id, kind=self.kind, model=self._model)
-        except UnknownIdError:
-            entries = []
-        with _lock:
-            _kept[key] = entries
-            while len(_kept) > MOST_KEPT:
-                _kept.popitem(last=False)
+        key = self.kind, item_id, self._model
+        entries = self._kept.find(key)
+        if entries is None:
+            try:
+                entries = self.opened.entries(POOL, item_id, kind=self.kind, model=self._model)
+            except UnknownIdError:
+                entries = []
+            self._kept.keep(key, entries)
         return entries
 
     def sources(self, seeds: Sequence[tuple[str, str]]) -> tuple[Source, ...]:

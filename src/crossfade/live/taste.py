@@ -1,21 +1,20 @@
-"""A user's taste as it is now: the history of a release and what came since, and the page that follows from it.
-
-A page is made by the code that makes the published pages, of a history that is put together here. So a listen, a thumb
-or a block counts in the very next request, and nothing is trained for it: models fold the history in.
+"""A user's taste as it is now: what a release knows of the user, and what came since.
 
 A listen counts as it does in a release (`crossfade.aggregation.interactions`): for its item and the item's parent, as
 much as its source is worth, less with age. What a user likes counts as `LIKED` plays more. A skip is no play. A release
-that has learned a listen knows that the item was played then, so nothing is counted twice.
+that has learned a listen knows that the item was played then, so nothing is counted twice. So a listen, a thumb or a
+block counts in the very next request, and nothing is trained for it.
 
-What a user dislikes or blocks is not on the page, nor is it a reason; of an artist or a show nothing is. What is close
-to something disliked loses a part of its score, and `SKIPPED` times that if it is close to something skipped.
+What a user dislikes or blocks is barred. What is close to something disliked loses a part of its score, and `SKIPPED`
+times that if it is close to something skipped.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, tzinfo
-from functools import cache
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,17 +22,16 @@ import numpy.typing as npt
 
 from crossfade.aggregation.interactions import LEAN_BACK, InteractionSettings
 from crossfade.core.computed import RowMap, row_map
-from crossfade.core.csr import CSR
-from crossfade.core.ids import MISSING, Ids
-from crossfade.core.interactions import LEAST_WEIGHT, MOST_WEIGHT, Interactions
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.core.ids import MISSING
+from crossfade.core.interactions import LEAST_WEIGHT, MOST_WEIGHT
 from crossfade.core.kinds import KINDS
-from crossfade.core.tables import EVERYONE
+from crossfade.live.cache import Cache
 from crossfade.live.matching import matched
-from crossfade.stores.contract import Entry, Named, Reason, TableInfo
+from crossfade.live.stations import Listener
+from crossfade.stores.contract import Entry, TableInfo
 from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, LiveState, Track, Which
-from crossfade.surfaces.asking import OpenRelease
-from crossfade.surfaces.discover import Pages, Unwanted
-from crossfade.surfaces.registry import FALLBACK
+from crossfade.surfaces.asking import OpenRelease, Played
 
 LIKED = 5
 """Plays that a thumb up, a like, or a rating of 4 or 5 counts as: what is played as often can be a reason."""
@@ -53,8 +51,17 @@ LATE_SECONDS = 14 * 86_400
 MOST_MATCHED = 100_000
 """Descriptions of tracks whose items are remembered."""
 
+MOST_TASTES = 256
+"""Users whose taste is kept in memory."""
+
+MOST_PAGES = 1_000
+"""Pages that are kept in memory; one has some 30 KB."""
+
 Item = tuple[str, int]
 """A kind, and a row of the catalogue."""
+
+History = Mapping[str, Mapping[str, Played]]
+"""What a user has played: by kind, then by id."""
 
 
 @dataclass
@@ -68,15 +75,19 @@ class Count:
 
 @dataclass
 class Taste:
-    """What a user has done since a release was made, by items of its catalogue.
+    """What a user has done, by items of a release's catalogue.
 
-    counts    plays, and what is liked
+    stamp     changes with what the user has done
+    known     by kind, what the release knows of the user
+    counts    plays since, and what is liked
     heard     items that were played, whether or not the release has learned it
     liked     items, among them ones that were never played
     disliked  items, and how much, at most 1
     barred    items that are not listed
     """
 
+    stamp: tuple[int, ...] = ()
+    known: Mapping[str, "Known"] = field(default_factory=dict)
     counts: dict[Item, Count] = field(default_factory=dict)
     heard: set[Item] = field(default_factory=set)
     liked: set[Item] = field(default_factory=set)
@@ -128,217 +139,199 @@ class Known(NamedTuple):
         return max((latest for _, latest in self.items.values()), default=0)
 
 
+class Page(NamedTuple):
+    """A table, and entries that it would have in a release, best first."""
+
+    table: TableInfo
+    entries: list[Entry]
+
+
+class Remembered:
+    """What is in memory of a live state, until something is deleted there; ``deletions`` is the number of that."""
+
+    def __init__(self, deletions: int) -> None:
+        self.deletions = deletions
+        self.items: dict[Track, Item | None] = {}
+        self.tastes: Cache[Taste] = Cache(MOST_TASTES)
+        self.pages: Cache[Page] = Cache(MOST_PAGES)
+
+
 class Tastes:
-    """The tastes of users by one open release; safe to use from any number of threads."""
+    """The tastes of the users of one live state by one open release; safe to use from any number of threads."""
 
-    def __init__(self, opened: OpenRelease) -> None:
-        self.opened = opened
-        self._items: dict[Track, Item | None] = {}
+    def __init__(self, opened: OpenRelease, live: LiveState) -> None:
+        self.opened, self._live = opened, live
+        self._remembered = Remembered(-1)
         self._weighing: dict[str, Weighing] = {}
-        self._to_played: dict[str, RowMap] = {}
+        self._to_catalogue: dict[str, RowMap] = {}
 
-    def page(
-        self, state: LiveState, user: str, *, at: int, kind: str | None = None, model: str | None = None
-    ) -> tuple[TableInfo, list[Entry]]:
-        """Return the page of ``user``, as a release of now would have it, and the table in which that would be.
+    def remembered(self) -> Remembered:
+        """Return what is in memory, which is nothing after a deletion."""
+        deletions, remembered = self._live.deletions(), self._remembered
+        if remembered.deletions != deletions:
+            remembered = self._remembered = Remembered(deletions)
+        return remembered
 
-        at     the present, in milliseconds since 1970
-        kind   of the items; None for the release's default
-        model  the one that leads; None for the release's own
+    def of(self, user: str, *, at: int) -> Taste:
+        """Return what ``user`` has done, with the blocks that stand at the time ``at`` (milliseconds since 1970).
 
-        The page of a user of whom nothing is known is empty. Raises UnknownIdError for a user without an account, and
-        the errors of `OpenRelease.pages`.
+        Raises UnknownIdError for a user without an account.
         """
-        table, pages = self.opened.pages(kind, model)
-        known = {name: self._known(pages, name, user) for name in pages.played}
-        taste = self.taste(state, user, known, at=at)
-        histories = {name: self._history(pages, name, user, taste) for name in pages.played}
-        entries = self.opened.listed(table, pages.pages(histories, unwanted=self._unwanted(pages, taste)))
-        return table, self._as_liked(entries, taste, known)
+        taste, blocks = self._of(user), self._live.blocks(user, at=at)
+        blocked = {item for block in blocks if (item := self.row(block.item)) is not None}
+        # A block that ends is no change of the account.
+        return replace(taste, stamp=(*taste.stamp, len(blocks)), barred=taste.barred | blocked)
 
-    def prepare(self) -> None:
-        """Make a page as a user with a history gets it, for what it leaves in memory; errors as for `page`."""
-        table, pages = self.opened.pages()
-        user = next(iter(pages.keys), "")
-        histories = {kind: self._history(pages, kind, user, Taste()) for kind in pages.played}
-        self.opened.listed(table, pages.pages(histories, unwanted=self._unwanted(pages, Taste())))
+    def history(self, user: str) -> History:
+        """Return what ``user`` has played of the catalogue, in the release and since.
 
-    def popular(
-        self, state: LiveState, user: str, *, at: int, kind: str | None = None
-    ) -> tuple[TableInfo, list[Entry]]:
-        """Return what most people play, and ``user`` has neither played nor does not want; arguments as for `page`."""
-        table = self.opened.table(FALLBACK, kind)
-        taste = self.taste(state, user, {}, at=at)
-        hidden, entries = taste.barred | taste.heard, []
-        for entry in self.opened.entries(FALLBACK, EVERYONE, kind=table.kind):
-            item = self._row(ItemRef(table.kind, entry.id))
-            if item is None or not hidden.intersection(self._with_parent(item)):
-                entries.append(entry)
-        return table, entries
-
-    def taste(self, state: LiveState, user: str, known: Mapping[str, Known], *, at: int) -> Taste:
-        """Return what ``user`` has done since the release, which has ``known`` the user by kind, was made."""
-        taste, skipped = Taste(), set[Item]()
-        learned = max((one.latest for one in known.values()), default=0)
-        since = Which(since=max(learned - LATE_SECONDS, 0) * 1000)
-        exclusions = state.exclusions(user)
-        for listen in state.listens(user, since, limit=MOST_LISTENS):  # the latest first
-            item = self.item(listen.track)
-            if item is None or any(excludes(exclusion, listen) for exclusion in exclusions):
-                continue
-            if listen.skipped:
-                skipped.add(item)
-            elif KINDS[item[0]].repeats or item not in taste.heard:
-                taste.heard.add(item)
-                self._count(taste, listen, item, known)
-        self._judge(taste, state.feedback(user))
-        for item in skipped - taste.heard - taste.liked:
-            taste.dislike(self._with_parent(item), SKIPPED)
-        blocked = (self._row(block.item) for block in state.blocks(user, at=at))
-        taste.barred.update(item for item in blocked if item is not None)
-        return taste
-
-    def item(self, track: Track) -> Item | None:
-        """Return the item that a track is, or if the release has no such track, its artist or show; None for neither.
-
-        Remembers what it found.
+        Skips are left out, and listens since that the user has left out of taste. A user without an account has a
+        history too.
         """
-        if track not in self._items:
-            if len(self._items) >= MOST_MATCHED:
-                self._items.clear()
-            found = None if track.item is None else self._row(track.item)
-            if track.artist:
-                named = replace(track, item=None)
-                for one in (named, replace(named, title=None, mbid=None)):
-                    if found is None and (ref := matched(self.opened.release.tables, one).item) is not None:
-                        found = self._row(ref)
-            self._items[track] = found
-        return self._items[track]
+        try:
+            taste = self._of(user)
+        except UnknownIdError:
+            taste = Taste(known=self._known(user))
+        found: dict[str, dict[str, Played]] = {}
+        for kind in KINDS:
+            rows = dict(taste.known[kind].items) if kind in taste.known else {}
+            for (name, row), count in taste.counts.items():
+                if name == kind and count.plays:
+                    plays, latest = rows.get(row, (0, 0))
+                    rows[row] = plays + count.plays, max(latest, count.latest)
+            ids = self.opened.catalogue[kind].ids.select([*rows]) if rows else []
+            found[kind] = {one: Played(one, *seen) for one, seen in zip(ids, rows.values(), strict=True)}
+        return found
 
-    def _row(self, item: ItemRef) -> Item | None:
+    def listener(self, user: str, *, at: int) -> Listener:
+        """Return what ``user`` knows, and does not want to hear at the time ``at``; nobody needs an account for it."""
+        known = {item for played in self.history(user).values() for item in played}
+        try:
+            barred = self.of(user, at=at).barred
+        except UnknownIdError:
+            barred = set()
+        return Listener(known=known, barred={self.opened.catalogue[kind].ids[row] for kind, row in barred})
+
+    def row(self, item: ItemRef) -> Item | None:
+        """Return an item by its row of the catalogue; None if it is not there."""
         catalogue = self.opened.catalogue
         row = catalogue[item.kind].ids.find(item.id) if item.kind in catalogue else MISSING
         return None if row == MISSING else (item.kind, row)
 
-    def _with_parent(self, item: Item) -> list[Item]:
-        """The item, and what it belongs to, if that is known."""
+    def with_parent(self, item: Item) -> list[Item]:
+        """Return the item, and what it belongs to, if that is known."""
         kind, row = item
         parent, parents = KINDS[kind].parent, self.opened.catalogue[kind].parents
         if parent is None or parents is None or parents[row] == MISSING:
             return [item]
         return [item, (parent, int(parents[row]))]
 
-    def _known(self, pages: Pages, kind: str, user: str) -> Known:
-        played = pages.played[kind]
-        row = played.user_ids.find(user)
-        if row == MISSING:
-            return Known({})
-        pairs = played.of_user(row)
-        rows = pages.rows_of(kind, played.indices[pairs])
-        seen = zip(played.plays[pairs].tolist(), played.last_played[pairs].tolist(), strict=True)
-        return Known(dict(zip(rows.tolist(), seen, strict=True)))
+    def weighing(self, kind: str) -> Weighing:
+        """Return what plays of ``kind`` weigh in the release."""
+        if kind not in self._weighing:
+            made: Mapping[str, Any] = {}
+            latest = 0
+            with contextlib.suppress(NotReadyError):  # nobody in the release has played any
+                made = self.opened.made_with(f"interactions-{kind}")
+                latest = int(self.opened.interactions(kind).last_played.max(initial=0))
+            names = [one.name for one in fields(InteractionSettings) if one.name in made]
+            self._weighing[kind] = Weighing(InteractionSettings(**{name: made[name] for name in names}), latest)
+        return self._weighing[kind]
 
-    def _count(self, taste: Taste, listen: Listen, item: Item, known: Mapping[str, Known]) -> None:
-        """Count a play for its item and for what that belongs to, unless the release has learned it."""
-        seconds, own = listen.listened_at // 1000, known.get(item[0])
-        if own is not None and not KINDS[item[0]].repeats and own.of(item[1])[0]:
-            return
-        for kind, row in self._with_parent(item):
-            if kind not in known or seconds <= known[kind].of(row)[1]:
+    def _of(self, user: str) -> Taste:
+        """What a user has done, without blocks; from memory as long as the account is the same."""
+        remembered, account = self.remembered(), self._live.account(user)
+        stamp = account.created_at, account.revision
+        taste = remembered.tastes.find(user, stamp)
+        if taste is None:
+            taste = self._made(user, Taste(stamp, self._known(user)), remembered.items)
+            remembered.tastes.keep(user, taste, stamp)
+        return taste
+
+    def _made(self, user: str, taste: Taste, items: dict[Track, Item | None]) -> Taste:
+        """``taste``, filled from the live state."""
+        skipped, learned = set[Item](), max((one.latest for one in taste.known.values()), default=0)
+        since = Which(since=max(learned - LATE_SECONDS, 0) * 1000)
+        exclusions = self._live.exclusions(user)
+        for listen in self._live.listens(user, since, limit=MOST_LISTENS):  # the latest first
+            item = self._item(listen.track, items)
+            if item is None or any(excludes(exclusion, listen) for exclusion in exclusions):
                 continue
-            count = taste.counts.setdefault((kind, row), Count())
-            count.weight += self.weighing(kind).share(listen)
-            count.plays += 1
-            count.latest = max(count.latest, seconds)
+            if listen.skipped:
+                skipped.add(item)
+            elif KINDS[item[0]].repeats or item not in taste.heard:
+                taste.heard.add(item)
+                self._count(taste, listen, item)
+        self._judge(taste, self._live.feedback(user), items)
+        for item in skipped - taste.heard - taste.liked:
+            taste.dislike(self.with_parent(item), SKIPPED)
+        return taste
 
-    def _judge(self, taste: Taste, feedback: Iterable[Feedback]) -> None:
+    def _item(self, track: Track, items: dict[Track, Item | None]) -> Item | None:
+        """The item that a track is, or if the release has no such track, its artist or show; None for neither."""
+        if track not in items:
+            if len(items) >= MOST_MATCHED:
+                items.clear()
+            found = None if track.item is None else self.row(track.item)
+            if track.artist:
+                named = replace(track, item=None)
+                for one in (named, replace(named, title=None, mbid=None)):
+                    if found is None and (ref := matched(self.opened.release.tables, one).item) is not None:
+                        found = self.row(ref)
+            items[track] = found
+            return found
+        return items[track]
+
+    def _known(self, user: str) -> dict[str, Known]:
+        """What the release knows of a user, by kind."""
+        known = {}
+        for kind, items in self.opened.catalogue.items():
+            known[kind] = Known({})
+            with contextlib.suppress(NotReadyError):  # nobody in the release has played any
+                played = self.opened.interactions(kind)
+                if (row := played.user_ids.find(user)) != MISSING:
+                    if kind not in self._to_catalogue:
+                        self._to_catalogue[kind] = row_map(played.item_ids, items.ids)
+                    pairs = played.of_user(row)
+                    rows = self._to_catalogue[kind](played.indices[pairs])
+                    seen = zip(played.plays[pairs].tolist(), played.last_played[pairs].tolist(), strict=True)
+                    known[kind] = Known(
+                        {row: one for row, one in zip(rows.tolist(), seen, strict=True) if row != MISSING}
+                    )
+        return known
+
+    def _count(self, taste: Taste, listen: Listen, item: Item) -> None:
+        """Count a play for its item and for what that belongs to, unless the release has learned it."""
+        seconds = listen.listened_at // 1000
+        if not KINDS[item[0]].repeats and taste.known[item[0]].of(item[1])[0]:
+            return
+        for kind, row in self.with_parent(item):
+            if seconds > taste.known[kind].of(row)[1]:
+                count = taste.counts.setdefault((kind, row), Count())
+                count.weight += self.weighing(kind).share(listen)
+                count.plays += 1
+                count.latest = max(count.latest, seconds)
+
+    def _judge(self, taste: Taste, feedback: Iterable[Feedback], items: dict[Track, Item | None]) -> None:
         """Count what the user said of items."""
         said: dict[Item, dict[str, int]] = {}
         for one in feedback:
-            if (item := self.item(one.track)) is not None:
+            if (item := self._item(one.track, items)) is not None:
                 said.setdefault(item, {}).setdefault(one.sort, one.value)
         for item, values in said.items():
             opinion = _opinion(values)
             if opinion < 0:
-                taste.dislike(self._with_parent(item), 1.0)
+                taste.dislike(self.with_parent(item), 1.0)
                 taste.barred.add(item)
             elif opinion > 0:
-                for liked in self._with_parent(item):
+                for liked in self.with_parent(item):
                     taste.liked.add(liked)
                     taste.counts.setdefault(liked, Count()).weight += LIKED
 
-    def weighing(self, kind: str) -> Weighing:
-        """Return what plays of ``kind`` weigh in the release."""
-        if kind not in self._weighing:
-            part = f"interactions-{kind}"
-            made = self.opened.made_with(part)
-            names = [one.name for one in fields(InteractionSettings) if one.name in made]
-            played = self.opened.interactions(kind)
-            latest = int(played.last_played.max(initial=0))
-            self._weighing[kind] = Weighing(InteractionSettings(**{name: made[name] for name in names}), latest)
-        return self._weighing[kind]
 
-    def _history(self, pages: Pages, kind: str, user: str, taste: Taste) -> Interactions:
-        """What ``user`` has played of ``kind``, by the items that anybody in the release has played."""
-        before = pages.played[kind].histories([user])
-        weighing = self.weighing(kind)
-        counts = [(self._played_row(pages, item), count, item) for item, count in taste.counts.items()]
-        new = [(row, count, item) for row, count, item in counts if item[0] == kind and row != MISSING]
-        rows = np.array([row for row, *_ in new], dtype=np.int32)
-        # What is liked can be a reason, as if it was played so often.
-        plays = [max(count.plays, LIKED) if item in taste.liked else count.plays for _, count, item in new]
-        indices, places = np.unique(np.concatenate([before.indices, rows]), return_inverse=True)
-        weights, summed = (
-            np.bincount(places, np.concatenate(pair), minlength=len(indices)).astype(np.float64)
-            for pair in (
-                (weighing.plays(before.weights), [count.weight for _, count, _ in new]),
-                (before.plays, plays),
-            )
-        )
-        latest = np.zeros(len(indices), dtype=np.uint32)
-        seen = np.concatenate([before.last_played, np.array([count.latest for _, count, _ in new], dtype=np.uint32)])
-        np.maximum.at(latest, places, seen)
-        return replace(
-            before,
-            user_ids=Ids.of([user]),
-            indptr=np.array([0, len(indices)], dtype=np.int64),
-            indices=indices,
-            weights=weighing.weights(weights),
-            plays=summed.clip(1, np.iinfo(np.int32).max).astype(np.int32),
-            last_played=latest,
-            trusted=True,
-        )
-
-    def _played_row(self, pages: Pages, item: Item) -> int:
-        """The row of an item in the interactions of its kind; MISSING for one that nobody in the release played."""
-        kind, row = item
-        if kind not in pages.played:
-            return MISSING
-        if kind not in self._to_played:
-            self._to_played[kind] = row_map(self.opened.catalogue[kind].ids, pages.played[kind].item_ids)
-        return int(self._to_played[kind](np.array([row], dtype=np.int32))[0])
-
-    def _unwanted(self, pages: Pages, taste: Taste) -> Unwanted:
-        # What was played, but by nobody in the release, no history can say.
-        unknown = {item for item in taste.counts if self._played_row(pages, item) == MISSING}
-        barred = {kind: _row_of_items(taste.barred | unknown, kind) for kind in pages.played}
-        disliked = {item: share for item, share in taste.disliked.items() if item[0] == pages.root_kind}
-        return Unwanted(barred, _row_of_items(disliked, pages.root_kind, disliked))
-
-    def _as_liked(self, entries: Sequence[Entry], taste: Taste, known: Mapping[str, Known]) -> list[Entry]:
-        """The entries; a reason that is liked has the true number of its plays, and says so if there are none."""
-        catalogue = self.opened.catalogue
-        liked = {(kind, catalogue[kind].ids[row]): (kind, row) for kind, row in taste.liked if kind in known}
-        found = []
-        for entry in entries:
-            reason = entry.reason
-            if reason is not None and (item := liked.get((reason.kind, reason.id))) is not None:
-                named = Named(kind=reason.kind, id=reason.id, name=reason.name)
-                plays = taste.counts[item].plays + known[item[0]].of(item[1])[0]
-                text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
-                entry = replace(entry, reason=replace(reason, plays=plays or None, text=text))
-            found.append(entry)
-        return found
+def tastes_of(opened: OpenRelease, live: LiveState) -> Tastes:
+    """Return the tastes of the users of ``live`` by a release, the same ones as long as that is open."""
+    return opened.once((Tastes, live), lambda: Tastes(opened, live))
 
 
 def _opinion(values: Mapping[str, int]) -> int:
@@ -358,16 +351,9 @@ def excludes(exclusion: Exclusion, listen: Listen) -> bool:
     return first <= hour < last if first <= last else hour >= first or hour < last
 
 
-@cache
+@lru_cache
 def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
         return UTC
-
-
-def _row_of_items(items: Iterable[Item], kind: str, values: Mapping[Item, float] | None = None) -> CSR:
-    """One row: the ``items`` of ``kind``, ascending, and their values."""
-    rows = sorted(row for name, row in items if name == kind)
-    of_rows = [1.0 if values is None else values[kind, row] for row in rows]
-    return CSR(np.array([0, len(rows)]), np.array(rows, dtype=np.int32), np.array(of_rows, dtype=np.float32))

@@ -19,14 +19,15 @@ import numpy as np
 
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.live import stations
-from crossfade.live.listening import history_of, listener_of
+from crossfade.live.fresh import fresh_page
 from crossfade.live.playlists import apart, as_track, entry_of, generated
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import MOST_SEEDS, Listener, Source
-from crossfade.live.taste import Tastes
+from crossfade.live.taste import tastes_of
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist
 from crossfade.surfaces.asking import OpenRelease, Played
+from crossfade.surfaces.registry import PAGES
 
 LENGTH = 50
 """Tracks of a list."""
@@ -76,7 +77,7 @@ def current(
         pools = ReleasePools(opened)
     except NotReadyError:
         return []
-    listener = listener_of(opened, state, user, at=at)
+    listener = tastes_of(opened, state).listener(user, at=at)
     found = []
     for sort in sorts:
         if sort not in RECIPES:
@@ -140,7 +141,7 @@ def _entries(
     """The tracks of a list, each with its reason; none where nothing is known of the user."""
     recipe = RECIPES[sort]
     rng = np.random.default_rng(list(f"{user} {sort} {period_of(sort, at)}".encode()))
-    history = history_of(pools.opened, state, user)
+    history = tastes_of(pools.opened, state).history(user)
     favourites = _favourites(pools, history[pools.kind].values(), at / 1000, recipe.half_life, listener, rng)
     if not favourites:
         return []
@@ -193,9 +194,10 @@ def _favourites(
 def _of_page(pools: ReleasePools, state: LiveState, user: str, at: int) -> Sequence[Source]:
     """The items of the user's Discover page as it is now, which count as much as the favourites."""
     try:
-        _, entries = Tastes(pools.opened).page(state, user, at=at, kind=pools.kind)
+        page = fresh_page(pools.opened, state, user, at=at, kind=pools.kind)
     except (UnknownIdError, NotReadyError):
         return []
+    entries = page.entries if page.table.surface == PAGES else []
     return [
         Source(id=one.id, because=one.reason or _as_named(pools, one), itself=one, share=1 / len(entries))
         for one in entries

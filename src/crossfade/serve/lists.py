@@ -4,6 +4,7 @@ import contextlib
 import functools
 import inspect
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from crossfade.core.errors import CrossfadeError, UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.live.fresh import Fresh, FreshPages
+from crossfade.live.fresh import Fresh, fresh_page, prepare
 from crossfade.serve.access import require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import Listing, Station, WhyAnswer
@@ -99,12 +100,11 @@ class OwnPages:
 
     def __init__(self, live: LiveState, active: ActiveRelease, metrics: Metrics) -> None:
         self._live, self._active, self._metrics = live, active, metrics
-        self._pages = FreshPages(live)
 
     def prepare(self, opened: OpenRelease) -> None:
         """Have pages of a release ready to be made; whatever is wrong with it, requests will say."""
         with contextlib.suppress(CrossfadeError):
-            self._pages.prepare(opened)
+            prepare(opened, self._live)
 
     def asked_for(self, request: Request) -> bool:
         """Return whether a request sends a token."""
@@ -135,8 +135,8 @@ class OwnPages:
         return json_reply(answer, headers=NEVER_KEPT)
 
     def page(self, opened: OpenRelease, user: str, kind: str | None, model: str | None = None) -> Fresh:
-        """Return the whole page of ``user``, as `FreshPages.page` does."""
-        page = self._pages.page(opened, user, kind, model)
+        """Return the whole page of ``user``, as `fresh_page` does."""
+        page = fresh_page(opened, self._live, user, at=time.time_ns() // 1_000_000, kind=kind, model=model)
         if page.made_in:
             self._metrics.fold_in.observe(page.made_in)
         return page

@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.formats.playlist_files import TYPES, as_jspf, as_m3u, as_xspf, read_playlist
-from crossfade.live.listening import history_of, listener_of
 from crossfade.live.matching import matched
 from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated
 from crossfade.live.pools import TEXT, ReleasePools
 from crossfade.live.stations import Listener
+from crossfade.live.taste import tastes_of
 from crossfade.live.weekly import RECIPES, current
 from crossfade.serve.access import now, require_scope
 from crossfade.serve.active import ActiveRelease
@@ -169,7 +169,7 @@ class _Playlists:
         seeds = asked.seeds or [Seed(kind=TEXT, id=asked.title or "")]
         with self._active.reading() as opened:
             pools = ReleasePools(opened, asked.kind)
-            listener = listener_of(opened, self._live, user, at=now())
+            listener = tastes_of(opened, self._live).listener(user, at=now())
             barred = {*listener.barred, *excluded(pools, _pairs(asked.exclude))}
             tracks = generated(
                 pools,
@@ -200,7 +200,7 @@ class _Playlists:
                 asked.length,
                 include=_pairs(asked.include),
                 exclude=_pairs(asked.exclude),
-                listener=listener_of(opened, self._live, user, at=now()),
+                listener=tastes_of(opened, self._live).listener(user, at=now()),
                 adventure=asked.adventure,
                 seed=asked.drawn_by(),
             )
@@ -216,8 +216,8 @@ class _Playlists:
         """Return what a user has loved and forgotten."""
         with self._active.reading() as opened:
             pools = ReleasePools(opened)
-            history = history_of(opened, self._live, user)[pools.kind]
-            barred = listener_of(opened, self._live, user, at=now()).barred
+            history = tastes_of(opened, self._live).history(user)[pools.kind]
+            barred = tastes_of(opened, self._live).listener(user, at=now()).barred
             found = forgotten(history.values(), now() / 1000, limit, pools, barred=barred)
         rows = [ForgottenTrack(id=one.id, name=one.name, plays=played.plays, last=played.last) for one, played in found]
         return ForgottenAnswer(tracks=rows)

@@ -15,12 +15,12 @@ from fastapi import APIRouter, Path, Query, Response
 
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
 from crossfade.live import stations
-from crossfade.live.listening import listener_of
 from crossfade.live.matching import matched
 from crossfade.live.now_playing import next_up, pools_after, taste_of
 from crossfade.live.playlists import entry_of
 from crossfade.live.pools import PLAYLIST, ReleasePools
 from crossfade.live.stations import Part, Signal, Source, Station
+from crossfade.live.taste import tastes_of
 from crossfade.serve.access import now
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.guard import Caller, guarded_routes
@@ -137,7 +137,7 @@ class _Stations:
                 seed=asked.drawn_by(),
             )
             signal = Signal(at=time.time(), count=asked.count)
-            listener = listener_of(opened, self._live, user, at=now())
+            listener = tastes_of(opened, self._live).listener(user, at=now())
             after, tracks = stations.next(state, signal, pools, listener, self._settings)
         at = now()
         if not asked.keep or self._live.private_until(user, at=at) is not None:
@@ -168,7 +168,7 @@ class _Stations:
         signal = Signal(at=time.time(), **asked.model_dump(exclude={"state"}))
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
-            listener = listener_of(opened, self._live, user, at=now())
+            listener = tastes_of(opened, self._live).listener(user, at=now())
             after, tracks = stations.next(state, signal, pools, listener, self._settings)
             thumb = _THUMBS.get(asked.action or "")
             entry = None if asked.item is None else entry_of(pools, asked.item)
@@ -184,7 +184,7 @@ class _Stations:
         state = _state(self._live.station(user, station_id).state)
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
-            listener = listener_of(opened, self._live, user, at=now())
+            listener = tastes_of(opened, self._live).listener(user, at=now())
             why = stations.why(state, item, time.time(), pools, listener, self._settings)
         return WhyTrackAnswer(text=why.text, chance=why.chance, because=_because(why.parts), nudges=why.nudges)
 
@@ -196,7 +196,7 @@ class _Stations:
                 pools,
                 asked.queue,
                 asked.count,
-                listener=listener_of(opened, self._live, user, at=now()),
+                listener=tastes_of(opened, self._live).listener(user, at=now()),
                 taste=taste_of(opened, self._live, user, pools.kind),
                 settings=self._settings,
             )
