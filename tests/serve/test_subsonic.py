@@ -17,6 +17,7 @@ import numpy as np
 
 from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
+from crossfade.live.weekly import RECIPES
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
 from crossfade.serve.settings import ServeSettings
@@ -476,6 +477,20 @@ def test_the_play_queue_goes_on_elsewhere(player):
     assert (queue["current"], queue["position"], queue["changedBy"]) == (creep.id, 1234, "test")
     assert player("getPlayQueueByIndex")["playQueueByIndex"]["currentIndex"] == 1
     assert not [one for one in player("getPlaylists")["playlists"]["playlist"] if one["owner"] == player.user]
+
+
+def test_what_a_player_keeps_for_itself_is_no_playlist_of_any_api(player):
+    army = player.song("Army of Me")
+    player("savePlayQueue", id=army.id, current=army.id)
+    player("createBookmark", id=army.id, position=1)
+    player("star", albumId=army.album_id)
+    headers = {"Authorization": f"Token {player.live.add_token(player.user)[1]}"}
+    own = player.client.get("/v1/playlists", headers=headers).json()["playlists"]
+    made = player.client.get(f"/1/user/{player.user}/playlists/createdfor").json()["playlists"]
+    assert {one["sort"] for one in own} <= RECIPES.keys()
+    assert len(own) == len(made)
+    for path in (f"/1/playlist/play-queue:{player.user}", f"/v1/playlists/play-queue:{player.user}"):
+        assert player.client.get(path, headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize(

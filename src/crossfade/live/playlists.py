@@ -16,7 +16,7 @@ from crossfade.live import stations
 from crossfade.live.pools import TAG, TEXT, ReleasePools
 from crossfade.live.stations import ANYBODY, Drawn, Listener, Signal, Source, Station
 from crossfade.stores.contract import Entry, Item, Named
-from crossfade.stores.live import ItemRef, Track
+from crossfade.stores.live import ItemRef, LiveState, Playlist, Track
 from crossfade.surfaces.asking import Played
 from crossfade.surfaces.station import DEFAULTS, StationSettings, spaced
 
@@ -29,8 +29,26 @@ FORGOTTEN_SECONDS = 60 * 86_400
 ABOUT_EXCLUDED = 500
 """Items that a tag excludes, those of which it says most."""
 
+ALBUM_MARKS, PLAY_QUEUE, BOOKMARKS = "album-marks", "play-queue", "bookmarks"
+"""Sorts of lists in which players keep what they need: stars of albums, what is playing, and places in songs."""
+
+_PLAYERS_OWN = frozenset({ALBUM_MARKS, PLAY_QUEUE, BOOKMARKS})
+
 Seeds = Sequence[tuple[str, str]]
 """Pairs of a kind of item, "tag" or "text", and an id, a name, or the words."""
+
+
+def playlist_named(state: LiveState, playlist_id: str) -> Playlist:
+    """Return the playlist of an id; UnknownIdError if there is none. What players keep for themselves is none."""
+    found = state.playlist(playlist_id)
+    if found.sort in _PLAYERS_OWN:
+        raise UnknownIdError(f"There is no playlist {playlist_id!r}.")
+    return found
+
+
+def playlists_of(state: LiveState, user: str, sort: str | None = None) -> list[Playlist]:
+    """Return the playlists of ``user``, of one sort or all, the last changed first; none that players keep."""
+    return [one for one in state.playlists(user, sort) if one.sort not in _PLAYERS_OWN]
 
 
 def generated(

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.formats.playlist_files import TYPES, as_jspf, as_m3u, as_xspf, read_playlist
 from crossfade.live.matching import matched
-from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated
+from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated, playlists_of
 from crossfade.live.pools import TEXT, ReleasePools
 from crossfade.live.stations import Listener
 from crossfade.live.taste import tastes_of
@@ -144,7 +144,7 @@ class _Playlists:
                 current(opened, self._live, user, at=now(), sorts=[str(one)])
         rows = [
             PlaylistRow(id=one.id, title=one.title, sort=one.sort, tracks=len(one.tracks), changed_at=one.changed_at)
-            for one in self._live.playlists(user, sort)
+            for one in playlists_of(self._live, user, sort)
         ]
         return PlaylistsAnswer(playlists=rows)
 

@@ -17,7 +17,7 @@ from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
 from crossfade.live import stations
 from crossfade.live.matching import matched
 from crossfade.live.now_playing import next_up, pools_after, taste_of
-from crossfade.live.playlists import entry_of
+from crossfade.live.playlists import entry_of, playlist_named
 from crossfade.live.pools import PLAYLIST, ReleasePools
 from crossfade.live.stations import Part, Signal, Source, Station
 from crossfade.live.taste import tastes_of
@@ -222,7 +222,7 @@ def seed_sources(pools: ReleasePools, live: LiveState, user: str, seeds: Sequenc
 
 def readable_playlist(live: LiveState, user: str, playlist_id: str) -> Playlist:
     """Return a playlist of ``user``, or a public one; UnknownIdError for that of another, as for one that is not."""
-    playlist = live.playlist(playlist_id)
+    playlist = playlist_named(live, playlist_id)
     if playlist.user != user and not playlist.public:
         raise UnknownIdError(f"There is no playlist {playlist_id!r}.")
     return playlist

@@ -1,6 +1,5 @@
 """The routes of both protocols: ``/2.0/``, and ``/audioscrobbler/1.2``, whose handshake is also answered at ``/``."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -12,7 +11,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from crossfade.core.errors import CrossfadeError, InputError, UnknownIdError
-from crossfade.serve.access import RefusedError, catalogue_of, count_request, limited_body
+from crossfade.serve.access import RefusedError, catalogue_of, count_request, limited_body, now
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.audioscrobbler import protocol12, protocol20
 from crossfade.serve.audioscrobbler.answers import refusal, reply
@@ -49,7 +48,7 @@ def audioscrobbler_routes(active: ActiveRelease, live: LiveState, limits: RateLi
             fields = await _fields(request)
             json = fields.get("format") == "json"
             node = await run_in_threadpool(
-                _with_tables, active, lambda tables: protocol20.answered(protocol20.Call(live, tables, fields, _now()))
+                _with_tables, active, lambda tables: protocol20.answered(protocol20.Call(live, tables, fields, now()))
             )
         except Exception as error:  # noqa: BLE001 (no detail of it may reach the client)
             code, message, status = _refused(error)
@@ -68,25 +67,25 @@ def audioscrobbler_routes(active: ActiveRelease, live: LiveState, limits: RateLi
 
     async def handshake(request: Request) -> Response:
         address = f"{str(request.base_url).rstrip('/')}{PATH_12}"
-        return await answered_12(request, lambda _, fields: protocol12.handshake(live, fields, address, _now()))
+        return await answered_12(request, lambda _, fields: protocol12.handshake(live, fields, address, now()))
 
     for path in (PATH_12, f"{PATH_12}/", "/"):
         routes.add_api_route(path, handshake, route_class_override=_Handshake)
 
     @routes.post(f"{PATH_12}/nowplaying")
     async def now_playing(request: Request) -> Response:
-        return await answered_12(request, lambda tables, fields: protocol12.now_playing(live, tables, fields, _now()))
+        return await answered_12(request, lambda tables, fields: protocol12.now_playing(live, tables, fields, now()))
 
     @routes.post(f"{PATH_12}/submissions")
     async def submissions(request: Request) -> Response:
         return await answered_12(
-            request, lambda tables, fields: protocol12.submissions(live, tables, fields, _now(), ended=False)
+            request, lambda tables, fields: protocol12.submissions(live, tables, fields, now(), ended=False)
         )
 
     @routes.post(f"{PATH_12}/submissions/ended")
     async def ended_submissions(request: Request) -> Response:
         return await answered_12(
-            request, lambda tables, fields: protocol12.submissions(live, tables, fields, _now(), ended=True)
+            request, lambda tables, fields: protocol12.submissions(live, tables, fields, now(), ended=True)
         )
 
     return routes
@@ -116,7 +115,3 @@ def _refused(error: Exception) -> tuple[int, str, int]:
     if isinstance(error, CrossfadeError):
         return protocol20.UNAVAILABLE, "The server could not answer. Send it again later.", 503
     return protocol20.FAILED, "The server could not answer.", 500
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

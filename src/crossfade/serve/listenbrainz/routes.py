@@ -6,7 +6,6 @@ without one, like the pages of ``/v1``, since the tools that fetch them send non
 """
 
 import contextlib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, UnknownIdError
 from crossfade.formats import values
 from crossfade.live.matching import matched
+from crossfade.live.playlists import playlist_named, playlists_of
 from crossfade.live.submitting import keep_listens, keep_opinion, keep_playing
 from crossfade.live.weekly import current
 from crossfade.serve.access import (
@@ -26,6 +26,7 @@ from crossfade.serve.access import (
     catalogue_of,
     count_request,
     limited_body,
+    now,
     require_user,
     required_token,
     secret_of,
@@ -119,7 +120,7 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
     @routes.get("/user/{user:path}/playing-now")
     def playing_now(request: Request, user: str) -> Response:
         user = api.own(request, user)
-        playing = [rows.playing_row(one) for one in live.now_playing(user, at=_now())[:1]]
+        playing = [rows.playing_row(one) for one in live.now_playing(user, at=now())[:1]]
         return _json(rows.payload(playing, user_id=user, playing_now=True))
 
     @routes.get("/feedback/user/{user:path}/get-feedback")
@@ -134,20 +135,21 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
 
     @routes.get("/user/{user:path}/playlists")
     def playlists(request: Request, user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
-        own = [one for one in live.playlists(api.own(request, user)) if not one.sort]
+        own = [one for one in playlists_of(live, api.own(request, user)) if not one.sort]
         return _playlists(request, own, count, offset)
 
     @routes.get("/playlist/{playlist_id}")
     def playlist(request: Request, playlist_id: str) -> Response:
-        found = live.playlist(plain(playlist_id))
+        found = playlist_named(live, plain(playlist_id))
         if not (found.sort or found.public):
             require_user(required_token(live, request, "read"), found.user)
         return _json(rows.playlist_row(found, str(request.base_url), tracks=True))
 
     @routes.get("/cf/recommendation/user/{user:path}/recording")
     def recommendations(request: Request, user: str, count: Count = USUAL_ROWS, offset: Count = 0) -> Response:
-        now = secret_of(request) is not None
-        return api.recommendations(api.own(request, user) if now else plain(user), now, min(count, MOST_ROWS), offset)
+        by_user = secret_of(request) is not None
+        named = api.own(request, user) if by_user else plain(user)
+        return api.recommendations(named, by_user, min(count, MOST_ROWS), offset)
 
     @routes.get("/stats/user/{rest:path}")
     def statistics(rest: str) -> Response:
@@ -188,11 +190,11 @@ class _Api:
         """Return the lists that were made for a user, those of today among them; they are made when asked for."""
         user = self._live.account(user).user
         with contextlib.suppress(NotReadyError), self._active.reading() as opened:
-            current(opened, self._live, user, at=_now())
-        return [one for one in self._live.playlists(user) if one.sort]
+            current(opened, self._live, user, at=now())
+        return [one for one in playlists_of(self._live, user) if one.sort]
 
     def submit(self, user: str, body: bytes) -> Response:
-        sent = submitted(body, user, _now())
+        sent = submitted(body, user, now())
         with catalogue_of(self._active) as tables:
             if isinstance(sent, NowPlaying):
                 keep_playing(self._live, tables, sent)
@@ -221,7 +223,7 @@ class _Api:
             raise InputError("score must be 1 (love), -1 (hate) or 0 (take it back).")
         track = self._recording(user, sent)
         with catalogue_of(self._active) as tables:
-            keep_opinion(self._live, tables, user, "thumb", int(score), track, _now())
+            keep_opinion(self._live, tables, user, "thumb", int(score), track, now())
         return _json({"status": "ok"})
 
     def listens(self, user: str, min_ts: int | None, max_ts: int | None, count: int) -> Response:
@@ -245,15 +247,15 @@ class _Api:
         page = [rows.feedback_row(one) for one in thumbs[offset : offset + count]]
         return _json({"feedback": page, "count": len(page), "offset": offset, "total_count": len(thumbs)})
 
-    def recommendations(self, user: str, now: bool, count: int, offset: int) -> Response:
+    def recommendations(self, user: str, by_user: bool, count: int, offset: int) -> Response:
         """The tracks of a Discover page that have a MusicBrainz id; 204 if there are none.
 
-        ``now`` asks for the page of a user with an account as it is now, where the release can make one.
+        A request ``by_user`` gets the page as it is now, where the release can make one.
         """
         with self._active.reading() as opened:
             entries: Sequence[Entry] = ()
             with contextlib.suppress(UnknownIdError, NotReadyError):
-                if now and (fresh := self._own.page(opened, user, "track")).table.surface == PAGES:
+                if by_user and (fresh := self._own.page(opened, user, "track")).table.surface == PAGES:
                     entries = fresh.entries
             with contextlib.suppress(UnknownIdError, NotReadyError):
                 if not entries:
@@ -314,7 +316,7 @@ class _Api:
             raise InputError("Feedback needs a recording_mbid or a recording_msid.")
         wanted = sent.recording_msid.lower()
         known: list[Listen | Feedback | NowPlaying] = [
-            *self._live.now_playing(user, at=_now()),
+            *self._live.now_playing(user, at=now()),
             *self._live.feedback(user, "thumb"),
         ]
         for one in known:
@@ -393,7 +395,3 @@ def _error(error: Exception) -> Response:
 
 def _began(listens: list[Listen]) -> int:
     return listens[0].listened_at // 1000 if listens else 0
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -4,7 +4,6 @@ Stars of songs and artists are likes, ratings are ratings, so they count for tas
 their stars and ratings are kept as JSON beside the user's playlists, and count for nothing else.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,20 +11,10 @@ from typing import Any
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.names import folded, named_id
 from crossfade.live.music import Artist, Song
+from crossfade.live.playlists import ALBUM_MARKS
+from crossfade.serve.access import now
 from crossfade.serve.subsonic.calls import Library
 from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist, Track
-
-ALBUMS = "album-marks"
-"""The sort of playlist, always without tracks, that keeps the stars and ratings of albums."""
-
-QUEUE = "play-queue"
-"""The sort of playlist that keeps what a user was playing, to go on with elsewhere."""
-
-BOOKMARKS = "bookmarks"
-"""The sort of playlist, always without tracks, that keeps places in songs."""
-
-OWN_USE = frozenset({ALBUMS, QUEUE, BOOKMARKS})
-"""Sorts that are no playlists to people."""
 
 ATTEMPTS = 5
 """How often a change is tried again that another one came between."""
@@ -65,11 +54,6 @@ def album_key(album_id: str) -> Key:
     return "album", album_id
 
 
-def now() -> int:
-    """Return the present in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
 def marks_of(library: Library, user: str) -> Marks:
     """Return what ``user`` thinks of everything, as it stands."""
     live = library.live
@@ -97,7 +81,7 @@ def marks_of(library: Library, user: str) -> Marks:
 
 def album_marks(live: LiveState, user: str) -> dict[str, dict[str, int]]:
     """Return the stars and ratings of albums by their ids."""
-    kept = kept_list(live, user, ALBUMS)
+    kept = kept_list(live, user, ALBUM_MARKS)
     info: Mapping[str, Any] = {} if kept is None else kept.info
     return {"starred": dict(info.get("starred", {})), "rated": dict(info.get("rated", {}))}
 
@@ -110,7 +94,7 @@ def mark_album(live: LiveState, user: str, sort: str, album_id: str, value: int)
         marks[sort][album_id] = value
         return (), {name: {album: one for album, one in of.items() if one} for name, of in marks.items()}
 
-    keep_list(live, user, ALBUMS, changed)
+    keep_list(live, user, ALBUM_MARKS, changed)
 
 
 def kept_list(live: LiveState, user: str, sort: str) -> Playlist | None:

@@ -11,11 +11,13 @@ from typing import Any
 
 from crossfade.core.errors import UnknownIdError
 from crossfade.live.music import Song
+from crossfade.live.playlists import BOOKMARKS, PLAY_QUEUE, playlist_named, playlists_of
+from crossfade.serve.access import now
 from crossfade.serve.subsonic.answers import FORBIDDEN, GENERIC, MISSING, UNKNOWN, Content, Failure, known, when
 from crossfade.serve.subsonic.browsing import song_named
 from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.describing import song_answer
-from crossfade.serve.subsonic.marks import BOOKMARKS, OWN_USE, QUEUE, keep_list, kept_list, marks_of, now
+from crossfade.serve.subsonic.marks import keep_list, kept_list, marks_of
 from crossfade.serve.subsonic.recommending import similar
 from crossfade.stores.live import Playlist, Track
 
@@ -32,10 +34,10 @@ def _songs(library: Library, tracks: tuple[Track, ...]) -> list[Song]:
 
 def _readable(library: Library, call: Call, playlist_id: str) -> Playlist:
     try:
-        playlist = library.live.playlist(playlist_id)
+        playlist = playlist_named(library.live, playlist_id)
     except UnknownIdError as error:
         raise Failure(UNKNOWN, "There is no such playlist.") from error
-    if playlist.sort in OWN_USE or not (playlist.public or playlist.user == call.user):
+    if not (playlist.public or playlist.user == call.user):
         raise Failure(UNKNOWN, "There is no such playlist.")
     return playlist
 
@@ -72,8 +74,8 @@ def _with_songs(library: Library, call: Call, playlist: Playlist) -> Content:
 
 def _playlists(library: Library, call: Call) -> Content:
     others = [account.user for account in library.live.accounts() if account.user != call.user]
-    found = [one for one in library.live.playlists(call.user) if one.sort not in OWN_USE]
-    found += [one for user in others for one in library.live.playlists(user) if one.public and one.sort not in OWN_USE]
+    found = playlists_of(library.live, call.user)
+    found += [one for user in others for one in playlists_of(library.live, user) if one.public]
     return {"playlists": {"playlist": [_described(library, call, playlist) for playlist in found]}}
 
 
@@ -134,13 +136,13 @@ def _save_queue(library: Library, call: Call) -> Content:
         raise Failure(GENERIC, "The current song is not in the queue.")
     info = {"index": index, "position": call.number("position", 0), "client": call.client}
     tracks = _tracks(library, songs)
-    keep_list(library.live, call.user, QUEUE, lambda: (tracks, info))
+    keep_list(library.live, call.user, PLAY_QUEUE, lambda: (tracks, info))
     return {}
 
 
 def _queue(name: str) -> Handler:
     def queue(library: Library, call: Call) -> Content:
-        kept, marks = kept_list(library.live, call.user, QUEUE), marks_of(library, call.user)
+        kept, marks = kept_list(library.live, call.user, PLAY_QUEUE), marks_of(library, call.user)
         if kept is None or not (songs := _songs(library, kept.tracks)):
             return {name: {"username": call.user, "changed": when(now()), "changedBy": "", "entry": []}}
         info: Mapping[str, Any] = kept.info
