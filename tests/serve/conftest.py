@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +60,28 @@ def serving(directory):
     yield Served(home, releases, active, live, create_app(active, ServeSettings(), live=live))
     live.close()
     active.close()
+
+
+@contextlib.contextmanager
+def on_loopback(app, **options):
+    from uvicorn import Config, Server
+
+    from crossfade.serve.connections import Connection
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(Config(app, http=Connection, ws="none", log_config=None, loop="asyncio", **options))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def serve_on_loopback():
+    """Serves an application on a port of this machine, as a context that gives the port."""
+    return on_loopback
 
 
 @pytest.fixture(scope="session")

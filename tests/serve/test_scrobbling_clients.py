@@ -6,10 +6,8 @@ import importlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +32,7 @@ WEEKLY = "5c1a2b3c-0000-4000-8000-000000000001"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, make_release_parts):
+def running(tmp_path_factory, make_release_parts, serve_on_loopback):
     """A server with a release whose tracks have MusicBrainz ids, an account, and a weekly list."""
     directory = tmp_path_factory.mktemp("running")
     home = Home(directory / "home")
@@ -42,7 +40,7 @@ def running(tmp_path_factory, make_release_parts):
     releases = open_releases(home)
     _publish(make_release_parts(directory), releases)
     live = open_live(home)
-    with _running(releases, live, directory) as server:
+    with _running(releases, live, directory, serve_on_loopback) as server:
         now = int(time.time() * 1000)
         track = Track(item=ItemRef("track", HUNTER), title="Hunter", artist="Björk", mbid=HUNTER, duration_ms=255_000)
         live.put_playlist(
@@ -61,14 +59,12 @@ def running(tmp_path_factory, make_release_parts):
 
 
 @contextlib.contextmanager
-def _running(releases, live, directory):
+def _running(releases, live, directory, serve_on_loopback):
     """Serve a library, over TLS too, with the user ann, a token and an app password of hers."""
     import trustme
-    import uvicorn
 
     from crossfade.serve.active import ActiveRelease
     from crossfade.serve.app import create_app
-    from crossfade.serve.connections import Connection
 
     live.add_user("ann")
     token, password = (live.add_token("ann", label="player", password=kind)[1] for kind in (False, True))
@@ -82,10 +78,7 @@ def _running(releases, live, directory):
         ports = {}
         for name, encrypted in (("http", {}), ("https", {"ssl_certfile": str(own), "ssl_keyfile": str(own)})):
             # Both serve one application, which is closed below.
-            config = uvicorn.Config(
-                app, loop="asyncio", http=Connection, ws="none", lifespan="off", log_config=None, **encrypted
-            )
-            ports[name] = servers.enter_context(_served(uvicorn.Server(config)))
+            ports[name] = servers.enter_context(serve_on_loopback(app, lifespan="off", **encrypted))
         yield SimpleNamespace(
             live=live,
             token=token,
@@ -95,17 +88,6 @@ def _running(releases, live, directory):
             certificate=certificate,
         )
     active.close()
-
-
-@contextlib.contextmanager
-def _served(server):
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield listener.getsockname()[1]
-    server.should_exit = True
-    thread.join(20)
-    listener.close()
 
 
 def _publish(parts, releases):
@@ -184,11 +166,11 @@ def test_liblistenbrainz_does_its_session(running):
         client.get_listens("bob")
 
 
-def test_recommendations_follow_at_once(small_library, tmp_path):
+def test_recommendations_follow_at_once(small_library, serve_on_loopback, tmp_path):
     import liblistenbrainz
 
     home, _, live = small_library("artist and track", child_ids="{:08x}-0000-4000-8000-{:012x}")
-    with _running(open_releases(home), live, tmp_path) as server:
+    with _running(open_releases(home), live, tmp_path, serve_on_loopback) as server:
         client = liblistenbrainz.ListenBrainz(api_base_url=server.http)
         client.set_auth_token(server.token)
         assert client.get_user_recommendation_recordings("ann") is None

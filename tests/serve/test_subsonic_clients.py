@@ -7,7 +7,6 @@ import runpy
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,10 @@ import pytest
 
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
-import uvicorn
-
 from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
-from crossfade.serve.connections import Connection
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.registry import open_live, open_releases
 
@@ -65,7 +61,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, make_release_parts):
+def running(tmp_path_factory, make_release_parts, serve_on_loopback):
     place = tmp_path_factory.mktemp("running")
     for number, (artist, title, suffix) in enumerate(SONGS, start=1):
         write_song(
@@ -85,14 +81,8 @@ def running(tmp_path_factory, make_release_parts):
     folder = MusicFolder(place / "music", home.music)
     folder.scan()
     app = create_app(ActiveRelease(releases), ServeSettings(), live=live, music=folder)
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=Connection, ws="none", log_config=None, loop="asyncio"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield listener.getsockname()[1], live, folder
-    server.should_exit = True
-    thread.join(timeout=30)
-    assert not thread.is_alive()
+    with serve_on_loopback(app) as port:
+        yield port, live, folder
 
 
 @pytest.fixture
