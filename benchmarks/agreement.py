@@ -17,7 +17,7 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ from crossfade.core.writings import Writings
 from crossfade.evaluate.intervals import difference_estimate, mean_estimate
 from crossfade.evaluate.splits import random_holdout
 from crossfade.importing.imports import import_paths
-from crossfade.models.blend import Blend
+from crossfade.models import blend_compared
+from crossfade.models.blend import Blend, BlendSettings
 from crossfade.models.blend_weights import Weights
 from crossfade.models.contract import ComparesItems
 from crossfade.models.registry import model_class
@@ -204,7 +205,8 @@ def measure(chosen: argparse.Namespace) -> Findings:
             learns = to_learn if model.learns_from == "texts" else split.train
             fits[name] = model().fit(learns, threads=max(chosen.threads))
         # What models count for recommendations does not matter for similar items.
-        fits = {"blend": Blend().join(fits, Weights.even([*fits]), split.train), **fits}
+        weights = replace(Weights.even([*fits]), compared=learned_weights(fits, split.train, chosen))
+        fits = {"blend": Blend().join(fits, weights, split.train), **fits}
         lists = {name: listed(fitted, asked, chosen.places) for name, fitted in fits.items()}
         for name, fitted in fits.items():
             said = figures(asked, lists[name], rng)
@@ -225,6 +227,16 @@ def measure(chosen: argparse.Namespace) -> Findings:
         "seed": chosen.seed,
     }
     return Findings(comparisons=[Comparison(name="HetRec 2011 Last.fm", unit="a fit", what=what, sides=sides)])
+
+
+def learned_weights(fits: Mapping[str, Any], train: Interactions, chosen: argparse.Namespace) -> Any:
+    """What each model counts in the blend, learned on a cut of ``train``; a model of what is written has no cut."""
+    cut = random_holdout(train, BlendSettings().hidden, np.random.default_rng(chosen.seed))
+    parts = [
+        fit if model_class(name).learns_from == "texts" else model_class(name)().fit(cut.train)
+        for name, fit in fits.items()
+    ]
+    return blend_compared.learned(parts, cut.train, cut.test)
 
 
 def little_known(model: ComparesItems, train: Interactions, asked: Judges, chosen: argparse.Namespace) -> float:

@@ -10,8 +10,8 @@ The weights are learned from a cut: the same models fitted on a part of the pair
 to play (`crossfade.models.blend_weights`). They are then applied to the models fitted on everything. A model that adds
 nothing gets no weight and is not asked.
 
-Items are compared by the mean cosine of the models that compare items, each input counting the same; the space of the
-blend holds vectors whose inner products come closest to that.
+Items are compared by a weighted mean of the models' cosines (`crossfade.models.blend_compared`); the space of the blend
+holds vectors whose inner products come closest to that.
 """
 
 import json
@@ -37,6 +37,7 @@ from crossfade.kernels.histories import multiplied
 from crossfade.kernels.search.best import best_of_lists
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import threads_for
+from crossfade.models import blend_compared
 from crossfade.models.blend_again import PLAYS, again_weights
 from crossfade.models.blend_features import extras, facts_of, table
 from crossfade.models.blend_learning import Ranker, learned
@@ -53,7 +54,6 @@ from crossfade.models.contract import (
     require_interactions,
 )
 from crossfade.models.factors import ComparedByCosine
-from crossfade.models.sketch import mean_cosines
 from crossfade.nearest.contract import EVERYTHING, Index, Restriction
 from crossfade.nearest.vectors import require_count
 
@@ -400,6 +400,7 @@ class Blend(Configured[BlendSettings]):
         """
         first = self.join(cut, Weights.even([*cut]), shown, compared=False)
         found = learned(self._evidence(first, hidden, threads), [*cut], self.settings.ranker, threads)
+        found = replace(found, compared=blend_compared.learned([*cut.values()], shown, hidden, self.settings.seed))
         if again is None:
             return found
         return replace(found, again=again_weights(self._evidence(first, again, threads, again=True), found))
@@ -421,7 +422,9 @@ class Blend(Configured[BlendSettings]):
         ids = interactions.item_ids
         vectors = np.zeros((len(ids), self.settings.factors), dtype=np.float32)
         if compared:
-            vectors = mean_cosines(members.values(), ids, self.settings.factors)
+            models = [*members.values()]
+            share = blend_compared.even(models) if weights.compared is None else weights.compared
+            vectors = blend_compared.mean_cosines(models, share, ids, self.settings.factors)
         return FittedBlend(
             space=VectorSpace(
                 model=self.name,

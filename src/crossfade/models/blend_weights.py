@@ -109,6 +109,7 @@ class Weights:
     trees    what corrects the weighted sum, if anything
     chances  what turns scores into chances, if learned
     again    (models + 1,) what models and own plays count for what users have played (`blend_again`), if learned
+    compared (models,) what each counts where items are compared (`blend_compared`), if learned
     """
 
     models: Sequence[str]
@@ -119,6 +120,7 @@ class Weights:
     trees: Trees | None = None
     chances: Chances | None = None
     again: npt.NDArray[np.float32] | None = None
+    compared: npt.NDArray[np.float32] | None = None
 
     def filled(self, columns: Matrix) -> Matrix:
         """Return ``columns`` (n, models) with the scores of what a model does not know."""
@@ -135,6 +137,7 @@ class Weights:
             "trees": None if self.trees is None else self.trees.described(),
             "chances": None if self.chances is None else self.chances.described(),
             "again": None if self.again is None else self.again.tolist(),
+            "compared": None if self.compared is None else self.compared.tolist(),
         }
 
     @classmethod
@@ -144,9 +147,11 @@ class Weights:
         weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
         if not weights.shape == unknown.shape == (len(models),):
             raise ValueError(f"{len(models)} models have {len(weights)} weights")
-        trees, chances, again = described["trees"], described["chances"], described["again"]
+        trees, chances, again, compared = (described[name] for name in ("trees", "chances", "again", "compared"))
         if again is not None and len(again) != len(models) + 1:
             raise ValueError(f"{len(models)} models and own plays have {len(again)} weights for what is played again")
+        if compared is not None and len(compared) != len(models):
+            raise ValueError(f"{len(models)} models have {len(compared)} weights where items are compared")
         return cls(
             models=models,
             weights=weights,
@@ -156,6 +161,7 @@ class Weights:
             trees=None if trees is None else Trees.described_by(trees),
             chances=None if chances is None else Chances.described_by(chances),
             again=None if again is None else np.array(again, dtype=np.float32),
+            compared=None if compared is None else np.array(compared, dtype=np.float32),
         )
 
     @classmethod

@@ -11,19 +11,13 @@ and a final rotation of the basis to the eigenvectors. O(rounds · entries · wi
 Halko, Martinsson & Tropp, "Finding structure with randomness", SIAM Review 2011.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.computed import row_map
-from crossfade.core.ids import MISSING, Ids
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import one_blas_thread
-from crossfade.models.contract import ComparesItems, Fitted
 
 Product = Callable[[Vectors], Vectors]
 
@@ -63,28 +57,13 @@ def sketched(product: Product, items: int, factors: int, seed: int) -> Vectors:
     return vectors
 
 
-def mean_cosines(models: Iterable[Fitted[Any]], ids: Ids, factors: int) -> Vectors:
-    """Return vectors (items, factors) whose inner products are closest to the mean cosine of items in ``models``.
+def along_largest(points: Vectors, factors: int) -> Vectors:
+    """Return vectors (items, factors) whose inner products are closest to those of ``points`` (items, any).
 
-    Each input counts the same, however many models learn from it, since models of one input say much the same. Models
-    that compare no items are left out; an item that a model does not know has the cosine 0 there.
-
-    The points of all models side by side have the mean cosines as inner products, so the vectors are these points along
-    the eigenvectors of the columns' inner products with the largest eigenvalues: exactly, and in one pass.
+    These are the points along the eigenvectors of their columns' inner products with the largest eigenvalues: exactly,
+    and in one pass.
     """
-    from crossfade.models.registry import model_class
-
-    everything = np.arange(len(ids), dtype=np.int32)
-    compared = [(model, model_class(model.name).learns_from) for model in models if isinstance(model, ComparesItems)]
-    inputs = Counter(learns_from for _, learns_from in compared)
-    points = np.zeros((len(ids), sum(model.space.points.shape[1] for model, _ in compared)), dtype=np.float32)
-    last = 0
-    for model, learns_from in compared:
-        own, rows = unit_vectors(np.array(model.space.points)), row_map(ids, model.item_ids)(everything)
-        own /= np.float32(np.sqrt(len(inputs) * inputs[learns_from]))
-        first, last = last, last + own.shape[1]
-        points[rows != MISSING, first:last] = own[rows[rows != MISSING]]
-    vectors = np.zeros((len(ids), factors), dtype=np.float32)
+    vectors = np.zeros((len(points), factors), dtype=np.float32)
     # With more threads BLAS would add in another order.
     with one_blas_thread():
         values, directions = np.linalg.eigh(_gram(points, points))

@@ -128,6 +128,7 @@ class WeighModels(FitModel):
     """
 
     action: ClassVar[str] = "weights"
+    version: ClassVar[int] = 2
     label: ClassVar[str] = "Learn what each model of {plural} adds"
     cut: Mapping[str, str]
 
@@ -166,6 +167,7 @@ class BlendModels(OfModel):
     """
 
     action: ClassVar[str] = "join"
+    version: ClassVar[int] = 2
     label: ClassVar[str] = "Blend the models of {plural}"
     interactions: str
     weights: str

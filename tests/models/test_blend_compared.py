@@ -1,0 +1,90 @@
+"""How much each model counts where items are compared: equal by inputs, learned within them."""
+
+import numpy as np
+import pytest
+
+from crossfade.core.holdout import part_of
+from crossfade.core.ids import Ids
+from crossfade.core.interactions import Interactions
+from crossfade.core.spaces import VectorSpace
+from crossfade.models import blend_compared
+from crossfade.models.blend_compared import even, learned, mean_cosines, unit_points
+from crossfade.models.cooccurrence import Cooccurrence
+from crossfade.models.factors import FittedItems
+
+USERS, ITEMS, TASTES = 300, 240, 12
+IDS = Ids.of(f"i{item:03d}" for item in range(ITEMS))
+
+
+def fitted(name, points):
+    space = VectorSpace(model=name, kind="artist", metric="cosine", item_ids=IDS, item_vectors=points)
+    return FittedItems(space=space, support=np.ones(ITEMS, dtype=np.int64))
+
+
+@pytest.fixture
+def data(rng):
+    """What users of twelve tastes play, what is hidden of it, and points that know the tastes, and that do not."""
+    taste = np.arange(ITEMS) % TASTES
+    plays = rng.random((USERS, ITEMS)) < np.where(np.arange(USERS)[:, None] % TASTES == taste, 0.6, 0.01)
+    hidden = plays & (rng.random(plays.shape) < 0.3)
+    user_ids = Ids.of(f"u{user:03d}" for user in range(USERS))
+
+    def of(chosen):
+        users, items = np.nonzero(chosen)
+        return Interactions.from_rows(user_ids, IDS, users, items, np.ones(len(users)))
+
+    right = np.eye(TASTES, dtype=np.float32)[taste] + rng.normal(0, 0.1, (ITEMS, TASTES)).astype(np.float32)
+    wrong = rng.normal(size=(ITEMS, TASTES)).astype(np.float32)
+    return of(plays & ~hidden), of(hidden), right, wrong
+
+
+def test_inputs_count_the_same_and_similarities_only_where_there_is_nothing_else(data):
+    shown, _, right, wrong = data
+    similarities = Cooccurrence(factors=8).fit(shown)
+    als, logistic, cultural = fitted("als", right), fitted("logistic", wrong), fitted("cultural", wrong)
+    assert even([als, similarities, logistic, cultural]).tolist() == [0.25, 0, 0.25, 0.5]
+    assert even([similarities, cultural]).tolist() == [0.5, 0.5]
+
+
+def test_who_was_hidden_together_decides_within_an_input(data):
+    shown, hidden, right, wrong = data
+    models = [fitted("als", wrong), fitted("logistic", right), fitted("cultural", wrong)]
+    found = learned(models, shown, hidden)
+    assert found[1] > 0.45
+    assert found.tolist() == pytest.approx([0.5 - found[1], found[1], 0.5])
+
+
+def test_equal_weights_stay_where_no_others_are_better(data):
+    shown, hidden, right, wrong = data
+    assert learned([fitted("als", right), fitted("cultural", wrong)], shown, hidden) is None
+    assert learned([fitted("als", right), fitted("logistic", right)], shown, hidden) is None
+    few = part_of(hidden, np.arange(hidden.pairs) < 20)
+    assert learned([fitted("als", wrong), fitted("logistic", right)], shown, few) is None
+
+
+def test_a_half_judges_by_pairs_that_the_other_has_not_learned_from(data, monkeypatch):
+    shown, hidden, right, wrong = data
+    asked = []
+    evidence = blend_compared._evidence
+    monkeypatch.setattr(
+        blend_compared, "_evidence", lambda points, items, of: asked.append(items) or evidence(points, items, of)
+    )
+    learned([fitted("als", wrong), fitted("logistic", right)], shown, hidden)
+    one, other = asked
+    assert not np.intersect1d(one, other).size
+    some = evidence([unit_points(fitted("als", right), IDS)], one, hidden)
+    matrix = hidden.matrix()[:, one].toarray() > 0
+    together = (matrix.T.astype(int) @ matrix.astype(int)) > 0
+    np.fill_diagonal(together, False)
+    assert some.hidden.tolist() == together.sum(axis=1).tolist()
+    assert some.hits.sum() <= together.sum()
+
+
+def test_vectors_have_the_mean_cosines(data):
+    _, _, right, wrong = data
+    models, weights = [fitted("als", right), fitted("cultural", wrong)], np.array([0.7, 0.3], dtype=np.float32)
+    vectors = mean_cosines(models, weights, IDS, 2 * TASTES)
+    one, other = (points / np.linalg.norm(points, axis=1, keepdims=True) for points in (right, wrong))
+    np.testing.assert_allclose(vectors @ vectors.T, 0.7 * one @ one.T + 0.3 * other @ other.T, atol=1e-5)
+    more = Ids.of(["i005", "unknown"])
+    np.testing.assert_allclose(unit_points(models[0], more), [one[5], np.zeros(TASTES)], atol=1e-6)
