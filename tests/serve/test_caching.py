@@ -1,8 +1,14 @@
 """What clients may keep, and for how long."""
 
+import asyncio
+
 import pytest
+from starlette.requests import Request
 
 from crossfade import __version__
+from crossfade.serve.answers import Health
+from crossfade.serve.kept import ENTRY_BYTES, KeptReplies
+from crossfade.serve.replies import kept_reply
 from crossfade.serve.settings import ServeSettings
 
 
@@ -60,3 +66,39 @@ def test_a_new_release_has_another_tag(empty, release_parts, releases):
     assert answer.headers["etag"] != tag
     releases.roll_back()
     assert empty.get("/v1/popular", headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_an_answer_is_made_once_for_a_release(empty, release_parts, releases, monkeypatch):
+    release_parts.publish(releases)
+    first = empty.get("/v1/artists/mb:bjork?x=1")
+    monkeypatch.setattr(KeptReplies, "_keep", None)  # what is kept already is not made again
+    second = empty.get("/v1/artists/mb:bjork?x=1")
+    assert (second.content, second.headers) == (first.content, first.headers)
+    assert empty.request("HEAD", "/v1/artists/mb:bjork?x=1").headers == first.headers
+    assert 'route="/v1/artists/{id}",status="200"} 2.0' in empty.get("/metrics").text
+    monkeypatch.undo()
+    release_parts.publish(releases, day="2")
+    assert empty.get("/v1/artists/mb:bjork?x=1").json()["release"] == releases.active().version
+
+
+def test_what_is_kept_has_a_limit_of_bytes(served):
+    made = []
+
+    async def application(scope, receive, send):
+        made.append(scope["path"])
+        scope["route"] = None
+        answer = Health(status="x" * 1000)
+        reply = kept_reply(Request(scope), answer, served.releases.active().version, personal=False, max_age=1)
+        await reply(scope, receive, send)
+
+    async def asked(paths):
+        for path in paths:
+            scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "state": {}}
+            await kept(scope, None, ignored)
+
+    async def ignored(message):
+        pass
+
+    kept = KeptReplies(application, served.active, most_bytes=2 * (ENTRY_BYTES + 1100))
+    asyncio.run(asked("abababcabc"))
+    assert made == ["a", "b", "c", "a", "b", "c"]

@@ -55,7 +55,7 @@ def test_a_page_is_read_with_the_users_own_token(library):
     replies = [client.get(url, headers=one).status_code for one in (ann, admin, bob, submitting)]
     assert replies == [200, 200, 403, 403]
     wrong = client.get(url, headers={"Authorization": "Token nonsense"})
-    assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "Token")
+    assert (wrong.status_code, wrong.headers["www-authenticate"]) == (401, "Bearer")
     assert wrong.headers["content-type"] == "application/problem+json"
     assert client.get("/v1/users/nobody/discover", headers=admin).status_code == 404
 

@@ -16,6 +16,7 @@ from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
+from crossfade.serve.kept import KeptReplies
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.listenbrainz.routes import listenbrainz_routes
 from crossfade.serve.lists import OwnPages, list_routes, why_route
@@ -98,6 +99,7 @@ def create_app(
         app.include_router(audioscrobbler_routes(active, live, limits))
         app.include_router(subsonic_routes(active, live, music, limits))
     add_problem_replies(app)
+    app.add_middleware(KeptReplies, active=active)
     if settings.origins:
         app.add_middleware(OtherOrigins, origins=settings.origins)
     app.add_middleware(Envelope, settings=settings, metrics=metrics)

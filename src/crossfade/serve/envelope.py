@@ -29,6 +29,12 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_HEADERS = _encoded(HEADERS)
 _AUTHORITY = re.compile(rb"^https?://[^/]*")
 _PLAYERS = re.compile(rb"/+(?:1|2\.0|audioscrobbler)(?:/|$)")
 
@@ -82,11 +88,10 @@ class _Reply:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            present = {name.lower() for name, _ in message["headers"]}
-            own = {**HEADERS, **self._state.get("headers", {})}
-            added = [(name.lower().encode(), value.encode()) for name, value in own.items()]
-            headers = [*message["headers"], *(header for header in added if header[0] not in present)]
-            message = {**message, "headers": headers}
+            present = {name for name, _ in message["headers"]}
+            limits = _encoded(self._state.get("headers", {}))
+            added = (header for header in (*_HEADERS, *limits) if header[0] not in present)
+            message = {**message, "headers": [*message["headers"], *added]}
         elif message["type"] == "http.response.body":
             if self._without_body:
                 message = {**message, "body": b""}

@@ -15,6 +15,7 @@ from crossfade.core.version import __version__
 from crossfade.serve.access import RefusedError
 from crossfade.serve.active import NoReleaseError
 from crossfade.serve.answers import InvalidParameter, Problem
+from crossfade.serve.kept import again
 from crossfade.stores.live import ChangedError
 
 PROBLEM = "application/problem+json"
@@ -30,18 +31,26 @@ def json_reply(answer: BaseModel, *, status: int = 200, headers: Mapping[str, st
     return Response(content, status_code=status, headers=dict(headers or {}), media_type=media_type)
 
 
-def kept_reply(request: Request, answer: BaseModel, version: str, *, personal: bool, max_age: int) -> Response:
-    """Return ``answer`` with the headers for caching it, or 304 if the client has it already.
+def tagged(answer: BaseModel, version: str, *, personal: bool, max_age: int) -> Response:
+    """Return ``answer`` with the headers for caching it.
 
     What is read from a release changes only with the release and with the code that words it. A ``personal`` answer is
     for its user's own client alone, not for shared caches.
     """
-    tag = f'"{version}-{__version__}"'
-    headers = {"ETag": tag, "Cache-Control": f"{'private' if personal else 'public'}, max-age={max_age}"}
-    cached = [part.strip().removeprefix("W/") for part in request.headers.get("If-None-Match", "").split(",")]
-    if tag in cached or "*" in cached:
-        return Response(status_code=304, headers=headers)
-    return json_reply(answer, headers=headers)
+    who = "private" if personal else "public"
+    return json_reply(
+        answer, headers={"ETag": f'"{version}-{__version__}"', "Cache-Control": f"{who}, max-age={max_age}"}
+    )
+
+
+def kept_reply(request: Request, answer: BaseModel, version: str, *, personal: bool, max_age: int) -> Response:
+    """Return ``answer``, read from the release of ``version``, as `tagged`; 304 if the client has it already.
+
+    The server keeps it too, for requests without a token.
+    """
+    response = tagged(answer, version, personal=personal, max_age=max_age)
+    request.state.kept = version, response
+    return again(response, request.headers.get("If-None-Match"))
 
 
 def problem(

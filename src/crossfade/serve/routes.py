@@ -9,8 +9,9 @@ from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms, schema_of
 from crossfade.serve.envelope import ENCODED_SLASH
+from crossfade.serve.kept import again
 from crossfade.serve.metrics import CONTENT_TYPE, Metrics
-from crossfade.serve.replies import PROBLEM, json_reply, kept_reply
+from crossfade.serve.replies import PROBLEM, json_reply, kept_reply, tagged
 from crossfade.serve.settings import ServeSettings
 
 LONGEST_TEXT = 200  # letters of a name or an id; nothing has a longer one
@@ -97,7 +98,8 @@ def service_routes(active: ActiveRelease, settings: ServeSettings, metrics: Metr
                 parts=opened.release.parts,
             )
         tag = f"{version}-pinned" if answer.pinned else version
-        return kept_reply(request, answer, tag, personal=False, max_age=settings.max_age)
+        response = tagged(answer, tag, personal=False, max_age=settings.max_age)
+        return again(response, request.headers.get("If-None-Match"))
 
     return routes
 
