@@ -4,6 +4,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import jsonschema
+
 from crossfade.core.kinds import KINDS
 from crossfade.serve.settings import ServeSettings
 
@@ -38,3 +40,28 @@ def test_the_settings_that_it_names_exist():
     named = set(re.findall(r"`serve\.(\w+)`", GUIDE))
     assert named
     assert named <= {field.name for field in fields(ServeSettings)}
+
+
+def test_every_operation_has_examples_that_validate(served):
+    description = served.app.openapi()
+
+    def examples_of(part):
+        """The examples of a parameter, a body or an answer, which its schema takes."""
+        schema = part["schema"]
+        named = description
+        for name in schema.get("$ref", "").split("/")[1:]:
+            named = named[name]
+        examples = [part["example"]] if "example" in part else (named if "$ref" in schema else schema)["examples"]
+        check = jsonschema.Draft202012Validator({**schema, "components": description["components"]})
+        for example in examples:
+            check.validate(example)
+        return examples
+
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            required = [one for one in operation.get("parameters", []) if one["required"]]
+            answer = next(one for status, one in operation["responses"].items() if status.startswith("2"))
+            bodies = [operation.get("requestBody", {}).get("content", {}), answer.get("content", {})]
+            parts = [*required, *(content for body in bodies for content in body.values())]
+            assert all(examples_of(part) for part in parts), (method, path)
+            assert bodies[1] or method == "delete", (method, path)

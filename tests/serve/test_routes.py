@@ -493,7 +493,8 @@ def test_the_description_shows_every_answer(client):
             wanted = {"204": [], "304": []}.get(
                 status, ["application/json" if status < "300" else "application/problem+json"]
             )
-            assert list(response.get("content", [])) == wanted, operation["operationId"]
+            # A playlist is answered as a file, too.
+            assert list(response.get("content", []))[:1] == wanted, operation["operationId"]
         assert all(parameter["description"] for parameter in operation.get("parameters", []))
     schemas = described["components"]["schemas"].items()
     assert [name for name, schema in schemas if schema["type"] == "object" and not schema.get("description")] == []

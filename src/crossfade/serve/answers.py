@@ -41,9 +41,9 @@ class Found(Answer):
 class _List(Answer):
     release: _Release
     key: str = Field(description="The id that the list belongs to; * where it is everyone's.", examples=["hetrec:2"])
-    name: str | None = Field(None, description="The name of the key.", examples=["Radiohead"])
+    name: str | None = Field(default=None, description="The name of the key.", examples=["Radiohead"])
     kind: str = Field(description="What the entries are.", examples=["track"])
-    model: str | None = Field(None, description="The model that computed the list, if the request named one.")
+    model: str | None = Field(default=None, description="The model that computed the list, if the request named one.")
 
 
 class Listing(_List):
@@ -115,8 +115,10 @@ class Problem(Answer):
     type: str = "about:blank"
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
-    detail: str | None = Field(None, examples=["There is no artist 'radiohed'. Did you mean Radiohead?"])
-    suggestions: list[str] | None = Field(None, description="Names that may have been meant.", examples=[["Radiohead"]])
+    detail: str | None = Field(default=None, examples=["There is no artist 'radiohed'. Did you mean Radiohead?"])
+    suggestions: list[str] | None = Field(
+        default=None, description="Names that may have been meant.", examples=[["Radiohead"]]
+    )
     errors: list[InvalidParameter] | None = None
 
 

@@ -6,6 +6,7 @@ import html
 import logging
 import threading
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
@@ -16,6 +17,7 @@ from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
+from crossfade.serve.examples import add_examples
 from crossfade.serve.kept import KeptReplies
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.listenbrainz.routes import listenbrainz_routes
@@ -75,7 +77,7 @@ def create_app(
             live.close()
 
     # The pages that FastAPI offers for its documentation load scripts from elsewhere: nothing here leaves the machine.
-    app = FastAPI(
+    app = _Described(
         title="Crossfade",
         version=__version__,
         description=_DESCRIPTION.strip(),
@@ -111,6 +113,15 @@ def create_app(
         return HTMLResponse(_page(app))
 
     return app
+
+
+class _Described(FastAPI):
+    """An application whose OpenAPI description has examples."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            add_examples(super().openapi())
+        return super().openapi()
 
 
 async def _keep_turning(active: ActiveRelease) -> None:

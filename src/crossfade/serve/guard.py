@@ -27,7 +27,10 @@ async def _caller(request: Request) -> Token:
 
 async def _user(
     request: Request,
-    text: Annotated[str, Path(alias="id", description="The id of the user.", min_length=1, max_length=LONGEST_TEXT)],
+    text: Annotated[
+        str,
+        Path(alias="id", description="The id of the user.", min_length=1, max_length=LONGEST_TEXT, examples=["ann"]),
+    ],
 ) -> str:
     return require_user(request.state.token, plain(text))
 

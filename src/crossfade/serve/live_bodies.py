@@ -32,10 +32,10 @@ class TrackBody(Body):
     """What is played: an item, or names that are looked up. Without a title it is an artist or a show."""
 
     item: ItemBody | None = None
-    title: Text | None = Field(None, examples=["Roads"])
-    artist: Text | None = Field(None, examples=["Portishead"])
-    album: Text | None = Field(None, examples=["Dummy"])
-    mbid: Text | None = Field(None, description="The MusicBrainz id of the recording.")
+    title: Text | None = Field(default=None, examples=["Roads"])
+    artist: Text | None = Field(default=None, examples=["Portishead"])
+    album: Text | None = Field(default=None, examples=["Dummy"])
+    mbid: Text | None = Field(default=None, description="The MusicBrainz id of the recording.")
     duration_ms: Length | None = None
 
     def track(self) -> Track:
@@ -49,10 +49,12 @@ class ListenBody(Body):
     listened_at: Time = Field(description="When it began: milliseconds since 1970, UTC.", examples=[1763640000000])
     track: TrackBody
     ms_played: Length | None = None
-    skipped: bool | None = Field(None, description="By default: heard for less than 30 s, or half of a short track.")
-    source: Text | None = Field(None, examples=["radio"])
-    context: Text | None = Field(None, description="The id of the playlist or the station.")
-    client: Text | None = Field(None, description="The player.")
+    skipped: bool | None = Field(
+        default=None, description="By default: heard for less than 30 s, or half of a short track."
+    )
+    source: Text | None = Field(default=None, examples=["radio"])
+    context: Text | None = Field(default=None, description="The id of the playlist or the station.")
+    client: Text | None = Field(default=None, description="The player.")
 
 
 class ListensBody(Body):
@@ -79,25 +81,27 @@ class BlockBody(Body):
     """An item that the user does not want: never, or not for some days."""
 
     item: ItemBody
-    days: int | None = Field(None, ge=1, le=3650, description="For so many days; for ever by default.", examples=[30])
+    days: int | None = Field(
+        default=None, ge=1, le=3650, description="For so many days; for ever by default.", examples=[30]
+    )
 
 
 class PlayingBody(Body):
     """What a player is playing now."""
 
     track: TrackBody
-    player: str = Field("", max_length=200)
+    player: str = Field(default="", max_length=200)
 
 
 class ExclusionBody(Body):
     """Listens that do not count for taste: those of a playlist, or of hours of the day."""
 
-    context: Text | None = Field(None, description="The id of a playlist or a station.")
+    context: Text | None = Field(default=None, description="The id of a playlist or a station.")
     # JSON has no tuples, so that this one is not strict.
     hours: Annotated[tuple[Hour, Hour], Field(strict=False)] | None = Field(
-        None, description="From the first hour until before the second.", examples=[[22, 6]]
+        default=None, description="From the first hour until before the second.", examples=[[22, 6]]
     )
-    timezone: str = Field("UTC", max_length=64, examples=["Europe/Berlin"])
+    timezone: str = Field(default="UTC", max_length=64, examples=["Europe/Berlin"])
 
     def exclusion(self, user: str) -> Exclusion:
         """Return it as the live state has it; InputError unless it has either a context or hours."""
@@ -107,7 +111,7 @@ class ExclusionBody(Body):
 class PrivateBody(Body):
     """How long a private session may last."""
 
-    minutes: int = Field(360, ge=1, le=24 * 60)
+    minutes: int = Field(default=360, ge=1, le=24 * 60)
 
 
 class ListenAnswer(Answer):
@@ -198,4 +202,4 @@ class Exclusions(Answer):
 class Private(Answer):
     """Whether the user is in a private session."""
 
-    until: Time | None = Field(None, description="When it ends by itself; left out if there is none.")
+    until: Time | None = Field(default=None, description="When it ends by itself; left out if there is none.")

@@ -50,8 +50,12 @@ _Text = Annotated[str | None, Query(description="Those with this in a name.", mi
 _Context = Annotated[
     str | None, Query(description="Those of this playlist or station.", min_length=1, max_length=LONGEST_NAME)
 ]
-_Kind = Annotated[str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$")]
-_Item = Annotated[str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME)]
+_Kind = Annotated[
+    str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$", examples=["artist"])
+]
+_Item = Annotated[
+    str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME, examples=["hetrec:89"])
+]
 
 
 def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:

@@ -45,7 +45,9 @@ LONGEST_FILE = 5_000_000  # bytes: 10,000 tracks as ListenBrainz writes them
 
 _TAG = "playlists"
 _FILES = {type_: {"schema": {"type": "string"}} for type_ in TYPES.values()}
-_Id = Annotated[str, Path(description="The id of the playlist.", max_length=200)]
+_Id = Annotated[
+    str, Path(description="The id of the playlist.", max_length=200, examples=["2f5c0a3e-8f4b-4d0e-b0a5-6a1f8f0d7c21"])
+]
 
 
 def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
@@ -78,7 +80,12 @@ def _reading(api: "_Playlists", routes: APIRouter) -> APIRouter:
         """Tracks that the user played often, and not for two months."""
         return json_reply(api.forgotten(caller.user, limit))
 
-    @routes.get("/v1/playlists/{id}", summary="One playlist", response_model=PlaylistAnswer)
+    @routes.get(
+        "/v1/playlists/{id}",
+        summary="One playlist",
+        response_model=PlaylistAnswer,
+        responses={200: {"content": _FILES}},
+    )
     def one(
         request: Request,
         caller: Caller,

@@ -89,7 +89,15 @@ def add_problem_replies(app: FastAPI) -> None:
     def refused(request: Request, error: HTTPException) -> Response:
         # Starlette's details repeat the name of the status, which is the title.
         standard = HTTPStatus(error.status_code).phrase
-        return problem(error.status_code, None if error.detail == standard else error.detail, headers=error.headers)
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (path := _described(request)):
+            # Each route names its own methods alone.
+            headers = {"Allow": ", ".join(sorted(method.upper() for method in path))}
+        return problem(error.status_code, None if error.detail == standard else error.detail, headers=headers)
+
+    def _described(request: Request) -> Mapping[str, object]:
+        described: Mapping[str, object] = app.openapi()["paths"].get(request.scope["route"].path_format, {})
+        return described
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -21,7 +21,13 @@ NEVER_KEPT = {"Cache-Control": "no-store"}
 
 Id = Annotated[
     str,
-    Path(alias="id", description="An id, or a name. A slash is written %2F.", max_length=LONGEST_TEXT, min_length=1),
+    Path(
+        alias="id",
+        description="An id, or a name. A slash is written %2F.",
+        max_length=LONGEST_TEXT,
+        min_length=1,
+        examples=["Radiohead"],
+    ),
 ]
 KindName = Annotated[
     str | None,

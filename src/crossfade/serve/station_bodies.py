@@ -36,7 +36,9 @@ class Drawn(Body):
     """How tracks are drawn."""
 
     adventure: Adventure = 0.5
-    seed: int | None = Field(None, ge=0, lt=2**53, description="Of the draws; another one each time by default.")
+    seed: int | None = Field(
+        default=None, ge=0, lt=2**53, description="Of the draws; another one each time by default."
+    )
 
     def drawn_by(self) -> int:
         """Return the seed, a new one if there is none."""
@@ -49,7 +51,7 @@ class StartStation(Drawn):
     seeds: list[Seed] = Field(min_length=1, max_length=MOST_SEEDS)
     title: Text | None = None
     kind: Kind | None = None
-    keep: bool = Field(True, description="Whether the server keeps the station.")
+    keep: bool = Field(default=True, description="Whether the server keeps the station.")
     count: Count = 10
 
 
@@ -57,10 +59,10 @@ class StationSignal(Body):
     """What happened to a station; what is left out did not."""
 
     action: Literal["up", "down", "skip", "undo"] | None = None
-    item: Text | None = Field(None, description="The id of the track that the action is about.")
-    heard: float | None = Field(None, ge=0, le=1e6, description="Seconds of it that were heard before a skip.")
+    item: Text | None = Field(default=None, description="The id of the track that the action is about.")
+    heard: float | None = Field(default=None, ge=0, le=1e6, description="Seconds of it that were heard before a skip.")
     requeue: bool = Field(
-        False, description="What was drawn after the item will not be played, and may be drawn again."
+        default=False, description="What was drawn after the item will not be played, and may be drawn again."
     )
     adventure: Adventure | None = None
     count: Count = 10
@@ -105,14 +107,14 @@ class TrackAnswer(Answer):
 class StationAnswer(Answer):
     """A station, and what it plays next."""
 
-    id: str | None = Field(description="None of a station that is not kept.")
+    id: str | None = Field(default=None, description="Left out for a station that is not kept.")
     title: str
     kind: str
     adventure: float
     seeds: list[Named]
     marks: Mapping[str, Literal["up", "down", "skip"]] = Field(description="Thumbs and skips by id.")
-    tracks: list[TrackAnswer] = Field([], description="What to play next.")
-    state: dict[str, Any] | None = Field(None, description="To be sent back, of a station that is not kept.")
+    tracks: list[TrackAnswer] = Field(default=[], description="What to play next.")
+    state: dict[str, Any] | None = Field(default=None, description="To be sent back, of a station that is not kept.")
 
 
 class StationsAnswer(Answer):
@@ -141,38 +143,42 @@ class NowPlayingAnswer(Answer):
 class MakePlaylist(Drawn):
     """A playlist to make."""
 
-    title: Text | None = Field(None, description="Says what to play where there are no seeds.", examples=["Rainy days"])
-    seeds: list[Seed] = Field([], max_length=MOST_SEEDS)
-    exclude: list[Seed] = Field([], max_length=MOST_SEEDS, description="Items, artists and tags to leave out.")
+    title: Text | None = Field(
+        default=None, description="Says what to play where there are no seeds.", examples=["Rainy days"]
+    )
+    seeds: list[Seed] = Field(default=[], max_length=MOST_SEEDS)
+    exclude: list[Seed] = Field(default=[], max_length=MOST_SEEDS, description="Items, artists and tags to leave out.")
     kind: Kind | None = None
     length: Length = 25
-    keep: bool = Field(False, description="Whether the server keeps the playlist.")
+    keep: bool = Field(default=False, description="Whether the server keeps the playlist.")
 
 
 class ContinuePlaylist(Drawn):
     """How to go on with a playlist."""
 
-    include: list[Seed] = Field([], max_length=MOST_SEEDS, description="What there should be more of, or surely is.")
-    exclude: list[Seed] = Field([], max_length=MOST_SEEDS, description="Items, artists and tags to leave out.")
+    include: list[Seed] = Field(
+        default=[], max_length=MOST_SEEDS, description="What there should be more of, or surely is."
+    )
+    exclude: list[Seed] = Field(default=[], max_length=MOST_SEEDS, description="Items, artists and tags to leave out.")
     length: Length = 25
-    keep: bool = Field(False, description="Whether the tracks are added to the playlist.")
+    keep: bool = Field(default=False, description="Whether the tracks are added to the playlist.")
 
 
 class PlaylistAnswer(Answer):
     """A playlist."""
 
-    id: str | None = Field(description="None of one that is not kept.")
+    id: str
     title: str
     sort: str = Field(description="What generated it, such as weekly-exploration; empty for the user's own.")
     tracks: list[Track]
-    reasons: Mapping[str, str] = Field({}, description="By the ids of tracks that were chosen for the user.")
-    dropped: int = Field(0, description="Entries of a file that do not say which track they are.")
+    reasons: Mapping[str, str] = Field(default={}, description="By the ids of tracks that were chosen for the user.")
+    dropped: int = Field(default=0, description="Entries of a file that do not say which track they are.")
 
 
 class MadeAnswer(Answer):
     """Tracks that were chosen, and the playlist that has them."""
 
-    id: str | None = Field(description="Of the playlist; None if it is not kept.")
+    id: str | None = Field(default=None, description="Of the playlist; left out if it is not kept.")
     title: str
     tracks: list[TrackAnswer]
 

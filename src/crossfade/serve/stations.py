@@ -48,7 +48,9 @@ from crossfade.surfaces.station import StationSettings
 RETRIES = 5  # of a change that another one came before
 
 _TAG = "stations"
-_Id = Annotated[str, Path(description="The id of the station.", max_length=200)]
+_Id = Annotated[
+    str, Path(description="The id of the station.", max_length=200, examples=["7d9c1f9e-5b0a-4f6e-9d3c-0d7b2f1f9a10"])
+]
 
 
 def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings) -> APIRouter:
@@ -79,7 +81,12 @@ def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     def why_track(
         caller: Caller,
         id: _Id,  # noqa: A002
-        item: Annotated[str, Query(description="The id of the track.", min_length=1, max_length=LONGEST_TEXT)],
+        item: Annotated[
+            str,
+            Query(
+                description="The id of the track.", min_length=1, max_length=LONGEST_TEXT, examples=["hetrec:51:roads"]
+            ),
+        ],
     ) -> Response:
         """Its sources, what thumbs made of it, and its chance to be next; or why it is not played."""
         return json_reply(api.why(caller.user, id, item))
