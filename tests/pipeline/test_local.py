@@ -1,5 +1,6 @@
 """What the runner of this machine does besides: steps side by side, limits, interruptions and kills."""
 
+import _thread
 import signal
 import subprocess
 import sys
@@ -109,7 +110,7 @@ def test_an_error_stops_what_runs_beside_it_and_begins_nothing_else(kitchen, hom
 
 
 def interrupts(context):
-    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    _thread.interrupt_main()  # unlike a signal it wakes nobody, as one that comes just before a wait
     while True:
         time.sleep(0.01)
         context.progress(0, None, "loaves")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -16,6 +17,9 @@ from crossfade.pipeline.steps import Context, Step
 
 GRACE_SECONDS = 5.0
 """After an interruption, how long steps have to stop at their next report of progress."""
+
+ATTENTION_SECONDS = 0.5
+"""How long an interruption may go unnoticed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,7 @@ class _Run:
         try:
             while self._waiting or self._running:
                 self._start()
-                self._end(self._ended.get())
+                self._end(self._next_ended())
         except KeyboardInterrupt:
             self._stop(GRACE_SECONDS)
             raise
@@ -117,6 +121,13 @@ class _Run:
         with writing(step.place(self._home), step.identity) as draft:
             step.run(draft, context)
         return time.monotonic() - started
+
+    def _next_ended(self) -> _Running:
+        """The next step that ends."""
+        while True:
+            # An interruption that comes just before a wait does not end it: Python raises it after the wait.
+            with suppress(Empty):
+                return self._ended.get(timeout=ATTENTION_SECONDS)
 
     def _end(self, ended: _Running) -> None:
         self._note_peak()
