@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,24 @@ def pytest_timeout_set_timer(settings: Any) -> Any:
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""
     return np.random.default_rng(20140627)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    home = Home(tmp_path / "home")
+    home.prepare()
+    return home
+
+
+@pytest.fixture
+def live(home: Home) -> Iterator[Any]:
+    """The live state of `home`, with an account of ann."""
+    from crossfade.stores.registry import open_live
+
+    with contextlib.closing(open_live(home)) as state:
+        state.add_user("ann")
+        yield state
 
 
 @pytest.fixture(scope="session")

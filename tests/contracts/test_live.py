@@ -1,8 +1,11 @@
 """What every store of the live state promises."""
 
+import contextlib
 import dataclasses
+import gc
 import hashlib
 import hmac
+import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +14,7 @@ import pytest
 
 from crossfade.core.errors import ArtifactError, InputError, StorageError, UnknownIdError
 from crossfade.core.home import Home
+from crossfade.stores import live_opinions
 from crossfade.stores.live import (
     LONGEST_INFO,
     Block,
@@ -180,7 +184,6 @@ WHICH = {
     "ids": (lambda: Which(ids=[listen().id, "nothing"]), [0]),
     "no ids": (lambda: Which(ids=[]), []),
     "a span": (lambda: Which(since=AT + MINUTE, until=AT + 3 * MINUTE), [1, 2]),
-    "an item": (lambda: Which(item=ItemRef("track", "t1")), [0, 2]),
     "an artist": (lambda: Which(artist="MASSIVE  attack"), [1]),
     "a text": (lambda: Which(text="dümm"), [0, 2]),
     "a context": (lambda: Which(context="p1"), [3]),
@@ -237,17 +240,25 @@ def test_each_change_of_taste_makes_another_revision(live):
     changes(lambda: live.unblock("ann", ItemRef("artist", "a")))
     changes(lambda: live.unblock("ann", ItemRef("artist", "a")), different=False)
     changes(lambda: live.exclude(Exclusion(user="ann", hours=(22, 6))))
-    changes(lambda: live.match({listen().id: ItemRef("track", "t9")}))
     changes(lambda: live.delete_listens("ann", Which()))
 
 
-def test_a_later_match_changes_the_item_and_not_the_listen(live):
-    unknown = listen(track=Track(artist="Björk"))
-    live.add_listens([unknown])
-    live.match({unknown.id: ItemRef("artist", "b"), "gone": ItemRef("artist", "b")})
-    [kept] = live.listens("ann", Which(item=ItemRef("artist", "b")), limit=9)
-    assert kept.id == unknown.id
-    assert live.add_listens([unknown]) == 0
+def test_each_change_of_taste_is_a_change_of_the_whole(live):
+    seen = live.changes()
+    live.add_user("eve")
+    assert live.changes() == seen
+    for change in (
+        lambda: live.add_listens([listen()]),
+        lambda: live.give([said()]),
+        lambda: live.exclude(Exclusion(user="ann", context="sleep")),
+        lambda: live.delete_listens("ann", Which()),
+        lambda: live.remove_user("eve"),
+    ):
+        change()
+        assert live.changes() > seen
+        seen = live.changes()
+    live.add_listens([])
+    assert live.changes() == seen
 
 
 def test_what_a_player_plays_replaces_what_it_played(live):
@@ -291,6 +302,13 @@ def test_a_listen_that_reaches_into_a_private_session_is_private(live):
     assert live.add_listens([listen(at=at - 4 * MINUTE)]) == 0
     assert live.add_listens([listen(at=at - 9 * MINUTE, track=OTHER)]) == 0  # of unknown length
     assert live.add_listens([listen(at=at - 4 * MINUTE, ms_played=MINUTE)]) == 1
+
+
+def test_in_a_private_session_nothing_is_blocked(live):
+    live.start_private("ann", now() + MINUTE)
+    with pytest.raises(InputError, match="private"):
+        live.block(Block(user="ann", item=ItemRef("artist", "a"), name="A", created_at=AT))
+    assert live.blocks("ann", at=AT) == []
 
 
 def test_a_forgotten_private_session_ends_after_a_day(live):
@@ -339,6 +357,28 @@ def test_a_private_session_that_ran_out_leaves_nothing(live):
     assert live.stations("ann") == []
 
 
+@pytest.mark.parametrize("ended", ["here", "elsewhere", "with its user"])
+def test_what_is_left_of_a_private_session_leaves_memory(live, home, settings, ended):
+    class Mark(dict):
+        pass
+
+    live.start_private("ann", now() + MINUTE)
+    live.put_station(station(state=Mark()))
+    live.sweep()
+    assert live.stations("ann") == [station(revision=1, state={})]
+    if ended == "elsewhere":
+        other = open_live(home, settings)
+        other.end_private("ann")
+        other.close()
+    elif ended == "here":
+        live.end_private("ann")
+    else:
+        live.remove_user("ann")
+    live.sweep()
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) is Mark]
+
+
 # Opinions
 
 
@@ -366,6 +406,23 @@ def test_a_block_stands_until_its_time_or_its_undo(live):
     assert live.unblock("ann", never.item)
     assert not live.unblock("bob", month.item)
     assert live.blocks("ann", at=AT) == [month]
+
+
+def test_only_so_much_is_kept_of_a_user(live, monkeypatch):
+    monkeypatch.setattr(live_opinions, "MOST_KEPT", 1)
+    monkeypatch.setattr(live_opinions, "MOST_EXCLUSIONS", 1)
+    for item in ("a", "b"):
+        with contextlib.nullcontext() if item == "a" else pytest.raises(InputError, match="the most"):
+            live.block(Block(user="ann", item=ItemRef("artist", item), name="A", created_at=AT))
+        with contextlib.nullcontext() if item == "a" else pytest.raises(InputError, match="the most"):
+            live.exclude(Exclusion(user="ann", context=item))
+    live.exclude(Exclusion(user="bob", context="b"))
+
+
+@pytest.mark.parametrize("timezone", ["Mars", "../../etc/passwd", "", "Europe/Berlin\x7f", "x" * 900])
+def test_an_unknown_time_zone_is_refused(live, timezone):
+    with pytest.raises(InputError, match="There is no time zone"):
+        live.exclude(Exclusion(user="ann", hours=(22, 6), timezone=timezone))
 
 
 def test_an_exclusion_stands_until_it_is_undone(live):
@@ -428,6 +485,26 @@ def test_playlists_are_kept_in_order_and_listed_by_sort(live):
     live.delete_playlist("ann", "p1")
     with pytest.raises(UnknownIdError):
         live.playlist("p1")
+
+
+def test_a_playlist_that_is_made_of_listens_goes_with_them(live):
+    live.add_listens([listen(), listen(user="bob")])
+    made = playlist(id="jams", sort="weekly-jams", of_listens=live.deletions())
+    kept, mine = live.put_playlist(made), live.put_playlist(playlist())
+    theirs = live.put_playlist(dataclasses.replace(made, id="theirs", user="bob"))
+    assert live.playlist("jams") == kept
+    live.delete_listens("ann", Which(text="nothing"))
+    assert live.playlists("ann", "weekly-jams") == [kept]
+    live.delete_listens("ann", Which())
+    assert live.playlists("ann") == [mine]
+    assert live.playlists("bob") == [theirs]
+    with pytest.raises(ChangedError, match="deleted"):
+        live.put_playlist(made)
+    live.add_listens([listen()])
+    live.start_private("ann", now() + MINUTE)
+    live.put_playlist(dataclasses.replace(made, of_listens=live.deletions()))
+    live.delete_listens("ann", Which())
+    assert live.playlists("ann") == [mine]
 
 
 # Hostile values
@@ -541,6 +618,18 @@ def test_a_backup_while_in_use_restores_what_was_there(live, tmp_path):
     assert live.deletions() > before[1]
 
 
+def test_what_was_played_in_private_since_a_backup_stays_private(live, tmp_path):
+    live.backup(tmp_path / "backup")
+    live.start_private("ann", now() + MINUTE)
+    played = listen(at=now() - MINUTE)
+    live.end_private("ann")
+    live.add_user("eve")
+    live.start_private("eve", now() + MINUTE)
+    live.restore(tmp_path / "backup")
+    assert live.add_listens([played]) == 0
+    assert [account.user for account in live.accounts()] == ["ann", "bob"]
+
+
 def test_others_see_a_restore_made_while_everybody_writes(live, home, settings, tmp_path):
     live.add_listens([listen()])
     other, stop = open_live(home, settings), threading.Event()
@@ -564,7 +653,7 @@ def test_others_see_a_restore_made_while_everybody_writes(live, home, settings, 
     other.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"x" * 5000, None, "other", "cut"])
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00", b"x" * 5000, None, "other", "cut", "orphans"])
 def test_what_is_no_backup_changes_nothing(live, tmp_path, content):
     live.add_listens([listen()])
     place = tmp_path / "backup"
@@ -572,11 +661,13 @@ def test_what_is_no_backup_changes_nothing(live, tmp_path, content):
         live.backup(place)
         place.write_bytes(place.read_bytes()[:-4096])
     elif content == "other":
-        import sqlite3
-
-        with sqlite3.connect(place) as other:
+        with contextlib.closing(sqlite3.connect(place)) as other:
             other.execute("CREATE TABLE users (a)")
-        other.close()
+    elif content == "orphans":
+        live.backup(place)
+        with contextlib.closing(sqlite3.connect(place)) as other:
+            other.execute("DELETE FROM users")
+            other.commit()
     elif content is not None:
         place.write_bytes(content)
     with pytest.raises(InputError):

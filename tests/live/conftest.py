@@ -4,7 +4,7 @@ import pytest
 
 from crossfade.core.home import Home
 from crossfade.live.pools import ReleasePools
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.registry import open_releases
 from crossfade.surfaces.asking import OpenRelease
 
 
@@ -23,14 +23,3 @@ def genres(tmp_path_factory, make_genre_release):
 @pytest.fixture
 def pools(genres):
     return ReleasePools(genres)
-
-
-@pytest.fixture
-def live(tmp_path):
-    """A live state of this test's own, with the user ann."""
-    home = Home(tmp_path / "live")
-    home.prepare()
-    state = open_live(home)
-    state.add_user("ann")
-    yield state
-    state.close()

@@ -1,35 +1,18 @@
 """What arrived over HTTP becomes an import, and what was deleted is forgotten."""
 
-import contextlib
 import itertools
 
 import pyarrow.parquet as pq
-import pytest
 
-from crossfade.core.home import Home
 from crossfade.importing.forgetting import pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports
-from crossfade.live.learning import import_live, newest
+from crossfade.live.learning import import_live
 from crossfade.stores.live import ALL, Exclusion, Feedback, ItemRef, Listen, Track, Which
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.registry import open_releases
 
 AT = 1_700_000_000_000
 NOW = AT / 1000 + 86_400
-
-
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
-@pytest.fixture
-def live(home):
-    with contextlib.closing(open_live(home)) as live:
-        live.add_user("ann")
-        yield live
 
 
 def learn(home, live):
@@ -119,10 +102,3 @@ def test_ids_are_those_of_the_release(small_library):
     }
     assert {("track", "a02-1", "a02"), ("artist", "a05", None)} <= found
     assert [(one["item_id"], one["score"]) for one in rows(home, "feedback")] == [("a05", -1)]
-
-
-@pytest.mark.parametrize("count", [0, 1, 5, 8])
-def test_the_newest_listen_is_found(live, count):
-    play(live, *(Track(title=f"{n}", artist="x") for n in range(count)))
-    numbers = [one.number for one in live.arrived(limit=100)]
-    assert newest(live) == max(numbers, default=0)

@@ -67,10 +67,8 @@ def test_what_is_deleted_is_in_no_list_afterwards(genres, live):
     live.add_listens([Listen(user="ann", listened_at=TUESDAY, track=Track(item=ItemRef("track", "a05-1")))])
     assert "a05-1" in ids(lists(genres, live)["weekly-jams"])
     live.delete_listens("ann", ALL)
-    assert (
-        "a05-1" not in live.playlist(lists(genres, live)["weekly-jams"].id).info["reasons"]
-        or "You played" not in (live.playlists("ann", "weekly-jams")[0].info["reasons"]["a05-1"])
-    )
+    assert live.playlists("ann") == []
+    assert not lists(genres, live)["weekly-jams"].info["reasons"].get("a05-1", "").startswith("You played")
     assert len(live.playlists("ann", "weekly-jams")) == 1
 
 

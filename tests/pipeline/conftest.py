@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -60,10 +59,3 @@ class Kitchen:
 @pytest.fixture
 def kitchen() -> Kitchen:
     return Kitchen()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.prepare()
-    return made

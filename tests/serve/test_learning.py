@@ -1,34 +1,17 @@
 """A server that learns: a command is run when something has come in, and ended with the server."""
 
-import contextlib
 import sys
 import time
 
-import pytest
-
-from crossfade.core.home import Home
 from crossfade.serve.learning import Learning, _log, learning
-from crossfade.stores.live import ALL, Listen, Track
+from crossfade.stores.live import ALL, Feedback, Listen, Track
 from crossfade.stores.registry import open_live
 
 AT = 1_700_000_000_000
 
 
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
-
-
-@pytest.fixture
-def live(home):
-    with contextlib.closing(open_live(home)) as live:
-        live.add_user("ann")
-        yield live
-
-
 def play(live, title):
+    live.add_user("ann")
     live.add_listens([Listen(user="ann", listened_at=AT, track=Track(title=title, artist="x"))])
 
 
@@ -40,14 +23,20 @@ def writing(path, status=0):
 def test_what_came_in_is_learned_once(live, tmp_path):
     learner = Learning(live, writing(tmp_path / "ran"), 60)
     assert not learner.catch_up()
+    live.add_user("ann")
+    assert not learner.catch_up()
     play(live, "one")
     assert learner.catch_up()
     assert not learner.catch_up()
+    live.give([Feedback(user="ann", sort="thumb", value=1, track=Track(artist="x"), given_at=AT)])
+    assert learner.catch_up()
     play(live, "two")
     assert learner.catch_up()
     live.delete_listens("ann", ALL)
     assert learner.catch_up()
-    assert (tmp_path / "ran").read_text() == "xxx"
+    live.remove_user("ann")
+    assert learner.catch_up()
+    assert (tmp_path / "ran").read_text() == "xxxxx"
 
 
 def test_what_failed_is_tried_again(live, tmp_path, monkeypatch):

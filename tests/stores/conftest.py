@@ -2,15 +2,7 @@
 
 import pytest
 
-from crossfade.core.home import Home
 from crossfade.stores.registry import open_releases
-
-
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path / "home")
-    home.prepare()
-    return home
 
 
 @pytest.fixture

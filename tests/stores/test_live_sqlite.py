@@ -4,12 +4,12 @@ import contextlib
 import os
 import random
 import signal
+import sqlite3
 import sys
 import threading
 import time
 from subprocess import PIPE
 
-import pytest
 from tests.programs import started
 
 from crossfade.core.home import Home
@@ -44,14 +44,6 @@ for thread in range(4):
     threading.Thread(target=post, args=(thread,)).start()
 """
 """Posts listens in four threads, and prints each once it is acknowledged."""
-
-
-@pytest.fixture
-def live(home):
-    state = open_live(home)
-    state.add_user("ann")
-    yield state
-    state.close()
 
 
 def bytes_of(home):
@@ -130,8 +122,35 @@ def test_what_a_reader_kept_in_the_log_goes_with_the_next_commit(home, monkeypat
             connection.execute("SELECT * FROM listens").fetchall()
             live.delete_listens("ann", Which())
             assert CANARY.encode() in bytes_of(home)
-        live.add_user("bob")
+        live.sweep()
         assert CANARY.encode() not in bytes_of(home)
+
+
+def test_what_a_killed_process_left_in_the_log_is_swept(home):
+    killed = open_live(home)
+    killed.add_user("ann")
+    killed.add_listens([listen(title=CANARY)])
+    with contextlib.closing(sqlite3.connect(home.live, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM listens").fetchall()
+        killed.delete_listens("ann", Which())
+    # It is not called any more.
+    assert CANARY.encode() in bytes_of(home)
+    with contextlib.closing(open_live(home)) as live:
+        live.sweep()
+        assert CANARY.encode() not in bytes_of(home)
+    killed.close()
+
+
+def test_a_reader_does_not_keep_others_from_writing_after_a_deletion(live, home):
+    live.add_listens([listen()])
+    with contextlib.closing(sqlite3.connect(home.live, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM listens").fetchall()
+        before = time.monotonic()
+        live.delete_listens("ann", Which())
+        live.add_listens([listen(1)])
+        assert time.monotonic() - before < live_database.BUSY_SECONDS / 2
 
 
 def test_the_name_of_a_removed_user_is_not_in_the_file(live, home):

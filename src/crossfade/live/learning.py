@@ -61,21 +61,6 @@ def import_live(
             release.close()
 
 
-def newest(live: LiveState) -> int:
-    """Return the number of the newest listen; 0 if there is none."""
-    above = 1
-    while live.arrived(after=above, limit=1):
-        above *= 2
-    low = 0
-    while low < above:
-        middle = (low + above) // 2
-        if live.arrived(after=middle, limit=1):
-            low = middle + 1
-        else:
-            above = middle
-    return low
-
-
 class _LiveFormat:
     """A format that reads the live state instead of a file."""
 

@@ -5,8 +5,7 @@
     weekly-exploration  tracks that the user has never played: the Discover page, and what is close to favourites
 
 A favourite i is drawn with odds plays_i · ½^(age_i / half-life), without repeats. A list is made when it is first asked
-for in its week (from Monday) or day, both UTC, and stays the same until the next. It is made again after listens were
-deleted, so that nothing of them stays in it.
+for in its week (from Monday) or day, both UTC, and stays the same until the next, or until the user deletes listens.
 """
 
 import contextlib
@@ -82,7 +81,9 @@ def current(
     for sort in sorts:
         if sort not in RECIPES:
             raise UnknownIdError(f"There is no list {sort!r}. There are: {', '.join(RECIPES)}.")
-        playlist = _kept(state, user, sort, at) or _made(pools, state, user, sort, at, listener)
+        period = period_of(sort, at).isoformat()
+        kept = next((one for one in state.playlists(user, sort) if one.info.get("period") == period), None)
+        playlist = kept or _made(pools, state, user, sort, at, listener)
         if playlist is not None:
             # What was blocked since it was made is not in it any more.
             listed = tuple(one for one in playlist.tracks if not _barred(pools, one.item, listener))
@@ -96,15 +97,9 @@ def period_of(sort: str, at: int) -> date:
     return today - timedelta(days=today.weekday()) if RECIPES[sort].days == 7 else today
 
 
-def _kept(state: LiveState, user: str, sort: str, at: int) -> Playlist | None:
-    """The list as it was made before, if nothing was deleted since."""
-    wanted = {"period": period_of(sort, at).isoformat(), "deletions": state.deletions()}
-    return next((one for one in state.playlists(user, sort) if wanted.items() <= one.info.items()), None)
-
-
 def _made(pools: ReleasePools, state: LiveState, user: str, sort: str, at: int, listener: Listener) -> Playlist | None:
     """A new list, kept in place of the one before and of those that are too old."""
-    recipe, period = RECIPES[sort], period_of(sort, at)
+    recipe, period, deletions = RECIPES[sort], period_of(sort, at), state.deletions()
     made = _entries(pools, state, user, sort, at, listener)
     if not made:
         return None
@@ -119,14 +114,14 @@ def _made(pools: ReleasePools, state: LiveState, user: str, sort: str, at: int, 
         sort=sort,
         info={
             "period": period.isoformat(),
-            "deletions": state.deletions(),
             "reasons": {entry.id: reason for entry, reason in made},
         },
+        of_listens=deletions,
         created_at=at,
         changed_at=at,
         revision=before[list_id].revision if list_id in before else 0,
     )
-    with contextlib.suppress(ChangedError):  # another process was faster with the same
+    with contextlib.suppress(ChangedError):  # another process was faster with the same, or listens were deleted
         playlist = state.put_playlist(playlist)
     older = sorted((one for one in before.values() if one.id != list_id), key=lambda one: -one.created_at)
     for one in older[KEPT - 1 :]:

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.version import __version__
 from crossfade.live.music_folder import MusicFolder, keep_scanning
+from crossfade.live.taste import tastes_of
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
 from crossfade.serve.envelope import Envelope
@@ -65,7 +66,7 @@ def create_app(
             logging.getLogger("crossfade.serve").warning("%s", error)
         if own is not None:
             active.prepare = own.prepare
-        turning = asyncio.create_task(_keep_turning(active))
+        turning = asyncio.create_task(_keep_turning(active, live))
         stop = threading.Event()
         if music is not None:
             threading.Thread(target=keep_scanning, args=(music, stop), name="music", daemon=True).start()
@@ -124,11 +125,20 @@ class _Described(FastAPI):
         return super().openapi()
 
 
-async def _keep_turning(active: ActiveRelease) -> None:
-    """Let go of a release that is not active any more even while nobody asks: `crossfade forget` waits for that."""
+async def _keep_turning(active: ActiveRelease, live: LiveState | None) -> None:
+    """Let go of what is over even while nobody asks: a release, private sessions, what was deleted."""
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         await asyncio.to_thread(active.turn)
+        if live is not None:
+            await asyncio.to_thread(_sweep, active, live)
+
+
+def _sweep(active: ActiveRelease, live: LiveState) -> None:
+    with contextlib.suppress(CrossfadeError):
+        live.sweep()
+        with active.reading() as opened:
+            tastes_of(opened, live).remembered()
 
 
 def _page(app: FastAPI) -> str:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from crossfade.core.errors import CrossfadeError
-from crossfade.live.learning import newest
 from crossfade.stores.live import LiveState
 
 NICENESS = 10
@@ -24,14 +23,14 @@ _log = logging.getLogger("crossfade.serve")
 
 
 class Learning:
-    """Runs ``command`` when listens have arrived or were deleted in ``live``, at most once in ``seconds``."""
+    """Runs ``command`` when anybody's taste has changed in ``live``, at most once in ``seconds``."""
 
     def __init__(self, live: LiveState, command: Sequence[str], seconds: float) -> None:
         self._live = live
         self._command = [*command]
         self._seconds = seconds
         self._ended = threading.Event()
-        self._learned = (0, 0)
+        self._learned = 0
 
     def go_on(self) -> None:
         """Learn whenever there is something to learn, until `end`."""
@@ -45,13 +44,13 @@ class Learning:
 
     def catch_up(self) -> bool:
         """Run the command if something has come in since it last succeeded; return whether it did."""
-        state = newest(self._live), self._live.deletions()
-        if state == self._learned:
+        changes = self._live.changes()
+        if changes == self._learned:
             return False
         _log.info("Learning from new listens.")
         status = self._status()
         if status == 0:
-            self._learned = state
+            self._learned = changes
         elif status is not None:
             # What the command says may name people.
             _log.warning("Learning from new listens failed with status %d. See `crossfade run`.", status)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
 from crossfade.core.errors import CrossfadeError, InputError
 from crossfade.core.kinds import KINDS
@@ -42,7 +43,8 @@ LONGEST_NAME = 1_000  # letters of any name or id of what was played
 LONGEST_INFO = 10_240  # bytes of JSON that a client sends along with a listen
 LONGEST_STATION = 1_000_000  # bytes of JSON
 LONGEST_PLAYLIST = 10_000  # entries
-MOST_KEPT = 10_000  # stations of one user, and playlists
+MOST_KEPT = 10_000  # stations of one user, and playlists, and blocks
+MOST_EXCLUSIONS = 100  # of one user; each listen is compared with all of them
 LATEST_TIME = 253_402_300_799_999  # 9999-12-31, the last one that Python can print
 
 
@@ -60,7 +62,10 @@ class ItemRef(NamedTuple):
 
 
 def folded(name: str) -> str:
-    """Return ``name`` without case, accents and doubled spaces."""
+    """Return ``name`` without case, accents and doubled spaces.
+
+    Ids of listens are made of it, so it must not change, as `crossfade.core.names.folded` may.
+    """
     plain = unicodedata.normalize("NFKD", name)
     kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return " ".join(kept.casefold().split())
@@ -116,6 +121,14 @@ def require_texts(what: str, *texts: str | None) -> None:
             text.encode()
         except UnicodeEncodeError as error:
             raise InputError(f"{what} has a text that is not Unicode.") from error
+
+
+def require_timezone(name: str) -> None:
+    """Raise InputError unless ``name`` is an IANA name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"There is no time zone {name!r}. They have names such as Europe/Berlin.") from error
 
 
 def _require_number(what: str, value: int | None, most: int) -> None:
@@ -240,7 +253,6 @@ class Which:
     ids      of listens
     since    from this time on
     until    before this time
-    item     of this item of the catalogue
     artist   by the name of the artist, whatever its case
     text     that have this in title, artist or album, whatever its case
     context  of this playlist or station
@@ -249,14 +261,12 @@ class Which:
     ids: Sequence[str] | None = None
     since: int | None = None
     until: int | None = None
-    item: ItemRef | None = None
     artist: str | None = None
     text: str | None = None
     context: str | None = None
 
     def __post_init__(self) -> None:
         require_texts("A question", self.artist, self.text, self.context, *(self.ids or ()))
-        require_item(self.item)
         for time in (self.since, self.until):
             if time is not None:
                 require_time(time)
@@ -367,10 +377,12 @@ class Station:
 class Playlist:
     """A playlist of one user.
 
-    sort      who made it: "" the user; else what generated it, such as "weekly-exploration"
-    public    whether every user may read it
-    info      what else belongs to it, as JSON: the settings that generated it, the reason of each entry, …
-    revision  as in `Station`
+    sort        who made it: "" the user; else what generated it, such as "weekly-exploration"
+    public      whether every user may read it
+    info        what else belongs to it, as JSON: the settings that generated it, the reason of each entry, …
+    of_listens  for one that is made of listens, what `Listening.deletions` was before they were read: it goes with any
+                of the user's listens that is deleted
+    revision    as in `Station`
     """
 
     id: str
@@ -381,6 +393,7 @@ class Playlist:
     sort: str = ""
     public: bool = False
     info: Mapping[str, object] = field(default_factory=dict)
+    of_listens: int | None = None
     created_at: int
     changed_at: int
     revision: int = 0
@@ -450,7 +463,10 @@ class Listening(Protocol):
         """Return how many listens `listens` would give without a limit."""
 
     def delete_listens(self, user: str, which: Which) -> int:
-        """Delete listens and return how many; nothing of them stays in the file."""
+        """Delete listens, and playlists that are made of them, and return how many listens there were.
+
+        Nothing of them stays in the file.
+        """
 
     def arrived(self, *, after: int = 0, limit: int) -> list[Arrived]:
         """Return up to ``limit`` listens of all users in the order of arrival, from the number ``after`` on."""
@@ -458,8 +474,8 @@ class Listening(Protocol):
     def deletions(self) -> int:
         """Return a number that grows whenever a listen or a user is deleted: what was learned has to be made again."""
 
-    def match(self, items: Mapping[str, ItemRef]) -> None:
-        """Set the item of listens by their ids, as a new release knows items that an earlier one did not."""
+    def changes(self) -> int:
+        """Return a number that grows with each change of anybody's taste, such as a listen, a thumb or a deletion."""
 
     def set_now_playing(self, playing: NowPlaying) -> None:
         """Replace what this player of the user is playing; not kept in a private session."""
@@ -493,7 +509,7 @@ class Opinions(Protocol):
         """Return the feedback of ``user`` that stands, latest first."""
 
     def block(self, block: Block) -> None:
-        """Block an item, or change until when."""
+        """Block an item, or change until when; InputError in a private session, or if the user has too many."""
 
     def unblock(self, user: str, item: ItemRef) -> bool:
         """Undo a block; return whether there was one."""
@@ -502,7 +518,7 @@ class Opinions(Protocol):
         """Return the blocks that stand at the time ``at``, latest first."""
 
     def exclude(self, exclusion: Exclusion) -> None:
-        """Leave listens out of taste."""
+        """Leave listens out of taste; InputError for an unknown time zone, or if the user has too many."""
 
     def include(self, exclusion: Exclusion) -> bool:
         """Undo an exclusion; return whether there was one."""
@@ -535,7 +551,10 @@ class Kept(Protocol):
         """Delete a station of ``user``; UnknownIdError if there is none."""
 
     def put_playlist(self, playlist: Playlist) -> Playlist:
-        """Keep ``playlist`` and return it with its new revision; errors as for `put_station`."""
+        """Keep ``playlist`` and return it with its new revision; errors as for `put_station`.
+
+        One that is made of listens is refused by a ChangedError too if a listen was deleted since they were read.
+        """
 
     def playlist(self, playlist_id: str) -> Playlist:
         """Return a playlist, whoever may read it; UnknownIdError if there is none."""
@@ -561,6 +580,9 @@ class LiveState(Accounts, Listening, Opinions, Kept, Protocol):
 
     def check(self) -> Iterator[str]:
         """Yield what is damaged, in words; nothing if all is well."""
+
+    def sweep(self) -> None:
+        """Let go of what is left of private sessions that are over and of what was deleted; called now and then."""
 
     def close(self) -> None:
         """Release the resources. Nothing can be asked afterwards; closing twice is no error."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.stores.live import SCOPES, USUAL_SCOPES, Account, Scope, Token, require_texts, require_user
-from crossfade.stores.live_database import DELETIONS, REVISION, Database, next_counter
+from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 
 MOST_TOKENS = 100
 """Tokens of one user: a client that makes a new one each time must not fill the disk."""
@@ -34,7 +34,7 @@ class AccountTables:
 
         def add(connection: sqlite3.Connection) -> Account:
             if connection.execute("SELECT 1 FROM users WHERE user = ?", (user,)).fetchone() is None:
-                revision = next_counter(connection, REVISION)
+                revision = counter(connection, REVISION)
                 connection.execute("INSERT INTO users VALUES (?, ?, ?)", (user, now(), revision))
             return _account(connection, user)
 
@@ -53,7 +53,8 @@ class AccountTables:
         def delete(connection: sqlite3.Connection) -> None:
             _account(connection, user)
             connection.execute("DELETE FROM users WHERE user = ?", (user,))
-            next_counter(connection, DELETIONS)
+            for name in (REVISION, DELETIONS):
+                next_counter(connection, name)
             self._database.erase()
 
         self._database.write(delete)

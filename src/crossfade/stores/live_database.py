@@ -4,7 +4,8 @@ Writing takes turns by file lock, and each commit waits for the disk. So one thr
 other threads have handed in meanwhile at once: with n requests waiting, one flush serves n. A change that fails
 is rolled back alone.
 
-Deleted content is overwritten with zeros in the file, and the log is emptied after a deletion.
+Deleted content is overwritten with zeros in the file, and the log is emptied after a deletion. Where a reader or a kill
+prevents that, `Database.sweep` does it.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ APPLICATION = 0x43784C56
 """Marks the file as ours, in its ``application_id``."""
 
 BUSY_SECONDS = 10.0  # that a writer waits for one in another process
+ERASE_SECONDS = 0.1  # that emptying the log waits for readers, while nobody can write
 MOST_TOGETHER = 256  # changes in one commit: so that a waiting one is not kept from the disk for long
 
 TABLES = {
@@ -38,7 +40,7 @@ TABLES = {
         scopes TEXT NOT NULL, label TEXT NOT NULL, created_at INTEGER NOT NULL, used_at INTEGER""",
     "listens": """
         number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-        user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, listened_at INTEGER NOT NULL, kind TEXT, item TEXT,
+        user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, listened_at INTEGER NOT NULL,
         artist TEXT NOT NULL, words TEXT NOT NULL, context TEXT, body BLOB NOT NULL""",
     "playing": """
         user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, player TEXT NOT NULL, started_at INTEGER NOT NULL,
@@ -59,7 +61,7 @@ TABLES = {
         revision INTEGER NOT NULL, body BLOB NOT NULL""",
     "playlists": """
         id TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, sort TEXT NOT NULL,
-        changed_at INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL""",
+        of_listens INTEGER, changed_at INTEGER NOT NULL, revision INTEGER NOT NULL, body BLOB NOT NULL""",
     "counters": "name TEXT PRIMARY KEY, value INTEGER NOT NULL",
 }
 """The columns of each table. Users come first, since the others refer to them."""
@@ -95,7 +97,7 @@ class Database:
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
         self._closed = threading.Event()
-        self._erase = False
+        self._erase = True  # a process that was killed may have left deleted content in the log
         with translated_storage_errors(place):
             make_directory(place.parent)
             os.close(private(str(place), os.O_CREAT | os.O_RDWR))  # beside it, SQLite makes files of the same mode
@@ -142,6 +144,11 @@ class Database:
         """Empty the log after the commit, so that no earlier content is left in it; called within a change."""
         self._erase = True
 
+    def sweep(self) -> None:
+        """Empty the log if that is still to be done."""
+        if self._erase:
+            self.write(lambda connection: None)
+
     def close(self) -> None:
         """Finish what was handed in and close the file."""
         with self._lock:
@@ -180,7 +187,8 @@ class Database:
         _require_backup(source)
 
         def replace(connection: sqlite3.Connection) -> None:
-            later = {name: _counter(connection, name) for name in (REVISION, DELETIONS)}
+            later = {name: counter(connection, name) for name in (REVISION, DELETIONS)}
+            sessions = connection.execute("SELECT * FROM private").fetchall()
             connection.execute("DELETE FROM users")  # and all that refers to them
             connection.execute("DELETE FROM counters")
             with _opened(source) as backup:
@@ -193,7 +201,11 @@ class Database:
                     (name, value),
                 )
             # What others remember of an account by its revision is not what was restored.
-            connection.execute("UPDATE users SET revision = ?", (_counter(connection, REVISION),))
+            connection.execute("UPDATE users SET revision = ?", (counter(connection, REVISION),))
+            # Players may still send what was played in private since the backup.
+            connection.executemany(
+                "INSERT OR IGNORE INTO private SELECT ?1, ?2, ?3 FROM users WHERE user = ?1", sessions
+            )
             self.erase()
 
         self.write(replace)
@@ -225,19 +237,24 @@ class Database:
             self._refuse_all(error)
             return
         with contextlib.closing(connection):
-            while True:
-                first = self._changes.get()
-                if first is None:
-                    return
-                batch = [first]
-                with contextlib.suppress(queue.Empty):
-                    while len(batch) < MOST_TOGETHER:
-                        change = self._changes.get_nowait()
-                        if change is None:
-                            self._changes.put(None)
-                            break
-                        batch.append(change)
-                self._commit(connection, batch)
+            while self._commit_next(connection):
+                pass  # nothing of a change stays in memory while this waits for the next one
+
+    def _commit_next(self, connection: sqlite3.Connection) -> bool:
+        """Wait for a change and commit it with all others that are there; return False at the end."""
+        first = self._changes.get()
+        if first is None:
+            return False
+        batch = [first]
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < MOST_TOGETHER:
+                change = self._changes.get_nowait()
+                if change is None:
+                    self._changes.put(None)
+                    break
+                batch.append(change)
+        self._commit(connection, batch)
+        return True
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Change]) -> None:
         results: list[tuple[_Change, Any, BaseException | None]] = []
@@ -254,8 +271,10 @@ class Database:
             return
         if self._erase:
             with contextlib.suppress(sqlite3.Error):
+                connection.execute(f"PRAGMA busy_timeout = {ERASE_SECONDS * 1000:.0f}")
                 # A reader may keep the log; the next commit tries again.
                 self._erase = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         for change, result, failed in results:
             if failed is None:
                 change.done.set_result(result)
@@ -282,6 +301,8 @@ def translated(place: Path) -> Iterator[None]:
         raise StorageError(f"{place} cannot be read or written: {error}.") from error
     except sqlite3.IntegrityError:
         raise
+    except UnicodeEncodeError as error:
+        raise InputError("A text is not Unicode.") from error
     except sqlite3.DatabaseError as error:
         raise ArtifactError(f"{place} is damaged: {error}. Restore a backup: crossfade restore PATH") from error
 
@@ -294,7 +315,8 @@ def next_counter(connection: sqlite3.Connection, name: str) -> int:
     return int(row[0])
 
 
-def _counter(connection: sqlite3.Connection, name: str) -> int:
+def counter(connection: sqlite3.Connection, name: str) -> int:
+    """Return the value of a counter."""
     row = connection.execute("SELECT value FROM counters WHERE name = ?", (name,)).fetchone()
     return 0 if row is None else int(row[0])
 
@@ -345,6 +367,7 @@ def _require_backup(source: Path) -> None:
         with _opened(source) as backup, contextlib.closing(sqlite3.connect(":memory:")) as model:
             _lay_out(model)
             whole = _layout(backup) == _layout(model) and backup.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+            whole = whole and not backup.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.Error as error:
         raise InputError(f"This is not a backup of a live state: {error}.", path=source) from error
     if not whole:

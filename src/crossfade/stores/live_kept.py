@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.stores.live import MOST_KEPT, ChangedError, Playlist, Station
-from crossfade.stores.live_accounts import now, require_account
-from crossfade.stores.live_database import Database
+from crossfade.stores.live_accounts import require_account
+from crossfade.stores.live_database import DELETIONS, Database, counter
 from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_private import Shelf
 from crossfade.stores.live_rows import read, written
@@ -41,7 +41,8 @@ class KeptTables:
 
     def put_playlist(self, playlist: Playlist) -> Playlist:
         return self._put(
-            playlist, "INSERT OR REPLACE INTO playlists VALUES (:id, :user, :sort, :changed_at, :revision, :body)"
+            playlist,
+            "INSERT OR REPLACE INTO playlists VALUES (:id, :user, :sort, :of_listens, :changed_at, :revision, :body)",
         )
 
     def playlist(self, playlist_id: str) -> Playlist:
@@ -65,6 +66,8 @@ class KeptTables:
             before = self._find(connection, type(thing), thing.id)
             if (thing.user, thing.revision) != ((thing.user, 0) if before is None else (before.user, before.revision)):
                 raise ChangedError(f"{thing.id!r} was changed by somebody else. Read it again, and repeat the change.")
+            if vars(thing).get("of_listens") not in (None, counter(connection, DELETIONS)):
+                raise ChangedError("Listens were deleted since the playlist was made of them. Make it again.")
             kept = dataclasses.replace(thing, revision=thing.revision + 1)
             session = session_now(connection, thing.user)
             if session is not None:
@@ -75,17 +78,15 @@ class KeptTables:
             connection.execute(statement, {**vars(kept), "body": written(kept)})
             return kept
 
-        self._shelf.sweep(now())
         return self._database.write(put)
 
     def _find(self, connection: sqlite3.Connection, of: type[Thing], thing_id: str) -> Thing | None:
         """Return a thing, as its user's private session left it if there is one."""
         row = connection.execute(f"SELECT body FROM {_TABLES[of]} WHERE id = ?", (thing_id,)).fetchone()  # noqa: S608
         kept = None if row is None else read(of, row[0])
-        for user in self._shelf.users() if kept is None else [kept.user]:
-            session = session_now(connection, user)
-            found = None if session is None else self._shelf.find(session, of, thing_id)
-            if found is not None:
+        for session in self._shelf.sessions():
+            found = self._shelf.find(session, of, thing_id)
+            if found is not None and session_now(connection, session.user) == session:
                 return found
         return kept
 

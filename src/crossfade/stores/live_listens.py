@@ -8,21 +8,11 @@ import dataclasses
 import itertools
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from crossfade.stores.live import (
-    ALL,
-    Arrived,
-    ItemRef,
-    Listen,
-    NowPlaying,
-    Which,
-    folded,
-    require_item,
-    require_time,
-)
+from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, require_time
 from crossfade.stores.live_accounts import changed, now, require_account
-from crossfade.stores.live_database import DELETIONS, Database, next_counter
+from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written
 
@@ -52,8 +42,8 @@ class ListenTables:
                 spans = connection.execute("SELECT since, until FROM private WHERE user = ?", (user,)).fetchall()
                 before = connection.total_changes
                 connection.executemany(
-                    "INSERT OR IGNORE INTO listens (id, user, listened_at, kind, item, artist, words, context, body) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT OR IGNORE INTO listens (id, user, listened_at, artist, words, context, body) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (_row(listen, received) for listen in theirs if not _private(listen, spans)),
                 )
                 if connection.total_changes > before:
@@ -93,6 +83,10 @@ class ListenTables:
             if deleted:
                 changed(connection, user)
                 next_counter(connection, DELETIONS)
+                connection.execute("DELETE FROM playlists WHERE user = ? AND of_listens IS NOT NULL", (user,))
+                connection.execute("DELETE FROM playing WHERE user = ? AND ends_at <= ?", (user, now()))
+                if (session := session_now(connection, user)) is not None:
+                    self._shelf.remove_made_of_listens(session)
                 self._database.erase()
             return deleted
 
@@ -107,34 +101,18 @@ class ListenTables:
 
     def deletions(self) -> int:
         with self._database.reading() as connection:
-            row = connection.execute("SELECT value FROM counters WHERE name = ?", (DELETIONS,)).fetchone()
-            return 0 if row is None else int(row[0])
+            return counter(connection, DELETIONS)
 
-    def match(self, items: Mapping[str, ItemRef]) -> None:
-        for item in items.values():
-            require_item(item)
-
-        def update(connection: sqlite3.Connection) -> None:
-            users = set()
-            for listen_id, item in items.items():
-                row = connection.execute("SELECT user, body FROM listens WHERE id = ?", (listen_id,)).fetchone()
-                if row is not None:
-                    listen = read(Listen, row[1])
-                    listen = dataclasses.replace(listen, track=dataclasses.replace(listen.track, item=item))
-                    connection.execute(
-                        "UPDATE listens SET kind = ?, item = ?, body = ? WHERE id = ?",
-                        (*item, written(listen), listen_id),
-                    )
-                    users.add(row[0])
-            for user in sorted(users):
-                changed(connection, user)
-
-        self._database.write(update)
+    def changes(self) -> int:
+        with self._database.reading() as connection:
+            return counter(connection, REVISION)
 
     def set_now_playing(self, playing: NowPlaying) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, playing.user)
             if session_now(connection, playing.user) is None:
+                ended = playing.user, playing.started_at
+                connection.execute("DELETE FROM playing WHERE user = ? AND ends_at <= ?", ended)
                 connection.execute(
                     "INSERT OR REPLACE INTO playing VALUES (?, ?, ?, ?, ?)",
                     (playing.user, playing.player, playing.started_at, playing.ends_at, written(playing)),
@@ -176,12 +154,15 @@ class ListenTables:
         self._database.write(start)
 
     def end_private(self, user: str) -> None:
-        def end(connection: sqlite3.Connection) -> None:
+        def end(connection: sqlite3.Connection) -> Session | None:
             require_account(connection, user)
+            session = session_now(connection, user)
             connection.execute("UPDATE private SET until = ?2 WHERE user = ?1 AND until > ?2", (user, now()))
+            return session
 
-        self._database.write(end)
-        self._shelf.end(user)
+        session = self._database.write(end)
+        if session is not None:
+            self._shelf.end(session)
 
     def private_until(self, user: str, *, at: int) -> int | None:
         with self._database.reading() as connection:
@@ -192,10 +173,6 @@ class ListenTables:
             return None if row[0] is None else int(row[0])
 
 
-def _user(listen: Listen) -> str:
-    return listen.user
-
-
 def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:
     """Return whether a listen overlaps one of the private ``spans``."""
     lasted = listen.ms_played or listen.track.duration_ms or UNKNOWN_LENGTH
@@ -204,22 +181,17 @@ def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:
 
 def session_now(connection: sqlite3.Connection, user: str) -> Session | None:
     """Return the private session that ``user`` is in now."""
-    row = connection.execute(
-        "SELECT since, until FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, now())
-    ).fetchone()
-    return None if row is None else Session(user, *row)
+    row = connection.execute("SELECT since FROM private WHERE user = ? AND until > ?", (user, now())).fetchone()
+    return None if row is None else Session(user, row[0])
 
 
 def _row(listen: Listen, received: int) -> tuple[object, ...]:
     track = listen.track
-    kind, item = track.item or (None, None)
     words = "\x1f".join(folded(name) for name in (track.title, track.artist, track.album) if name)
     return (
         listen.id,
         listen.user,
         listen.listened_at,
-        kind,
-        item,
         folded(track.artist or ""),
         words,
         listen.context,
@@ -242,8 +214,6 @@ def _where(user: str, which: Which) -> tuple[str, dict[str, object]]:
         add("listened_at >= :since", since=which.since)
     if which.until is not None:
         add("listened_at < :until", until=which.until)
-    if which.item is not None:
-        add("kind = :kind AND item = :item", kind=which.item.kind, item=which.item.id)
     if which.artist is not None:
         add("artist = :artist", artist=folded(which.artist))
     if which.text is not None:

@@ -3,7 +3,17 @@
 import sqlite3
 from collections.abc import Sequence
 
-from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Opinion
+from crossfade.core.errors import InputError
+from crossfade.stores.live import (
+    MOST_EXCLUSIONS,
+    MOST_KEPT,
+    Block,
+    Exclusion,
+    Feedback,
+    ItemRef,
+    Opinion,
+    require_timezone,
+)
 from crossfade.stores.live_accounts import changed, require_account
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_listens import session_now
@@ -41,6 +51,9 @@ class OpinionTables:
     def block(self, block: Block) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, block.user)
+            if session_now(connection, block.user) is not None:
+                raise InputError("Nothing is kept in a private session. End it to block something.")
+            _require_room(connection, "blocks", block.user, MOST_KEPT)
             connection.execute(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)",
                 (block.user, *block.item, block.name, block.until, block.created_at),
@@ -71,9 +84,11 @@ class OpinionTables:
     def exclude(self, exclusion: Exclusion) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, exclusion.user)
+            _require_room(connection, "exclusions", exclusion.user, MOST_EXCLUSIONS)
             connection.execute("INSERT OR IGNORE INTO exclusions VALUES (?, ?)", (exclusion.user, written(exclusion)))
             changed(connection, exclusion.user)
 
+        require_timezone(exclusion.timezone)
         self._database.write(put)
 
     def include(self, exclusion: Exclusion) -> bool:
@@ -100,6 +115,13 @@ def _put(connection: sqlite3.Connection, one: Feedback) -> None:
         connection.execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)", (*key, one.given_at, written(one)))
     else:
         connection.execute("DELETE FROM feedback WHERE user = ? AND sort = ? AND track = ?", key)
+
+
+def _require_room(connection: sqlite3.Connection, table: str, user: str, most: int) -> None:
+    """Raise InputError if a user has as many rows of ``table`` as are kept."""
+    count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,)).fetchone()[0]  # noqa: S608
+    if count >= most:
+        raise InputError(f"{user} has {count:,} {table}, the most of one user. Undo some first.")
 
 
 def _deleted(connection: sqlite3.Connection, user: str, statement: str, *values: object) -> bool:

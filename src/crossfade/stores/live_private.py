@@ -12,25 +12,23 @@ Thing = TypeVar("Thing", Station, Playlist)
 
 
 class Session(NamedTuple):
-    """A private session of a user: when it began and when it ends by itself, in milliseconds since 1970."""
+    """A private session of a user, by when it began, in milliseconds since 1970."""
 
     user: str
     since: int
-    until: int
 
 
 class Shelf:
-    """Keeps things by the session of their user, who has one at a time; safe to use from any number of threads."""
+    """Keeps things by private session; safe to use from any number of threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: dict[str, Session] = {}
-        self._things: dict[str, dict[tuple[type, str], Any]] = {}
+        self._things: dict[Session, dict[tuple[type, str], Any]] = {}
 
     def put(self, session: Session, thing: Thing) -> Thing:
         """Keep ``thing`` until ``session`` is over, and return it."""
         with self._lock:
-            things = self._of(session)
+            things = self._things.setdefault(session, {})
             things.pop((type(thing), thing.id), None)
             things[type(thing), thing.id] = thing
             while len(things) > MOST_SHELVED:
@@ -40,39 +38,31 @@ class Shelf:
     def find(self, session: Session, of: type[Thing], thing_id: str) -> Thing | None:
         """Return a thing of ``session``; None if there is none of that id."""
         with self._lock:
-            found: Thing | None = self._of(session).get((of, thing_id))
+            found: Thing | None = self._things.get(session, {}).get((of, thing_id))
         return found
 
     def all(self, session: Session, of: type[Thing]) -> list[Thing]:
         """Return the things of a type, the last changed first."""
         with self._lock:
-            return [thing for (sort, _), thing in reversed(self._of(session).items()) if sort is of]
+            return [thing for (sort, _), thing in reversed(self._things.get(session, {}).items()) if sort is of]
 
     def remove(self, session: Session, of: type[Thing], thing_id: str) -> bool:
         """Remove a thing and return whether there was one."""
         with self._lock:
-            return self._of(session).pop((of, thing_id), None) is not None
+            return self._things.get(session, {}).pop((of, thing_id), None) is not None
 
-    def users(self) -> list[str]:
-        """Return whose things there are."""
+    def remove_made_of_listens(self, session: Session) -> None:
+        """Remove the playlists that are made of listens."""
+        for playlist in self.all(session, Playlist):
+            if playlist.of_listens is not None:
+                self.remove(session, Playlist, playlist.id)
+
+    def sessions(self) -> list[Session]:
+        """Return the sessions of which there are things."""
         with self._lock:
             return list(self._things)
 
-    def sweep(self, at: int) -> None:
-        """Remove what is of sessions that are over at the time ``at``."""
-        for user in [user for user, session in list(self._sessions.items()) if session.until <= at]:
-            self.end(user)
-
-    def end(self, user: str) -> None:
-        """Remove what is of the session of ``user``."""
+    def end(self, session: Session) -> None:
+        """Remove what is of ``session``."""
         with self._lock:
-            self._sessions.pop(user, None)
-            self._things.pop(user, None)
-
-    def _of(self, session: Session) -> dict[tuple[type, str], Any]:
-        """The things of ``session``; those of an earlier one are removed."""
-        before = self._sessions.get(session.user)
-        if before is None or before.since != session.since:
-            self._things[session.user] = {}
-        self._sessions[session.user] = session  # it may last longer by now
-        return self._things[session.user]
+            self._things.pop(session, None)

@@ -7,7 +7,7 @@ from crossfade.core.home import Home
 from crossfade.stores.live_accounts import AccountTables
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_kept import KeptTables
-from crossfade.stores.live_listens import ListenTables
+from crossfade.stores.live_listens import ListenTables, session_now
 from crossfade.stores.live_opinions import OpinionTables
 from crossfade.stores.live_private import Shelf
 
@@ -27,6 +27,13 @@ class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
 
     def check(self) -> Iterator[str]:
         yield from self._database.check()
+
+    def sweep(self) -> None:
+        self._database.sweep()
+        with self._database.reading() as connection:
+            for session in self._shelf.sessions():
+                if session_now(connection, session.user) != session:
+                    self._shelf.end(session)
 
     def close(self) -> None:
         self._database.close()
