@@ -6,7 +6,6 @@ import difflib
 import functools
 import shlex
 import sys
-import webbrowser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -244,13 +243,20 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
         _run(home, compiling, as_json=False)
     shown = _show_demo(home)
     if open_page and sys.stdout.isatty():
+        from crossfade.cli.entering import open_in_browser
         from crossfade.pipeline.settings import Settings
         from crossfade.serve.server import serve
 
         settings_of = Settings.of(home).section
         # A free port: a demo should not fail because something else is being served.
         free = dataclasses.replace(settings_of("serve"), port=0)
-        serve(functools.partial(served_of, home), free, station=settings_of("station"), ready=webbrowser.open)
+        serve(
+            functools.partial(served_of, home),
+            free,
+            station=settings_of("station"),
+            home=home,
+            ready=functools.partial(open_in_browser, home),
+        )
     else:
         for command in (*shown, "serve"):
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")

@@ -28,9 +28,16 @@ LEARN_MINUTES = 60
     metavar="[MINUTES]",
     help=f"Run the pipeline when listens have come in, at most every so many minutes, by default {LEARN_MINUTES}.",
 )
+@click.option("--open", "open_page", is_flag=True, help="Open the web page in a browser, as the library's owner.")
 @home_option
 def serve(
-    home: Home, host: str | None, port: int | None, workers: int | None, music: Path | None, learn: int | None
+    home: Home,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    music: Path | None,
+    learn: int | None,
+    open_page: bool,
 ) -> None:
     """Answer over HTTP until stopped. New releases are picked up as they become active."""
     import contextlib
@@ -38,6 +45,7 @@ def serve(
     import functools
     import sys
 
+    from crossfade.cli.entering import open_in_browser
     from crossfade.live.music_folder import MusicFolder
     from crossfade.pipeline.settings import Settings
     from crossfade.serve.learning import learning
@@ -54,4 +62,11 @@ def serve(
         if learn is not None:
             command = [sys.executable, "-m", "crossfade", "run", "--home", str(home.path)]
             beside.enter_context(learning(functools.partial(live_of, home), command, learn * 60.0))
-        serve_http(functools.partial(served_of, home), address, station=settings.section("station"), music=folder)
+        serve_http(
+            functools.partial(served_of, home),
+            address,
+            station=settings.section("station"),
+            music=folder,
+            home=home,
+            ready=functools.partial(open_in_browser, home) if open_page else None,
+        )

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.serve.active import ActiveRelease
+from crossfade.serve.cookies import PAGE, PAGE_HEADER, cookie_of, is_from_page
 from crossfade.serve.limits import RateLimits
 from crossfade.stores.contract import Tables
 from crossfade.stores.live import LiveState, Scope, Token
@@ -22,7 +23,9 @@ class RefusedError(CrossfadeError):
 
 
 def secret_of(request: Request) -> str | None:
-    """Return the secret in ``Authorization: Token …`` (or ``Bearer``); None if there is none."""
+    """Return the secret in ``Authorization: Token …`` (or ``Bearer``), else in the cookie of the page; None without."""
+    if (secret := cookie_of(request)) is not None:
+        return secret
     scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
     return secret.strip() or None if scheme.lower() in {"token", "bearer"} else None
 
@@ -35,7 +38,15 @@ def valid_token(live: LiveState, request: Request) -> Token:
     token = live.authenticate(secret)
     if token is None:
         raise RefusedError(401, "The token is not valid. Make another with `crossfade tokens`.")
+    if cookie_of(request) is not None:
+        require_page(request)
     return token
+
+
+def require_page(request: Request) -> None:
+    """Raise RefusedError 403 for a request that changes something without the header of our own page."""
+    if not is_from_page(request):
+        raise RefusedError(403, f"A request with the cookie of the web page needs the header {PAGE_HEADER}: {PAGE}.")
 
 
 def required_token(live: LiveState, request: Request, scope: Scope) -> Token:

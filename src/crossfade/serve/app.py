@@ -12,7 +12,9 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse
 
 from crossfade.core.errors import CrossfadeError
+from crossfade.core.home import Home
 from crossfade.core.version import __version__
+from crossfade.live.audio import Audio
 from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.live.taste import tastes_of
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
@@ -32,6 +34,9 @@ from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.stations import station_routes
 from crossfade.serve.subsonic.routes import subsonic_routes
+from crossfade.serve.web.page import page_routes
+from crossfade.serve.web.routes import web_routes
+from crossfade.serve.web.site import Site
 from crossfade.stores.live import LiveState
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
@@ -49,11 +54,12 @@ def create_app(
     live: LiveState | None = None,
     music: MusicFolder | None = None,
     station: StationSettings = DEFAULTS,
+    home: Home | None = None,
 ) -> FastAPI:
     """Return the ASGI application that serves ``active`` and ``live``, and closes both at the end.
 
     Without a live state it only reads releases. ``music`` is what players get by Subsonic's API; ``station`` is for the
-    stations.
+    stations; ``home`` is for imports and runs from the web page.
     """
 
     @contextlib.asynccontextmanager
@@ -90,11 +96,13 @@ def create_app(
     metrics = Metrics(active)
     app.include_router(service_routes(active, settings, metrics))
     own = None if live is None else OwnPages(live, active, metrics)
+    limits = RateLimits(settings.requests)
+    if live is not None:
+        app.include_router(web_routes(Site(active, live, limits, settings, Audio(music, home))))
     app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))
     if live is not None and own is not None:
-        limits = RateLimits(settings.requests)
         app.include_router(live_routes(active, live, limits))
         app.include_router(station_routes(active, live, limits, station))
         app.include_router(playlist_routes(active, live, limits))
@@ -106,6 +114,9 @@ def create_app(
     if settings.origins:
         app.add_middleware(OtherOrigins, origins=settings.origins)
     app.add_middleware(Envelope, settings=settings, metrics=metrics)
+
+    if live is not None and (page := page_routes()) is not None:
+        app.include_router(page)
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
     @app.get("/", include_in_schema=False, response_class=HTMLResponse)

@@ -32,6 +32,7 @@ from crossfade.serve.station_bodies import (
     StationSignal,
     TrackAnswer,
 )
+from crossfade.serve.web.examples import WEB
 from crossfade.stores.contract import Entry, Item, Named, Reason, TableInfo
 from crossfade.stores.live import ItemRef, Track
 from crossfade.surfaces.why import Evidence, Why
@@ -179,7 +180,7 @@ _FILES = {
 
 def add_examples(description: dict[str, Any]) -> None:
     """Add the examples to the schemas of an OpenAPI description."""
-    for one in _MODELS:
+    for one in (*_MODELS, *WEB):
         # An application without a live state has not all of them.
         if schema := description["components"]["schemas"].get(type(one).__name__):
             schema["examples"] = [one.model_dump(mode="json", exclude_none=True)]

@@ -43,9 +43,9 @@ User = Annotated[str, Depends(_user)]
 
 
 def guarded_routes(
-    live: LiveState, limits: RateLimits, scope: Scope, *, tag: str, most_bytes: int = SMALL_BODY
+    live: LiveState, limits: RateLimits, scope: Scope | None, *, tag: str, most_bytes: int = SMALL_BODY
 ) -> APIRouter:
-    """Return a router for routes that need a token with ``scope``, with bodies of at most ``most_bytes``.
+    """Return a router for routes that need a token with ``scope`` (None: none), with bodies of at most ``most_bytes``.
 
     A request without such a token is refused unread. A body that is no JSON is answered like a wrong parameter.
     """
@@ -56,8 +56,9 @@ def guarded_routes(
 
             async def guarded(request: Request) -> Response:
                 count_request(request, limits)
-                # One look into the database takes less time than handing it to another thread.
-                request.state.token = required_token(live, request, scope)
+                if scope is not None:
+                    # One look into the database takes less time than handing it to another thread.
+                    request.state.token = required_token(live, request, scope)
                 # Where Starlette looks for a body that was read before, and for its JSON.
                 request._body = await limited_body(request, most_bytes)
                 if self.body_field:
@@ -69,7 +70,8 @@ def guarded_routes(
             return guarded
 
     refusals = problems(401, 403, 404, 409, 413, 422, 429, 503)
-    return APIRouter(tags=[tag], route_class=Guarded, dependencies=[Security(BEARER)], responses=refusals)
+    needed = [] if scope is None else [Security(BEARER)]
+    return APIRouter(tags=[tag], route_class=Guarded, dependencies=needed, responses=refusals)
 
 
 def _parsed(body: bytes) -> Any:

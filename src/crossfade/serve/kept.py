@@ -1,7 +1,7 @@
 """Answers that were read from a release, kept as bytes until another release is served.
 
 What a release answers never changes, so that the same question needs neither routing nor JSON again. Requests with a
-token are not looked up: a user's own page is as it is now.
+token are not looked up, nor are those of a user with the page's cookie: a user's own page is as it is now.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.serve.active import ActiveRelease
+from crossfade.serve.cookies import API, COOKIE
 
 MOST_BYTES = 32 * 1024 * 1024
 """Of all answers that are kept; one of twenty entries has some 4 KB."""
@@ -42,7 +43,8 @@ class KeptReplies:
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or "authorization" in (headers := Headers(scope=scope)):
+        headers = Headers(scope=scope) if scope["type"] == "http" else None
+        if headers is None or scope["method"] != "GET" or "authorization" in headers or _is_own(scope["path"], headers):
             await self._app(scope, receive, send)
             return
         key = scope["path"], scope["query_string"]
@@ -75,6 +77,10 @@ class KeptReplies:
         self._bytes += size
         while self._bytes > self._most_bytes:
             self._bytes -= self._kept.popitem(last=False)[1].size
+
+
+def _is_own(path: str, headers: Headers) -> bool:
+    return path.startswith(f"{API}users/") and COOKIE in headers.get("cookie", "")
 
 
 def again(response: Response, known: str | None) -> Response:

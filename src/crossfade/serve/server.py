@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
+from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.logs import log_readably
 from crossfade.serve.settings import ServeSettings
@@ -31,6 +32,7 @@ def serve(
     *,
     station: StationSettings = DEFAULTS,
     music: Callable[[], MusicFolder] | None = None,
+    home: Home | None = None,
     ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer over HTTP until interrupted; ``ready`` is called with the address once connections are accepted.
@@ -39,6 +41,7 @@ def serve(
              Without a live state the server only reads
     station  how stations are drawn
     music    opens the folder that players get, as ``opened`` does; None without one
+    home     that of the library, for imports and runs from the web page; None for a server without them
 
     Raises MissingExtraError without the extra ``serve``, BusyError if the port is taken, SettingsError if the address
     cannot be listened at.
@@ -56,7 +59,7 @@ def serve(
     log_readably()
     shared = settings.workers > 1
     with listening(settings, workers.SharedAddress.bound if shared else _bound) as listener:
-        application = workers.Application(opened, settings, station, music)
+        application = workers.Application(opened, settings, station, music, home)
         if shared:
             application.try_out()
         # uvicorn's own access log would record who asked for what; the application logs routes instead.

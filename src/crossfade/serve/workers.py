@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
+from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
@@ -41,13 +42,16 @@ class Application:
     settings: ServeSettings
     station: StationSettings
     music: Callable[[], MusicFolder] | None = None
+    home: Home | None = None
 
     def __call__(self) -> FastAPI:
         """Return an application of this process's own."""
         log_readably()  # a new process knows nothing of it
         releases, live = self.opened()
         music = None if self.music is None else self.music()
-        return create_app(ActiveRelease(releases), self.settings, live=live, station=self.station, music=music)
+        return create_app(
+            ActiveRelease(releases), self.settings, live=live, station=self.station, music=music, home=self.home
+        )
 
     def try_out(self) -> None:
         """Open what is served and close it again, so that an error is raised here instead of in each process."""

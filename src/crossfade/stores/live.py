@@ -33,6 +33,9 @@ SCOPES: Mapping[Scope, str] = {
 
 USUAL_SCOPES: frozenset[Scope] = frozenset({"read", "submit", "manage"})
 
+ENTRANCE = "Opens the web page once"
+"""The label of a token that ends when a session has begun with it."""
+
 Opinion = Literal["thumb", "like", "rating"]
 
 OPINIONS: Mapping[Opinion, range] = {"thumb": range(-1, 2), "like": range(2), "rating": range(6)}

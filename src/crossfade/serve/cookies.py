@@ -1,0 +1,42 @@
+"""The cookie of the web page: a token of its own for each browser, which scripts cannot read.
+
+Browsers send a cookie by themselves, also for a request that a page elsewhere makes. So a request by cookie that
+changes anything needs the header `PAGE_HEADER`, which a page of another origin cannot send without permission.
+"""
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+COOKIE = "crossfade"
+PAGE_HEADER, PAGE = "X-Crossfade", "page"
+API = "/v1/"
+"""Below it the cookie counts as a token; the APIs of players have tokens of their own."""
+
+KEPT_SECONDS = 365 * 86_400
+"""How long a browser keeps the cookie, unless the session is ended."""
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def cookie_of(request: HTTPConnection) -> str | None:
+    """Return the secret in the cookie of a request to our own API without ``Authorization``; None if there is none."""
+    if "Authorization" in request.headers or not request.scope["path"].startswith(API):
+        return None
+    return request.cookies.get(COOKIE) or None
+
+
+def is_from_page(request: HTTPConnection) -> bool:
+    """Whether a request changes nothing, or has the header of our own page."""
+    return request.scope["method"] in _READING or request.headers.get(PAGE_HEADER) == PAGE
+
+
+def set_cookie(request: HTTPConnection, response: Response, secret: str) -> None:
+    """Have the browser keep ``secret``; behind TLS it sends it only there."""
+    response.set_cookie(
+        COOKIE, secret, max_age=KEPT_SECONDS, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+
+
+def clear_cookie(response: Response) -> None:
+    """Have the browser forget the cookie."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

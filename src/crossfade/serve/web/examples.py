@@ -1,0 +1,29 @@
+"""An example of each body and answer of the routes of the web page; `crossfade.serve.examples` has the others."""
+
+from pydantic import BaseModel
+
+from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
+from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
+
+_RELEASE = "000012-1f0c9a2b77de"
+_BEGAN = 1_763_640_000_000
+_SECRET = "cf_0a1b2c3d4e5f_" + 40 * "0"
+_LIBRARY = LibraryAnswer(
+    release=_RELEASE,
+    kinds=("artist", "track"),
+    lists={"discover": ["track", "artist"], "related": ["artist"]},
+    words=True,
+    invented=False,
+    audio="files",
+)
+_TOKEN = TokenAnswer(
+    id="0a1b2c3d4e5f", label="my phone", sort="token", scopes=["read", "submit"], created_at=_BEGAN, current=False
+)
+
+WEB: tuple[BaseModel, ...] = (
+    EnterBody(token=_SECRET),
+    SessionAnswer(user="ann", scopes=("manage", "read", "submit"), token="1b2c3d4e5f60", library=_LIBRARY),  # noqa: S106
+    TokensAnswer(tokens=[_TOKEN]),
+    NewTokenBody(label="my phone", scopes=["read", "submit"]),
+    NewTokenAnswer(token=_TOKEN, secret=_SECRET),
+)
