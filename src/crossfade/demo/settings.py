@@ -68,6 +68,11 @@ DEFAULT = DemoSettings()
 """For `make demo`: some 590 thousand listens in seconds."""
 
 
+def audio_place(home: Home) -> Path:
+    """Where the sound of the world's tracks is cached; may be removed at any time."""
+    return home.path / "demo-audio"
+
+
 def truth_place(home: Home) -> Path:
     """Where `crossfade.demo.importing.import_demo` puts the truth of the world that it imported."""
     return home.path / "demo-truth"

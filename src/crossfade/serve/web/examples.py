@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 
 from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
+from crossfade.serve.web.audio import PlayableAnswer
 from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
 
 _RELEASE = "000012-1f0c9a2b77de"
@@ -26,4 +27,5 @@ WEB: tuple[BaseModel, ...] = (
     TokensAnswer(tokens=[_TOKEN]),
     NewTokenBody(label="my phone", scopes=["read", "submit"]),
     NewTokenAnswer(token=_TOKEN, secret=_SECRET),
+    PlayableAnswer(playable=["hetrec:51:roads"]),
 )
