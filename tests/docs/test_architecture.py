@@ -36,6 +36,9 @@ KINDS_NAMED_IN = (
     "demo/",
     "live/music",
     "serve/answers.py",
+    "serve/examples.py",
+    "serve/live_routes.py",
+    "serve/web/examples.py",
     "serve/listenbrainz/",
     "serve/audioscrobbler/",
     "serve/subsonic/",
@@ -50,6 +53,7 @@ MODELS_NAMED_IN = {
     "kernels/likelihood/half_pass.py": {"logistic"},
     "kernels/likelihood/oracle.py": {"logistic"},
     "ranking/features.py": {"popularity"},
+    "serve/examples.py": {"als"},
 }
 
 

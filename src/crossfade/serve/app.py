@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.core.version import __version__
-from crossfade.live.audio import Audio
+from crossfade.live.music_audio import Audio
 from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.live.taste import tastes_of
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease

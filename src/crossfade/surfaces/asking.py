@@ -18,6 +18,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.settings import from_table
 from crossfade.models.contract import Fitted
+from crossfade.models.cultural import FittedCultural
 from crossfade.models.registry import compares_items, load_fitted
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
@@ -164,6 +165,14 @@ class OpenRelease:
         terms: list[tuple[str, float]] = model.top_terms(item_id, n)
         return terms
 
+    def words(self, kind: str) -> FittedCultural | None:
+        """Return the words about items of ``kind``; None if the release knows none."""
+        if not self._has(f"{WORDS}-{kind}"):
+            return None
+        model: Any = self._model(WORDS, kind)
+        words: FittedCultural = model
+        return words
+
     def reach(self, user: str, kind: str | None = None) -> Reach | None:
         """Return how much of the history of ``user`` others share: of roots of ``kind``, or of the first kind there is.
 
@@ -201,6 +210,14 @@ class OpenRelease:
             return scored
 
         return scores
+
+    def neighbourhood(self, kind: str) -> Neighbourhood:
+        """Return what is close to what of ``kind``; NotReadyError if no model compares such items."""
+        root = kind_named(kind).root
+        compared = self._once((root, None), lambda: self._inputs(root, None)).neighbourhoods
+        if kind not in compared:
+            raise NotReadyError(f"No model of release {self.version} compares {kind_named(kind).plural}.")
+        return compared[kind]
 
     def about(self, text: str, kind: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of which the words of ``text`` say most, best first.

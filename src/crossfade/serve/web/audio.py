@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response, Security
 from pydantic import Field
 
 from crossfade.core.kinds import KINDS
-from crossfade.live.audio import KIND
+from crossfade.live.music_audio import KIND
 from crossfade.serve.access import count_request, required_token
 from crossfade.serve.answers import Answer
 from crossfade.serve.guard import BEARER

@@ -4,7 +4,10 @@ from pydantic import BaseModel
 
 from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
 from crossfade.serve.web.audio import PlayableAnswer
+from crossfade.serve.web.maps import MapAnswer, PathAnswer
 from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
+from crossfade.stores.contract import Named
+from crossfade.surfaces.around import Link, Node, Stop
 
 _RELEASE = "000012-1f0c9a2b77de"
 _BEGAN = 1_763_640_000_000
@@ -21,11 +24,20 @@ _TOKEN = TokenAnswer(
     id="0a1b2c3d4e5f", label="my phone", sort="token", scopes=["read", "submit"], created_at=_BEGAN, current=False
 )
 
+_HERE = Node(
+    item=Named(kind="artist", id="hetrec:51", name="Portishead"), listeners=384, closeness=1.0, term="trip hop"
+)
+_NEAR = Node(
+    item=Named(kind="artist", id="hetrec:7", name="Massive Attack"), listeners=402, closeness=0.62, term="trip hop"
+)
+
 WEB: tuple[BaseModel, ...] = (
     EnterBody(token=_SECRET),
     SessionAnswer(user="ann", scopes=("manage", "read", "submit"), token="1b2c3d4e5f60", library=_LIBRARY),  # noqa: S106
     TokensAnswer(tokens=[_TOKEN]),
     NewTokenBody(label="my phone", scopes=["read", "submit"]),
     NewTokenAnswer(token=_TOKEN, secret=_SECRET),
+    MapAnswer(release=_RELEASE, nodes=[_HERE, _NEAR], links=[Link(source=0, target=1, closeness=0.62)]),
+    PathAnswer(release=_RELEASE, path=[Stop(node=_HERE, closeness=None), Stop(node=_NEAR, closeness=0.62)]),
     PlayableAnswer(playable=["hetrec:51:roads"]),
 )

@@ -33,10 +33,8 @@ class LibraryAnswer(Answer):
     """What the library has, for a page to know what it can show."""
 
     release: str | None = Field(default=None, description="Left out before the first.")
-    kinds: tuple[str, ...] = Field(description="Kinds that have items.", examples=[["artist", "track"]])
-    lists: dict[str, list[str]] = Field(
-        description="Kinds that each surface lists.", examples=[{"discover": ["track", "artist"]}]
-    )
+    kinds: tuple[str, ...] = Field(description="Kinds that have items.")
+    lists: dict[str, list[str]] = Field(description="Kinds that each surface lists.")
     words: bool = Field(description="Whether tags or texts are known.")
     invented: bool = Field(description="Whether it is a demo world.")
     audio: Annotated[str | None, Field(examples=["files"])] = Field(

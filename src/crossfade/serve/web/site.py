@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crossfade.live.audio import Audio
+from crossfade.live.music_audio import Audio
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.settings import ServeSettings

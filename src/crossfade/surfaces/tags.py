@@ -1,0 +1,236 @@
+"""The tags of a library: which ones say most, where they lie on a map, and which items they say most about.
+
+A tag is a term of the model that knows the words about items (`crossfade.models.cultural`). How much it says is
+
+    s(t) = Σ over items i of w(i, t)² · ln(1 + listeners of i)
+
+which favours what leads the descriptions of items that are played over what is mentioned of all. Its vector is the sum
+of its items' vectors by their weights, at length 1. Places on the map come from the cosines c of these vectors, by the
+stress
+
+    Σ over pairs (|x - y| - (1 - c))² / (1 - c)²
+
+that is lowered from the classical solution (de Leeuw, "Applications of convex analysis to multidimensional scaling",
+1977). Cost: O(words + tags³), once for each release.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from crossfade.core.computed import row_map
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.core.ids import MISSING
+from crossfade.core.kinds import KINDS
+from crossfade.models.cultural import FittedCultural
+from crossfade.stores.contract import Entry
+from crossfade.surfaces.asking import OpenRelease
+
+MOST_TAGS = 300
+"""On the map."""
+
+COVERED = 0.8
+"""A term is left out if a longer one that contains it has at least this share of its items: "time" by "all time"."""
+
+SHORTEST = 2
+"""Letters of a tag."""
+
+NEAREST = 1e-2
+"""Distance of tags that are alike, so that none counts for everything."""
+
+ROUNDS = 60
+"""Of lowering the stress, after which places hardly move."""
+
+Places = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tag:
+    """A tag on the map.
+
+    items   of which it is said
+    weight  how much it says in the whole library; 1 for the first
+    x, y    its place, from -1 to 1; tags that are said of the same items lie close
+    """
+
+    name: str
+    items: int
+    weight: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TagMap:
+    """The tags of a library, those that say most first.
+
+    kind    of the items that they are about
+    words   the model behind them
+    terms   (tags,) their places in its vocabulary
+    places  (tags, 2)
+    """
+
+    kind: str
+    tags: Sequence[Tag]
+    words: FittedCultural
+    terms: npt.NDArray[np.int64]
+    places: Places
+
+    def weights(self, items: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """Return what each tag says about each of ``items``, by the model's rows: (items, tags) from 0 to 1."""
+        taken = self.words.words.take(items)
+        column = np.full(len(self.words.vocabulary), MISSING, dtype=np.int64)
+        column[self.terms] = np.arange(len(self.terms))
+        owners, columns = np.repeat(np.arange(len(items)), np.diff(taken.indptr)), column[taken.indices]
+        found = np.zeros((len(items), len(self.terms)))
+        known = columns != MISSING
+        found[owners[known], columns[known]] = taken.values[known]
+        return found
+
+    def placed(self, weights: npt.NDArray[np.float64]) -> list[tuple[float, float] | None]:
+        """Return where items with such ``weights`` (items, tags) of the tags lie; None for one without tags."""
+        squares = weights**2
+        totals = squares.sum(axis=1)
+        means = squares @ self.places / np.maximum(totals, 1e-12)[:, None]
+        return [(x, y) if total > 0 else None for (x, y), total in zip(means.tolist(), totals.tolist(), strict=True)]
+
+
+def tag_map(opened: OpenRelease) -> TagMap:
+    """Return the tags of a release, computed once; NotReadyError if it knows no words."""
+    return opened.once(TagMap, lambda: _made(opened))
+
+
+def leading_term(opened: OpenRelease, kind: str, row: int) -> str | None:
+    """Return the term that says most about the item at ``row`` of the catalogue, or about what it belongs to.
+
+    None if nothing is known.
+    """
+    parents = opened.catalogue[kind].parents
+    parent = KINDS[kind].parent
+    if parent is not None and parents is not None and parents[row] != MISSING:
+        kind, row = parent, int(parents[row])
+    words = opened.words(kind)
+    found = MISSING if words is None else words.item_ids.find(opened.catalogue[kind].ids[row])
+    if words is None or found == MISSING:
+        return None
+    own = words.words.indices[words.words.of(found)]
+    return words.vocabulary[int(own[0])] if len(own) else None
+
+
+def tagged(opened: OpenRelease, tag: str, size: int) -> Mapping[str, list[Entry]]:
+    """Return the ``size`` items of each kind of which ``tag`` says most, best first.
+
+    Raises UnknownIdError if it is said of none, with tags of the map that have some of its letters as suggestions.
+    """
+    found = {kind: opened.about(tag, kind, size) for kind in opened.release.tables.kinds}
+    if any(found.values()):
+        return {kind: entries for kind, entries in found.items() if entries}
+    suggestions: tuple[str, ...] = ()
+    try:
+        names = [one.name for one in tag_map(opened).tags]
+        suggestions = tuple(name for name in names if tag.casefold() in name)[:5]
+    except NotReadyError:
+        pass
+    raise UnknownIdError(f"Nothing is tagged {tag!r}.", suggestions=suggestions)
+
+
+def similar_tags(opened: OpenRelease, tag: str, size: int) -> list[Tag]:
+    """Return the ``size`` tags that lie closest to ``tag`` on the map; none for one that is not on it."""
+    known = tag_map(opened)
+    place = next((place for place, one in enumerate(known.tags) if one.name == tag), None)
+    if place is None:
+        return []
+    distances = ((known.places - known.places[place]) ** 2).sum(axis=1)
+    order = [one for one in np.argsort(distances, kind="stable").tolist() if one != place]
+    return [known.tags[one] for one in order[:size]]
+
+
+def _made(opened: OpenRelease) -> TagMap:
+    kind = next((one for one in KINDS if KINDS[one].parent is None and opened.words(one) is not None), None)
+    words = None if kind is None else opened.words(kind)
+    if kind is None or words is None:
+        raise NotReadyError(f"Release {opened.version} knows no tags. Import tags, and run `crossfade run`.")
+    items = opened.catalogue[kind]
+    rows = row_map(words.item_ids, items.ids)(np.arange(len(words.item_ids), dtype=np.int32))
+    listened = np.log1p(np.where(rows == MISSING, 0, items.listeners[rows])) + 1e-3
+    counts = np.bincount(words.words.indices, minlength=len(words.vocabulary))
+    owners = np.repeat(np.arange(words.words.rows), np.diff(words.words.indptr))
+    said = np.bincount(
+        words.words.indices, weights=words.words.values**2 * listened[owners], minlength=len(words.vocabulary)
+    ).astype(np.float64)
+    terms = _chosen(words, said, counts)
+    places = _places(_vectors(words, terms, owners))
+    tags = [
+        Tag(
+            name=words.vocabulary[int(term)],
+            items=int(counts[term]),
+            weight=float(said[term] / said[terms[0]]),
+            x=float(x),
+            y=float(y),
+        )
+        for term, (x, y) in zip(terms, places, strict=True)
+    ]
+    return TagMap(kind=kind, tags=tags, words=words, terms=terms, places=places)
+
+
+def _chosen(words: FittedCultural, said: Places, counts: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int64]:
+    """The terms for the map, those that say most first, without parts of others."""
+    order = np.argsort(-said, kind="stable")[: 2 * MOST_TAGS]
+    order = order[said[order] > 0]
+    names = [f" {words.vocabulary[int(term)]} " for term in order]
+    kept = [
+        int(term)
+        for term, name in zip(order, names, strict=True)
+        if len(name) - 2 >= SHORTEST
+        and not any(
+            name in other and len(other) > len(name) and counts[longer] >= COVERED * counts[term]
+            for longer, other in zip(order, names, strict=True)
+        )
+    ]
+    return np.array(kept[:MOST_TAGS], dtype=np.int64)
+
+
+def _vectors(words: FittedCultural, terms: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> Places:
+    """(tags, factors) the vectors of ``terms``."""
+    from scipy.sparse import csr_array
+
+    column = np.full(len(words.vocabulary), MISSING, dtype=np.int64)
+    column[terms] = np.arange(len(terms))
+    columns = column[words.words.indices]
+    known = columns != MISSING
+    by_tag = csr_array(
+        (words.words.values[known], (columns[known], owners[known])), shape=(len(terms), words.words.rows)
+    )
+    vectors = np.asarray(by_tag @ np.asarray(words.space.points), dtype=np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Places = vectors / np.where(lengths > 0, lengths, 1.0)
+    return unit
+
+
+def _places(vectors: Places) -> Places:
+    """(n, 2) places of unit ``vectors`` (n, factors) between -1 and 1."""
+    count = len(vectors)
+    if count < 3:
+        return np.array([[0.0, 0.0], [1.0, 0.0]])[:count]
+    wanted = np.clip(1.0 - vectors @ vectors.T, NEAREST, None)
+    np.fill_diagonal(wanted, 0.0)
+    centred = wanted**2 - (wanted**2).mean(axis=0)
+    values, axes = np.linalg.eigh(-0.5 * (centred - centred.mean(axis=1, keepdims=True)))
+    places = axes[:, [-1, -2]] * np.sqrt(np.clip(values[[-1, -2]], 1e-12, None))
+    places *= np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])  # eigenvectors have no sign of their own
+    weights = 1.0 / np.where(wanted > 0, wanted, 1.0) ** 2
+    np.fill_diagonal(weights, 0.0)
+    # The pseudo-inverse of a matrix that maps what all places share to zero.
+    inverse = np.linalg.inv(np.diag(weights.sum(axis=1)) - weights + 1.0 / count) - 1.0 / count
+    for _ in range(ROUNDS):
+        squares = (places**2).sum(axis=1)
+        gaps = np.sqrt(np.maximum(squares[:, None] + squares - 2 * places @ places.T, 0.0))
+        pulled = -weights * wanted / np.maximum(gaps, 1e-9)
+        np.fill_diagonal(pulled, 0.0)
+        np.fill_diagonal(pulled, -pulled.sum(axis=1))
+        places = inverse @ (pulled @ places)
+    places -= (places.max(axis=0) + places.min(axis=0)) / 2
+    spread: Places = np.round(places / max(float(np.abs(places).max()), 1e-9), 4)
+    return spread
