@@ -2,12 +2,17 @@
 
 from pydantic import BaseModel
 
+from crossfade.live.tag_taste import TasteRoot, TasteTag
 from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
+from crossfade.serve.web.albums import AlbumAnswer, AlbumsAnswer, ChildrenAnswer
 from crossfade.serve.web.audio import PlayableAnswer
 from crossfade.serve.web.maps import MapAnswer, PathAnswer
 from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
-from crossfade.stores.contract import Named
+from crossfade.serve.web.tags import TagAnswer, TagsAnswer, TasteAnswer
+from crossfade.stores.contract import Entry, Item, Named
 from crossfade.surfaces.around import Link, Node, Stop
+from crossfade.surfaces.children import Album
+from crossfade.surfaces.tags import Tag
 
 _RELEASE = "000012-1f0c9a2b77de"
 _BEGAN = 1_763_640_000_000
@@ -24,9 +29,11 @@ _TOKEN = TokenAnswer(
     id="0a1b2c3d4e5f", label="my phone", sort="token", scopes=["read", "submit"], created_at=_BEGAN, current=False
 )
 
-_HERE = Node(
-    item=Named(kind="artist", id="hetrec:51", name="Portishead"), listeners=384, closeness=1.0, term="trip hop"
-)
+_BAND = Named(kind="artist", id="hetrec:51", name="Portishead")
+_ROADS = Item(kind="track", id="hetrec:51:roads", name="Roads", parent=_BAND, listeners=120, plays=900)
+_DUMMY = Album(name="Dummy", tracks=1, listeners=120, plays=900)
+_TAG = Tag(name="trip hop", items=42, weight=0.8, x=-0.21, y=0.4)
+_HERE = Node(item=_BAND, listeners=384, closeness=1.0, term="trip hop")
 _NEAR = Node(
     item=Named(kind="artist", id="hetrec:7", name="Massive Attack"), listeners=402, closeness=0.62, term="trip hop"
 )
@@ -39,5 +46,17 @@ WEB: tuple[BaseModel, ...] = (
     NewTokenAnswer(token=_TOKEN, secret=_SECRET),
     MapAnswer(release=_RELEASE, nodes=[_HERE, _NEAR], links=[Link(source=0, target=1, closeness=0.62)]),
     PathAnswer(release=_RELEASE, path=[Stop(node=_HERE, closeness=None), Stop(node=_NEAR, closeness=0.62)]),
+    ChildrenAnswer(release=_RELEASE, item=_BAND, total=31, offset=0, items=[_ROADS]),
+    AlbumsAnswer(release=_RELEASE, item=_BAND, albums=[_DUMMY]),
+    AlbumAnswer(release=_RELEASE, item=_BAND, album=_DUMMY, tracks=[_ROADS]),
+    TagsAnswer(release=_RELEASE, kind="artist", total=300, tags=[_TAG]),
+    TagAnswer(
+        release=_RELEASE, tag="trip hop", items={"artist": [Entry(id=_BAND.id, name=_BAND.name, score=2.9)]}, similar=[]
+    ),
+    TasteAnswer(
+        release=_RELEASE,
+        tags=[TasteTag(tag=_TAG, share=1.0)],
+        roots=[TasteRoot(item=_BAND, plays=41, share=1.0, x=-0.2, y=0.38)],
+    ),
     PlayableAnswer(playable=["hetrec:51:roads"]),
 )

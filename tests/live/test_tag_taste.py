@@ -1,0 +1,49 @@
+"""A user's taste on the map of tags."""
+
+import time
+
+import pytest
+
+from crossfade.live.tag_taste import taste_map
+from crossfade.stores.live import Listen, Track
+from crossfade.stores.registry import open_releases
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.tags import tag_map
+
+
+@pytest.fixture
+def opened(make_genre_release, tmp_path, home):
+    releases = open_releases(home)
+    make_genre_release(tmp_path).publish(releases)
+    with releases.open() as release:
+        yield OpenRelease(release)
+
+
+def test_taste_is_the_tags_of_what_is_played(opened, live):
+    """ann plays two artists of the first genre."""
+    made = taste_map(opened, live, "ann")
+    assert {one.tag.name for one in made.tags} == {"doom", "metal"}
+    assert made.tags[0].share == 1.0
+    assert {root.item.id for root in made.roots} == {"a00", "a03"}
+    near = next(tag for tag in tag_map(opened).tags if tag.name == "doom")
+    assert (made.roots[0].x, made.roots[0].y) == pytest.approx((near.x, near.y), abs=0.2)
+
+
+def test_what_was_just_played_counts(opened, live):
+    at = int(time.time() * 1000)
+    live.add_listens(
+        [
+            Listen(
+                user="ann", listened_at=at - 1_000 * number, track=Track(title=f"Song a01-{number}", artist="Band 01")
+            )
+            for number in range(5)
+        ]
+    )
+    assert {"acid", "jazz"} <= {one.tag.name for one in taste_map(opened, live, "ann").tags}
+    assert "a01" in {root.item.id for root in taste_map(opened, live, "ann").roots}
+
+
+def test_who_has_played_nothing_has_an_empty_map(opened, live):
+    live.add_user("bob")
+    made = taste_map(opened, live, "bob")
+    assert (made.tags, made.roots) == ([], [])

@@ -1,0 +1,73 @@
+"""The tags of a library, and their places."""
+
+import numpy as np
+import pytest
+
+from crossfade.core.errors import NotReadyError, UnknownIdError
+from crossfade.stores.registry import open_releases
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.tags import _places, leading_term, similar_tags, tag_map, tagged
+
+
+@pytest.fixture
+def opened(make_genre_release, tmp_path, home):
+    releases = open_releases(home)
+    make_genre_release(tmp_path).publish(releases)
+    with releases.open() as release:
+        yield OpenRelease(release)
+
+
+def test_tags_say_of_how_many_items_and_lie_by_likeness(opened):
+    """Each genre has two words, which are said of the same four artists."""
+    tags = {tag.name: tag for tag in tag_map(opened).tags}
+    assert {name: tag.items for name, tag in tags.items()} == dict.fromkeys(
+        ["doom", "metal", "acid", "jazz", "dub", "techno"], 4
+    )
+    assert max(max(abs(tag.x), abs(tag.y)) for tag in tags.values()) == 1.0
+
+    def apart(one, other):
+        return np.hypot(tags[one].x - tags[other].x, tags[one].y - tags[other].y)
+
+    assert apart("doom", "metal") < 0.2 * min(apart("doom", "jazz"), apart("doom", "techno"), apart("jazz", "dub"))
+    assert similar_tags(opened, "doom", 1) == [tags["metal"]]
+    assert similar_tags(opened, "polka", 3) == []
+
+
+def test_it_is_computed_once_a_release(opened):
+    assert tag_map(opened) is tag_map(opened)
+
+
+def test_a_tag_leads_to_its_items(opened):
+    found = tagged(opened, "jazz", 10)
+    assert set(found) == {"artist"}
+    assert {entry.id for entry in found["artist"]} == {"a01", "a04", "a07", "a10"}
+    with pytest.raises(UnknownIdError) as unknown:
+        tagged(opened, "zz", 10)
+    assert unknown.value.suggestions == ("jazz",)
+
+
+def test_a_track_is_described_by_its_artist(opened):
+    row = opened.catalogue["track"].ids.find("a01-3")
+    assert leading_term(opened, "track", row) in {"acid", "jazz"}
+
+
+def test_a_library_without_words_has_no_tags(release_parts, home):
+    releases = open_releases(home)
+    release_parts.publish(releases)
+    with releases.open() as release:
+        opened = OpenRelease(release)
+        with pytest.raises(NotReadyError):
+            tag_map(opened)
+        assert leading_term(opened, "artist", 0) is None
+
+
+def test_places_keep_the_distances_of_what_lies_in_a_plane():
+    """Three groups of vectors: distances on the map order as the cosines do."""
+    rng = np.random.default_rng(3)
+    vectors = np.repeat(np.eye(3), 5, axis=0) + rng.normal(0, 0.1, (15, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    places = _places(vectors)
+    group = np.repeat(np.arange(3), 5)
+    gaps = np.linalg.norm(places[:, None] - places[None], axis=2)
+    assert gaps[group[:, None] == group].max() < gaps[group[:, None] != group].min()
+    np.testing.assert_array_equal(places, _places(vectors))
