@@ -54,6 +54,7 @@ MODELS_NAMED_IN = {
     "kernels/likelihood/oracle.py": {"logistic"},
     "ranking/features.py": {"popularity"},
     "serve/examples.py": {"als"},
+    "serve/web/examples.py": {"als"},
 }
 
 

@@ -57,7 +57,7 @@ def serving(directory):
     releases = open_releases(home)
     active = ActiveRelease(releases, check_seconds=0)
     live = open_live(home)
-    yield Served(home, releases, active, live, create_app(active, ServeSettings(), live=live))
+    yield Served(home, releases, active, live, create_app(active, ServeSettings(), live=live, home=home))
     live.close()
     active.close()
 

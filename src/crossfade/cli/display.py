@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossfade.cli.output import say, size
+from crossfade.cli.reporting import reported
 from crossfade.cli.terminal import printable
 from crossfade.core.progress import Progress
 
@@ -80,6 +81,25 @@ class Display:
                 self._done.add(name)
             elif name not in self._done:
                 self._weights.pop(name, None)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `lines` shows, for other programs: shares from 0 to 1, None where they are unknown."""
+        with self._lock:
+            running = list(self._running.values())
+            weight = sum(self._weights.values())
+            finished = sum(self._weights.get(name, 0.0) for name in self._done)
+            steps, done = len(self._weights), len(self._done)
+        share = (finished + sum(work.share * work.weight for work in running)) / weight if weight else None
+        if share is None and running:
+            share = running[0].share if running[0].total else None
+        return {
+            "steps": steps,
+            "done": done,
+            "share": share,
+            "left": self._left(share) if share is not None else "",
+            "running": [{"title": work.title, "share": work.share if work.total else None} for work in running],
+            "note": self.note(),
+        }
 
     def lines(self, width: int) -> list[tuple[str, str, str]]:
         """Return what to show in ``width`` cells: of each line the plain part, the bar's full part, and the rest."""
@@ -167,6 +187,11 @@ def shown(display: Display) -> Iterator[Callable[[str], None]]:
 
     A terminal that cannot move its cursor gets a line for each piece of work that begins, anything else nothing.
     """
+    with reported(display.state):
+        yield from _drawn(display)
+
+
+def _drawn(display: Display) -> Iterator[Callable[[str], None]]:
     if not sys.stderr.isatty():
         yield say
         return

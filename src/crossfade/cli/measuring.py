@@ -1,5 +1,7 @@
 """Commands about models: which are fitted, and how good they are."""
 
+import json
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +14,7 @@ import click
 from crossfade.cli.display import Display, progress_of, shown
 from crossfade.cli.options import complete_models, home_option, json_option
 from crossfade.cli.output import Column, counted, print_json, print_table, say, size
+from crossfade.core.artifacts import write_file
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
 from crossfade.core.paths import shown as printed
@@ -198,12 +201,21 @@ def evaluate(
         )
     if report is not None:
         comparison.save(report)
+    figures = _as_json(comparison, found[0])
+    if train is None:
+        keep(home, figures)
     if as_json:
-        print_json(_as_json(comparison, found[0]))
+        print_json(figures)
         return
     _print(comparison)
     if report is not None:
         say(f"Report: {printed(report)}")
+
+
+def keep(home: Home, figures: Mapping[str, Any]) -> None:
+    """Keep the ``figures`` of an evaluation in the home, for the web page."""
+    text = json.dumps({"finished": round(time.time() * 1000), **figures}, default=asdict)
+    write_file(home.evaluation, text.encode())
 
 
 def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str, Any]:

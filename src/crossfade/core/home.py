@@ -69,6 +69,16 @@ class Home:
         return self.path / "music"
 
     @property
+    def jobs(self) -> Path:
+        """What the web page has imported or run last; may be removed while nothing runs."""
+        return self.path / "jobs"
+
+    @property
+    def evaluation(self) -> Path:
+        """The figures of the last `crossfade evaluate` of this library; it may be absent."""
+        return self.path / "evaluation.json"
+
+    @property
     def live(self) -> Path:
         """The live state: what came in by HTTP; absent unless the library was served or has accounts."""
         return self.path / "state.sqlite"

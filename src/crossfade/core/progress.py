@@ -12,3 +12,7 @@ class Progress(Protocol):
 
 def silent(done: float, total: float | None, unit: str) -> None:
     """Ignore progress."""
+
+
+REPORT = "CROSSFADE_PROGRESS"
+"""The variable of the environment that names a file into which a command writes its progress."""

@@ -14,7 +14,6 @@ from fastapi.responses import HTMLResponse
 from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.core.version import __version__
-from crossfade.live.music_audio import Audio
 from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.live.taste import tastes_of
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
@@ -98,7 +97,7 @@ def create_app(
     own = None if live is None else OwnPages(live, active, metrics)
     limits = RateLimits(settings.requests)
     if live is not None:
-        app.include_router(web_routes(Site(active, live, limits, settings, Audio(music, home))))
+        app.include_router(web_routes(Site.of(active, live, limits, settings, music, home)))
     app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))

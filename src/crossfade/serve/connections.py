@@ -24,6 +24,9 @@ REPLY_SECONDS = 30.0
 PLAYING = "playing"
 """Marks the state of a request whose reply is played while it is taken."""
 
+UPLOADING = "uploading"
+"""Marks the state of a request whose body is a large file: the client has `REQUEST_SECONDS` for each part of it."""
+
 PLAYING_SECONDS = 600.0
 """As `REPLY_SECONDS`, for a reply that is played: a player takes no more while its buffer is full, or it is paused."""
 
@@ -60,10 +63,15 @@ class Connection(H11Protocol):
         return cycle is None or cycle.response_complete or cycle.more_body or self.flow.write_paused
 
     @property
+    def _state(self) -> dict[str, Any]:
+        """The state of the last request."""
+        scope: dict[str, Any] = getattr(self, "scope", None) or {}
+        state: dict[str, Any] = scope.get("state", {})
+        return state
+
+    @property
     def _reply_seconds(self) -> float:
-        state: dict[str, Any] = getattr(self, "scope", None) or {}
-        state = state.get("state", {})
-        return PLAYING_SECONDS if state.get(PLAYING) else REPLY_SECONDS
+        return PLAYING_SECONDS if self._state.get(PLAYING) else REPLY_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Expect a request. If there are too many connections, close the one that has waited longest for its client."""
@@ -82,7 +90,7 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came, and expect the rest of the request unless it is whole."""
-        if self._deadline is None:
+        if self._deadline is None or self._state.get(UPLOADING):
             self._expect(REQUEST_SECONDS)
         super().data_received(data)
         # A client that asks for more while it takes nothing gets no longer for that.

@@ -19,7 +19,7 @@ from crossfade.core.kinds import KINDS, kind_named
 from crossfade.core.settings import from_table
 from crossfade.models.contract import Fitted
 from crossfade.models.cultural import FittedCultural
-from crossfade.models.registry import compares_items, load_fitted
+from crossfade.models.registry import compares_items, load_fitted, model_class
 from crossfade.ranking.lists import RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
@@ -187,6 +187,14 @@ class OpenRelease:
     def has_model(self, model: str, kind: str) -> bool:
         """Whether the release has ``model`` fitted on items of ``kind``."""
         return self._has(f"{model}-{kind}")
+
+    def blends(self, model: str) -> bool:
+        """Whether ``model`` is a blend of others."""
+        return model_class(model).blends
+
+    def model(self, model: str, kind: str) -> Fitted[Any]:
+        """Return ``model`` fitted on items of ``kind``; NotReadyError if the release lacks it."""
+        return self._model(model, kind)
 
     def scorer(self, history: Interactions) -> Callable[[Sequence[str]], npt.NDArray[np.float64]]:
         """Return what gives the scores (items,) by the leading model for the one user of ``history``.

@@ -2,16 +2,21 @@
 
 from pydantic import BaseModel
 
+from crossfade.live.imported import Dropped, Imported
 from crossfade.live.tag_taste import TasteRoot, TasteTag
 from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
 from crossfade.serve.web.albums import AlbumAnswer, AlbumsAnswer, ChildrenAnswer
 from crossfade.serve.web.audio import PlayableAnswer
+from crossfade.serve.web.imports import ImportsAnswer
 from crossfade.serve.web.maps import MapAnswer, PathAnswer
+from crossfade.serve.web.runs import JobAnswer, JobDescribed, ProgressAnswer, RunBody, WorkAnswer
 from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
+from crossfade.serve.web.system import EvaluationAnswer, ModelsAnswer
 from crossfade.serve.web.tags import TagAnswer, TagsAnswer, TasteAnswer
 from crossfade.stores.contract import Entry, Item, Named
 from crossfade.surfaces.around import Link, Node, Stop
 from crossfade.surfaces.children import Album
+from crossfade.surfaces.fitted import ModelOf, Share
 from crossfade.surfaces.tags import Tag
 
 _RELEASE = "000012-1f0c9a2b77de"
@@ -58,5 +63,66 @@ WEB: tuple[BaseModel, ...] = (
         tags=[TasteTag(tag=_TAG, share=1.0)],
         roots=[TasteRoot(item=_BAND, plays=41, share=1.0, x=-0.2, y=0.38)],
     ),
+    ImportsAnswer(
+        imports=[
+            Imported(
+                name="my-history",
+                source="my-history.zip",
+                at=_BEGAN,
+                invented=False,
+                formats=["spotify"],
+                listener="ann",
+                listeners=1,
+                read=5_012,
+                plays=4_610,
+                skips=380,
+                counts=0,
+                playlist_items=0,
+                dropped=[
+                    Dropped(
+                        reason="private",
+                        rows=22,
+                        meaning="a private or incognito session; never stored",
+                        advice="Private sessions are never imported.",
+                        samples=[],
+                    )
+                ],
+                skipped={"ReadMe.pdf": "of no known format"},
+                damage={},
+                tables={"listens": 4_990},
+            )
+        ]
+    ),
+    RunBody(full=False),
+    JobAnswer(
+        job=JobDescribed(
+            id="0a1b2c3d4e5f",
+            sort="run",
+            what="",
+            state="running",
+            started=_BEGAN,
+            made=[],
+            progress=ProgressAnswer(
+                steps=31,
+                done=12,
+                share=0.41,
+                left="3 min left",
+                running=[WorkAnswer(title="Fit ALS on tracks", share=0.6)],
+                note="",
+            ),
+        )
+    ),
+    ModelsAnswer(
+        release=_RELEASE,
+        models=[
+            ModelOf(
+                name="als",
+                kinds=["artist", "track"],
+                blends=False,
+                shares=[Share(kind="track", weight=0.42, adds=0.011, error=0.002)],
+            )
+        ],
+    ),
+    EvaluationAnswer(finished=_BEGAN, figures={"kind": "track", "k": 20, "models": []}),
     PlayableAnswer(playable=["hetrec:51:roads"]),
 )

@@ -5,16 +5,20 @@ from fastapi import APIRouter
 from crossfade.serve.web.accounts import account_routes
 from crossfade.serve.web.albums import album_routes
 from crossfade.serve.web.audio import audio_routes
+from crossfade.serve.web.imports import import_routes
 from crossfade.serve.web.maps import map_routes
+from crossfade.serve.web.runs import run_routes
 from crossfade.serve.web.session import session_routes
 from crossfade.serve.web.site import Site
+from crossfade.serve.web.system import system_routes
 from crossfade.serve.web.tags import tag_routes
 
 
 def web_routes(site: Site) -> APIRouter:
     """Return the routes; their paths are longer than those of items, so they are added before."""
     routes = APIRouter()
-    parts = (session_routes, account_routes, audio_routes, map_routes, album_routes, tag_routes)
-    for part in parts:
+    catalogue = (audio_routes, map_routes, album_routes, tag_routes)
+    library = (import_routes, run_routes, system_routes)
+    for part in (session_routes, account_routes, *catalogue, *library):
         routes.include_router(part(site))
     return routes

@@ -1,0 +1,195 @@
+"""Imports and runs that the web page starts: a command of this program in another process, one at a time.
+
+The server goes on answering meanwhile, and turns to a new release by itself. What a job does is what the same command
+does at a terminal, under the home's lock. Its state is a file in the home, so that all processes of a server know it.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from crossfade.core.artifacts import write_file
+from crossfade.core.errors import BusyError
+from crossfade.core.home import Home
+from crossfade.core.locking import locked
+from crossfade.core.progress import REPORT
+from crossfade.core.replacing import make_directory
+
+NICENESS = 10
+"""How much a job gives way to requests."""
+
+LONGEST_MESSAGE = 2_000  # letters
+
+Sort = Literal["import", "run"]
+State = Literal["running", "done", "failed", "interrupted"]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One job.
+
+    what            the file that is imported; "" for a run
+    started, ended  milliseconds since 1970
+    message         why it failed
+    made            names of imports, or the release
+    """
+
+    id: str
+    sort: Sort
+    what: str
+    started: int
+    state: State
+    ended: int | None = None
+    message: str | None = None
+    made: list[str] = msgspec.field(default_factory=list)
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A piece of work that is going on; ``share`` is None where nobody knows."""
+
+    title: str
+    share: float | None = None
+
+
+class Moving(msgspec.Struct, frozen=True):
+    """How far a job is.
+
+    steps, done  how many steps there are, and are done; 0 for work without steps
+    share        from 0 to 1; None where nobody knows
+    left         the time left, as it is said; "" where nobody knows
+    note         what else is going on
+    """
+
+    steps: int = 0
+    done: int = 0
+    share: float | None = None
+    left: str = ""
+    running: list[Work] = []
+    note: str = ""
+
+
+class Jobs:
+    """Starts jobs of ``home``; ``command`` is this program. Safe to use from any number of threads and processes."""
+
+    def __init__(self, home: Home, command: Sequence[str] = (sys.executable, "-m", "crossfade")) -> None:
+        self._home, self._command = home, [*command]
+        self._own: str | None = None
+
+    def require_free(self) -> None:
+        """Raise BusyError if a job runs, or another process writes in the home."""
+        with self._alone(), locked(self._home.path, "a job of the web page"):
+            pass
+
+    def room(self) -> Path:
+        """Return a new directory for a file that is to be imported; `start` removes it in the end."""
+        place = self._home.jobs / uuid.uuid4().hex
+        make_directory(self._home.jobs)
+        make_directory(place)
+        return place
+
+    def start(self, sort: Sort, arguments: Sequence[str], *, what: str = "", room: Path | None = None) -> Job:
+        """Start ``crossfade sort arguments`` and return the job; BusyError if another one runs."""
+        held = contextlib.ExitStack()
+        held.enter_context(self._alone())
+        job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=_now(), state="running")
+        self._progress.unlink(missing_ok=True)
+        self._keep(job)
+        self._own = job.id
+        threading.Thread(target=self._carry_out, args=(job, arguments, room, held), name="job", daemon=True).start()
+        return job
+
+    def latest(self) -> tuple[Job, Moving] | None:
+        """Return the job that was started last, by whichever process, and how far it is; None before the first."""
+        try:
+            job = msgspec.json.decode(self._state.read_bytes(), type=Job)
+        except (OSError, msgspec.MsgspecError):
+            return None
+        if job.state == "running" and job.id != self._own:
+            with contextlib.suppress(BusyError), self._alone():
+                # Nobody carries it out any more: the server was stopped.
+                job = msgspec.structs.replace(job, state="interrupted")
+        moving = Moving()
+        if job.state == "running":
+            with contextlib.suppress(OSError, msgspec.MsgspecError):
+                moving = msgspec.json.decode(self._progress.read_bytes(), type=Moving)
+        return job, moving
+
+    @property
+    def _state(self) -> Path:
+        return self._home.jobs / "job.json"
+
+    @property
+    def _progress(self) -> Path:
+        return self._home.jobs / "progress.json"
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        make_directory(self._home.jobs)
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(self._home.jobs, "a job"))
+            except BusyError as error:
+                raise BusyError("Another import or run is going on. Wait for it to end.") from error
+            yield
+
+    def _keep(self, job: Job) -> None:
+        write_file(self._state, msgspec.json.encode(job))
+
+    def _carry_out(self, job: Job, arguments: Sequence[str], room: Path | None, held: contextlib.ExitStack) -> None:
+        state: State = "failed"
+        made: list[str] = []
+        try:
+            status, output, errors = self._run(job.sort, arguments)
+            message = None if status == 0 else _message(errors)
+            if status == 0:
+                state, made = "done", _made(job.sort, output)
+        except OSError as error:
+            message = f"{self._command[0]} cannot be started: {error.strerror or error}."
+        with held:
+            if room is not None:
+                shutil.rmtree(room, ignore_errors=True)
+            self._keep(msgspec.structs.replace(job, state=state, ended=_now(), message=message, made=made))
+            self._own = None
+
+    def _run(self, sort: Sort, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
+        command = [*self._command, sort, "--home", str(self._home.path), "--json", *arguments]
+        environment = {**os.environ, REPORT: str(self._progress)}
+        with subprocess.Popen(  # noqa: S603 (the command is our own, and file names are arguments of no shell)
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            with contextlib.suppress(OSError):  # it has ended, or the system knows no such priorities
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            output, errors = process.communicate()
+            return process.returncode, output, errors
+
+
+def _message(errors: bytes) -> str:
+    """What the command said last."""
+    lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
+    said = lines[-1] if lines else "It ended without a message. See the server's log."
+    return said.removeprefix("Error: ")[:LONGEST_MESSAGE]
+
+
+def _made(sort: Sort, output: bytes) -> list[str]:
+    """The names of what a command made, from the JSON that it printed."""
+    try:
+        told: Any = json.loads(output)
+        if sort == "import":
+            return [one["already_imported"] or one["name"] for one in told]
+        return [told["release"]] if told.get("release") else []
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,115 @@
+"""Runs of the pipeline, and how far the job is that was started last."""
+
+import msgspec
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from crossfade.core.errors import BusyError
+from crossfade.live.jobs import Jobs, Sort, State
+from crossfade.serve.access import RefusedError
+from crossfade.serve.answers import Answer, Body
+from crossfade.serve.guard import Caller, guarded_routes
+from crossfade.serve.live_bodies import Time
+from crossfade.serve.replies import json_reply
+from crossfade.serve.web.site import Site
+from crossfade.stores.live import Token
+
+
+class WorkAnswer(Answer):
+    """A piece of work that is going on."""
+
+    title: str
+    share: float | None = None
+
+
+class ProgressAnswer(Answer):
+    """What a terminal shows: steps, a bar, and the time left in words."""
+
+    steps: int
+    done: int
+    share: float | None = Field(default=None, description="From 0 to 1; left out while it is unknown.")
+    left: str = Field(description="The time left, empty while it is unknown.")
+    running: list[WorkAnswer]
+    note: str
+
+
+class JobDescribed(Answer):
+    """An import or a run."""
+
+    id: str
+    sort: Sort
+    what: str = Field(description="The file that is imported; empty for a run.")
+    state: State
+    started: Time
+    ended: Time | None = None
+    message: str | None = Field(default=None, description="Why it failed.")
+    made: list[str] = Field(description="The names of imports, or the release.")
+    progress: ProgressAnswer
+
+
+class JobAnswer(Answer):
+    """The job that was started last; left out before the first."""
+
+    job: JobDescribed | None = None
+
+
+class RunBody(Body):
+    """How to run."""
+
+    full: bool = Field(default=False, description="Fit all models from nothing.")
+
+
+def run_routes(site: Site) -> APIRouter:
+    """Return the routes; without a home there is none."""
+    routes = APIRouter()
+    if site.jobs is not None:
+        routes.include_router(_reading(site.jobs, guarded_routes(site.live, site.limits, "read", tag="runs")))
+        routes.include_router(_starting(site.jobs, guarded_routes(site.live, site.limits, "admin", tag="runs")))
+    return routes
+
+
+def job_answer(jobs: Jobs, caller: Token) -> JobAnswer:
+    """Return the job that was started last; names of files and messages only with the scope admin."""
+    latest = jobs.latest()
+    if latest is None:
+        return JobAnswer()
+    job, moving = latest
+    if "admin" not in caller.scopes:
+        job = msgspec.structs.replace(job, what="", message=None, made=[])
+    progress = ProgressAnswer.model_validate(moving)
+    return JobAnswer(
+        job=JobDescribed(
+            id=job.id,
+            sort=job.sort,
+            what=job.what,
+            state=job.state,
+            started=job.started,
+            ended=job.ended,
+            message=job.message,
+            made=job.made,
+            progress=progress,
+        )
+    )
+
+
+def _reading(jobs: Jobs, routes: APIRouter) -> APIRouter:
+    @routes.get("/v1/runs", summary="The job that was started last", response_model=JobAnswer)
+    def state(caller: Caller) -> Response:
+        """An import or a run of the page: its steps, a bar and the time left while it runs, and how it ended."""
+        return json_reply(job_answer(jobs, caller))
+
+    return routes
+
+
+def _starting(jobs: Jobs, routes: APIRouter) -> APIRouter:
+    @routes.post("/v1/runs", summary="Run the pipeline", status_code=202, response_model=JobAnswer)
+    def start(body: RunBody, caller: Caller) -> Response:
+        """As `crossfade run` does. The release that it makes is served as soon as it is there."""
+        try:
+            jobs.require_free()
+            jobs.start("run", ["--full"] if body.full else [])
+        except BusyError as error:
+            raise RefusedError(409, str(error)) from error
+        return json_reply(job_answer(jobs, caller), status=202)
+
+    return routes

@@ -1,0 +1,63 @@
+"""What is fitted, and how good it was when it was last measured."""
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from crossfade.core.errors import NotReadyError
+from crossfade.serve.answers import Answer
+from crossfade.serve.guard import guarded_routes
+from crossfade.serve.replies import json_reply, kept_reply
+from crossfade.serve.routes import problems
+from crossfade.serve.web.site import Site
+from crossfade.surfaces.fitted import ModelOf, models_of
+
+
+class ModelsAnswer(Answer):
+    """The models of the release; `adds` is in NDCG@20, on plays that were hidden when the blend was learned."""
+
+    release: str
+    models: list[ModelOf]
+
+
+class EvaluationAnswer(Answer):
+    """The figures of the last `crossfade evaluate` of this library, as `--json` prints them."""
+
+    finished: int = Field(description="Milliseconds since 1970.")
+    figures: dict[str, Any]
+
+
+def system_routes(site: Site) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter()
+    routes.include_router(_models(site, APIRouter(tags=["system"], responses=problems(503))))
+    if site.home is not None:
+        routes.include_router(_evaluation(site, guarded_routes(site.live, site.limits, "read", tag="system")))
+    return routes
+
+
+def _models(site: Site, routes: APIRouter) -> APIRouter:
+    @routes.get("/v1/models", summary="The models of the release", response_model=ModelsAnswer)
+    def models(request: Request) -> Response:
+        """On which kinds each is fitted, what it counts in the blend, and what it adds."""
+        with site.active.reading() as opened:
+            answer = ModelsAnswer(release=opened.version, models=models_of(opened))
+        return kept_reply(request, answer, answer.release, personal=False, max_age=site.settings.max_age)
+
+    return routes
+
+
+def _evaluation(site: Site, routes: APIRouter) -> APIRouter:
+    @routes.get("/v1/evaluation", summary="The last evaluation", response_model=EvaluationAnswer)
+    def evaluation() -> Response:
+        """404 if there was none: `crossfade evaluate` keeps its figures in the home."""
+        try:
+            told = msgspec.json.decode(site.home.evaluation.read_bytes() if site.home else b"")
+            finished = int(told.pop("finished"))
+        except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+            raise NotReadyError("This library was not evaluated yet. Try: crossfade evaluate") from error
+        return json_reply(EvaluationAnswer(finished=finished, figures=told))
+
+    return routes

@@ -1,0 +1,104 @@
+"""Imports and runs in another process."""
+
+import sys
+import time
+
+import pytest
+
+from crossfade.core.errors import BusyError
+from crossfade.core.locking import locked
+from crossfade.live.jobs import Jobs
+
+SAY = "import json, os, sys; print(json.dumps({output})); sys.stderr.write({errors!r}); sys.exit({status})"
+
+
+@pytest.fixture
+def jobs(home):
+    """Makes jobs whose command is a script of Python."""
+
+    def made(script):
+        return Jobs(home, [sys.executable, "-c", script])
+
+    return made
+
+
+def ended(jobs):
+    """The latest job, once it is not running any more."""
+    until = time.monotonic() + 60
+    while (job := jobs.latest()[0]).state == "running" and time.monotonic() < until:
+        time.sleep(0.02)
+    return job
+
+
+def test_there_is_none_before_the_first(jobs):
+    assert jobs("").latest() is None
+
+
+def test_an_import_says_what_it_made(jobs):
+    output = '[{"name": "a", "already_imported": None}, {"name": "", "already_imported": "b"}]'
+    one = jobs(SAY.format(output=output, errors="", status=0))
+    room = one.room()
+    (room / "x.csv").write_text("")
+    assert one.start("import", [str(room / "x.csv")], what="x.csv", room=room).state == "running"
+    job = ended(one)
+    assert (job.state, job.made, job.what, job.message) == ("done", ["a", "b"], "x.csv", None)
+    assert job.ended >= job.started
+    assert not room.exists()
+
+
+def test_the_command_is_that_of_a_terminal(jobs, home):
+    one = jobs("import json, sys; print(json.dumps({'release': ' '.join(sys.argv[1:])}))")
+    one.start("run", ["--full"])
+    assert ended(one).made == [f"run --home {home.path} --json --full"]
+
+
+def test_an_error_is_told_in_its_own_words(jobs):
+    one = jobs(SAY.format(output="1", errors="Something first.\nError: x.csv has no plays.\n", status=3))
+    one.start("import", [])
+    job = ended(one)
+    assert (job.state, job.message) == ("failed", "x.csv has no plays.")
+
+
+def test_one_at_a_time_in_all_processes(jobs, home):
+    one = jobs("import sys; sys.stdin.read(); import time; time.sleep(0.6)")
+    one.start("run", [])
+    for other in (one, Jobs(home)):
+        with pytest.raises(BusyError, match="going on"):
+            other.start("run", [])
+        with pytest.raises(BusyError):
+            other.require_free()
+    assert Jobs(home).latest()[0].state == "running"
+    assert ended(one).state == "done"
+    one.require_free()
+
+
+def test_a_command_at_a_terminal_comes_first(jobs, home):
+    with locked(home.path, "`crossfade run`"), pytest.raises(BusyError, match="crossfade run"):
+        jobs("").require_free()
+
+
+def test_progress_is_read_from_the_command(jobs):
+    script = (
+        "import os, time; from crossfade.cli.display import Display, shown\n"
+        "display = Display(); display.expect({'a': 1.0, 'b': 3.0})\n"
+        "with shown(display):\n"
+        "    display.begin('a', 'First'); display.end('a'); display.begin('b', 'Second')(1, 2, '')\n"
+        "    time.sleep(30)\n"
+    )
+    one = jobs(script.replace("time.sleep(30)", "time.sleep(2)"))
+    one.start("run", [])
+    until = time.monotonic() + 60
+    while (moving := one.latest()[1]).steps == 0 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert (moving.steps, moving.done, moving.share) == (2, 1, pytest.approx((1 + 1.5) / 4))
+    assert [(work.title, work.share) for work in moving.running] == [("Second", 0.5)]
+    ended(one)
+
+
+def test_a_job_whose_server_is_gone_was_interrupted(jobs, home):
+    one = jobs("import time; time.sleep(0.3)")
+    one.start("run", [])
+    content = (home.jobs / "job.json").read_bytes()
+    ended(one)
+    (home.jobs / "job.json").write_bytes(content)
+    assert Jobs(home).latest()[0].state == "interrupted"
