@@ -29,6 +29,9 @@ from crossfade.core.replacing import make_directory
 NICENESS = 10
 """How much a job gives way to requests."""
 
+PATIENCE = 0.5
+"""Seconds that a job waits for the one before, which is shown as ended a moment before it has let go of its lock."""
+
 LONGEST_MESSAGE = 2_000  # letters
 
 Sort = Literal["import", "run"]
@@ -115,7 +118,7 @@ class Jobs:
         except (OSError, msgspec.MsgspecError):
             return None
         if job.state == "running" and job.id != self._own:
-            with contextlib.suppress(BusyError), self._alone():
+            with contextlib.suppress(BusyError), self._alone(patience=0):
                 # Nobody carries it out any more: the server was stopped.
                 job = msgspec.structs.replace(job, state="interrupted")
         moving = Moving()
@@ -133,13 +136,18 @@ class Jobs:
         return self._home.jobs / "progress.json"
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self, patience: float = PATIENCE) -> Iterator[None]:
         make_directory(self._home.jobs)
+        until = time.monotonic() + patience
         with contextlib.ExitStack() as held:
-            try:
-                held.enter_context(locked(self._home.jobs, "a job"))
-            except BusyError as error:
-                raise BusyError("Another import or run is going on. Wait for it to end.") from error
+            while True:
+                try:
+                    held.enter_context(locked(self._home.jobs, "a job"))
+                    break
+                except BusyError as error:
+                    if time.monotonic() >= until:
+                        raise BusyError("Another import or run is going on. Wait for it to end.") from error
+                time.sleep(0.02)
             yield
 
     def _keep(self, job: Job) -> None:
