@@ -59,8 +59,9 @@ def test_an_error_is_told_in_its_own_words(jobs):
     assert (job.state, job.message) == ("failed", "x.csv has no plays.")
 
 
-def test_one_at_a_time_in_all_processes(jobs, home):
-    one = jobs("import sys; sys.stdin.read(); import time; time.sleep(0.6)")
+def test_one_at_a_time_in_all_processes(jobs, home, monkeypatch):
+    monkeypatch.setattr("crossfade.live.jobs.PATIENCE", 0)
+    one = jobs("import time; time.sleep(1)")
     one.start("run", [])
     for other in (one, Jobs(home)):
         with pytest.raises(BusyError, match="going on"):
@@ -68,6 +69,7 @@ def test_one_at_a_time_in_all_processes(jobs, home):
         with pytest.raises(BusyError):
             other.require_free()
     assert Jobs(home).latest()[0].state == "running"
+    monkeypatch.undo()
     assert ended(one).state == "done"
     one.require_free()
 
@@ -100,5 +102,6 @@ def test_a_job_whose_server_is_gone_was_interrupted(jobs, home):
     one.start("run", [])
     content = (home.jobs / "job.json").read_bytes()
     ended(one)
+    one.require_free()
     (home.jobs / "job.json").write_bytes(content)
     assert Jobs(home).latest()[0].state == "interrupted"

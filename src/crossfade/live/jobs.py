@@ -136,9 +136,9 @@ class Jobs:
         return self._home.jobs / "progress.json"
 
     @contextlib.contextmanager
-    def _alone(self, patience: float = PATIENCE) -> Iterator[None]:
+    def _alone(self, patience: float | None = None) -> Iterator[None]:
         make_directory(self._home.jobs)
-        until = time.monotonic() + patience
+        until = time.monotonic() + (PATIENCE if patience is None else patience)
         with contextlib.ExitStack() as held:
             while True:
                 try:
