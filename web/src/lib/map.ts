@@ -1,0 +1,182 @@
+// Where the items of a map are, and how they are drawn. Places are in a square from -1 to 1.
+import { forceCenter, forceCollide, forceLink, forceManyBody, forceSimulation, type SimulationNodeDatum } from 'd3-force'
+
+export interface Point {
+  x: number
+  y: number
+}
+export interface Node {
+  id: string
+  name: string
+  /** How large it is drawn, 0 to 1. */
+  weight: number
+  /** How brightly, 0 to 1. */
+  glow: number
+  /** A fixed place; without one, forces find it. */
+  place?: Point
+}
+export interface Link {
+  source: string
+  target: string
+  weight: number
+}
+export interface Drawing {
+  nodes: Node[]
+  links: Link[]
+  places: Map<string, Point>
+  path: string[]
+  size: { width: number; height: number }
+  view: { x: number; y: number; zoom: number }
+  centre: string | undefined
+  lit: string | undefined
+}
+
+const SPREAD = 320 // of the simulation, per unit of the map
+const SETTLED = 60 // steps before the first picture, so that nothing flies about
+
+/** Pixels per unit of the map; a wide canvas stretches it. */
+export function scales(size: Drawing['size'], zoom: number): Point {
+  const half = (Math.min(size.width, size.height) / 2) * zoom
+  return { x: half * Math.min(1.8, Math.max(1, size.width / (size.height || 1))), y: half * Math.min(1.4, Math.max(1, size.height / (size.width || 1))) }
+}
+
+/** Find places for nodes, and tell them while they settle. Returns how to stop. */
+export function arranged(nodes: Node[], links: Link[], centre: string | undefined, tell: (places: Map<string, Point>) => void): () => void {
+  if (nodes.every((node) => node.place)) {
+    tell(new Map(nodes.map((node) => [node.id, node.place as Point])))
+    return () => undefined
+  }
+  type Body = SimulationNodeDatum & { id: string; weight: number }
+  const bodies: Body[] = nodes.map((node, index) => ({
+    id: node.id,
+    weight: node.weight,
+    ...(node.id === centre ? { fx: 0, fy: 0 } : spiral(index)),
+  }))
+  const known = new Set(nodes.map((node) => node.id))
+  const bonds = links.filter((link) => known.has(link.source) && known.has(link.target)).map((link) => ({ ...link }))
+  const simulation = forceSimulation(bodies)
+    .force('charge', forceManyBody().strength(-130).distanceMax(420))
+    .force('link', forceLink<Body, (typeof bonds)[number]>(bonds).id((body) => body.id).distance((bond) => 36 + 90 * (1 - bond.weight)).strength((bond) => 0.12 + 0.5 * bond.weight))
+    .force('collide', forceCollide<Body>((body) => 16 + 14 * body.weight))
+    .force('centre', forceCenter(0, 0).strength(0.04))
+    .stop()
+  const told = () => tell(fitted(bodies))
+  simulation.tick(SETTLED)
+  told()
+  if (matchMedia('(prefers-reduced-motion: reduce)').matches) {
+    simulation.tick(240)
+    told()
+  } else simulation.alphaDecay(0.04).on('tick', told).restart()
+  return () => void simulation.stop()
+}
+
+const spiral = (index: number): Point => {
+  const angle = index * 2.4
+  return { x: 14 * Math.sqrt(index) * Math.cos(angle), y: 14 * Math.sqrt(index) * Math.sin(angle) }
+}
+
+function fitted(bodies: { id: string; x?: number; y?: number }[]): Map<string, Point> {
+  const reach = Math.max(SPREAD * 0.4, ...bodies.map((body) => Math.max(Math.abs(body.x ?? 0), Math.abs(body.y ?? 0))))
+  return new Map(bodies.map((body) => [body.id, { x: ((body.x ?? 0) / reach) * 0.92, y: ((body.y ?? 0) / reach) * 0.92 }]))
+}
+
+/** The node nearest to a point within a radius; with a way, only nodes that lie that way. */
+export function nearest(nodes: Node[], places: Map<string, Point>, at: Point, radius: Point, way?: Point): string | undefined {
+  let [best, least]: [string | undefined, number] = [undefined, way ? Infinity : 1]
+  for (const node of nodes) {
+    const place = places.get(node.id)
+    if (!place) continue
+    const [dx, dy] = [place.x - at.x, place.y - at.y]
+    const along = way ? dx * way.x + dy * way.y : 0
+    const across = way ? Math.abs(dx * way.y) + Math.abs(dy * way.x) : 0
+    if (way && along <= Math.max(1e-6, across)) continue
+    const distance = way ? along + 2 * across : Math.hypot(dx / radius.x, dy / radius.y)
+    if (distance < least) [best, least] = [node.id, distance]
+  }
+  return best
+}
+
+/** A colour of the style sheet as it is now. */
+function colour(name: string): string {
+  const probe = document.documentElement
+  probe.style.setProperty('outline-color', `var(--${name})`)
+  const found = getComputedStyle(probe).outlineColor
+  probe.style.removeProperty('outline-color')
+  return found
+}
+
+const widths = new Map<string, number>() // of names, which are slow to measure
+
+/** Draw the map. Names are drawn where they have room, those that matter most first. */
+export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
+  const { nodes, links, places, size, view } = drawing
+  const context = canvas.getContext('2d')
+  if (!context || !size.width) return
+  const ratio = devicePixelRatio
+  const [width, height] = [Math.round(size.width * ratio), Math.round(size.height * ratio)]
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height]
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
+  context.clearRect(0, 0, size.width, size.height)
+  const colours = { text: colour('text'), muted: colour('muted'), accent: colour('accent'), line: colour('line'), ground: colour('surface') }
+  const scale = scales(size, view.zoom)
+  const at = (id: string): Point | undefined => {
+    const place = places.get(id)
+    return place && { x: size.width / 2 + view.x + place.x * scale.x, y: size.height / 2 + view.y + place.y * scale.y }
+  }
+
+  const route = new Set(drawing.path.slice(1).map((id, index) => `${drawing.path[index]} ${id}`))
+  const onRoute = (link: Link) => route.has(`${link.source} ${link.target}`) || route.has(`${link.target} ${link.source}`)
+  for (const link of links) {
+    const [from, to] = [at(link.source), at(link.target)]
+    if (!from || !to) continue
+    const near = link.source === drawing.lit || link.target === drawing.lit
+    context.strokeStyle = onRoute(link) || near ? colours.accent : colours.line
+    context.globalAlpha = onRoute(link) || near ? 0.9 : 0.25 + 0.6 * link.weight
+    context.lineWidth = onRoute(link) ? 3 : 1
+    context.beginPath()
+    context.moveTo(from.x, from.y)
+    context.lineTo(to.x, to.y)
+    context.stroke()
+  }
+  const marked = new Set([...drawing.path, drawing.centre, drawing.lit])
+  const radius = (node: Node) => (4 + 9 * Math.sqrt(node.weight)) * Math.min(1.4, Math.max(0.8, Math.sqrt(view.zoom)))
+  for (const node of nodes) {
+    const place = at(node.id)
+    if (!place) continue
+    context.globalAlpha = 1
+    context.fillStyle = colours.ground
+    context.beginPath()
+    context.arc(place.x, place.y, radius(node) + 1.5, 0, 7)
+    context.fill()
+    context.globalAlpha = marked.has(node.id) ? 1 : 0.25 + 0.75 * node.glow
+    context.fillStyle = marked.has(node.id) || node.glow > 0.02 ? colours.accent : colours.muted
+    context.beginPath()
+    context.arc(place.x, place.y, radius(node), 0, 7)
+    context.fill()
+  }
+
+  const taken: [number, number, number, number][] = []
+  const rank = (node: Node) => (marked.has(node.id) ? 10 : 0) + node.weight + node.glow
+  for (const node of [...nodes].sort((a, b) => rank(b) - rank(a))) {
+    const place = at(node.id)
+    if (!place) continue
+    const strong = marked.has(node.id)
+    context.font = `${strong ? 650 : 500} 13px system-ui, sans-serif`
+    const key = `${strong} ${node.name}`
+    const known = widths.get(key) ?? context.measureText(node.name).width
+    widths.set(key, known)
+    const box: [number, number, number, number] = [place.x - known / 2 - 3, place.y + radius(node) + 2, place.x + known / 2 + 3, place.y + radius(node) + 19]
+    const free = taken.every((one) => box[2] < one[0] || one[2] < box[0] || box[3] < one[1] || one[3] < box[1])
+    if (!free && !strong) continue
+    taken.push(box)
+    context.globalAlpha = 1
+    context.fillStyle = strong || node.glow > 0.5 ? colours.text : colours.muted
+    context.textAlign = 'center'
+    context.lineJoin = 'round'
+    context.lineWidth = 3
+    context.strokeStyle = colours.ground
+    context.strokeText(node.name, place.x, box[1] + 13)
+    context.fillText(node.name, place.x, box[1] + 13)
+  }
+  context.globalAlpha = 1
+}

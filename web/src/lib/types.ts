@@ -1,0 +1,39 @@
+// The answers of the API by the names that the page uses.
+import type { components } from './schema'
+
+type Schemas = components['schemas']
+export type Named = Schemas['Named']
+export type Entry = Schemas['Entry']
+export type Item = Schemas['Item']
+export type Listing = Schemas['Listing']
+export type Found = Schemas['Found']
+export type Why = Schemas['Why']
+export type WhyTrack = Schemas['WhyTrackAnswer']
+export type TrackAnswer = Schemas['TrackAnswer']
+export type StationAnswer = Schemas['StationAnswer']
+export type PlaylistAnswer = Schemas['PlaylistAnswer']
+export type PlaylistRow = Schemas['PlaylistRow']
+export type Listen = Schemas['ListenAnswer']
+export type ReleaseAnswer = Schemas['ActiveReleaseAnswer']
+
+/** What a list shows and the player plays: an item, and why it is there. */
+export interface Piece {
+  kind: string
+  id: string
+  name: string
+  parent?: Named | null
+  /** Why it is there, in a sentence. */
+  because?: string
+  /** Its length in milliseconds. */
+  length?: number
+  /** Whether it was added by itself, so that it looks different from what was chosen. */
+  added?: boolean
+}
+
+export interface MapAnswer {
+  nodes: (Named & { listeners: number; closeness: number; tag?: string | null })[]
+  links: { source: string; target: string; weight: number }[]
+}
+export interface PathAnswer {
+  items: Named[]
+}
