@@ -14,7 +14,10 @@ SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --edit
 .DEFAULT_GOAL := help
 # The kernels are compiled beside the checks of types.
 MAKEFLAGS += --jobs=2
-.PHONY: help demo test test-all kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
+# Node and npm: those of the machine, or those that the environment has.
+NPM = $(BIN)/python web/npm.py
+
+.PHONY: help demo test test-all page page-types page-check kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,15 +45,32 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint kernels tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
+test: lint kernels page-check tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels tests/clients/node_modules  ## The same with the slow tests
+test-all: lint kernels page-check tests/clients/node_modules  ## The same with the slow tests
 	$(PYTEST)
 
 # A player's library; without npm or its registry its test is skipped, and says so.
 tests/clients/node_modules: tests/clients/package-lock.json
 	@if command -v npm > /dev/null; then npm ci --silent --prefix tests/clients || true; fi
+
+web/node_modules/ready: web/package-lock.json $(VENV)/ready
+	$(NPM) ci --silent --no-audit --no-fund
+	@touch $@
+
+page: web/node_modules/ready  ## Build the web page into the package
+	$(NPM) run --silent build
+
+page-types: web/node_modules/ready  ## Write the types of the API for the web page
+	$(BIN)/python web/types.py
+
+# The page is committed, so that installing needs no Node: what is committed must be what the sources make.
+page-check: web/node_modules/ready  ## Types and tests of the web page, and that it is built from its sources
+	$(NPM) run --silent check
+	$(NPM) run --silent test
+	$(NPM) run --silent build -- --outDir $(CURDIR)/build/page --logLevel error
+	diff -r build/page src/crossfade/serve/page || { echo "The page is not built from web/: run make page."; exit 1; }
 
 # Otherwise each process of the tests would compile most of them.
 kernels: $(VENV)/ready  ## Compile the kernels that are not, in two processes

@@ -227,6 +227,24 @@ def test_a_playlist_is_continued(ann):
     assert [one["item"][1] for one in longer["tracks"][2:]] == ids(found)
 
 
+def test_a_playlist_is_edited(ann):
+    kept = ann.post("/v1/playlists", FILES["jspf"], status=201)
+    path = f"/v1/playlists/{kept['id']}"
+    tracks = [{"title": "Elsewhere", "artist": "Nobody"}, {"title": "song a04-4", "artist": "a04"}]
+    ann.call("PUT", path, {"title": "Mondays", "tracks": tracks})
+    edited = ann.get(path)
+    assert edited["title"] == "Mondays"
+    assert [one["title"] for one in edited["tracks"]] == ["Elsewhere", "song a04-4"]
+    assert "item" not in edited["tracks"][0]
+    ann.call("PUT", path, {"title": "Tuesdays"})
+    assert ann.get(path) == {**edited, "title": "Tuesdays"}
+
+
+def test_the_playlist_of_another_is_not_edited(ann, account):
+    kept = ann.post("/v1/playlists", FILES["jspf"], status=201)
+    account().call("PUT", f"/v1/playlists/{kept['id']}", {"title": "Mine"}, status=404)
+
+
 def test_a_playlist_is_made_from_its_title(ann):
     made = ann.post("/v1/playlists/generate", {"title": "Doom for breakfast", "length": 7, "seed": 1})
     assert (made["title"], len(ids(made))) == ("Doom for breakfast", 7)

@@ -24,6 +24,7 @@ from crossfade.serve.live_bodies import (
 from crossfade.serve.station_bodies import (
     Because,
     ContinuePlaylist,
+    EditPlaylist,
     MakePlaylist,
     Queue,
     Seed,
@@ -153,6 +154,7 @@ _MODELS: tuple[BaseModel, ...] = (
     Queue(queue=["hetrec:51:roads"], count=5),
     station_bodies.NowPlayingAnswer(release=_RELEASE, kind="track", tracks=[_TRACK]),
     MakePlaylist(title="Rainy days", seeds=[_SEED], length=25),
+    EditPlaylist(title="Rainy days", tracks=[_ROADS]),
     ContinuePlaylist(include=[Seed(kind="tag", id="trip hop")], length=10),
     station_bodies.MadeAnswer(title="Rainy days", tracks=[_TRACK]),
     station_bodies.PlaylistAnswer(

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.formats.playlist_files import TYPES, as_jspf, as_m3u, as_xspf, read_playlist
 from crossfade.live.matching import matched
-from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated, playlists_of
+from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated, playlist_named, playlists_of
 from crossfade.live.pools import TEXT, ReleasePools
 from crossfade.live.stations import Listener
 from crossfade.live.taste import tastes_of
@@ -29,6 +29,7 @@ from crossfade.serve.replies import json_reply
 from crossfade.serve.station_bodies import (
     MOST_TRACKS,
     ContinuePlaylist,
+    EditPlaylist,
     ForgottenAnswer,
     ForgottenTrack,
     MadeAnswer,
@@ -129,6 +130,11 @@ def _managing(api: "_Playlists", live: LiveState, routes: APIRouter) -> APIRoute
         """JSPF, XSPF or M3U, recognised by its content; tracks that the catalogue lacks are kept by their names."""
         return json_reply(await run_in_threadpool(api.keep, caller.user, await request.body()), status=201)
 
+    @routes.put("/v1/playlists/{id}", summary="Edit a playlist", response_model=PlaylistAnswer)
+    def edit(caller: Caller, id: _Id, body: EditPlaylist) -> Response:  # noqa: A002
+        """Its title, and its tracks in their order."""
+        return json_reply(api.edit(caller.user, id, body))
+
     @routes.delete("/v1/playlists/{id}", summary="Delete a playlist", status_code=204)
     def delete(caller: Caller, id: _Id) -> Response:  # noqa: A002
         """For good."""
@@ -162,11 +168,23 @@ class _Playlists:
     def keep(self, user: str, content: bytes) -> PlaylistAnswer:
         """Keep a playlist from a file, its tracks with the items of the catalogue that they are."""
         title, tracks, dropped = read_playlist(content)
-        with contextlib.suppress(NotReadyError), self._active.reading() as opened:
-            # Without a release they are matched when they are used.
-            tracks = tuple(matched(opened.release.tables, track) for track in tracks)
-        kept = self._live.put_playlist(_new(user, title or "Playlist", tracks))
+        kept = self._live.put_playlist(_new(user, title or "Playlist", self._matched(tracks)))
         return _answer(kept).model_copy(update={"dropped": dropped})
+
+    def edit(self, user: str, playlist_id: str, asked: EditPlaylist) -> PlaylistAnswer:
+        """Change a playlist of ``user``; UnknownIdError for that of another."""
+        playlist = playlist_named(self._live, playlist_id)
+        if playlist.user != user:
+            raise UnknownIdError(f"{user} has no playlist {playlist_id!r}.")
+        tracks = playlist.tracks if asked.tracks is None else self._matched([one.track() for one in asked.tracks])
+        edited = replace(playlist, title=asked.title or playlist.title, tracks=tracks, changed_at=now())
+        return _answer(self._live.put_playlist(edited))
+
+    def _matched(self, tracks: Sequence[Track]) -> tuple[Track, ...]:
+        """Return tracks with the items that they are; without a release they are matched when they are used."""
+        with contextlib.suppress(NotReadyError), self._active.reading() as opened:
+            return tuple(matched(opened.release.tables, track) for track in tracks)
+        return tuple(tracks)
 
     def make(self, user: str, asked: MakePlaylist) -> MadeAnswer:
         """Make a playlist, and keep it if that is wanted and the session is not private."""

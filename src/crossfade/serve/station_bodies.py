@@ -9,6 +9,7 @@ from pydantic import Field
 from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.pools import PLAYLIST, TAG, TEXT
 from crossfade.serve.answers import Answer, Body
+from crossfade.serve.live_bodies import TrackBody
 from crossfade.serve.routes import LONGEST_TEXT
 from crossfade.stores.contract import Named
 from crossfade.stores.live import Track
@@ -17,6 +18,7 @@ MOST_SEEDS = 20  # each of which may stand for ten tracks
 MOST_DRAWN = 100  # tracks of one answer of a station
 MOST_TRACKS = 500  # of a playlist that is made
 LONGEST_QUEUE = 200
+LONGEST_PLAYLIST = 10_000
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Adventure = Annotated[float, Field(ge=0, le=1, description="From familiar (0) to adventurous (1).")]
@@ -162,6 +164,13 @@ class ContinuePlaylist(Drawn):
     exclude: list[Seed] = Field(default=[], max_length=MOST_SEEDS, description="Items, artists and tags to leave out.")
     length: Length = 25
     keep: bool = Field(default=False, description="Whether the tracks are added to the playlist.")
+
+
+class EditPlaylist(Body):
+    """What a playlist shall be; what is left out stays."""
+
+    title: Text | None = None
+    tracks: list[TrackBody] | None = Field(default=None, max_length=LONGEST_PLAYLIST, description="In their order.")
 
 
 class PlaylistAnswer(Answer):

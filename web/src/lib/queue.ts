@@ -48,8 +48,9 @@ export function moved<T>(queue: T[], at: number, from: number, to: number): [T[]
 
 /** Entries in strips by their reason, the fullest reasons first as the page ranks them; single ones share the last. */
 export function strips(entries: Entry[], least = 2): { reason: Entry['reason']; entries: Entry[] }[] {
-  const byReason = Map.groupBy(entries, (entry) => entry.reason?.text ?? '')
-  const full = [...byReason.values()].filter((group) => group.length >= least && group[0]?.reason)
+  const byReason: Record<string, Entry[]> = {}
+  for (const entry of entries) (byReason[entry.reason?.text ?? ''] ??= []).push(entry)
+  const full = Object.values(byReason).filter((group) => group.length >= least && group[0]?.reason)
   const rest = entries.filter((entry) => !full.some((group) => group.includes(entry)))
   const made = full.map((group) => ({ reason: group[0]?.reason, entries: group }))
   return rest.length ? [...made, { reason: undefined, entries: rest }] : made

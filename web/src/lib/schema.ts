@@ -364,6 +364,10 @@ export interface components {
             kind: string;
             tracks: components["schemas"]["TrackAnswer"][];
         };
+        /** @description Those of the tracks that can be heard, in the order of the question. */
+        PlayableAnswer: {
+            playable: string[];
+        };
         /** @description What the user's players are playing, latest first. */
         Playing: {
             playing: components["schemas"]["PlayingAnswer"][];

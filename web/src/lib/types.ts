@@ -31,9 +31,21 @@ export interface Piece {
 }
 
 export interface MapAnswer {
-  nodes: (Named & { listeners: number; closeness: number; tag?: string | null })[]
-  links: { source: string; target: string; weight: number }[]
+  nodes: { item: Named; listeners: number; closeness: number; term?: string | null }[]
+  links: { source: number; target: number; closeness: number }[]
 }
 export interface PathAnswer {
-  items: Named[]
+  path: { node: MapAnswer['nodes'][number]; closeness?: number | null }[]
+}
+export type Block = Schemas['BlockAnswer']
+export type Exclusion = Schemas['ExclusionBody']
+export type Token = Schemas['TokenAnswer']
+export interface TasteAnswer {
+  tags: { tag: string; weight: number; x: number; y: number }[]
+  roots: (Named & { weight: number })[]
+}
+export interface AlbumAnswer {
+  name: string
+  artist: Named
+  tracks: Item[]
 }
