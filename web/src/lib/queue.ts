@@ -1,5 +1,6 @@
 // What the player does to its queue, as functions of plain data.
-import type { Entry, Piece, TrackAnswer } from './types'
+import type { Entry, Item, Piece, TrackAnswer } from './types'
+import { text } from '../strings'
 
 /** Seconds of a track after which it counts as heard: 30, or half of a shorter one. */
 export const heardAfter = (seconds: number): number => (seconds > 0 ? Math.min(30, seconds / 2) : 30)
@@ -10,6 +11,15 @@ export const fromEntry = (kind: string, entry: Entry): Piece => ({
   name: entry.name,
   parent: entry.parent ?? null,
   ...(entry.reason && { because: entry.reason.text }),
+})
+
+export const fromItem = (item: Item): Piece => ({
+  kind: item.kind,
+  id: item.id,
+  name: item.name,
+  parent: item.parent ?? null,
+  length: Number(item.fields?.duration_ms ?? 0),
+  because: text.listeners(item.listeners),
 })
 
 /** A track of a station; one that was drawn from elsewhere than its seeds is an added one. */

@@ -21,6 +21,32 @@ export interface components {
             /** @description The artifacts behind the tables. */
             parts: string[];
         };
+        /**
+         * @description An album as the catalogue knows it: the tracks of one artist that name it.
+         *
+         *     tracks     how many
+         *     listeners  of its most heard track
+         *     plays      of all its tracks
+         */
+        Album: {
+            name: string;
+            tracks: number;
+            listeners: number;
+            plays: number;
+        };
+        /** @description An album with its tracks, most listeners first: catalogues do not know their order. */
+        AlbumAnswer: {
+            release: string;
+            item: components["schemas"]["Named"];
+            album: components["schemas"]["Album"];
+            tracks: components["schemas"]["Item"][];
+        };
+        /** @description The albums of an artist, most listeners first. */
+        AlbumsAnswer: {
+            release: string;
+            item: components["schemas"]["Named"];
+            albums: components["schemas"]["Album"][];
+        };
         /** @description One of the sources that a track is played for. */
         Because: {
             /**
@@ -49,6 +75,14 @@ export interface components {
         /** @description The blocks that stand, latest first. */
         Blocks: {
             blocks: components["schemas"]["BlockAnswer"][];
+        };
+        /** @description What belongs to an item, most listeners first. */
+        ChildrenAnswer: {
+            release: string;
+            item: components["schemas"]["Named"];
+            total: number;
+            offset: number;
+            items: components["schemas"]["Item"][];
         };
         /** @description How to go on with a playlist. */
         ContinuePlaylist: {
@@ -84,6 +118,26 @@ export interface components {
         Deleted: {
             deleted: number;
         };
+        /**
+         * @description Rows that were dropped for one reason.
+         *
+         *     meaning  the reason in words
+         *     advice   what to do about it; None where there is nothing to do
+         *     samples  a few of the rows: their places and what is wrong, never their content
+         */
+        Dropped: {
+            reason: string;
+            rows: number;
+            meaning: string;
+            advice?: string | null;
+            samples: components["schemas"]["Sample"][];
+        };
+        /** @description What a playlist shall be; what is left out stays. */
+        EditPlaylist: {
+            title?: string | null;
+            /** @description In their order. */
+            tracks?: components["schemas"]["TrackBody"][] | null;
+        };
         /** @description A token, such as `crossfade tokens add` prints. */
         EnterBody: {
             token: string;
@@ -101,6 +155,14 @@ export interface components {
             parent?: components["schemas"]["Named"] | null;
             score?: number | null;
             reason?: components["schemas"]["Reason"] | null;
+        };
+        /** @description The figures of the last `crossfade evaluate` of this library, as `--json` prints them. */
+        EvaluationAnswer: {
+            /** @description Milliseconds since 1970. */
+            finished: number;
+            figures: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description An item of the user's history that has the explained one, or its root, in its related list.
@@ -184,6 +246,43 @@ export interface components {
             status: string;
         };
         /**
+         * @description An import and its ledger: rows read = plays + skips + counts + playlist items + dropped.
+         *
+         *     at         when it was imported, in milliseconds since 1970
+         *     listener   whose history it is; None for a data set of many
+         *     skipped    files that were not read, and why
+         *     tables     rows by table, as they were written
+         *     damage     files that could not be read to their end, and why
+         */
+        Imported: {
+            name: string;
+            source: string;
+            at: number;
+            invented: boolean;
+            formats: string[];
+            listener?: string | null;
+            listeners?: number | null;
+            read: number;
+            plays: number;
+            skips: number;
+            counts: number;
+            playlist_items: number;
+            dropped: components["schemas"]["Dropped"][];
+            skipped: {
+                [key: string]: string;
+            };
+            damage: {
+                [key: string]: string;
+            };
+            tables: {
+                [key: string]: number;
+            };
+        };
+        /** @description Imports with their ledgers, the latest first. */
+        ImportsAnswer: {
+            imports: components["schemas"]["Imported"][];
+        };
+        /**
          * @description An item of the catalogue, played or not.
          *
          *     parent     as in `Entry`
@@ -217,6 +316,28 @@ export interface components {
             string,
             string
         ];
+        /** @description The job that was started last; left out before the first. */
+        JobAnswer: {
+            job?: components["schemas"]["JobDescribed"] | null;
+        };
+        /** @description An import or a run. */
+        JobDescribed: {
+            id: string;
+            /** @enum {string} */
+            sort: "import" | "run";
+            /** @description The file that is imported; empty for a run. */
+            what: string;
+            /** @enum {string} */
+            state: "running" | "done" | "failed" | "interrupted";
+            /** @description Milliseconds since 1970, UTC. */
+            started: number;
+            ended?: number | null;
+            /** @description Why it failed. */
+            message?: string | null;
+            /** @description The names of imports, or the release. */
+            made: string[];
+            progress: components["schemas"]["ProgressAnswer"];
+        };
         /** @description What became of listens that were sent; all of them are on the disk now, except those of a private session. */
         Kept: {
             received: number;
@@ -239,6 +360,12 @@ export interface components {
             invented: boolean;
             /** @description What can be heard: `files` of a music folder, or `made` in a demo world. */
             audio?: string | null;
+        };
+        /** @description Two nodes by their places on the map, and how close they are, above 0 and at most 1. */
+        Link: {
+            source: number;
+            target: number;
+            closeness: number;
         };
         /** @description A play that is kept. */
         ListenAnswer: {
@@ -335,6 +462,30 @@ export interface components {
              */
             keep?: boolean;
         };
+        /** @description A map around an item: the node in the middle first, then the closest first; links name nodes by their places. */
+        MapAnswer: {
+            release: string;
+            nodes: components["schemas"]["Node"][];
+            links: components["schemas"]["Link"][];
+        };
+        /**
+         * @description A model of a release.
+         *
+         *     kinds   that it is fitted on
+         *     blends  whether it is a blend of the others
+         *     shares  in the blend, by kind; empty without a blend
+         */
+        ModelOf: {
+            name: string;
+            kinds: string[];
+            blends: boolean;
+            shares: components["schemas"]["Share"][];
+        };
+        /** @description The models of the release; `adds` is in NDCG@20, on plays that were hidden when the blend was learned. */
+        ModelsAnswer: {
+            release: string;
+            models: components["schemas"]["ModelOf"][];
+        };
         /** @description An item by kind, id and name. */
         Named: {
             kind: string;
@@ -358,11 +509,30 @@ export interface components {
              */
             password?: boolean;
         };
+        /**
+         * @description An item on a map.
+         *
+         *     listeners  users that played it
+         *     closeness  to the item in the middle, above 0; 1 for that item
+         *     term       the word that says most about it, or about what it belongs to; None if nothing is known
+         */
+        Node: {
+            item: components["schemas"]["Named"];
+            listeners: number;
+            closeness: number;
+            term?: string | null;
+        };
         /** @description What to play after a queue. */
         NowPlayingAnswer: {
             release: string;
             kind: string;
             tracks: components["schemas"]["TrackAnswer"][];
+        };
+        /** @description A chain of related items from one to another. */
+        PathAnswer: {
+            release: string;
+            /** @description Each with its closeness to the one before. */
+            path: components["schemas"]["Stop"][];
         };
         /** @description Those of the tracks that can be heard, in the order of the question. */
         PlayableAnswer: {
@@ -430,6 +600,17 @@ export interface components {
             /** @default 360 */
             minutes?: number;
         };
+        /** @description What a terminal shows: steps, a bar, and the time left in words. */
+        ProgressAnswer: {
+            steps: number;
+            done: number;
+            /** @description From 0 to 1; left out while it is unknown. */
+            share?: number | null;
+            /** @description The time left, empty while it is unknown. */
+            left: string;
+            running: components["schemas"]["WorkAnswer"][];
+            note: string;
+        };
         /** @description What is played and will be played. */
         Queue: {
             /** @description Ids of tracks, the last one at the end. */
@@ -457,6 +638,20 @@ export interface components {
             plays?: number | null;
             text: string;
         };
+        /** @description How to run. */
+        RunBody: {
+            /**
+             * @description Fit all models from nothing.
+             * @default false
+             */
+            full?: boolean;
+        };
+        /** @description One dropped row: its place and what is wrong with it, without its content. */
+        Sample: {
+            file: string;
+            line: number;
+            why: string;
+        };
         /** @description What a station or a playlist starts from. */
         Seed: {
             kind: string;
@@ -473,6 +668,18 @@ export interface components {
             /** @description The id of the session's token. */
             token?: string | null;
             library: components["schemas"]["LibraryAnswer"];
+        };
+        /**
+         * @description What a model counts in the blend of one kind.
+         *
+         *     weight  0 for one that was left out
+         *     adds    NDCG@20 that it adds, and its standard error; None if weights were not learned
+         */
+        Share: {
+            kind: string;
+            weight: number;
+            adds?: number | null;
+            error?: number | null;
         };
         /** @description A station to start. */
         StartStation: {
@@ -581,6 +788,11 @@ export interface components {
         StationsAnswer: {
             stations: components["schemas"]["StationAnswer"][];
         };
+        /** @description An item on a way, and how close it is to the one before; None for the first. */
+        Stop: {
+            node: components["schemas"]["Node"];
+            closeness?: number | null;
+        };
         /**
          * @description A surface table of a release.
          *
@@ -600,6 +812,62 @@ export interface components {
             /** @default [] */
             columns?: string[];
             keys: number;
+        };
+        /**
+         * @description A tag on the map.
+         *
+         *     items   of which it is said
+         *     weight  how much it says in the whole library; 1 for the first
+         *     x, y    its place, from -1 to 1; tags that are said of the same items lie close
+         */
+        Tag: {
+            name: string;
+            items: number;
+            weight: number;
+            x: number;
+            y: number;
+        };
+        /** @description What a tag is said of. */
+        TagAnswer: {
+            release: string;
+            tag: string;
+            /** @description By kind, those that it says most about first. */
+            items: {
+                [key: string]: components["schemas"]["Entry"][];
+            };
+            /** @description Tags that lie close on the map. */
+            similar: components["schemas"]["Tag"][];
+        };
+        /** @description The tags that say most, first the strongest, with places from -1 to 1. */
+        TagsAnswer: {
+            release: string;
+            /** @description What they are said of. */
+            kind: string;
+            total: number;
+            tags: components["schemas"]["Tag"][];
+        };
+        /** @description A user's taste on the map. */
+        TasteAnswer: {
+            release: string;
+            tags: components["schemas"]["TasteTag"][];
+            roots: components["schemas"]["TasteRoot"][];
+        };
+        /**
+         * @description An artist or a show that the user plays; x and y are None if no tag of the map is known of it.
+         *
+         *     share  of the plays of the most played one
+         */
+        TasteRoot: {
+            item: components["schemas"]["Named"];
+            plays: number;
+            share: number;
+            x?: number | null;
+            y?: number | null;
+        };
+        /** @description A tag, and how much of the user's taste it is: 1 for the strongest. */
+        TasteTag: {
+            tag: components["schemas"]["Tag"];
+            share: number;
         };
         /** @description The words that say most about an item, the strongest first, each with its weight. */
         Terms: {
@@ -727,6 +995,11 @@ export interface components {
             nudges: {
                 [key: string]: number;
             };
+        };
+        /** @description A piece of work that is going on. */
+        WorkAnswer: {
+            title: string;
+            share?: number | null;
         };
     };
     responses: never;

@@ -30,22 +30,18 @@ export interface Piece {
   added?: boolean
 }
 
-export interface MapAnswer {
-  nodes: { item: Named; listeners: number; closeness: number; term?: string | null }[]
-  links: { source: number; target: number; closeness: number }[]
-}
-export interface PathAnswer {
-  path: { node: MapAnswer['nodes'][number]; closeness?: number | null }[]
-}
+export type MapAnswer = Schemas['MapAnswer']
+export type PathAnswer = Schemas['PathAnswer']
+export type ChildrenAnswer = Schemas['ChildrenAnswer']
+export type AlbumsAnswer = Schemas['AlbumsAnswer']
+export type AlbumAnswer = Schemas['AlbumAnswer']
+export type TagsAnswer = Schemas['TagsAnswer']
+export type TagAnswer = Schemas['TagAnswer']
+export type TasteAnswer = Schemas['TasteAnswer']
+export type Imported = Schemas['Imported']
+export type Job = Schemas['JobDescribed']
+export type ModelsAnswer = Schemas['ModelsAnswer']
+export type EvaluationAnswer = Schemas['EvaluationAnswer']
 export type Block = Schemas['BlockAnswer']
 export type Exclusion = Schemas['ExclusionBody']
 export type Token = Schemas['TokenAnswer']
-export interface TasteAnswer {
-  tags: { tag: string; weight: number; x: number; y: number }[]
-  roots: (Named & { weight: number })[]
-}
-export interface AlbumAnswer {
-  name: string
-  artist: Named
-  tracks: Item[]
-}

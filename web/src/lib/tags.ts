@@ -1,0 +1,13 @@
+// The map of tags, with the user's taste lit on it.
+import type { Node } from './map'
+import type { TagsAnswer, TasteAnswer } from './types'
+
+const FAINT = 0.001 // of a tag that says nothing about the user
+
+export function lit(all: TagsAnswer, taste: TasteAnswer): Node[] {
+  const shares = new Map(taste.tags.map(({ tag, share }) => [tag.name, share]))
+  const known = new Set(all.tags.map((tag) => tag.name))
+  const tags = [...all.tags, ...taste.tags.map(({ tag }) => tag).filter((tag) => !known.has(tag.name))]
+  const most = Math.max(1, ...tags.map((tag) => tag.items))
+  return tags.map((tag) => ({ id: tag.name, name: tag.name, weight: tag.items / most, glow: shares.get(tag.name) ?? FAINT, place: { x: tag.x, y: tag.y } }))
+}
