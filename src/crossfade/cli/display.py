@@ -88,7 +88,7 @@ class Display:
             running = list(self._running.values())
             weight = sum(self._weights.values())
             finished = sum(self._weights.get(name, 0.0) for name in self._done)
-            steps, done = len(self._weights), len(self._done)
+            steps, done = len(self._weights), len(self._done & self._weights.keys())
         share = (finished + sum(work.share * work.weight for work in running)) / weight if weight else None
         if share is None and running:
             share = running[0].share if running[0].total else None

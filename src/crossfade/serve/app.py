@@ -37,6 +37,7 @@ from crossfade.serve.web.page import page_routes
 from crossfade.serve.web.routes import web_routes
 from crossfade.serve.web.site import Site
 from crossfade.stores.live import LiveState
+from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """
@@ -60,6 +61,13 @@ def create_app(
     Without a live state it only reads releases. ``music`` is what players get by Subsonic's API; ``station`` is for the
     stations; ``home`` is for imports and runs from the web page.
     """
+    limits = RateLimits(settings.requests)
+    site = None if live is None else Site.of(active, live, limits, settings, music, home)
+
+    def prepare(opened: OpenRelease) -> None:
+        if own is not None and site is not None:
+            own.prepare(opened)
+            site.prepare(opened)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,7 +78,7 @@ def create_app(
             # Go on: a release may come while the server runs.
             logging.getLogger("crossfade.serve").warning("%s", error)
         if own is not None:
-            active.prepare = own.prepare
+            active.prepare = prepare
         turning = asyncio.create_task(_keep_turning(active, live))
         stop = threading.Event()
         if music is not None:
@@ -95,9 +103,8 @@ def create_app(
     metrics = Metrics(active)
     app.include_router(service_routes(active, settings, metrics))
     own = None if live is None else OwnPages(live, active, metrics)
-    limits = RateLimits(settings.requests)
-    if live is not None:
-        app.include_router(web_routes(Site.of(active, live, limits, settings, music, home)))
+    if site is not None:
+        app.include_router(web_routes(site))
     app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))

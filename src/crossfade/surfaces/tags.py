@@ -16,11 +16,13 @@ that is lowered from the classical solution (de Leeuw, "Applications of convex a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.computed import row_map
+from crossfade.core.csr import CSR, starts_of
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
 from crossfade.core.kinds import KINDS
@@ -30,6 +32,12 @@ from crossfade.surfaces.asking import OpenRelease
 
 MOST_TAGS = 300
 """On the map."""
+
+LEADING = 50
+"""Terms of an item, the heaviest, that count for what tags say and where they lie."""
+
+CHUNK = 4_000_000
+"""Terms of items that are counted at a time."""
 
 COVERED = 0.8
 """A term is left out if a longer one that contains it has at least this share of its items: "time" by "all time"."""
@@ -97,9 +105,21 @@ class TagMap:
         return [(x, y) if total > 0 else None for (x, y), total in zip(means.tolist(), totals.tolist(), strict=True)]
 
 
+class _Once:
+    """The tags of one release; other requests go on while they are computed."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.made: TagMap | None = None
+
+
 def tag_map(opened: OpenRelease) -> TagMap:
     """Return the tags of a release, computed once; NotReadyError if it knows no words."""
-    return opened.once(TagMap, lambda: _made(opened))
+    once = opened.once(_Once, _Once)
+    with once.lock:
+        if once.made is None:
+            once.made = _made(opened)
+        return once.made
 
 
 def leading_term(opened: OpenRelease, kind: str, row: int) -> str | None:
@@ -152,16 +172,18 @@ def _made(opened: OpenRelease) -> TagMap:
     words = None if kind is None else opened.words(kind)
     if kind is None or words is None:
         raise NotReadyError(f"Release {opened.version} knows no tags. Import tags, and run `crossfade run`.")
-    items = opened.catalogue[kind]
+    items, leading = opened.catalogue[kind], _leading(words.words)
     rows = row_map(words.item_ids, items.ids)(np.arange(len(words.item_ids), dtype=np.int32))
     listened = np.log1p(np.where(rows == MISSING, 0, items.listeners[rows])) + 1e-3
-    counts = np.bincount(words.words.indices, minlength=len(words.vocabulary))
-    owners = np.repeat(np.arange(words.words.rows), np.diff(words.words.indptr))
+    owners = np.repeat(np.arange(leading.rows), np.diff(leading.indptr))
     said = np.bincount(
-        words.words.indices, weights=words.words.values**2 * listened[owners], minlength=len(words.vocabulary)
+        leading.indices, weights=leading.values**2 * listened[owners], minlength=len(words.vocabulary)
     ).astype(np.float64)
+    counts = np.zeros(len(words.vocabulary), dtype=np.int64)
+    for start in range(0, len(words.words.indices), CHUNK):
+        counts += np.bincount(words.words.indices[start : start + CHUNK], minlength=len(counts))
     terms = _chosen(words, said, counts)
-    places = _places(_vectors(words, terms, owners))
+    places = _places(_vectors(words, leading, terms, owners))
     tags = [
         Tag(
             name=words.vocabulary[int(term)],
@@ -173,6 +195,14 @@ def _made(opened: OpenRelease) -> TagMap:
         for term, (x, y) in zip(terms, places, strict=True)
     ]
     return TagMap(kind=kind, tags=tags, words=words, terms=terms, places=places)
+
+
+def _leading(words: CSR) -> CSR:
+    """The `LEADING` heaviest terms of each item."""
+    lengths = np.minimum(np.diff(words.indptr), LEADING)
+    starts = starts_of(lengths)
+    places = np.arange(starts[-1]) + np.repeat(words.indptr[:-1] - starts[:-1], lengths)
+    return CSR(starts, words.indices[places], words.values[places])
 
 
 def _chosen(words: FittedCultural, said: Places, counts: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int64]:
@@ -192,17 +222,17 @@ def _chosen(words: FittedCultural, said: Places, counts: npt.NDArray[np.signedin
     return np.array(kept[:MOST_TAGS], dtype=np.int64)
 
 
-def _vectors(words: FittedCultural, terms: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]) -> Places:
-    """(tags, factors) the vectors of ``terms``."""
+def _vectors(
+    words: FittedCultural, leading: CSR, terms: npt.NDArray[np.int64], owners: npt.NDArray[np.int64]
+) -> Places:
+    """(tags, factors) the vectors of ``terms``, of items by their ``leading`` terms."""
     from scipy.sparse import csr_array
 
     column = np.full(len(words.vocabulary), MISSING, dtype=np.int64)
     column[terms] = np.arange(len(terms))
-    columns = column[words.words.indices]
+    columns = column[leading.indices]
     known = columns != MISSING
-    by_tag = csr_array(
-        (words.words.values[known], (columns[known], owners[known])), shape=(len(terms), words.words.rows)
-    )
+    by_tag = csr_array((leading.values[known], (columns[known], owners[known])), shape=(len(terms), leading.rows))
     vectors = np.asarray(by_tag @ np.asarray(words.space.points), dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Places = vectors / np.where(lengths > 0, lengths, 1.0)

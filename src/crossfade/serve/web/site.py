@@ -1,9 +1,12 @@
 """What the routes of the web page are made with."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Self
 
+from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
+from crossfade.core.kinds import KINDS
 from crossfade.live.jobs import Jobs
 from crossfade.live.music_audio import Audio
 from crossfade.live.music_folder import MusicFolder
@@ -11,6 +14,8 @@ from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.live import LiveState
+from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.tags import tag_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +43,12 @@ class Site:
         """Return what serves the library of ``home``; without one there are no imports and runs."""
         jobs = None if home is None else Jobs(home)
         return cls(active, live, limits, settings, Audio(music, home), home, jobs)
+
+    def prepare(self, opened: OpenRelease) -> None:
+        """Have maps of a release ready; requests will say what it lacks."""
+        with contextlib.suppress(CrossfadeError):
+            tag_map(opened)
+        for kind in opened.release.tables.kinds:
+            if KINDS[kind].parent is None:
+                with contextlib.suppress(CrossfadeError):
+                    opened.neighbourhood(kind)
