@@ -5,13 +5,13 @@ A tag is a term of the model that knows the words about items (`crossfade.models
     s(t) = Σ over items i of w(i, t)² · ln(1 + listeners of i)
 
 which favours what leads the descriptions of items that are played over what is mentioned of all. Its vector is the sum
-of its items' vectors by their weights, at length 1. Places on the map come from the cosines c of these vectors, by the
-stress
+of its items' vectors by their weights, less the mean of all tags, at length 1: tags are alike if these vectors are.
 
-    Σ over pairs (|x - y| - (1 - c))² / (1 - c)²
+Places on the map keep each tag close to those that are alike (t-SNE): the chance q that two tags are neighbours on the
+map, which falls as 1 / (1 + distance²), is brought close to the chance p that they are neighbours by their vectors.
+Cost: O(words + rounds · tags²), once for each release.
 
-that is lowered from the classical solution (de Leeuw, "Applications of convex analysis to multidimensional scaling",
-1977). Cost: O(words + tags³), once for each release.
+van der Maaten & Hinton, "Visualizing data using t-SNE", JMLR 2008.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,11 +45,11 @@ COVERED = 0.8
 SHORTEST = 2
 """Letters of a tag."""
 
-NEAREST = 1e-2
-"""Distance of tags that are alike, so that none counts for everything."""
+PERPLEXITY = 10.0
+"""Tags that are neighbours of a tag, roughly."""
 
-ROUNDS = 60
-"""Of lowering the stress, after which places hardly move."""
+ROUNDS = 300
+"""Of moving the tags; in the first third neighbours attract each other four times as much."""
 
 Places = npt.NDArray[np.float64]
 
@@ -77,6 +77,7 @@ class TagMap:
     kind    of the items that they are about
     words   the model behind them
     terms   (tags,) their places in its vocabulary
+    vectors  (tags, factors) at length 1
     places  (tags, 2)
     """
 
@@ -84,6 +85,7 @@ class TagMap:
     tags: Sequence[Tag]
     words: FittedCultural
     terms: npt.NDArray[np.int64]
+    vectors: Places
     places: Places
 
     def weights(self, items: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
@@ -157,14 +159,13 @@ def tagged(opened: OpenRelease, tag: str, size: int) -> Mapping[str, list[Entry]
 
 
 def similar_tags(opened: OpenRelease, tag: str, size: int) -> list[Tag]:
-    """Return the ``size`` tags that lie closest to ``tag`` on the map; none for one that is not on it."""
+    """Return the ``size`` tags that are most like ``tag``; none for one that is not on the map."""
     known = tag_map(opened)
     place = next((place for place, one in enumerate(known.tags) if one.name == tag), None)
     if place is None:
         return []
-    distances = ((known.places - known.places[place]) ** 2).sum(axis=1)
-    order = [one for one in np.argsort(distances, kind="stable").tolist() if one != place]
-    return [known.tags[one] for one in order[:size]]
+    order = np.argsort(-(known.vectors @ known.vectors[place]), kind="stable").tolist()
+    return [known.tags[one] for one in order if one != place][:size]
 
 
 def _made(opened: OpenRelease) -> TagMap:
@@ -183,7 +184,8 @@ def _made(opened: OpenRelease) -> TagMap:
     for start in range(0, len(words.words.indices), CHUNK):
         counts += np.bincount(words.words.indices[start : start + CHUNK], minlength=len(counts))
     terms = _chosen(words, said, counts)
-    places = _places(_vectors(words, leading, terms, owners))
+    vectors = _vectors(words, leading, terms, owners)
+    places = _places(vectors)
     tags = [
         Tag(
             name=words.vocabulary[int(term)],
@@ -194,7 +196,7 @@ def _made(opened: OpenRelease) -> TagMap:
         )
         for term, (x, y) in zip(terms, places, strict=True)
     ]
-    return TagMap(kind=kind, tags=tags, words=words, terms=terms, places=places)
+    return TagMap(kind=kind, tags=tags, words=words, terms=terms, vectors=vectors, places=places)
 
 
 def _leading(words: CSR) -> CSR:
@@ -234,6 +236,8 @@ def _vectors(
     known = columns != MISSING
     by_tag = csr_array((leading.values[known], (columns[known], owners[known])), shape=(len(terms), leading.rows))
     vectors = np.asarray(by_tag @ np.asarray(words.space.points), dtype=np.float64)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    vectors -= vectors.mean(axis=0)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Places = vectors / np.where(lengths > 0, lengths, 1.0)
     return unit
@@ -244,23 +248,40 @@ def _places(vectors: Places) -> Places:
     count = len(vectors)
     if count < 3:
         return np.array([[0.0, 0.0], [1.0, 0.0]])[:count]
-    wanted = np.clip(1.0 - vectors @ vectors.T, NEAREST, None)
-    np.fill_diagonal(wanted, 0.0)
-    centred = wanted**2 - (wanted**2).mean(axis=0)
-    values, axes = np.linalg.eigh(-0.5 * (centred - centred.mean(axis=1, keepdims=True)))
-    places = axes[:, [-1, -2]] * np.sqrt(np.clip(values[[-1, -2]], 1e-12, None))
-    places *= np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])  # eigenvectors have no sign of their own
-    weights = 1.0 / np.where(wanted > 0, wanted, 1.0) ** 2
-    np.fill_diagonal(weights, 0.0)
-    # The pseudo-inverse of a matrix that maps what all places share to zero.
-    inverse = np.linalg.inv(np.diag(weights.sum(axis=1)) - weights + 1.0 / count) - 1.0 / count
-    for _ in range(ROUNDS):
+    wanted = _chances(np.clip(2.0 - 2.0 * vectors @ vectors.T, 0.0, None))
+    _, axes = np.linalg.eigh(vectors.T @ vectors)
+    places = vectors @ axes[:, [-1, -2]]
+    places *= np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])  # axes have no sign of their own
+    places *= 1e-2 / np.maximum(places.std(axis=0), 1e-9)
+    moved, gain = np.zeros_like(places), np.ones_like(places)
+    for number in range(ROUNDS):
+        early = number < ROUNDS // 3
         squares = (places**2).sum(axis=1)
-        gaps = np.sqrt(np.maximum(squares[:, None] + squares - 2 * places @ places.T, 0.0))
-        pulled = -weights * wanted / np.maximum(gaps, 1e-9)
-        np.fill_diagonal(pulled, 0.0)
-        np.fill_diagonal(pulled, -pulled.sum(axis=1))
-        places = inverse @ (pulled @ places)
+        near = 1.0 / (1.0 + np.maximum(squares[:, None] + squares - 2.0 * places @ places.T, 0.0))
+        np.fill_diagonal(near, 0.0)
+        pull = ((4.0 if early else 1.0) * wanted - near / near.sum()) * near
+        slope = 4.0 * (pull.sum(axis=1)[:, None] * places - pull @ places)
+        gain = np.where(np.sign(slope) != np.sign(moved), gain + 0.2, np.maximum(gain * 0.8, 0.01))
+        moved = (0.5 if early else 0.8) * moved - max(count / 12.0, 10.0) * gain * slope
+        places = places + moved
+        places -= places.mean(axis=0)
     places -= (places.max(axis=0) + places.min(axis=0)) / 2
     spread: Places = np.round(places / max(float(np.abs(places).max()), 1e-9), 4)
     return spread
+
+
+def _chances(squares: Places) -> Places:
+    """(n, n) the chance that two are neighbours by their ``squares`` of distances; each has `PERPLEXITY` of them."""
+    count = len(squares)
+    target = np.log(min(PERPLEXITY, (count - 1) / 2))
+    low, high, sharpness = np.zeros(count), np.full(count, np.inf), np.ones(count)
+    for _ in range(40):  # halves the interval each time
+        chances = np.exp(-squares * sharpness[:, None])
+        np.fill_diagonal(chances, 0.0)
+        chances /= np.maximum(chances.sum(axis=1, keepdims=True), 1e-300)
+        entropy = -(chances * np.log(np.maximum(chances, 1e-300))).sum(axis=1)
+        broad = entropy > target
+        low, high = np.where(broad, sharpness, low), np.where(broad, high, sharpness)
+        sharpness = np.where(np.isinf(high), 2.0 * sharpness, (low + high) / 2)
+    both: Places = (chances + chances.T) / (2 * count)
+    return both
