@@ -69,6 +69,19 @@ class Audio:
             return Heard(self._sounds.path_of(item.id), "audio/wav", fixed=True)
         raise UnknownIdError(f"{item.name!r} cannot be heard: the music folder has no file of it.")
 
+    def in_order(self, tables: Tables, tracks: Sequence[Item]) -> list[Item]:
+        """Return the ``tracks`` of an album in the order of the music folder's album, those that it lacks last."""
+        songs = {item.id: self._song(tables, item.id, item) for item in tracks}
+        first = next((song for song in songs.values() if song is not None), None)
+        album = None if self._music is None or first is None else self._music.music().albums.get(first.album_id)
+        places = {} if album is None else {song.id: place for place, song in enumerate(album.songs)}
+
+        def place(item: Item) -> int:
+            song = songs[item.id]
+            return len(places) if song is None else places.get(song.id, len(places))
+
+        return sorted(tracks, key=place)
+
     def _is_made(self, track_id: str) -> bool:
         return self._sounds is not None and self._sounds.has(track_id)
 

@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import items_of, small_release
 from tests.music_files import write_song
 
-from crossfade.core.artifacts import writing
+from crossfade.core.artifacts import Identity, writing
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.home import Home
 from crossfade.demo.settings import SMALL, truth_place
@@ -66,6 +66,23 @@ def test_a_file_of_the_folder_is_sent_whole_and_in_parts(library, music, tmp_pat
     assert (part.status_code, part.content) == (206, content[2:6])
     assert part.headers["content-range"] == f"bytes 2-5/{len(content)}"
     assert get("/v1/playable?item=t:hunter&item=t:army&item=nowhere").json() == {"playable": ["t:army"]}
+
+
+def test_an_album_has_the_order_of_the_folder(library, tmp_path):
+    for number, title in enumerate(["Hunter", "Army of Me"], start=1):
+        tags = {"title": title, "artist": "Björk", "album": "Post", "tracknumber": str(number)}
+        write_song(tmp_path / "music" / f"{title}.mp3", **tags)
+    folder = MusicFolder(tmp_path / "music", library.home.music)
+    folder.scan()
+    parts = small_release(tmp_path)
+    artists, tracks = parts.catalogue["artist"], parts.catalogue["track"]
+    own = items_of("track", tracks.ids, tracks.names, parents=1, listeners=[7, 6, 1, 1], album=["Post"] * 4)
+    parts = replace(parts, catalogue=Catalogue([artists, own]), tables=[parts.tables[0], parts.tables[4]])
+    with writing(tmp_path / "own", Identity(kind="part", version=1)) as draft:
+        parts.catalogue.save(draft.path)
+    parts = replace(parts, parts={**parts.parts, "catalogue": tmp_path / "own"})
+    tracks = library(parts, folder)("/v1/albums?artist=Björk&name=Post").json()["tracks"]
+    assert [one["name"] for one in tracks] == ["Hunter", "Army of Me", "Creep", "Creep"]
 
 
 def test_a_track_without_a_file_says_so(library, music, tmp_path):

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.answers import Answer
-from crossfade.serve.replies import kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, Id, plain, problems
+from crossfade.serve.replies import json_reply, kept_reply
+from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, plain, problems
 from crossfade.serve.web.site import Site
 from crossfade.stores.contract import Item, Named
 from crossfade.surfaces.children import ALBUM, Album, album_tracks, albums, child_kind, children
@@ -34,7 +34,7 @@ class AlbumsAnswer(Answer):
 
 
 class AlbumAnswer(Answer):
-    """An album with its tracks, most listeners first: catalogues do not know their order."""
+    """An album with its tracks: in the order of the music folder, else most listeners first."""
 
     release: str
     item: Named
@@ -106,7 +106,10 @@ def _add_albums(routes: APIRouter, kind: Kind, child: str, site: Site) -> None:
         with site.active.reading() as opened:
             item = opened.release.tables.item(kind.name, artist)
             found, tracks = album_tracks(opened, child, item.id, name)
-            answer = AlbumAnswer(release=opened.version, item=_named(item), album=found, tracks=tracks)
+            in_order = site.audio.in_order(opened.release.tables, tracks)
+            answer = AlbumAnswer(release=opened.version, item=_named(item), album=found, tracks=in_order)
+        if site.audio.source == "files":
+            return json_reply(answer, headers=NEVER_KEPT)  # the folder may change
         return kept_reply(request, answer, answer.release, personal=False, max_age=site.settings.max_age)
 
 

@@ -6,6 +6,7 @@ from typing import IO, Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from crossfade.core.errors import BusyError
 from crossfade.live.imported import Imported, imported
@@ -107,6 +108,8 @@ def _sending(site: Site, jobs: Jobs) -> APIRouter:
                 raise
         except BusyError as error:
             raise RefusedError(409, str(error)) from error
+        except ClientDisconnect as error:
+            raise RefusedError(400, "The file was not sent to its end.") from error
         return json_reply(job_answer(jobs, token), status=202, headers=NEVER_KEPT)
 
     return routes
