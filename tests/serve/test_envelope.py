@@ -110,7 +110,10 @@ paths = st.one_of(
     st.tuples(
         st.sampled_from(["/v1/artists", "/v1/tracks", "/v1/episodes", "/v1/users", "/v1"]),
         texts,
-        st.sampled_from(["", "/related", "/radio", "/radio/station", "/discover", "/popular", "/terms"]),
+        st.sampled_from(
+            ["", "/related", "/radio", "/radio/station", "/discover", "/popular", "/terms"]
+            + ["/map", "/path/Radiohead", "/tracks", "/episodes", "/albums"]
+        ),
     ),
 )
 
@@ -130,8 +133,8 @@ def test_no_request_whatever_makes_the_server_fail(client, path, parameters, tag
 
     url = path if isinstance(path, str) else f"{path[0]}/{quote(path[1], safe='')}{path[2]}"
     answer = client.get(url, params=parameters, headers={"If-None-Match": tag})
-    assert answer.status_code in (200, 304, 404, 422)
-    if answer.status_code in (404, 422):
+    assert answer.status_code in (200, 304, 404, 405, 422)  # 405: an account can only be deleted
+    if answer.status_code in (404, 405, 422):
         said = answer.json()
         assert answer.headers["content-type"] == "application/problem+json"
         assert (said["status"], said["type"]) == (answer.status_code, "about:blank")
