@@ -245,6 +245,9 @@ def test_evaluate_fits_the_models_of_the_settings(asked, own_home):
     ]
     assert answer["models"][0]["settings"]["terms"] == 1000
     assert answer["models"][1]["settings"]["half_life_days"] == 7
+    kept = json.loads((own_home / "evaluation.json").read_text())
+    assert kept.pop("finished") > 1_700_000_000_000
+    assert kept == answer  # the web page shows what was printed
 
 
 def test_evaluate_takes_both_files_or_none(split):

@@ -308,6 +308,9 @@ def test_an_import_that_is_named_after_somebody_gets_another_name(home, tmp_path
     for user in ("annika", "bob"):
         (folder / f"{user}.csv").write_text(rows(user, "Can", "Zyzzyva" if user == "annika" else "Neu"))
     import_paths(home, [folder])
+    home.jobs.mkdir()
+    (home.jobs / "job.json").write_text('{"what": "annika.csv"}')  # the file was dropped on the web page
+    home.evaluation.write_text('{"finished": 1, "split": "without annika"}')
     forgetting.forget(home, users=["annika"])
     assert_forgotten(home)
     (one,) = imports(home)

@@ -59,7 +59,7 @@ def catch_up(home: Home, releases: Releases) -> Pending | None:
         record(home, wish)
         for place in found.artifacts:
             discard(place) if (place / MANIFEST).exists() else remove(place)
-        for place in (home.unfinished, home.path / "spill", truth_place(home)):
+        for place in (home.unfinished, home.path / "spill", truth_place(home), home.jobs, home.evaluation):
             remove(place)
         journal.prune(home)
         wish = replace(wish, gone=())
