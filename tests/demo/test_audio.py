@@ -77,6 +77,13 @@ def test_a_sound_is_kept_as_a_file(demo_home, monkeypatch):
     assert place.read_bytes() == content
 
 
+def test_the_world_is_made_before_anybody_listens(demo_home, home, monkeypatch):
+    sounds = Sounds(demo_home)
+    sounds.prepare()
+    monkeypatch.setattr("crossfade.demo.catalogue.build", None)
+    assert sounds.path_of("demo:track:3").is_file()
+
+
 def test_only_so_many_bytes_are_kept(demo_home, monkeypatch):
     monkeypatch.setattr("crossfade.demo.sounds.synthesised", lambda sound: bytes(1_000))
     sounds = Sounds(demo_home, most_bytes=2_500)

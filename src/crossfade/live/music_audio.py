@@ -48,6 +48,11 @@ class Audio:
         """Where sound comes from; None if nothing can be heard."""
         return "files" if self._music is not None else "made" if self.invented else None
 
+    def prepare(self) -> None:
+        """Have the sound of a demo world ready to be made."""
+        if self._sounds is not None:
+            self._sounds.prepare()
+
     def playable(self, tables: Tables, ids: Sequence[str]) -> list[str]:
         """Return those of the tracks ``ids`` that can be heard, in their order."""
         return [one for one in ids if self._is_made(one) or self._song(tables, one) is not None]

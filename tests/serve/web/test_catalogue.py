@@ -2,8 +2,11 @@
 
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
+from crossfade.serve.limits import RateLimits
 from crossfade.serve.settings import ServeSettings
+from crossfade.serve.web.site import Site
 from crossfade.stores.registry import open_releases
+from crossfade.surfaces.tags import tag_map
 
 
 def test_tracks_and_albums_of_an_artist(served, client_of):
@@ -42,4 +45,15 @@ def test_tags_and_taste(make_genre_release, tmp_path, live, home, client_of):
     taste = client.get("/v1/users/ann/taste", headers=header)
     assert taste.headers["cache-control"] == "no-store"
     assert taste.json()["tags"][0]["tag"]["name"] in {"doom", "metal"}
+    active.close()
+
+
+def test_maps_are_ready_before_they_are_asked_for(make_genre_release, tmp_path, live, home, monkeypatch):
+    releases = open_releases(home)
+    make_genre_release(tmp_path).publish(releases)
+    active = ActiveRelease(releases)
+    with active.reading() as opened:
+        Site.of(active, live, RateLimits(10), ServeSettings(), None, home).prepare(opened)
+        monkeypatch.setattr("crossfade.surfaces.tags._made", None)
+        assert len(tag_map(opened).tags) == 6
     active.close()

@@ -45,10 +45,12 @@ class Site:
         return cls(active, live, limits, settings, Audio(music, home), home, jobs)
 
     def prepare(self, opened: OpenRelease) -> None:
-        """Have maps of a release ready; requests will say what it lacks."""
+        """Have maps of a release and its sound ready; requests will say what it lacks."""
         with contextlib.suppress(CrossfadeError):
             tag_map(opened)
         for kind in opened.release.tables.kinds:
             if KINDS[kind].parent is None:
                 with contextlib.suppress(CrossfadeError):
                     opened.neighbourhood(kind)
+        with contextlib.suppress(CrossfadeError):
+            self.audio.prepare()
