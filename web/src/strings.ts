@@ -292,7 +292,7 @@ const english = {
       ['Last.fm, Audioscrobbler', 'Older players. Use an app password.', '/2.0/'],
       ['OpenSubsonic', 'Players that stream your music. Use an app password.', '/rest'],
     ] as [string, string, string][],
-    account: 'Account',
+    here: 'This browser',
     signedIn: (user: string) => `Signed in as ${user}`,
     leave: 'Sign out of this browser',
     deleteAll: 'Delete everything',

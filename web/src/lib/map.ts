@@ -31,7 +31,7 @@ export interface Drawing {
   lit: string | undefined
 }
 
-const SPREAD = 320 // of the simulation, per unit of the map
+const SMALLEST = 120 // reach of the simulation that fills the map: a few nodes are not blown up
 const SETTLED = 60 // steps before the first picture, so that nothing flies about
 
 /** Pixels per unit of the map; a wide canvas stretches it. */
@@ -75,9 +75,11 @@ const spiral = (index: number): Point => {
   return { x: 14 * Math.sqrt(index) * Math.cos(angle), y: 14 * Math.sqrt(index) * Math.sin(angle) }
 }
 
+/** Stretch both ways so that the places fill the map. */
 function fitted(bodies: { id: string; x?: number; y?: number }[]): Map<string, Point> {
-  const reach = Math.max(SPREAD * 0.4, ...bodies.map((body) => Math.max(Math.abs(body.x ?? 0), Math.abs(body.y ?? 0))))
-  return new Map(bodies.map((body) => [body.id, { x: ((body.x ?? 0) / reach) * 0.92, y: ((body.y ?? 0) / reach) * 0.92 }]))
+  const reach = (way: 'x' | 'y') => Math.max(SMALLEST, ...bodies.map((body) => Math.abs(body[way] ?? 0))) / 0.9
+  const [width, height] = [reach('x'), reach('y')]
+  return new Map(bodies.map((body) => [body.id, { x: (body.x ?? 0) / width, y: (body.y ?? 0) / height }]))
 }
 
 /** The node nearest to a point within a radius; with a way, only nodes that lie that way. */
@@ -131,8 +133,8 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     if (!from || !to) continue
     const near = link.source === drawing.lit || link.target === drawing.lit
     context.strokeStyle = onRoute(link) || near ? colours.accent : colours.line
-    context.globalAlpha = onRoute(link) || near ? 0.9 : 0.25 + 0.6 * link.weight
-    context.lineWidth = onRoute(link) ? 3 : 1
+    context.globalAlpha = onRoute(link) || near ? 0.9 : 0.45 + 0.55 * link.weight
+    context.lineWidth = onRoute(link) ? 3 : 1.2
     context.beginPath()
     context.moveTo(from.x, from.y)
     context.lineTo(to.x, to.y)
@@ -170,7 +172,7 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     if (!free && !strong) continue
     taken.push(box)
     context.globalAlpha = 1
-    context.fillStyle = strong || node.glow > 0.5 ? colours.text : colours.muted
+    context.fillStyle = strong || node.glow > 0.35 ? colours.text : colours.muted
     context.textAlign = 'center'
     context.lineJoin = 'round'
     context.lineWidth = 3

@@ -2,12 +2,13 @@
 import type { Node } from './map'
 import type { TagsAnswer, TasteAnswer } from './types'
 
-const FAINT = 0.001 // of a tag that says nothing about the user
+const EDGE = 0.92 // leaves room for names at the edges
 
+/** Tags at their places; the square root lets weaker tastes be seen too. */
 export function lit(all: TagsAnswer, taste: TasteAnswer): Node[] {
   const shares = new Map(taste.tags.map(({ tag, share }) => [tag.name, share]))
   const known = new Set(all.tags.map((tag) => tag.name))
   const tags = [...all.tags, ...taste.tags.map(({ tag }) => tag).filter((tag) => !known.has(tag.name))]
   const most = Math.max(1, ...tags.map((tag) => tag.items))
-  return tags.map((tag) => ({ id: tag.name, name: tag.name, weight: tag.items / most, glow: shares.get(tag.name) ?? FAINT, place: { x: tag.x, y: tag.y } }))
+  return tags.map((tag) => ({ id: tag.name, name: tag.name, weight: tag.items / most, glow: Math.sqrt(shares.get(tag.name) ?? 0), place: { x: tag.x * EDGE, y: tag.y * EDGE } }))
 }
