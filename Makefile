@@ -17,7 +17,7 @@ MAKEFLAGS += --jobs=2
 # Node and npm: those of the machine, or those that the environment has.
 NPM = $(BIN)/python web/npm.py
 
-.PHONY: help demo test test-all page page-types page-check kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
+.PHONY: help demo test test-all page page-check kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -61,9 +61,6 @@ web/node_modules/ready: web/package-lock.json $(VENV)/ready
 
 page: web/node_modules/ready  ## Build the web page into the package
 	$(NPM) run --silent build
-
-page-types: web/node_modules/ready  ## Write the types of the API for the web page
-	$(BIN)/python web/types.py
 
 # The page is committed, so that installing needs no Node: what is committed must be what the sources make.
 page-check: web/node_modules/ready  ## Types and tests of the web page, and that it is built from its sources

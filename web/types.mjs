@@ -1,4 +1,4 @@
-// Writes src/lib/schema.ts from the server's description of its answers: node types.mjs openapi.json
+// Writes src/lib/schema.ts from the server's description of its answers: node types.mjs openapi.json [schema.ts]
 import { readFileSync, writeFileSync } from 'node:fs'
 import openapi, { astToString } from 'openapi-typescript'
 
@@ -9,4 +9,4 @@ const { openapi: version, info, components } = JSON.parse(readFileSync(process.a
 )
 const described = { openapi: version, info: { title: '', ...info }, paths: {}, components: { schemas: components.schemas } }
 const types = astToString(await openapi(described, { defaultNonNullable: false }))
-writeFileSync(new URL('src/lib/schema.ts', import.meta.url), `// Written by \`make page-types\`. Do not edit.\n${types}`)
+writeFileSync(process.argv[3] ?? new URL('src/lib/schema.ts', import.meta.url), `// Written by \`npm run types\` from the server openapi.json. Do not edit.\n${types}`)

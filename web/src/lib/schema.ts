@@ -1,4 +1,4 @@
-// Written by `make page-types`. Do not edit.
+// Written by `npm run types` from the server openapi.json. Do not edit.
 export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {

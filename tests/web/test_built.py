@@ -1,0 +1,55 @@
+"""What the page is built from is up to date, and a wheel has it."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from crossfade.core.home import Home
+from crossfade.serve.active import ActiveRelease
+from crossfade.serve.app import create_app
+from crossfade.serve.settings import ServeSettings
+from crossfade.stores.registry import open_live, open_releases
+
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web"
+
+
+@pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="needs the page's tools: make page")
+def test_the_types_of_the_api_are_those_of_the_server(tmp_path):
+    home = Home(tmp_path)
+    home.prepare()
+    live = open_live(home)
+    active = ActiveRelease(open_releases(home))
+    described = create_app(active, ServeSettings(), live=live, home=home).openapi()
+    live.close()
+    active.close()
+    description, written = tmp_path / "openapi.json", tmp_path / "schema.ts"
+    description.write_text(json.dumps(described))
+    subprocess.run([sys.executable, WEB / "npm.py", "run", "--silent", "types", "--", description, written], check=True)
+    fresh = written.read_text() == (WEB / "src" / "lib" / "schema.ts").read_text()
+    assert fresh, f"Write them again: npm run types -- {description}"
+
+
+def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
+    hatch = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
+    copy = tmp_path / "checkout"
+    for name in ("pyproject.toml", "README.md", "LICENSE", "web/wheel.py", "src/crossfade/core/version.py"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_bytes((ROOT / name).read_bytes())
+    refused = subprocess.run([*hatch, tmp_path], cwd=copy, capture_output=True, text=True)
+    assert refused.returncode
+    assert "make page" in refused.stderr
+    page = ROOT / "src" / "crossfade" / "serve" / "page"
+    for file in page.rglob("*.*"):
+        place = copy / file.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.read_bytes())
+    subprocess.run([*hatch, tmp_path], cwd=copy, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "crossfade/serve/page/index.html" in names
+    assert sum(name.endswith((".js", ".css")) for name in names) >= 2

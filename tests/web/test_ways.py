@@ -1,0 +1,270 @@
+"""The main ways through the web page, in a real browser."""
+
+import re
+import time
+
+from playwright.sync_api import expect
+from tests.web.conftest import USER
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+def an_artist(api):
+    return api("GET", f"users/{USER}/discover?kind=artist&limit=1")["entries"][0]
+
+
+def queue_of(page):
+    return (
+        page.get_by_role("region", name="Up next")
+        .locator("[data-row]")
+        .evaluate_all("rows => rows.map(row => row.dataset.id)")
+    )
+
+
+def start_radio(page, api):
+    page.goto(re.sub("#.*", f"#/artist/{an_artist(api)['id']}", page.url))
+    page.get_by_role("button", name="Start radio", exact=True).click()
+    page.get_by_role("region", name="Up next").wait_for()
+
+
+def test_home_says_why_in_strips(open_page):
+    page = open_page()
+    expect(page.get_by_role("heading", name=re.compile("^Because you ")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Made for you")).to_be_visible()
+
+
+def test_search_finds_an_artist_as_one_types(open_page, api):
+    artist = an_artist(api)
+    page = open_page("/search")
+    page.keyboard.type(artist["name"][:5], delay=20)
+    page.locator(f'[data-id="{artist["id"]}"] a').first.click()
+    expect(page.get_by_role("heading", level=1, name=artist["name"])).to_be_visible()
+
+
+def test_the_map_is_walked_and_leads_to_another_artist(open_page, api):
+    artist = an_artist(api)
+    page = open_page(f"/artist/{artist['id']}")
+    canvas = page.locator("canvas")
+    canvas.focus()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"):
+        canvas.press(key)
+    name = page.locator("[aria-live=polite]:not([role])").inner_text()
+    assert name not in {"", artist["name"]}
+    canvas.press("Enter")
+    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+
+def test_the_path_between_two_artists_is_shown(open_page, api):
+    artist = an_artist(api)
+    other = api("GET", f"artists/{artist['id']}/related?limit=5")["entries"][-1]
+    page = open_page(f"/artist/{artist['id']}")
+    page.get_by_role("combobox", name="Another artist").fill(other["name"])
+    page.get_by_role("option").first.click()
+    steps = page.locator("ol.line a")
+    expect(steps.first).to_have_text(artist["name"])
+    expect(steps.last).to_have_text(other["name"])
+
+
+def test_thumbs_change_the_queue(open_page, api):
+    page = open_page()
+    start_radio(page, api)
+    before = queue_of(page)
+    playing = page.get_by_role("main").get_by_role("region", name="Player")
+    playing.get_by_role("button", name=re.compile("^Thumb up")).click()
+    expect(playing.get_by_role("button", name=re.compile("^Thumb up"))).to_have_attribute("aria-pressed", "true")
+    deadline = time.monotonic() + 20
+    while queue_of(page) == before:
+        assert time.monotonic() < deadline
+    title = playing.get_by_role("heading").inner_text()
+    disliked = page.get_by_role("region", name="Up next").locator("[data-row]").first
+    gone = disliked.get_attribute("data-id")
+    disliked.get_by_role("button", name=re.compile("^Thumb down")).click()
+    expect(page.locator(f'section ul [data-id="{gone}"]')).to_have_count(0)
+    expect(playing.get_by_role("heading")).to_have_text(title)
+    playing.get_by_role("button", name="Skip").click()
+    expect(playing.get_by_role("heading")).not_to_have_text(title)
+
+
+def test_the_station_says_why(open_page, api):
+    page = open_page()
+    start_radio(page, api)
+    page.get_by_role("main").get_by_role("button", name=re.compile("^Why ")).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Because")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_discover_says_why(open_page):
+    page = open_page()
+    card = page.locator("section li[data-row]").first
+    card.hover()
+    card.get_by_role("button", name=re.compile("^Why ")).click()
+    expect(page.get_by_role("dialog")).to_contain_text("From your history")
+
+
+def test_audio_plays_on_while_one_browses(open_page, api):
+    page = open_page()
+    start_radio(page, api)
+    position = page.get_by_role("slider", name="Position in the track")
+    page.wait_for_function("document.querySelector('input[aria-valuetext]').valueAsNumber > 0.4")
+    page.get_by_role("link", name="Genres").click()
+    expect(page.get_by_role("heading", level=1, name="Genres and tags")).to_be_visible()
+    heard = float(position.input_value())
+    page.wait_for_function(
+        "heard => document.querySelector('input[aria-valuetext]').valueAsNumber > heard + 0.8", arg=heard
+    )
+    metadata = page.evaluate("[navigator.mediaSession.metadata.title, navigator.mediaSession.metadata.artist]")
+    assert all(metadata)
+    page.keyboard.press("Space")
+    expect(page.get_by_role("button", name="Play", exact=True).first).to_be_visible()
+
+
+def test_what_was_heard_is_in_the_history(open_page, api, library):
+    page = open_page()
+    start_radio(page, api)
+    title = page.get_by_role("main").get_by_role("region", name="Player").get_by_role("heading").inner_text()
+    page.wait_for_function("document.querySelector('input[aria-valuetext]').valueAsNumber > 1.2")
+    page.get_by_role("button", name="Next track").click()
+    deadline = time.monotonic() + 10
+    while title not in [one["track"]["title"] for one in api("GET", f"users/{USER}/listens")["listens"]]:
+        assert time.monotonic() < deadline
+
+
+def test_a_private_session_shows_and_ends(open_page, api):
+    page = open_page()
+    page.get_by_role("button", name="Start a private session").click()
+    expect(page.get_by_text("Private session.")).to_be_visible()
+    assert api("GET", f"users/{USER}/private")["until"]
+    page.get_by_role("button", name="End it").click()
+    expect(page.get_by_text("Private session.")).to_have_count(0)
+    assert "until" not in api("GET", f"users/{USER}/private")
+
+
+def test_what_is_dismissed_stays_away_until_it_is_undone(open_page):
+    page = open_page()
+    card = page.locator("section li[data-row]").first
+    item = card.get_attribute("data-id")
+    card.hover()
+    card.get_by_role("button", name=re.compile("^Not for me")).click()
+    there = page.locator(f'section li[data-id="{item}"]')
+    expect(there).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("heading", name=re.compile("^Because you ")).first).to_be_visible()
+    expect(there).to_have_count(0)
+    page.goto(re.sub("#.*", "#/you/without", page.url))
+    page.get_by_role("button", name=re.compile("^Allow ")).first.click()
+    page.get_by_role("link", name="Home").click()
+    expect(there.first).to_be_visible()
+
+
+def test_undo_brings_a_card_back(open_page):
+    page = open_page()
+    card = page.locator("section li[data-row]").first
+    item = card.get_attribute("data-id")
+    card.hover()
+    card.get_by_role("button", name=re.compile("^Not for me")).click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(f'section li[data-id="{item}"]').first).to_be_visible()
+
+
+def test_listens_are_deleted_and_hostile_names_are_text(open_page, api):
+    at = int(time.time() * 1000) - 60_000
+    tracks = [{"title": HOSTILE, "artist": HOSTILE}, {"title": "Sleep sounds", "artist": "Rain"}]
+    listens = [{"listened_at": at - 5000 * place, "track": track} for place, track in enumerate(tracks)]
+    api("POST", f"users/{USER}/listens", {"listens": listens})
+    page = open_page("/you/history")
+    expect(page.get_by_text(HOSTILE).first).to_be_visible()
+    assert page.title() != "owned"
+    page.get_by_role("searchbox", name="Search your history").fill("sleep")
+    page.get_by_role("button", name="Delete the play of Sleep sounds").click()
+    expect(page.get_by_text("No play fits the search.")).to_be_visible()
+    page.get_by_role("searchbox", name="Search your history").fill("onerror")
+    expect(page.get_by_text("1 play", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Delete all 1 play found").click()
+    expect(page.get_by_text("No play fits the search.")).to_be_visible()
+    assert api("GET", f"users/{USER}/listens?text=onerror")["total"] == 0
+
+
+def test_a_playlist_is_made_continued_and_edited(open_page, api):
+    page = open_page("/playlists")
+    page.get_by_label("Title").fill(HOSTILE)
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("textbox", name="Rename")).to_have_value(HOSTILE)
+    rows = page.locator("ol [data-row]")
+    count = rows.count()
+    page.get_by_role("button", name=re.compile("^Add .* to the playlist$")).first.click()
+    expect(rows).to_have_count(count + 1)
+    rows.first.get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(rows).to_have_count(count)
+    page.get_by_role("button", name="Undo").last.click()
+    expect(rows).to_have_count(count + 1)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", level=1, name="Playlists")).to_be_visible()
+    assert page.title() != "owned"
+
+
+def test_a_dropped_file_is_imported_with_its_ledger(open_page):
+    page = open_page("/system/imports")
+    page.get_by_text("Choose a file").wait_for()
+    rows = ["uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid"]
+    rows += [f"{1_700_000_000 + 300 * n},,Portishead,,Dummy,,Roads {n},," for n in range(4)] + [
+        "never,,Nobody,,,,None,,"
+    ]
+    dropped = page.evaluate_handle(
+        """rows => {
+            const data = new DataTransfer()
+            data.items.add(new File([rows], 'scrobbles.csv'))
+            return data
+        }""",
+        "\n".join(rows),
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    ledger = page.locator("[data-import]", has_text="kept as plays").filter(has_not_text="invented")
+    expect(ledger).to_contain_text("4", timeout=60_000)
+    ledger.get_by_text("What was dropped, and why").click()
+    expect(ledger.locator("table")).to_be_visible()
+
+
+def test_the_page_works_by_keyboard_alone(open_page, api):
+    page = open_page()
+    page.locator("section li[data-row]").first.wait_for()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    first = page.evaluate("document.activeElement.closest('[data-row]').dataset.id")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.closest('[data-row]').dataset.id") != first
+    page.keyboard.press("k")
+    page.keyboard.press("p")
+    expect(page.get_by_role("region", name="Player")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name=re.compile("^Thumb up")).first).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name=re.compile("^Search"))).to_be_focused()
+
+
+def test_tokens_are_made_and_revoked(open_page):
+    page = open_page("/you/players")
+    page.get_by_role("textbox", name="What it is for").fill("Kitchen radio")
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.get_by_text(re.compile("^cf_[0-9a-f_]+$"))).to_be_visible()
+    page.get_by_role("button", name="Revoke Kitchen radio").click()
+    expect(page.get_by_role("button", name="Revoke Kitchen radio")).to_have_count(0)
+
+
+def test_signing_out_ends_the_session(open_page):
+    page = open_page("/you/account")
+    page.get_by_role("button", name="Sign out of this browser").click()
+    expect(page.get_by_role("heading", name="Sign in with a token")).to_be_visible()
+    page.get_by_role("textbox", name="Token").fill("cf_wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("not valid")
+
+
+def test_the_token_of_the_address_stays_in_no_history(open_page):
+    page = open_page()
+    assert "enter" not in page.url
+    page.go_back()
+    assert "enter" not in page.url
