@@ -1,5 +1,6 @@
 """A demo world that is served by a process of its own, and pages of it in Chromium."""
 
+import contextlib
 import http.server
 import json
 import re
@@ -7,10 +8,11 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 from click.testing import CliRunner
+from tests.programs import started
 
 from crossfade.cli import crossfade
 from crossfade.core.home import Home
@@ -47,7 +49,6 @@ class Library:
 
     address: str
     home: Home
-    log: list[str] = field(default_factory=list)
 
     def token(self):
         live = open_live(self.home)
@@ -57,25 +58,35 @@ class Library:
             live.close()
 
 
+@contextlib.contextmanager
+def served(home):
+    """A library of which `USER` has an account, served."""
+    added = CliRunner().invoke(crossfade, ["users", "add", USER, "--home", str(home)])
+    assert added.exit_code == 0, added.output
+    command = [sys.executable, "-m", "crossfade", "serve", "--port", "0", "--home", str(home)]
+    with started(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        lines = iter(server.stdout.readline, "")
+        address = next(found[1] for line in lines if (found := re.search(r"Listening at (\S+)/,", line)))
+        # What the server says further is read, so that it never waits for us.
+        threading.Thread(target=lambda: [*lines], daemon=True).start()
+        yield Library(address, Home(home))
+
+
 @pytest.fixture(scope="session")
 def library(tmp_path_factory):
     """A small demo world, served."""
     home = tmp_path_factory.mktemp("world") / "home"
     made = CliRunner().invoke(crossfade, ["demo", "--listeners", "60", "--artists", "60", "--home", str(home)])
     assert made.exit_code == 0, made.output
-    added = CliRunner().invoke(crossfade, ["users", "add", USER, "--home", str(home)])
-    assert added.exit_code == 0, added.output
-    command = [sys.executable, "-m", "crossfade", "serve", "--port", "0", "--home", str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
-        lines = iter(server.stdout.readline, "")
-        address = next(found[1] for line in lines if (found := re.search(r"Listening at (\S+)/,", line)))
-        served = Library(address, Home(home))
-        reading = threading.Thread(target=lambda: served.log.extend(lines), daemon=True)
-        reading.start()
-        yield served
-        server.terminate()
-        server.wait(timeout=30)
-        reading.join(timeout=10)
+    with served(home) as there:
+        yield there
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A library in which nothing is yet, served."""
+    with served(tmp_path / "home") as there:
+        yield there
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +99,7 @@ def elsewhere():
             asked.append(self.path)
             self.send_error(502)
 
-        do_GET = do_POST = do_HEAD = do_CONNECT = answer
+        do_GET = do_POST = do_HEAD = do_CONNECT = answer  # noqa: N815 (the names that the server calls)
 
         def log_message(self, *words):
             pass
@@ -102,13 +113,13 @@ def elsewhere():
 @pytest.fixture(scope="session")
 def browser(elsewhere):
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(
+        chromium = driver.chromium.launch(
             executable_path=CHROMIUM,
             args=QUIET,
             proxy={"server": f"http://127.0.0.1:{elsewhere[0]}", "bypass": "127.0.0.1"},
         )
-        yield started
-        started.close()
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
@@ -116,7 +127,7 @@ def open_page(browser, library):
     """Opens the page for a user who is signed in, with whatever options; what goes wrong in it fails the test."""
     contexts, wrong = [], []
 
-    def make(path="/", **options):
+    def make(path="/", at=library, **options):
         options = {
             "viewport": {"width": 1280, "height": 860},
             "color_scheme": "dark",
@@ -129,13 +140,11 @@ def open_page(browser, library):
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
-        page.on(
-            "request", lambda sent: None if sent.url.startswith((library.address, "blob:")) else wrong.append(sent.url)
-        )
-        page.goto(f"{library.address}/#/enter/{library.token()}")
+        page.on("request", lambda sent: None if sent.url.startswith((at.address, "blob:")) else wrong.append(sent.url))
+        page.goto(f"{at.address}/#/enter/{at.token()}")
         page.get_by_role("heading", name=f"Hello, {USER}").wait_for()
         if path != "/":
-            page.goto(f"{library.address}/#{path}")
+            page.goto(f"{at.address}/#{path}")
         return page
 
     make.wrong = wrong

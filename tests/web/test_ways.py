@@ -187,10 +187,11 @@ def test_listens_are_deleted_and_hostile_names_are_text(open_page, api):
 
 
 def test_a_playlist_is_made_continued_and_edited(open_page, api):
+    title = f"{api('GET', 'tags')['tags'][0]['name']} {HOSTILE}"
     page = open_page("/playlists")
-    page.get_by_label("Title").fill(HOSTILE)
+    page.get_by_label("Title").fill(title)
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("textbox", name="Rename")).to_have_value(HOSTILE)
+    expect(page.get_by_role("textbox", name="Rename")).to_have_value(title)
     rows = page.locator("ol [data-row]")
     count = rows.count()
     page.get_by_role("button", name=re.compile("^Add .* to the playlist$")).first.click()
@@ -204,11 +205,18 @@ def test_a_playlist_is_made_continued_and_edited(open_page, api):
     assert page.title() != "owned"
 
 
-def test_a_dropped_file_is_imported_with_its_ledger(open_page):
-    page = open_page("/system/imports")
+def test_a_library_without_a_release_says_what_to_do(open_page, bare):
+    page = open_page(at=bare)
+    expect(page.get_by_role("heading", name="The library has no release yet")).to_be_visible()
+    page.get_by_role("link", name="Import and run").click()
+    expect(page.get_by_role("heading", name="Nothing was imported yet")).to_be_visible()
+
+
+def test_a_dropped_file_is_imported_with_its_ledger(open_page, bare):
+    page = open_page("/system/imports", at=bare)
     page.get_by_text("Choose a file").wait_for()
     rows = ["uts,utc_time,artist,artist_mbid,album,album_mbid,track,track_mbid"]
-    rows += [f"{1_700_000_000 + 300 * n},,Portishead,,Dummy,,Roads {n},," for n in range(4)] + [
+    rows += [f"{1_700_000_000 + 300 * n},,Portishead,,Dummy,,Roads {n}," for n in range(4)] + [
         "never,,Nobody,,,,None,,"
     ]
     dropped = page.evaluate_handle(
@@ -220,7 +228,7 @@ def test_a_dropped_file_is_imported_with_its_ledger(open_page):
         "\n".join(rows),
     )
     page.dispatch_event("body", "drop", {"dataTransfer": dropped})
-    ledger = page.locator("[data-import]", has_text="kept as plays").filter(has_not_text="invented")
+    ledger = page.locator("[data-import]")
     expect(ledger).to_contain_text("4", timeout=60_000)
     ledger.get_by_text("What was dropped, and why").click()
     expect(ledger.locator("table")).to_be_visible()
@@ -265,6 +273,5 @@ def test_signing_out_ends_the_session(open_page):
 
 def test_the_token_of_the_address_stays_in_no_history(open_page):
     page = open_page()
-    assert "enter" not in page.url
-    page.go_back()
-    assert "enter" not in page.url
+    history = page.context.new_cdp_session(page).send("Page.getNavigationHistory")
+    assert not [one for one in history["entries"] if "enter" in one["url"]]

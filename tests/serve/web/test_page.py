@@ -35,7 +35,9 @@ def test_every_file_has_the_policy(client, path):
 def test_the_index_is_asked_for_again_and_assets_are_not(client):
     index = client.get("/")
     assert (index.headers["cache-control"], index.headers["content-type"]) == ("no-cache", "text/html; charset=utf-8")
-    assert client.get("/", headers={"If-None-Match": index.headers["etag"]}).status_code == 304
+    known = client.get("/", headers={"If-None-Match": index.headers["etag"]})
+    assert known.status_code == 304
+    assert known.headers["content-security-policy"] == index.headers["content-security-policy"]
     asset = client.get("/assets/index-4f3a.js")
     assert "immutable" in asset.headers["cache-control"]
     assert asset.headers["content-type"] == "text/javascript; charset=utf-8"

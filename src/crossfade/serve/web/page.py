@@ -67,7 +67,10 @@ class _File:
         packed = self._gzipped if "gzip" in request.headers.get("Accept-Encoding", "") else None
         encoding = {} if packed is None else {"Content-Encoding": "gzip"}
         response = Response(self._plain if packed is None else packed, headers={**self._headers, **encoding})
-        return again(response, request.headers.get("If-None-Match"))
+        answer = again(response, request.headers.get("If-None-Match"))
+        # Headers of a 304 replace those that the browser has kept: without these, the policy of other answers would.
+        answer.headers.update(HEADERS)
+        return answer
 
 
 def page_routes(place: Traversable | None = None) -> APIRouter | None:
