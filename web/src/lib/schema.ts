@@ -34,7 +34,7 @@ export interface components {
             listeners: number;
             plays: number;
         };
-        /** @description An album with its tracks, most listeners first: catalogues do not know their order. */
+        /** @description An album with its tracks: in the order of the music folder, else most listeners first. */
         AlbumAnswer: {
             release: string;
             item: components["schemas"]["Named"];
