@@ -147,7 +147,6 @@ def open_page(browser, library):
             page.goto(f"{at.address}/#{path}")
         return page
 
-    make.wrong = wrong
     yield make
     for context in contexts:
         context.close()

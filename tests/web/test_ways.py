@@ -149,11 +149,13 @@ def test_what_is_dismissed_stays_away_until_it_is_undone(open_page):
     card.get_by_role("button", name=re.compile("^Not for me")).click()
     there = page.locator(f'section li[data-id="{item}"]')
     expect(there).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name=re.compile("^Because you ")).first).to_be_visible()
     expect(there).to_have_count(0)
     page.goto(re.sub("#.*", "#/you/without", page.url))
     page.get_by_role("button", name=re.compile("^Allow ")).first.click()
+    expect(page.get_by_text("may be recommended again")).to_be_visible()
     page.get_by_role("link", name="Home").click()
     expect(there.first).to_be_visible()
 

@@ -18,15 +18,18 @@ class Opinions {
     if (!kept) this.#back(piece.id)
     else {
       const said = days ? text.dismiss.snoozed(piece.name, days) : text.dismiss.done(piece.name)
-      toasts.say(said, async () => {
-        await del(`${session.own}/blocks`, { kind: piece.kind, item: piece.id })
-        this.#back(piece.id)
-      })
+      toasts.say(said, () => this.allow(piece))
     }
   }
 
   snooze(piece: Piece): Promise<void> {
     return this.dismiss(piece, WEEK)
+  }
+
+  /** Take a block back. */
+  async allow(piece: Pick<Piece, 'kind' | 'id'>): Promise<void> {
+    await del(`${session.own}/blocks`, { kind: piece.kind, item: piece.id })
+    this.#back(piece.id)
   }
 
   #back(id: string): void {
