@@ -103,8 +103,8 @@ def create_app(
     metrics = Metrics(active)
     app.include_router(service_routes(active, settings, metrics))
     own = None if live is None else OwnPages(live, active, metrics)
-    if site is not None:
-        app.include_router(web_routes(site))
+    for router in [] if site is None else web_routes(site):
+        app.include_router(router)
     app.include_router(list_routes(active, settings, station, own))
     app.include_router(why_route(active, settings))
     app.include_router(catalogue_routes(active, settings))

@@ -35,13 +35,12 @@ class ImportsAnswer(Answer):
     imports: list[Imported]
 
 
-def import_routes(site: Site) -> APIRouter:
+def import_routes(site: Site) -> list[APIRouter]:
     """Return the routes; without a home there is none."""
-    routes = APIRouter()
-    if site.home is not None and site.jobs is not None:
-        routes.include_router(_reading(site, guarded_routes(site.live, site.limits, "read", tag="imports")))
-        routes.include_router(_sending(site, site.jobs))
-    return routes
+    if site.jobs is None:
+        return []
+    reading = guarded_routes(site.live, site.limits, "read", tag="imports")
+    return [_reading(site, reading), _sending(site, site.jobs)]
 
 
 def _reading(site: Site, routes: APIRouter) -> APIRouter:

@@ -14,11 +14,8 @@ from crossfade.serve.web.system import system_routes
 from crossfade.serve.web.tags import tag_routes
 
 
-def web_routes(site: Site) -> APIRouter:
+def web_routes(site: Site) -> list[APIRouter]:
     """Return the routes; their paths are longer than those of items, so they are added before."""
-    routes = APIRouter()
-    catalogue = (audio_routes, map_routes, album_routes, tag_routes)
-    library = (import_routes, run_routes, system_routes)
-    for part in (session_routes, account_routes, *catalogue, *library):
-        routes.include_router(part(site))
-    return routes
+    own = [session_routes(site), account_routes(site)]
+    catalogue = [audio_routes(site), map_routes(site), album_routes(site), *tag_routes(site)]
+    return [*own, *catalogue, *import_routes(site), *run_routes(site), *system_routes(site)]

@@ -59,13 +59,14 @@ class RunBody(Body):
     full: bool = Field(default=False, description="Fit all models from nothing.")
 
 
-def run_routes(site: Site) -> APIRouter:
+def run_routes(site: Site) -> list[APIRouter]:
     """Return the routes; without a home there is none."""
-    routes = APIRouter()
-    if site.jobs is not None:
-        routes.include_router(_reading(site.jobs, guarded_routes(site.live, site.limits, "read", tag="runs")))
-        routes.include_router(_starting(site.jobs, guarded_routes(site.live, site.limits, "admin", tag="runs")))
-    return routes
+    if site.jobs is None:
+        return []
+    return [
+        _reading(site.jobs, guarded_routes(site.live, site.limits, "read", tag="runs")),
+        _starting(site.jobs, guarded_routes(site.live, site.limits, "admin", tag="runs")),
+    ]
 
 
 def job_answer(jobs: Jobs, caller: Token) -> JobAnswer:

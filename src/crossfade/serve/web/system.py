@@ -29,12 +29,11 @@ class EvaluationAnswer(Answer):
     figures: dict[str, Any]
 
 
-def system_routes(site: Site) -> APIRouter:
+def system_routes(site: Site) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
-    routes.include_router(_models(site, APIRouter(tags=["system"], responses=problems(503))))
+    routes = [_models(site, APIRouter(tags=["system"], responses=problems(503)))]
     if site.home is not None:
-        routes.include_router(_evaluation(site, guarded_routes(site.live, site.limits, "read", tag="system")))
+        routes.append(_evaluation(site, guarded_routes(site.live, site.limits, "read", tag="system")))
     return routes
 
 

@@ -45,12 +45,12 @@ class TasteAnswer(Answer):
     roots: list[TasteRoot]
 
 
-def tag_routes(site: Site) -> APIRouter:
+def tag_routes(site: Site) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
-    routes.include_router(_reading(site, APIRouter(tags=["tags"], responses=problems(404, 422, 503))))
-    routes.include_router(_own(site, guarded_routes(site.live, site.limits, "read", tag="tags")))
-    return routes
+    return [
+        _reading(site, APIRouter(tags=["tags"], responses=problems(404, 422, 503))),
+        _own(site, guarded_routes(site.live, site.limits, "read", tag="tags")),
+    ]
 
 
 def _reading(site: Site, routes: APIRouter) -> APIRouter:
