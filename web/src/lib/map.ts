@@ -98,13 +98,24 @@ export function nearest(nodes: Node[], places: Map<string, Point>, at: Point, ra
   return best
 }
 
-/** A colour of the style sheet as it is now. */
-function colour(name: string): string {
-  const probe = document.documentElement
-  probe.style.setProperty('outline-color', `var(--${name})`)
-  const found = getComputedStyle(probe).outlineColor
-  probe.style.removeProperty('outline-color')
-  return found
+const NAMES = ['text', 'muted', 'accent', 'line', 'surface'] as const
+type Colours = Record<(typeof NAMES)[number], string>
+const themes = new Map<string, Colours>()
+
+/** The colours of the style sheet in the theme that is shown; asked for once, since that is slow. */
+function coloursNow(): Colours {
+  const root = document.documentElement
+  const theme = root.dataset.theme ?? ''
+  const known = themes.get(theme)
+  if (known) return known
+  const found = NAMES.map((name) => {
+    root.style.setProperty('outline-color', `var(--${name})`)
+    return [name, getComputedStyle(root).outlineColor]
+  })
+  root.style.removeProperty('outline-color')
+  const colours = Object.fromEntries(found) as Colours
+  themes.set(theme, colours)
+  return colours
 }
 
 const widths = new Map<string, number>() // of names, which are slow to measure
@@ -119,7 +130,7 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height]
   context.setTransform(ratio, 0, 0, ratio, 0, 0)
   context.clearRect(0, 0, size.width, size.height)
-  const colours = { text: colour('text'), muted: colour('muted'), accent: colour('accent'), line: colour('line'), ground: colour('surface') }
+  const colours = coloursNow()
   const scale = scales(size, view.zoom)
   const at = (id: string): Point | undefined => {
     const place = places.get(id)
@@ -128,17 +139,23 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
 
   const route = new Set(drawing.path.slice(1).map((id, index) => `${drawing.path[index]} ${id}`))
   const onRoute = (link: Link) => route.has(`${link.source} ${link.target}`) || route.has(`${link.target} ${link.source}`)
+  const looks = new Map<string, Path2D>() // lines that look alike are drawn at once
   for (const link of links) {
     const [from, to] = [at(link.source), at(link.target)]
     if (!from || !to) continue
     const near = link.source === drawing.lit || link.target === drawing.lit
-    context.strokeStyle = onRoute(link) || near ? colours.accent : colours.line
-    context.globalAlpha = onRoute(link) || near ? 0.9 : 0.45 + 0.55 * link.weight
-    context.lineWidth = onRoute(link) ? 3 : 1.2
-    context.beginPath()
-    context.moveTo(from.x, from.y)
-    context.lineTo(to.x, to.y)
-    context.stroke()
+    const look = onRoute(link) ? 'route' : near ? 'near' : (0.45 + 0.55 * link.weight).toFixed(1)
+    const lines = looks.get(look) ?? new Path2D()
+    looks.set(look, lines)
+    lines.moveTo(from.x, from.y)
+    lines.lineTo(to.x, to.y)
+  }
+  for (const [look, lines] of looks) {
+    const plain = look !== 'route' && look !== 'near'
+    context.strokeStyle = plain ? colours.line : colours.accent
+    context.globalAlpha = plain ? Number(look) : 0.9
+    context.lineWidth = look === 'route' ? 3 : 1.2
+    context.stroke(lines)
   }
   const marked = new Set([...drawing.path, drawing.centre, drawing.lit])
   const radius = (node: Node) => (4 + 9 * Math.sqrt(node.weight)) * Math.min(1.4, Math.max(0.8, Math.sqrt(view.zoom)))
@@ -146,7 +163,7 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     const place = at(node.id)
     if (!place) continue
     context.globalAlpha = 1
-    context.fillStyle = colours.ground
+    context.fillStyle = colours.surface
     context.beginPath()
     context.arc(place.x, place.y, radius(node) + 1.5, 0, 7)
     context.fill()
@@ -176,7 +193,7 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     context.textAlign = 'center'
     context.lineJoin = 'round'
     context.lineWidth = 3
-    context.strokeStyle = colours.ground
+    context.strokeStyle = colours.surface
     context.strokeText(node.name, place.x, box[1] + 13)
     context.fillText(node.name, place.x, box[1] + 13)
   }

@@ -341,6 +341,10 @@ class Player {
 }
 
 export const audioOf = (piece: Piece): string => address(`${piece.kind}s/${part(piece.id)}/audio`)
-const trackOf = (piece: Piece) => ({ item: { kind: piece.kind, id: piece.id } })
+/** What is reported, by its id and by the names that the history shows. */
+const trackOf = ({ kind, id, name, parent }: Piece) => ({
+  item: { kind, id },
+  ...(kind === 'artist' || kind === 'show' ? { artist: name } : { title: name, ...(parent && { artist: parent.name }) }),
+})
 
 export const player = new Player()
