@@ -18,13 +18,7 @@ from crossfade.cli import crossfade
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_live
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("needs Chromium: apt-get install chromium", allow_module_level=True)
-
-playwright.expect.set_options(timeout=20_000)
-
 USER = "ann-1"
 QUIET = [
     "--autoplay-policy=no-user-gesture-required",
@@ -112,6 +106,10 @@ def elsewhere():
 
 @pytest.fixture(scope="session")
 def browser(elsewhere):
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    playwright.expect.set_options(timeout=20_000)
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(
             executable_path=CHROMIUM,

@@ -3,8 +3,10 @@
 import re
 import time
 
-from playwright.sync_api import expect
+import pytest
 from tests.web.conftest import USER
+
+expect = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it").expect
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
