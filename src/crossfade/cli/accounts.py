@@ -13,7 +13,8 @@ from crossfade.cli.options import SuggestingGroup, home_option, json_option, lim
 from crossfade.cli.output import Column, print_json, print_line, print_table, say
 from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.stores.live import SCOPES, USUAL_SCOPES, Listen, LiveState, Scope, Which
+from crossfade.stores.live import SCOPES, USUAL_SCOPES, Listen, Scope, Which
+from crossfade.stores.live_contract import LiveState
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -18,7 +18,7 @@ from crossfade.core.paths import shown
 from crossfade.surfaces.registry import SURFACES
 
 if TYPE_CHECKING:
-    from crossfade.stores.live import LiveState
+    from crossfade.stores.live_contract import LiveState
     from crossfade.stores.releases import Releases
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -19,7 +19,8 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.tables import EVERYONE
 from crossfade.live.taste import LIKED, Item, Page, Taste, Tastes, tastes_of
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo
-from crossfade.stores.live import ItemRef, LiveState
+from crossfade.stores.live import ItemRef
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import Pages, Unwanted
 from crossfade.surfaces.registry import FALLBACK

@@ -18,7 +18,8 @@ from crossfade.importing.ledger import Ledger
 from crossfade.live.matching import matched
 from crossfade.live.taste import excludes
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Exclusion, Feedback, Listen, LiveState, Track
+from crossfade.stores.live import Exclusion, Feedback, Listen, Track
+from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
 
 PART = 5_000

@@ -21,7 +21,7 @@ from crossfade.live.stations import ANYBODY, Floats, Listener, Part, Track
 from crossfade.live.taste import tastes_of
 from crossfade.models.registry import model_class
 from crossfade.stores.contract import Entry, Named
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 

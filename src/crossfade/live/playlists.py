@@ -16,7 +16,8 @@ from crossfade.live import stations
 from crossfade.live.pools import TAG, TEXT, ReleasePools
 from crossfade.live.stations import ANYBODY, Drawn, Listener, Signal, Source, Station
 from crossfade.stores.contract import Entry, Item, Named
-from crossfade.stores.live import ItemRef, LiveState, Playlist, Track
+from crossfade.stores.live import ItemRef, Playlist, Track
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import Played
 from crossfade.surfaces.station import DEFAULTS, StationSettings, spaced
 

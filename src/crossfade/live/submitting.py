@@ -7,7 +7,8 @@ from crossfade.core.errors import InputError
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.live.matching import matched
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Feedback, Listen, LiveState, NowPlaying, Opinion, Track
+from crossfade.stores.live import Feedback, Listen, NowPlaying, Opinion, Track
+from crossfade.stores.live_contract import LiveState
 
 EARLIEST = 1_033_430_400  # 2002-10-01, the first scrobble ever; earlier times come from clocks that were never set
 CLOCK_ERROR = 24 * 3600  # seconds that a listen may be in the future, as imports allow

@@ -30,7 +30,8 @@ from crossfade.live.cache import Cache
 from crossfade.live.matching import matched
 from crossfade.live.stations import Listener
 from crossfade.stores.contract import Entry, TableInfo
-from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, LiveState, Track, Which
+from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, Track, Which
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease, Played
 
 LIKED = 5

@@ -24,7 +24,8 @@ from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import MOST_SEEDS, Listener, Source
 from crossfade.live.taste import tastes_of
 from crossfade.stores.contract import Entry, Named
-from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist
+from crossfade.stores.live import ChangedError, ItemRef, Playlist
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease, Played
 from crossfade.surfaces.registry import PAGES
 

@@ -10,7 +10,8 @@ from crossfade.core.errors import CrossfadeError
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 
 class RefusedError(CrossfadeError):

@@ -32,7 +32,7 @@ from crossfade.serve.routes import catalogue_routes, service_routes
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.stations import station_routes
 from crossfade.serve.subsonic.routes import subsonic_routes
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 _DESCRIPTION = """

@@ -12,7 +12,8 @@ from pydantic_core import from_json
 from crossfade.serve.access import count_request, limited_body, require_user, required_token
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, plain, problems
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 SMALL_BODY = 65_536  # bytes: one listen, a hundred thumbs, the longest queue
 

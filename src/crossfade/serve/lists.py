@@ -24,7 +24,7 @@ from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, Item, TableInfo, Tables
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import FALLBACK, PAGES, POOL, SURFACES, Registered
 from crossfade.surfaces.station import StationSettings, station_of

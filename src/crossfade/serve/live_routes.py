@@ -33,7 +33,8 @@ from crossfade.serve.live_bodies import (
 )
 from crossfade.serve.replies import json_reply
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, LiveState, Which
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Which
+from crossfade.stores.live_contract import LiveState
 
 LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB
 MOST_LISTED = 1000

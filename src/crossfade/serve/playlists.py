@@ -39,7 +39,8 @@ from crossfade.serve.station_bodies import (
     Seed,
 )
 from crossfade.serve.stations import readable_playlist, seed_sources, track_answers
-from crossfade.stores.live import LiveState, Playlist, Track
+from crossfade.stores.live import Playlist, Track
+from crossfade.stores.live_contract import LiveState
 
 LONGEST_FILE = 5_000_000  # bytes: 10,000 tracks as ListenBrainz writes them
 

@@ -41,8 +41,9 @@ from crossfade.serve.station_bodies import (
     WhyTrackAnswer,
 )
 from crossfade.stores.contract import Named
-from crossfade.stores.live import LONGEST_STATION, ChangedError, Feedback, ItemRef, LiveState, Playlist, Track
+from crossfade.stores.live import LONGEST_STATION, ChangedError, Feedback, ItemRef, Playlist, Track
 from crossfade.stores.live import Station as Kept
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.station import StationSettings
 
 RETRIES = 5  # of a change that another one came before

@@ -25,7 +25,7 @@ _COLUMNS = "id, user, password IS NOT NULL, scopes, label, created_at, used_at"
 
 
 class AccountTables:
-    """Implements `crossfade.stores.live.Accounts`."""
+    """Implements `crossfade.stores.live_contract.Accounts`."""
 
     _database: Database
 

@@ -24,7 +24,7 @@ LONGEST_PRIVATE = 24 * 3_600_000
 
 
 class ListenTables:
-    """Implements `crossfade.stores.live.Listening`."""
+    """Implements `crossfade.stores.live_contract.Listening`."""
 
     _database: Database
     _shelf: Shelf

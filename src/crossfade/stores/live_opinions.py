@@ -21,7 +21,7 @@ from crossfade.stores.live_rows import read, written
 
 
 class OpinionTables:
-    """Implements `crossfade.stores.live.Opinions`."""
+    """Implements `crossfade.stores.live_contract.Opinions`."""
 
     _database: Database
 

@@ -39,7 +39,8 @@ from crossfade.serve.lists import OwnPages
 from crossfade.serve.replies import failure
 from crossfade.serve.routes import plain
 from crossfade.stores.contract import Entry
-from crossfade.stores.live import Feedback, ItemRef, Listen, LiveState, NowPlaying, Playlist, Track, Which
+from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Track, Which
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.registry import PAGES
 
 MOST_ROWS = 1000  # listens, recommendations or thumbs of one answer

@@ -24,7 +24,8 @@ from crossfade.serve.subsonic.answers import (
     Content,
     Failure,
 )
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 MOST_PARAMETERS = 11_000  # a playlist of 10,000 songs, and what goes with it
 LONGEST_VALUE = 2_000  # letters; no id, name or key is longer

@@ -25,7 +25,8 @@ from crossfade.serve.subsonic.calls import (
     require,
     require_sound,
 )
-from crossfade.stores.live import ChangedError, LiveState, Scope
+from crossfade.stores.live import ChangedError, Scope
+from crossfade.stores.live_contract import LiveState
 
 FORM = "application/x-www-form-urlencoded"
 
