@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, InputError
+from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.stores.contract import Entry, Named
 from crossfade.surfaces.station import DEFAULTS, StationSettings
@@ -207,7 +208,9 @@ class Track:
     @property
     def text(self) -> str:
         """The reason as a person would say it."""
-        return _REASONS[self.parts[0].origin].format(self.parts[0].source.name)
+        origin, source, _ = self.parts[0]
+        described = origin == "seed" and source.kind not in KINDS  # by a tag, a text or a playlist
+        return ("Because it fits {}" if described else _REASONS[origin]).format(source.name)
 
 
 _REASONS: Mapping[Origin, str] = {

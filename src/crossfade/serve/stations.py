@@ -247,7 +247,7 @@ def track_answers(tracks: Sequence[stations.Track]) -> list[TrackAnswer]:
 
 
 def _because(parts: Sequence[Part]) -> list[Because]:
-    return [Because(origin=part.origin, source=part.source, share=part.share) for part in parts]
+    return [Because(origin=part.origin, source=part.source, share=round(part.share, 4)) for part in parts]
 
 
 def _answer(
