@@ -14,7 +14,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
-from crossfade.live import stations
+from crossfade.live import station_why, stations
 from crossfade.live.matching import matched
 from crossfade.live.now_playing import next_up, pools_after, taste_of
 from crossfade.live.playlists import entry_of, playlist_named
@@ -193,7 +193,7 @@ class _Stations:
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
             listener = tastes_of(opened, self._live).listener(user, at=now())
-            why = stations.why(state, item, time.time(), pools, listener, self._settings)
+            why = station_why.why(state, item, time.time(), pools, listener, self._settings)
         return WhyTrackAnswer(text=why.text, chance=why.chance, because=_because(why.parts), nudges=why.nudges)
 
     def now_playing(self, user: str, asked: Queue) -> NowPlayingAnswer:
