@@ -559,8 +559,9 @@ def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):
     assert player.ask("deleteEverything").status_code == 404
 
 
-def test_only_so_many_calls_are_answered_in_a_while(player, client_of):
-    app = create_app(ActiveRelease(None), ServeSettings(requests=3), live=player.live, music=player.folder)
+def test_only_so_many_calls_are_answered_in_a_while(player, client_of, tmp_path):
+    active = ActiveRelease(open_releases(Home(tmp_path)))
+    app = create_app(active, ServeSettings(requests=3), live=player.live, music=player.folder)
     limited = replace(player, client=client_of(app))
     answers = [limited.ask("getOpenSubsonicExtensions") for _ in range(9)]
     assert {answer.status_code for answer in answers} == {200, 429}

@@ -88,19 +88,26 @@ def create_app(
         redirect_slashes=False,
     )
     metrics = Metrics(active)
-    app.include_router(service_routes(active, settings, metrics))
     own = None if live is None else OwnPages(live, active, metrics)
-    app.include_router(list_routes(active, settings, station, own))
-    app.include_router(why_route(active, settings))
-    app.include_router(catalogue_routes(active, settings))
+    routers = [
+        service_routes(active, settings, metrics),
+        list_routes(active, settings, station, own),
+        why_route(active, settings),
+    ]
     if live is not None and own is not None:
         limits = RateLimits(settings.requests)
-        app.include_router(live_routes(active, live, limits))
-        app.include_router(station_routes(active, live, limits, station))
-        app.include_router(playlist_routes(active, live, limits))
-        app.include_router(listenbrainz_routes(active, live, limits, own))
-        app.include_router(audioscrobbler_routes(active, live, limits))
-        app.include_router(subsonic_routes(active, live, music, limits))
+        routers += [
+            listenbrainz_routes(active, live, limits, own),
+            *live_routes(active, live, limits),
+            *station_routes(active, live, limits, station),
+            *playlist_routes(active, live, limits),
+            audioscrobbler_routes(active, live, limits),
+            subsonic_routes(active, live, music, limits),
+        ]
+    # Their paths end in an id, so they come after longer ones.
+    routers.append(catalogue_routes(active, settings))
+    # Through a router that is included, FastAPI looks for each route twice.
+    app.router.routes += [route for router in routers for route in router.routes]
     add_problem_replies(app)
     app.add_middleware(KeptReplies, active=active)
     if settings.origins:

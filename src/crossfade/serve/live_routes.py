@@ -12,7 +12,7 @@ from crossfade.live.sessions import session_of
 from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
 from crossfade.serve.access import catalogue_of, now
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.guard import User, guarded_routes
+from crossfade.serve.guard import SMALL_BODY, User, guarded_routes
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.live_bodies import (
     BlockBody,
@@ -33,7 +33,7 @@ from crossfade.serve.live_bodies import (
 )
 from crossfade.serve.replies import json_reply
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Which
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Scope, Which
 from crossfade.stores.live_contract import LiveState
 
 LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB
@@ -41,7 +41,6 @@ MOST_LISTED = 1000
 FURTHEST = 10_000_000  # listens that may be skipped by `offset`
 DAY = 86_400_000
 
-_TAG = "live"
 _USER = "/v1/users/{id:path}"
 _Time = Annotated[int | None, Query(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
 _Artist = Annotated[
@@ -59,17 +58,19 @@ _Item = Annotated[
 ]
 
 
-def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
+def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> list[APIRouter]:
     """Return the routes below ``/v1/users/{id}`` that write to ``live``, and read from it."""
-    routes = APIRouter()
-    routes.include_router(_submitting(active, live, guarded_routes(live, limits, "submit", tag=_TAG)))
-    routes.include_router(
-        _sending(active, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LARGEST_BODY))
-    )
-    routes.include_router(_reading(live, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(_deleting(live, guarded_routes(live, limits, "manage", tag=_TAG)))
-    routes.include_router(_managing(active, live, guarded_routes(live, limits, "manage", tag=_TAG)))
-    return routes
+
+    def guarded(scope: Scope, most_bytes: int = SMALL_BODY) -> APIRouter:
+        return guarded_routes(live, limits, scope, tag="live", most_bytes=most_bytes)
+
+    return [
+        _submitting(active, live, guarded("submit")),
+        _sending(active, live, guarded("submit", LARGEST_BODY)),
+        _reading(live, guarded("read")),
+        _deleting(live, guarded("manage")),
+        _managing(active, live, guarded("manage")),
+    ]
 
 
 def _sending(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:

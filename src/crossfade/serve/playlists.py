@@ -51,15 +51,13 @@ _Id = Annotated[
 ]
 
 
-def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
+def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
     api = _Playlists(active, live)
-    routes.include_router(_reading(api, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(
-        _managing(api, live, guarded_routes(live, limits, "manage", tag=_TAG, most_bytes=LONGEST_FILE))
-    )
-    return routes
+    return [
+        _reading(api, guarded_routes(live, limits, "read", tag=_TAG)),
+        _managing(api, live, guarded_routes(live, limits, "manage", tag=_TAG, most_bytes=LONGEST_FILE)),
+    ]
 
 
 def _reading(api: "_Playlists", routes: APIRouter) -> APIRouter:

@@ -54,15 +54,15 @@ _Id = Annotated[
 ]
 
 
-def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings) -> APIRouter:
+def station_routes(
+    active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings
+) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
     api = _Stations(active, live, settings)
-    routes.include_router(_reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(
-        _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION))
-    )
-    return routes
+    return [
+        _reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)),
+        _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION)),
+    ]
 
 
 def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:

@@ -82,19 +82,19 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
 
     @routes.post("/submit-listens")
     async def submit_listens(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "submit")
+        token = required_token(live, request, "submit")
         body = await limited_body(request, LONGEST_BODY)
         return await run_in_threadpool(api.submit, token.user, body)
 
     @routes.post("/delete-listen")
     async def delete_listen(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "manage")
+        token = required_token(live, request, "manage")
         body = await limited_body(request, LONGEST_REQUEST)
         return await run_in_threadpool(api.delete, token.user, body)
 
     @routes.post("/feedback/recording-feedback")
     async def recording_feedback(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "submit")
+        token = required_token(live, request, "submit")
         body = await limited_body(request, LONGEST_REQUEST)
         return await run_in_threadpool(api.give_feedback, token.user, body)
 
