@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import html
 import logging
+import math
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -95,7 +96,7 @@ def create_app(
         why_route(active, settings),
     ]
     if live is not None and own is not None:
-        limits = RateLimits(settings.requests)
+        limits = RateLimits(math.ceil(settings.requests / settings.workers))
         routers += [
             listenbrainz_routes(active, live, limits, own),
             *live_routes(active, live, limits),
