@@ -6,7 +6,12 @@ BIN := $(VENV)/bin
 BENCH := .venv-bench
 BUFFALO := .venv-bench-buffalo
 DEMO_HOME ?= build/demo
-INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
+# pip would compile on one processor, and the tests of every library too.
+define install
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --requirement $(2)
+-@$(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib
+endef
 # A file's tests stay together, for the sake of what they share; long files come before the last ones.
 PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
@@ -22,21 +27,18 @@ help:  ## Show what can be made
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Crossfade needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(INSTALL) requirements/dev.txt
+	$(call install,$(VENV),requirements/dev.txt)
 	$(BIN)/python -m pip install $(SELF)
 	@touch $@
 
 $(BENCH)/ready: requirements/peers.txt pyproject.toml
-	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install $(INSTALL) requirements/peers.txt
+	$(call install,$(BENCH),requirements/peers.txt)
 	$(BENCH)/bin/python -m pip install $(SELF)
 	@touch $@
 
 # Empty where there is no wheel; the benchmark then says that it goes without.
 $(BUFFALO)/ready: requirements/buffalo.txt
-	$(PYTHON) -m venv $(BUFFALO)
-	$(BUFFALO)/bin/python -m pip install $(INSTALL) requirements/buffalo.txt
+	$(call install,$(BUFFALO),requirements/buffalo.txt)
 	@touch $@
 
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
