@@ -154,9 +154,10 @@ def test_without_a_valid_token_nothing_is_answered(ann, empty):
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_whoever_calls_a_method_that_a_path_lacks_is_told_those_that_it_has(ann):
+def test_whoever_calls_a_method_that_a_path_lacks_is_told_those_that_it_has(ann, empty):
     refused = ann.call("PATCH", "listens")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "DELETE, GET, POST")
+    assert empty.request("PUT", "/v1/stations/next").headers["Allow"] == "POST"
 
 
 def test_a_token_is_for_its_own_user(ann, user):

@@ -16,14 +16,13 @@ pytest.importorskip("mutagen", reason="needs the extra `serve`")
 import numpy as np
 
 from crossfade.core.home import Home
-from crossfade.live.music_folder import MusicFolder
 from crossfade.live.weekly import RECIPES
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.registry import open_releases
 
 write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
 
@@ -94,18 +93,11 @@ def music(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served_music(tmp_path_factory, music, client_of, make_release_parts):
+def served_music(tmp_path_factory, music, client_of, serve_library, make_release_parts):
     place = tmp_path_factory.mktemp("library")
-    home = Home(place / "home")
-    home.prepare()
-    releases, live = open_releases(home), open_live(home)
-    make_release_parts(place).publish(releases)
-    folder = MusicFolder(music, home.music)
-    folder.scan()
-    active = ActiveRelease(releases, check_seconds=0)
-    yield client_of(create_app(active, ServeSettings(), live=live, music=folder)), live, folder
-    active.close()
-    live.close()
+    with serve_library(place, music) as library:
+        make_release_parts(place).publish(library.releases)
+        yield client_of(library.app), library.live, library.folder
 
 
 @pytest.fixture
@@ -119,12 +111,9 @@ def player(served_music, music, request):
 
 
 @pytest.fixture(scope="module")
-def schema(shared_data):
+def schema(opensubsonic):
     jsonschema = pytest.importorskip("jsonschema")
-    place = shared_data.parent / "opensubsonic" / "openapi.json"
-    if not place.exists():
-        pytest.skip("needs OpenSubsonic's description, ../shared/opensubsonic/openapi.json")
-    described = json.loads(place.read_text())
+    described = json.loads(opensubsonic.read_text())
 
     def check(name, content):
         root = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
@@ -419,23 +408,15 @@ def test_sonic_matches_and_paths_have_similarities_and_both_ends(player):
     assert len(player("findSonicPath", startSongId=alone.id, endSongId=hunter.id, count=2)["sonicMatch"]) == 2
 
 
-def test_before_the_first_release_songs_are_alike_by_genre(tmp_path, music, client_of):
-    home = Home(tmp_path / "home")
-    home.prepare()
-    live = open_live(home)
-    live.add_user("ann")
-    _, password = live.add_token("ann", password=True)
-    folder = MusicFolder(music, home.music)
-    folder.scan()
-    active = ActiveRelease(open_releases(home))
-    player = Player(
-        client_of(create_app(active, ServeSettings(), live=live, music=folder)), live, folder, music, password, "ann"
-    )
-    matches = player("getSonicSimilarTracks", id=player.song("Alone").id)["sonicMatch"]
-    assert {match["entry"]["title"] for match in matches} == {"Lonely", "Creep", "Just"}
-    player("scrobble", id=player.song("Alone").id)
-    assert live.count_listens("ann") == 1
-    live.close()
+def test_before_the_first_release_songs_are_alike_by_genre(tmp_path, music, client_of, serve_library):
+    with serve_library(tmp_path, music) as library:
+        library.live.add_user("ann")
+        _, password = library.live.add_token("ann", password=True)
+        player = Player(client_of(library.app), library.live, library.folder, music, password, "ann")
+        matches = player("getSonicSimilarTracks", id=player.song("Alone").id)["sonicMatch"]
+        assert {match["entry"]["title"] for match in matches} == {"Lonely", "Creep", "Just"}
+        player("scrobble", id=player.song("Alone").id)
+        assert library.live.count_listens("ann") == 1
 
 
 def test_playlists_are_made_changed_and_deleted(player):
@@ -557,6 +538,11 @@ def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):
     large = player.client.request("POST", "/rest/ping", data={"u": "x" * (1 << 21)})
     assert large.status_code == 413
     assert player.ask("deleteEverything").status_code == 404
+
+
+def test_a_client_that_wants_sound_tells_an_error_by_its_type(player):
+    assert player.ask("stream", id="tr-none", f="xml").headers["content-type"].startswith("text/xml")
+    assert player.ask("stream", id="tr-none").headers["content-type"] == "application/json"
 
 
 def test_only_so_many_calls_are_answered_in_a_while(player, client_of, tmp_path):

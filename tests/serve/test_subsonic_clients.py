@@ -16,12 +16,6 @@ import pytest
 
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
-from crossfade.core.home import Home
-from crossfade.live.music_folder import MusicFolder
-from crossfade.serve.active import ActiveRelease
-from crossfade.serve.app import create_app
-from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import open_live, open_releases
 
 write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
 
@@ -61,7 +55,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, make_release_parts, serve_on_loopback):
+def running(tmp_path_factory, make_release_parts, serve_library, serve_on_loopback):
     place = tmp_path_factory.mktemp("running")
     for number, (artist, title, suffix) in enumerate(SONGS, start=1):
         write_song(
@@ -74,15 +68,10 @@ def running(tmp_path_factory, make_release_parts, serve_on_loopback):
             tracknumber=str(number),
             cover=True,
         )
-    home = Home(place / "home")
-    home.prepare()
-    releases, live = open_releases(home), open_live(home)
-    make_release_parts(place).publish(releases)
-    folder = MusicFolder(place / "music", home.music)
-    folder.scan()
-    app = create_app(ActiveRelease(releases), ServeSettings(), live=live, music=folder)
-    with serve_on_loopback(app) as port:
-        yield port, live, folder
+    with serve_library(place, place / "music") as library:
+        make_release_parts(place).publish(library.releases)
+        with serve_on_loopback(library.app) as port:
+            yield port, library.live, library.folder
 
 
 @pytest.fixture
