@@ -304,13 +304,6 @@ def test_a_listen_that_reaches_into_a_private_session_is_private(live):
     assert live.add_listens([listen(at=at - 4 * MINUTE, ms_played=MINUTE)]) == 1
 
 
-def test_in_a_private_session_nothing_is_blocked(live):
-    live.start_private("ann", now() + MINUTE)
-    with pytest.raises(InputError, match="private"):
-        live.block(Block(user="ann", item=ItemRef("artist", "a"), name="A", created_at=AT))
-    assert live.blocks("ann", at=AT) == []
-
-
 def test_a_forgotten_private_session_ends_after_a_day(live):
     live.start_private("ann", now() + 10**12)
     assert live.private_until("ann", at=now() + 25 * 60 * MINUTE) is None

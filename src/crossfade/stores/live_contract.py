@@ -133,7 +133,7 @@ class Opinions(Protocol):
         """Return the feedback of ``user`` that stands, latest first."""
 
     def block(self, block: Block) -> None:
-        """Block an item, or change until when; InputError in a private session, or if the user has too many."""
+        """Block an item, or change until when; InputError if the user has too many."""
 
     def unblock(self, user: str, item: ItemRef) -> bool:
         """Undo a block; return whether there was one."""
