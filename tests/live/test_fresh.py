@@ -49,7 +49,21 @@ def test_a_page_is_made_once_until_something_changes(made, monkeypatch):
     assert fresh_page(opened, state, "new", at=AT).entries != first.entries
     state.delete_listens("new", ALL)
     assert fresh_page(opened, state, "new", at=AT).table.surface == "popular"
-    assert len(asked) == 4
+    assert len(asked) == 5  # tracks and artists
+
+
+def test_where_there_is_nothing_of_the_main_kind_another_is_listed(made, monkeypatch):
+    opened, state = made
+    page = fresh.own_page
+
+    def without_tracks(tastes, user, taste, kind, model):
+        made = page(tastes, user, taste, kind, model)
+        return made._replace(entries=[]) if kind == "track" else made
+
+    monkeypatch.setattr(fresh, "own_page", without_tracks)
+    play(state, "a02-0", "a06-0")
+    assert fresh_page(opened, state, "new", at=AT).table.name == "discover-artist"
+    assert fresh_page(opened, state, "new", at=AT, kind="track").table.name == "popular-track"
 
 
 def test_a_page_is_made_again_when_a_block_has_ended(made):

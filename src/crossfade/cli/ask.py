@@ -52,8 +52,9 @@ def surface_command(surface: Registered) -> click.Command:
         with releases_of(home).open() as release:
             opened = OpenRelease(release)
             table = opened.table(surface.name, kind)
-            if kind is None and asked != EVERYONE and table.key == USER:
-                table = _table_of_user(release.tables, table, asked)
+            if asked != EVERYONE and table.key == USER:
+                with contextlib.suppress(UnknownIdError):
+                    table = opened.table_with(surface.name, release.tables.user(asked), kind) or table
             key, name, note = _key(release.tables, table, asked)
             reach = opened.reach(name or asked, kind) if table.key == USER and asked != EVERYONE else None
             alone = note is not None and reach is not None and reach.plays > 0 and reach.listeners < FEW_LISTENERS
@@ -234,17 +235,6 @@ def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
     from crossfade.surfaces.station import station_of
 
     return station_of(pool, np.random.default_rng(seed), Settings.of(home).section("station"))
-
-
-def _table_of_user(tables: Tables, table: TableInfo, text: str) -> TableInfo:
-    """Return ``table``, or if it has no list of the user, another one of its surface that has."""
-    with contextlib.suppress(UnknownIdError):
-        user = tables.user(text)
-        for other in (table, *(one for one in tables.tables.values() if one.surface == table.surface)):
-            with contextlib.suppress(UnknownIdError):
-                if tables.count(other.name, user):
-                    return other
-    return table
 
 
 def _key(tables: Tables, table: TableInfo, text: str) -> tuple[str, str | None, str | None]:

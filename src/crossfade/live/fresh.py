@@ -23,7 +23,7 @@ from crossfade.stores.live import ItemRef
 from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import Pages, Unwanted
-from crossfade.surfaces.registry import FALLBACK
+from crossfade.surfaces.registry import FALLBACK, PAGES
 
 
 class Fresh(NamedTuple):
@@ -45,7 +45,7 @@ def fresh_page(
     """Return the page of ``user`` as a release of now would have it.
 
     at     the present, in milliseconds since 1970
-    kind   of the items; None for the release's default
+    kind   of the items; None for the release's default, or if there is nothing of that for the user, another
     model  the one that leads; None for the release's own
 
     A user of whom too little is known gets what most people play. Raises UnknownIdError for a user without an account,
@@ -56,8 +56,11 @@ def fresh_page(
     if (kept := pages.find(key, taste.stamp)) is not None:
         return Fresh(*kept)
     started = time.perf_counter()
-    page = own_page(tastes, user, taste, kind, model)
-    if not page.entries:
+    for table in opened.tables(PAGES, kind):
+        page = own_page(tastes, user, taste, table.kind, model)
+        if page.entries:
+            break
+    else:
         page = _popular(tastes, taste, kind)
     pages.keep(key, page, taste.stamp)
     return Fresh(*page, made_in=time.perf_counter() - started)

@@ -273,18 +273,19 @@ def _asked_for(
     opened: OpenRelease, surface: str, by: str, text: str, kind: str | None, lookup: Lookup | None = None
 ) -> tuple[TableInfo, str, str | None]:
     """Return the table, the key, and the name of the key of the list to show."""
-    table, tables = opened.table(surface, kind), opened.release.tables
+    tables = opened.release.tables
     if by in KINDS:
+        table = opened.table(surface, kind)
         item = (lookup or _named)(tables, by, text)
         return table, item.id, item.name
     if by == USER:
         with contextlib.suppress(UnknownIdError):
             user = tables.user(text)
-            if tables.count(table.name, user):
-                return table, user, None
+            if (table_of_user := opened.table_with(surface, user, kind)) is not None:
+                return table_of_user, user, None
         # A new user gets what most listeners play. Whether the library knows a user is nobody's business either.
-        table = opened.table(FALLBACK, kind)
-    return table, EVERYONE, None
+        surface = FALLBACK
+    return opened.table(surface, kind), EVERYONE, None
 
 
 def _part(

@@ -1,6 +1,7 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,8 +97,25 @@ class OpenRelease:
 
     def table(self, surface: str, kind: str | None = None) -> TableInfo:
         """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
+        return self.tables(surface, kind)[0]
+
+    def tables(self, surface: str, kind: str | None = None) -> list[TableInfo]:
+        """Return the table of ``surface`` that lists ``kind``; without it the default one, then all others.
+
+        Raises NotReadyError if there is none.
+        """
         tables = {table.kind: table for table in self.release.tables.tables.values() if table.surface == surface}
-        return tables[kind_listed(surface, {name: table.keys for name, table in tables.items()}, kind)]
+        players = {name: self._players(name) if table.keys else 0 for name, table in tables.items()}
+        first = tables.pop(kind_listed(surface, players, kind))
+        return [first, *(tables.values() if kind is None else ())]
+
+    def table_with(self, surface: str, key: str, kind: str | None = None) -> TableInfo | None:
+        """Return the first of `tables` in which ``key`` has a list that is not empty; None if there is none."""
+        for table in self.tables(surface, kind):
+            with suppress(UnknownIdError):
+                if self.release.tables.count(table.name, key):
+                    return table
+        return None
 
     def entries(
         self,
@@ -145,6 +163,10 @@ class OpenRelease:
     def interactions(self, kind: str) -> Interactions:
         """Return who played which items of ``kind``; NotReadyError if nobody played any."""
         return self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+
+    def _players(self, kind: str) -> int:
+        """How many users played items of ``kind``."""
+        return len(self.interactions(kind).user_ids) if self._has(f"interactions-{kind}") else 0
 
     def made_with(self, part: str) -> Mapping[str, Any]:
         """Return the settings of the step that made a part of the release; NotReadyError if there is none."""
@@ -246,10 +268,8 @@ class OpenRelease:
 
         Raises UnknownIdError for an item or a user that the release does not have, NotReadyError without pages.
         """
-        first = self.table(PAGES, kind)
-        others = [one for one in self.release.tables.tables.values() if kind is None and one.surface == PAGES]
-        tables = [first, *(one for one in others if one != first)]
-        table = next((one for one in tables if self._named(one.kind, item)), first)
+        tables = self.tables(PAGES, kind)
+        table = next((one for one in tables if self._named(one.kind, item)), tables[0])
         found = self.release.tables.item(table.kind, item)
         _, pages = self.pages(table.kind, model)
         row = pages.keys.find(user)
