@@ -14,7 +14,6 @@ from urllib.parse import quote
 from xml.etree import ElementTree  # only writes
 
 from crossfade.core.errors import InputError
-from crossfade.core.ids import as_text
 from crossfade.core.names import NAMED
 from crossfade.formats import streams, values
 from crossfade.formats.contract import DEFAULT_KIND, Format, Member, Place, Sink
@@ -171,24 +170,13 @@ class _Taken:
     entries: list[tuple[str, str | None]] = field(default_factory=list)
     dropped: int = 0
 
-    def playlist(self, playlist_id: str, title: str, *, owner: str | None = None, followers: int | None = None) -> None:
+    def playlist(self, playlist_id: str, title: str, **_: object) -> None:
         self.titles[playlist_id] = title
 
-    def item(
-        self, kind: str, item_id: str, name: str, *, parent_id: str | None = None, **fields: str | int | None
-    ) -> None:
+    def item(self, kind: str, item_id: str, name: str, *, parent_id: str | None = None, **fields: Any) -> None:
         self.names[kind, item_id] = (name, parent_id, fields)
 
-    def playlist_item(
-        self,
-        place: Place,
-        playlist_id: str,
-        position: int,
-        item_id: str,
-        parent_id: str | None = None,
-        *,
-        kind: str = DEFAULT_KIND,
-    ) -> None:
+    def playlist_item(self, place: Place, playlist_id: str, position: int, item_id: str, parent_id: str | None) -> None:
         if len(self.entries) >= LONGEST_PLAYLIST:
             raise InputError(f"A playlist has at most {LONGEST_PLAYLIST:,} tracks.")
         self.entries.append((item_id, parent_id))
@@ -201,7 +189,7 @@ class _Taken:
         tracks = []
         for item_id, parent_id in self.entries:
             title, parent_id, fields = self.names.get((DEFAULT_KIND, item_id), (None, parent_id, {}))
-            artist = self.names.get(("artist", parent_id or ""), (None, None, {}))[0]
+            artist = _name(self.names.get(("artist", parent_id or ""), (None, None, {}))[0])
             is_recording = values.mbid(item_id) is not None
             if not artist and not is_recording:
                 self.dropped += 1
@@ -212,7 +200,7 @@ class _Taken:
                     # An id that only stands for the names is none; what has no names is known by its id alone.
                     item=None if artist or item_id.startswith(NAMED) else ItemRef(DEFAULT_KIND, item_id),
                     title=_name(title),
-                    artist=_name(artist),
+                    artist=artist,
                     album=_name(album),
                     mbid=item_id if is_recording else None,
                     artist_mbids=(parent_id,) if parent_id and values.mbid(parent_id) else (),
@@ -255,7 +243,7 @@ def _line(text: str) -> str:
 
 
 def _name(text: object) -> str | None:
-    return as_text(text)[:LONGEST_NAME].replace("\x00", "") if isinstance(text, str) and text else None
+    return text[:LONGEST_NAME].replace("\x00", "") or None if isinstance(text, str) else None
 
 
 def _date(milliseconds: int) -> str:
