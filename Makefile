@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 BUFFALO := .venv-bench-buffalo
+PLAYERS := .venv-players
 DEMO_HOME ?= build/demo
 # pip would compile on one processor, and the tests of every library too.
 define install
@@ -41,13 +42,18 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 	$(call install,$(BUFFALO),requirements/buffalo.txt)
 	@touch $@
 
+$(PLAYERS)/ready: requirements/players.txt
+	$(PYTHON) -m venv $(PLAYERS)
+	$(PLAYERS)/bin/python -m pip install $(INSTALL) requirements/players.txt
+	@touch $@
+
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
 test: lint kernels tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels tests/clients/node_modules  ## The same with the slow tests
+test-all: lint kernels tests/clients/node_modules $(PLAYERS)/ready  ## The same with the slow tests
 	$(PYTEST)
 
 # A player's library; without npm or its registry its test is skipped, and says so.
@@ -96,6 +102,8 @@ lock:  ## Resolve the dependencies anew (needs uv)
 		--group peers pyproject.toml --output-file requirements/peers.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group buffalo \
 		--output-file requirements/buffalo.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group players \
+		--output-file requirements/players.txt
 
 clean:  ## Remove what was built, keep the environments
 	rm -rf build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
