@@ -318,6 +318,8 @@ TABLES = {
     "quality": Table(quality, ("quality",)),
     "agreement": Table(estimates, ("agreement",)),
     "eight-one-one": Table(estimates, ("eight-one-one",)),
+    "missing": Table(estimates, ("missing",)),
+    "sparse": Table(estimates, ("sparse",)),
     "truth-related": Table(asked("related artists"), ("truth",)),
     "truth-recommended": Table(asked("recommended artists"), ("truth",)),
     "truth-playlists": Table(asked("tracks of one playlist"), ("truth",)),

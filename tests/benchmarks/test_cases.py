@@ -22,12 +22,13 @@ SMALL = {
     "truth": "--listeners 40 --days 30 --sample 20 --models als popularity",
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",
     "job_2014": "--users 300 --items 100 --pairs 4000 --factors 8 --iterations 2 --directory {scratch}",
+    "missing": "--listeners 60 --days 30 --models als popularity",
     "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
 }
 """Of the cases that need neither a peer nor a data set, the words that make them small."""
 
 
-LONGER = {"candidates", "factors", "interactions"}
+LONGER = {"candidates", "factors", "interactions", "missing"}
 """Those that take tens of seconds with kernels to compile."""
 
 
