@@ -25,6 +25,7 @@ from crossfade.evaluate.comparing import compare
 from crossfade.evaluate.pair_files import read_pairs
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.evaluate.tuning import tune
+from crossfade.models.registry import model_class
 
 SETS = {
     "MovieLens-1M, 10 films a user": ("movielens1m-m1/train.txt", 10),
@@ -119,7 +120,7 @@ def tuned_of(split: Split, chosen: argparse.Namespace) -> dict[str, Mapping[str,
                 name, split.train, {}, Path(scratch) / name, trials=chosen.trials, threads=max(chosen.threads)
             ).settings
             for name in chosen.models
-            if chosen.trials and name not in (*LONG, "popularity")
+            if chosen.trials and name not in LONG and model_class(name).tuned
         }
 
 

@@ -131,7 +131,7 @@ def best_filter(filters: list[Filter], histories: CSR, items: int, seed: int, th
     with one_blas_thread():
         few = _gains(filters, graph, smoothest, train.take(users[first]), asked.take(users[first]), threads)
         left = np.argsort(-few, kind="stable")[:LEFT]
-        some = [filters[place] for place in left.tolist()]
+        some: list[Filter] = [filters[place] for place in left.tolist()]
         more = _gains(some, graph, smoothest, train.take(users[~first]), asked.take(users[~first]), threads)
     return some[int(np.argmax(few[left] + more))]
 
