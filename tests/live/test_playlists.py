@@ -3,7 +3,9 @@
 import pytest
 
 from crossfade.core.errors import InputError, UnknownIdError
+from crossfade.live import playlists
 from crossfade.live.playlists import as_track, continued, entry_of, excluded, forgotten, generated, is_mbid
+from crossfade.live.stations import MOST_DRAWN
 from crossfade.live.taste import tastes_of
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import Played
@@ -54,6 +56,14 @@ def test_what_to_include_and_leave_out(pools):
     assert "a04-7" in found
     assert sum(genre(one) == 1 for one in found) > 5
     assert not [one for one in found if genre(one) == 2 or one.startswith("a09") or one == "a00-2"]
+
+
+def test_a_long_playlist_is_continued_without_its_first_tracks(pools, monkeypatch):
+    monkeypatch.setattr(playlists, "MOST_DRAWN", 2)
+    assert not {item.id for item in MINE} & set(ids(continued(pools, MINE, 30)))
+    monkeypatch.undo()
+    many = MINE + [ItemRef("track", "a09-1")] * MOST_DRAWN
+    assert not {item.id for item in many} & set(ids(continued(pools, many, 5)))
 
 
 def test_a_continuation_needs_something(pools):

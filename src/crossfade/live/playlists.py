@@ -14,7 +14,7 @@ from crossfade.core.kinds import KINDS
 from crossfade.formats import values
 from crossfade.live import stations
 from crossfade.live.pools import TAG, TEXT, ReleasePools
-from crossfade.live.stations import ANYBODY, Drawn, Listener, Signal, Source, Station
+from crossfade.live.stations import ANYBODY, MOST_DRAWN, Drawn, Listener, Signal, Source, Station
 from crossfade.stores.contract import Entry, Item, Named
 from crossfade.stores.live import ItemRef, Playlist, Track
 from crossfade.stores.live_contract import LiveState
@@ -68,8 +68,11 @@ def generated(
     heard  what comes before them, and is not repeated
     """
     drawn = tuple(
-        Drawn(id=one.id, name=one.name, parent=one.parent.id if one.parent else None, at=0.0) for one in heard
+        Drawn(id=one.id, name=one.name, parent=one.parent.id if one.parent else None, at=0.0)
+        for one in heard[-MOST_DRAWN:]
     )
+    # A station remembers only so much of what came before.
+    listener = replace(listener, barred={*listener.barred, *(one.id for one in heard[:-MOST_DRAWN])})
     state = Station(kind=pools.kind, title="", seeds=tuple(sources), adventure=adventure, seed=seed, drawn=drawn)
     return stations.next(state, Signal(at=0.0, count=length), pools, listener, settings).tracks
 

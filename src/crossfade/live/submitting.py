@@ -39,7 +39,7 @@ def listen_of(
 
     Raises TooEarlyError and TooLateError, which are InputErrors, for times that no working clock gives.
     """
-    if began < EARLIEST:
+    if not began >= EARLIEST:  # nor is NaN
         raise TooEarlyError("The listen began before October 2002. Set the player's clock; times are in seconds.")
     if began > now / 1000 + CLOCK_ERROR:
         raise TooLateError("The listen began in the future. Set the player's clock; times are in seconds.")
