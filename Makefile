@@ -13,8 +13,9 @@ $(PYTHON) -m venv $(1)
 $(1)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --requirement $(2)
 -@$(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib
 endef
-# A file's tests stay together, for the sake of what they share; long files come before the last ones.
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# A file's tests stay together, for the sake of what they share; long files come before the last ones. A process that
+# crashes ends the run: xdist may wait for ever for what replaces it.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
