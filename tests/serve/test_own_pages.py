@@ -40,8 +40,15 @@ def test_listens_count_in_the_next_answer(library):
     after = reply.json()
     assert (after["surface"], after["key"], after["offset"], len(after["entries"])) == ("discover", "ann", 1, 3)
     assert all(entry["reason"]["text"].startswith("Because you play Item a") for entry in after["entries"])
+    first = after["entries"][0]
+    url = f"/v1/users/ann/why?kind=artist&item={first['id']}"
+    why = client.get(url, headers=ann)
+    assert why.headers["cache-control"] == "no-store"
+    assert (why.json()["why"]["place"], why.json()["why"]["reason"]) == (2, first["reason"])
+    assert client.get(url, headers=header(state, "bob")).status_code == 403
     # Whoever has no token gets what the release has, which is nothing of her.
     assert client.get("/v1/users/ann/discover?kind=track").json()["surface"] == "popular"
+    assert client.get(url).status_code == 404
     measured = client.get("/metrics").text
     assert "crossfade_fold_in_seconds_count 2.0" in measured
 

@@ -1,8 +1,9 @@
 """Options that several commands share, and completion of names from the active release."""
 
+import contextlib
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from crossfade.core.errors import CrossfadeError
+from crossfade.core.errors import CrossfadeError, NotReadyError
 from crossfade.core.home import Home, default_home
 from crossfade.core.kinds import KINDS
 from crossfade.core.paths import shown
@@ -107,6 +108,15 @@ def live_of(home: Home) -> "LiveState":
     from crossfade.stores.registry import open_live
 
     return open_live(home, Settings.of(home).section("store"))
+
+
+@contextlib.contextmanager
+def accounts_of(home: Home, *, new: bool = False) -> Iterator["LiveState"]:
+    """Open the live state of ``home``; NotReadyError if there is none, unless a ``new`` one may be made."""
+    if not new and not home.live.exists():
+        raise NotReadyError("There are no accounts yet. Make one with `crossfade users add NAME`.")
+    with contextlib.closing(live_of(home)) as live:
+        yield live
 
 
 def served_of(home: Home) -> "tuple[Releases, LiveState | None]":

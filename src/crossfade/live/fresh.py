@@ -6,8 +6,9 @@ A page is kept in memory until something changes.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import Pages, Unwanted
 from crossfade.surfaces.registry import FALLBACK, PAGES
+from crossfade.surfaces.why import Why
 
 
 class Fresh(NamedTuple):
@@ -69,9 +71,37 @@ def fresh_page(
 def own_page(tastes: Tastes, user: str, taste: Taste, kind: str | None = None, model: str | None = None) -> Page:
     """Return the page of ``user``, whose ``taste`` this is; empty if nothing is known. See `fresh_page`."""
     table, pages = tastes.opened.pages(kind, model)
+    histories, unwanted = _made_of(tastes, user, taste, pages)
+    entries = tastes.opened.listed(table, pages.pages(histories, unwanted=unwanted))
+    return Page(table, [replace(entry, reason=_true_reason(tastes, taste, entry.reason)) for entry in entries])
+
+
+def why_fresh(
+    opened: OpenRelease,
+    live: LiveState,
+    user: str,
+    item: str,
+    *,
+    at: int,
+    kind: str | None = None,
+    model: str | None = None,
+) -> Why:
+    """Return why ``item`` is on the page of ``user`` as it is now, or why it isn't.
+
+    Parameters and errors are those of `fresh_page` and of `OpenRelease.why`.
+    """
+    tastes = tastes_of(opened, live)
+    taste = tastes.of(user, at=at)
+    answer = opened.why(user, item, kind=kind, model=model, made_of=partial(_made_of, tastes, user, taste))
+    if answer.reason is None or (reason := _true_reason(tastes, taste, answer.reason)) is None:
+        return answer
+    return replace(answer, reason=reason, text=answer.text.replace(answer.reason.text, reason.text))
+
+
+def _made_of(tastes: Tastes, user: str, taste: Taste, pages: Pages) -> tuple[dict[str, Interactions], Unwanted]:
+    """What a page of ``user`` is made of: histories by kind, and what is unwanted."""
     histories = {name: _history(tastes, pages, name, user, taste) for name in pages.played}
-    entries = tastes.opened.listed(table, pages.pages(histories, unwanted=_unwanted(tastes, pages, taste)))
-    return Page(table, _as_liked(tastes, entries, taste))
+    return histories, _unwanted(tastes, pages, taste)
 
 
 def prepare(opened: OpenRelease, live: LiveState) -> None:
@@ -144,20 +174,17 @@ def _unwanted(tastes: Tastes, pages: Pages, taste: Taste) -> Unwanted:
     return Unwanted(barred, _row_of_items(disliked, pages.root_kind, disliked))
 
 
-def _as_liked(tastes: Tastes, entries: Sequence[Entry], taste: Taste) -> list[Entry]:
-    """The entries; a reason that is liked has the true number of its plays, and says so if there are none."""
-    catalogue = tastes.opened.catalogue
-    liked = {(kind, catalogue[kind].ids[row]): (kind, row) for kind, row in taste.liked}
-    found = []
-    for entry in entries:
-        reason = entry.reason
-        if reason is not None and (item := liked.get((reason.kind, reason.id))) is not None:
-            named = Named(kind=reason.kind, id=reason.id, name=reason.name)
-            plays = taste.counts[item].plays + taste.known[item[0]].of(item[1])[0]
-            text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
-            entry = replace(entry, reason=replace(reason, plays=plays or None, text=text))
-        found.append(entry)
-    return found
+def _true_reason(tastes: Tastes, taste: Taste, reason: Reason | None) -> Reason | None:
+    """The reason; one that is liked has the true number of its plays, and says so if there are none."""
+    if reason is None:
+        return None
+    item = reason.kind, int(tastes.opened.catalogue[reason.kind].ids.find(reason.id))
+    if item not in taste.liked:
+        return reason
+    named = Named(kind=reason.kind, id=reason.id, name=reason.name)
+    plays = taste.counts[item].plays + taste.known[item[0]].of(item[1])[0]
+    text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
+    return replace(reason, plays=plays or None, text=text)
 
 
 def _row_of_items(items: Iterable[Item], kind: str, values: Mapping[Item, float] | None = None) -> CSR:

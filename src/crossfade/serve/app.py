@@ -93,7 +93,7 @@ def create_app(
     routers = [
         service_routes(active, settings, metrics),
         list_routes(active, settings, station, own),
-        why_route(active, settings),
+        why_route(active, settings, own),
     ]
     if live is not None and own is not None:
         limits = RateLimits(math.ceil(settings.requests / settings.workers))

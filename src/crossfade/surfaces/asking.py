@@ -25,7 +25,7 @@ from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
 from crossfade.stores.releases import Release
 from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
-from crossfade.surfaces.discover import Pages
+from crossfade.surfaces.discover import Pages, Unwanted
 from crossfade.surfaces.reach import Reach, reach_of
 from crossfade.surfaces.registry import PAGES, kind_listed, registered
 from crossfade.surfaces.why import Why, why
@@ -259,12 +259,21 @@ class OpenRelease:
         columns = played.plays[pairs].tolist(), played.last_played[pairs].tolist()
         return sorted(map(Played, ids, *columns), key=lambda one: (-one.plays, one.id))
 
-    def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> Why:
+    def why(
+        self,
+        user: str,
+        item: str,
+        *,
+        kind: str | None = None,
+        model: str | None = None,
+        made_of: Callable[[Pages], tuple[Mapping[str, Interactions], Unwanted]] | None = None,
+    ) -> Why:
         """Return why ``item`` is on the page of ``user`` (a full id), or why it isn't.
 
-        item   an id or a name
-        kind   of the item; None for that of the default page, or any other of which there are pages
-        model  the one that leads; None for the release's own
+        item     an id or a name
+        kind     of the item; None for that of the default page, or any other of which there are pages
+        model    the one that leads; None for the release's own
+        made_of  gives the user's histories by kind, and what is unwanted; None for what the release knows of the user
 
         Raises UnknownIdError for an item or a user that the release does not have, NotReadyError without pages.
         """
@@ -272,10 +281,10 @@ class OpenRelease:
         table = next((one for one in tables if self._named(one.kind, item)), tables[0])
         found = self.release.tables.item(table.kind, item)
         _, pages = self.pages(table.kind, model)
-        row = pages.keys.find(user)
-        if row == MISSING:
+        if made_of is None and pages.keys.find(user) == MISSING:
             raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
-        return why(pages, self._catalogue(), row, self._catalogue()[table.kind].ids.row(found.id))
+        row = self._catalogue()[table.kind].ids.row(found.id)
+        return why(pages, self._catalogue(), user, row, *(() if made_of is None else made_of(pages)))
 
     def _named(self, kind: str, text: str) -> bool:
         """Whether there is an item of ``kind`` with that id or name."""
