@@ -82,7 +82,7 @@ class BlendSettings(Checked):
     # "trees" corrects the weighted sum by LambdaRank on scores, places, popularity, recency and history length;
     # it needs `pip install 'crossfade[trees]'`
     ranker: Ranker = "linear"
-    factors: Annotated[int, Range(8, 2048)] = 192  # width of the vectors by which items are compared
+    factors: Annotated[int, Range(8, 2048)] = 160  # width of the vectors by which items are compared
     seed: Annotated[int, Range(0)] = 0  # of what is hidden, and of the users
 
 
