@@ -128,8 +128,8 @@ def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -
     """What ``user`` has played of ``kind``, by the items that anybody in the release has played."""
     before = pages.played[kind].histories([user])
     weighing = tastes.weighing(kind)
-    counts = [(_played_row(tastes, pages, item), count, item) for item, count in taste.counts.items()]
-    new = [(row, count, item) for row, count, item in counts if item[0] == kind and row != MISSING]
+    of_items = _played_rows(tastes, pages, kind, taste)
+    new = [(row, taste.counts[item], item) for item, row in of_items.items() if row != MISSING]
     rows = np.array([row for row, *_ in new], dtype=np.int32)
     # What is liked can be a reason, as if it was played so often.
     plays = [max(count.plays, LIKED) if item in taste.liked else count.plays for _, count, item in new]
@@ -156,20 +156,21 @@ def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -
     )
 
 
-def _played_row(tastes: Tastes, pages: Pages, item: Item) -> int:
-    """The row of an item in the interactions of its kind; MISSING for one that nobody in the release played."""
-    kind, row = item
-    if kind not in pages.played:
-        return MISSING
-    opened = tastes.opened
+def _played_rows(tastes: Tastes, pages: Pages, kind: str, taste: Taste) -> dict[Item, int]:
+    """The rows of the items of ``kind`` that were played since in the interactions; MISSING where nobody else did."""
+    items, opened = [item for item in taste.counts if item[0] == kind], tastes.opened
     to_played = opened.once(("played", kind), lambda: row_map(opened.catalogue[kind].ids, pages.played[kind].item_ids))
-    return int(to_played(np.array([row], dtype=np.int32))[0])
+    rows = to_played(np.array([row for _, row in items], dtype=np.int32))
+    return dict(zip(items, rows.tolist(), strict=True))
 
 
 def _unwanted(tastes: Tastes, pages: Pages, taste: Taste) -> Unwanted:
     # What was played, but by nobody in the release, no history can say.
-    unknown = {item for item in taste.counts if _played_row(tastes, pages, item) == MISSING}
-    barred = {kind: _row_of_items(taste.barred | unknown, kind) for kind in pages.played}
+    rows = {kind: _played_rows(tastes, pages, kind, taste) for kind in pages.played}
+    barred = {
+        kind: _row_of_items(taste.barred | {item for item, row in of_items.items() if row == MISSING}, kind)
+        for kind, of_items in rows.items()
+    }
     disliked = {item: share for item, share in taste.disliked.items() if item[0] == pages.root_kind}
     return Unwanted(barred, _row_of_items(disliked, pages.root_kind, disliked))
 

@@ -362,11 +362,12 @@ class OpenRelease:
 
     def _once(self, key: Hashable, make: Callable[[], Part]) -> Part:
         """What ``make`` made for ``key`` the first time."""
-        with self._lock:
-            if key not in self._opened:
-                self._opened[key] = make()
-            opened: Part = self._opened[key]
-            return opened
+        if key not in self._opened:
+            with self._lock:
+                if key not in self._opened:  # no other thread was faster
+                    self._opened[key] = make()
+        opened: Part = self._opened[key]
+        return opened
 
     def _part(self, name: str, load: Callable[[Path], Part]) -> Part:
         """What ``load`` makes of a part of the release."""
