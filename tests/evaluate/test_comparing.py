@@ -147,6 +147,16 @@ def test_new_users_are_asked_with_what_is_shown_of_them(interactions, rng):
     assert found.curves["ease"][-1].estimates["recall@5"] == found["ease"].estimates["recall@5"]
 
 
+def test_fits_that_are_only_asked_for_scores_make_no_points(split, monkeypatch):
+    fitted, fit = [], EASE.fit
+    monkeypatch.setattr(
+        EASE, "fit", lambda self, *of, **how: fitted.append(self.settings.factors) or fit(self, *of, **how)
+    )
+    compare([EASE(factors=16), Blend(models=("ease", "popularity"))], split, k=5, curves=True)
+    # The parts of the curve and the cut of the blend, and the model that people get.
+    assert sorted(fitted) == [0, 0, 0, 0, 16]
+
+
 def test_curves_are_of_parts_that_contain_each_other(split, compared):
     parts = [part_of_users(split, share, 0) for share in (0.25, 0.5)]
     fewer, more = ({*np.flatnonzero(np.diff(part.train.indptr))} for part in parts)

@@ -26,7 +26,7 @@ from crossfade.evaluate.comparison import Comparison, Point
 from crossfade.evaluate.intervals import mean_estimates
 from crossfade.evaluate.recommendation import Report, evaluate
 from crossfade.evaluate.splits import Split, cut_of, random_holdout, temporal
-from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
+from crossfade.evaluate.trials import Trial, for_scores_alone, input_of, made_of, settings_of
 from crossfade.kernels.threads import one_blas_thread, processors
 from crossfade.models.contract import Fitted, Model, missing_extra
 from crossfade.models.registry import MODELS, model_class
@@ -123,7 +123,7 @@ def compare(
         }
         fits |= _blended(made, each, splits, fits, work, submit)
         points = {
-            label: [submit(work.point, label, model, splits[0], share) for share in SHARES]
+            label: [submit(work.point, label, for_scores_alone(model), splits[0], share) for share in SHARES]
             for label, model in single.items()
             if curves and not isinstance(model, Fitted)
         }
@@ -298,6 +298,7 @@ def _blended(
             model = made[number].get(name)
             if model is None or isinstance(model, Fitted):
                 model = made_of(name, settings[number].get(name, {}))
+            model = for_scores_alone(model) if cut else model
             title = f"Fit {name} on a cut" if cut else f"Fit {name}"
             members[key] = submit(work.member, f"{name} cut" if cut else name, title, model, split)
         return members[key]
