@@ -7,16 +7,16 @@ left out; what was deleted is gone, and so is what was made from it (`crossfade.
 import contextlib
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from crossfade.core.errors import CrossfadeError, UnknownIdError
+from crossfade.core.errors import CrossfadeError, InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
 from crossfade.formats.contract import DEFAULT_KIND, Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
-from crossfade.importing.imports import replace_rows
+from crossfade.importing.imports import replace_rows, replaced_by
 from crossfade.importing.ledger import Ledger
 from crossfade.live.matching import matched
 from crossfade.live.taste import excludes
@@ -24,6 +24,9 @@ from crossfade.stores.contract import Tables
 from crossfade.stores.live import Exclusion, Listen, Track
 from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
+
+LIVE = "live"
+"""The format of the import."""
 
 PART = 5_000
 """Listens that are read at a time."""
@@ -60,7 +63,7 @@ def import_live(
         return replace_rows(
             home,
             _LiveFormat(live, exclusions, tables),
-            inputs={_LiveFormat.name: content.hexdigest()},
+            inputs={LIVE: content.hexdigest()},
             without={"deletions": deletions, "left_out": left_out},
             empty=empty,
             settings=settings,
@@ -71,10 +74,20 @@ def import_live(
             release.close()
 
 
+def require_no_live_import(home: Home, names: Collection[str]) -> None:
+    """Raise InputError if one of ``names`` is the import of the live state, which would become an import again."""
+    one = replaced_by(home, LIVE)
+    if one is not None and one.name in names and home.live.exists():
+        raise InputError(
+            f"The import {one.name!r} is what arrived over HTTP. Delete it there, by `crossfade listens delete` or "
+            "`crossfade users remove`, and the next run forgets it."
+        )
+
+
 class _LiveFormat:
     """A format that reads the live state instead of a file."""
 
-    name = "live"
+    name = LIVE
     title = "Listens that arrived over HTTP"
 
     def __init__(self, live: LiveState, exclusions: Exclusions, tables: Tables | None) -> None:
