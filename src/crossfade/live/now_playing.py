@@ -10,6 +10,7 @@ knows no tempo, so nothing weighs it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 DECAY = 0.8
 SESSION, TASTE = 0.7, 0.3
+MOST_NAMES = 50_000  # whose folded form is remembered
 LOOKED_AT = 10  # tracks of the queue, the last ones; the eleventh counts a tenth of the last
 
 Taste = Callable[[Sequence[str]], Floats]
@@ -74,8 +76,15 @@ def taste_of(opened: OpenRelease, state: LiveState, user: str, kind: str) -> Tas
         return None
     plays = np.array([one.plays for one in played.values()], dtype=np.float64)
     weights = tastes.weighing(kind).weights(plays)
-    history = Interactions.from_counts([user] * len(played), list(played), weights, kind=kind)
-    return opened.scorer(history)
+    scorer = opened.scorer(Interactions.from_counts([user] * len(played), list(played), weights, kind=kind))
+    known: dict[str, float] = {}  # each further track has most candidates of the one before
+
+    def scores(items: Sequence[str]) -> Floats:
+        new = [item for item in items if item not in known]
+        known.update(zip(new, scorer(new).tolist(), strict=True))
+        return np.array([known[item] for item in items])
+
+    return scores
 
 
 def _next(
@@ -93,12 +102,12 @@ def _next(
             shares[age] = DECAY**age / total * (1 - rank / len(listed))
     heard = {_song(entry) for entry in session}
     before = {_parent(entry) for entry in session[len(session) - settings.apart + 1 :]} if settings.apart > 1 else set()
+    barred = set(listener.barred)
+    parents = before | barred
     left = [
         entry
         for entry in entries.values()
-        if _song(entry) not in heard
-        and _parent(entry) not in before
-        and not {entry.id, _parent(entry)} & set(listener.barred)
+        if _parent(entry) not in parents and entry.id not in barred and _song(entry) not in heard
     ]
     if not left:
         return None
@@ -117,8 +126,11 @@ def _next(
     return Track(entry=best, parts=named)
 
 
+_folded = lru_cache(MOST_NAMES)(folded)
+
+
 def _song(entry: Entry) -> tuple[str, str | None]:
-    return folded(entry.name), entry.parent.id if entry.parent else None
+    return _folded(entry.name), entry.parent.id if entry.parent else None
 
 
 def _parent(entry: Entry) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -31,6 +31,9 @@ from crossfade.surfaces.registry import PAGES, kind_listed, registered
 from crossfade.surfaces.why import Why, why
 
 Part = TypeVar("Part")
+
+MOST_ROWS = 100_000
+"""Items whose rows in a model are remembered."""
 
 WORDS = "cultural"
 """The model that knows the words about items."""
@@ -213,9 +216,11 @@ class OpenRelease:
             return lambda items: np.zeros(len(items))
         model = inputs.models[history.kind][0]
         profile = model.profiles(history)
+        # The same items are asked for again and again: finding one of 300,000 takes twenty comparisons in Python.
+        found_row = self._once(("row", history.kind), lambda: lru_cache(MOST_ROWS)(model.item_ids.find))
 
         def scores(items: Sequence[str]) -> npt.NDArray[np.float64]:
-            rows = model.item_ids.rows(items, missing="mark")
+            rows = np.array([found_row(item) for item in items], dtype=np.int32)
             known = rows != MISSING
             found = model.scores(profile, np.array([0, int(known.sum())]), rows[known])
             scored = np.full(len(items), found.min(initial=0.0), dtype=np.float64)
