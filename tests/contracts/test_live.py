@@ -102,7 +102,7 @@ def test_a_secret_opens_its_own_account_until_it_is_revoked(live):
     token, secret = live.add_token("ann", label="phone", scopes=frozenset({"read"}))
     found = live.authenticate(secret)
     assert (found.user, found.scopes, found.label, found.password) == ("ann", {"read"}, "phone", False)
-    for wrong in (secret[:-1], secret + "0", secret.upper(), "", "\x00", "\udcff", token.id, f"cf_{token.id}_"):
+    for wrong in (secret[:-1], secret + "0", secret.upper(), "", "\x00", "cf_\udcff_x", token.id, f"cf_{token.id}_"):
         assert live.authenticate(wrong) is None
     live.revoke(token.id)
     assert live.authenticate(secret) is None
@@ -521,6 +521,24 @@ def test_a_playlist_that_is_made_of_listens_goes_with_them(live):
 def test_a_track_that_is_none_is_refused(track):
     with pytest.raises(InputError):
         Track(**track)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda live, text: live.account(text),
+        lambda live, text: live.revoke(text),
+        lambda live, text: live.authenticate_password(text, lambda secret: True),
+        lambda live, text: live.playlist(text),
+        lambda live, text: live.delete_station("ann", text),
+        lambda live, text: live.unblock("ann", ItemRef("artist", text)),
+        lambda live, text: live.stop_playing("ann", text),
+    ],
+)
+def test_what_is_not_unicode_is_refused_wherever_it_is_asked_for(live, ask):
+    with pytest.raises(InputError, match="not Unicode"):
+        ask(live, "\udcff")
+    assert live.add_listens([listen()]) == 1
 
 
 def deep(levels):

@@ -115,7 +115,7 @@ class AccountTables:
         self._database.write(delete)
 
     def authenticate(self, secret: str) -> Token | None:
-        token_id = secret.split("_")[1] if secret.count("_") == 2 else ""
+        token_id = secret.split("_")[1] if secret.isascii() and secret.count("_") == 2 else ""
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT {_COLUMNS}, digest FROM tokens WHERE id = ? AND digest IS NOT NULL",  # noqa: S608

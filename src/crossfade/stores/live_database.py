@@ -126,7 +126,8 @@ class Database:
 
     def write(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
         """Call ``make`` in a transaction and return its result once it is on the disk; its errors are raised here."""
-        return self.hand_in(make).result()
+        with translated(self.place):
+            return self.hand_in(make).result()
 
     def hand_in(self, make: Callable[[sqlite3.Connection], Result]) -> "Future[Result]":
         """Have ``make`` called as `write` does, without waiting."""
