@@ -5,7 +5,7 @@ import pytest
 from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.live import playlists
 from crossfade.live.playlists import as_track, continued, entry_of, excluded, forgotten, generated, is_mbid
-from crossfade.live.stations import MOST_DRAWN
+from crossfade.live.stations import MOST_DRAWN, Listener
 from crossfade.live.taste import tastes_of
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import Played
@@ -81,7 +81,7 @@ def test_loved_but_forgotten(pools, genres):
     # Ann played -1 to -3 five times or more, and longer than 60 days ago; -0 four times, -4 four days ago.
     assert [entry.id for entry, _ in found][:1] == ["a00-3"]
     assert {entry.id for entry, _ in found} <= {f"a{artist}-{place}" for artist in ("00", "03") for place in (1, 2, 3)}
-    assert not forgotten(genres.played("ann", "track"), NOW, 10, pools, barred={"a00", "a03"})
+    assert not forgotten(genres.played("ann", "track"), NOW, 10, pools, Listener(barred={"a00", "a03"}))
     assert forgotten([Played("a00-1", 99, 0)], NOW, 10, pools) == []
 
 

@@ -102,12 +102,10 @@ def _next(
             shares[age] = DECAY**age / total * (1 - rank / len(listed))
     heard = {_song(entry) for entry in session}
     before = {_parent(entry) for entry in session[len(session) - settings.apart + 1 :]} if settings.apart > 1 else set()
-    barred = set(listener.barred)
-    parents = before | barred
     left = [
         entry
         for entry in entries.values()
-        if _parent(entry) not in parents and entry.id not in barred and _song(entry) not in heard
+        if _parent(entry) not in before and not listener.bars(entry) and _song(entry) not in heard
     ]
     if not left:
         return None

@@ -4,7 +4,7 @@ All are stations that nobody steers (`crossfade.live.stations`): they have no re
 and have a reason for each track.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -143,7 +143,7 @@ def excluded(pools: ReleasePools, exclude: Seeds) -> set[str]:
 
 
 def forgotten(
-    history: Iterable[Played], now: float, length: int, pools: ReleasePools, *, barred: Collection[str] = ()
+    history: Iterable[Played], now: float, length: int, pools: ReleasePools, listener: Listener = ANYBODY
 ) -> list[tuple[Entry, Played]]:
     """Return up to ``length`` tracks that were loved and not played for long, the most loved first.
 
@@ -154,7 +154,7 @@ def forgotten(
     found: list[tuple[Entry, Played]] = []
     for one in loved[: 4 * length]:
         entry = entry_of(pools, one.id)
-        if entry is not None and not {entry.id, entry.parent.id if entry.parent else entry.id} & set(barred):
+        if entry is not None and not listener.bars(entry):
             found.append((entry, one))
     return [found[place] for place in apart([entry for entry, _ in found])][:length]
 

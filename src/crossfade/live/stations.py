@@ -22,7 +22,7 @@ Drawing the highest ln p_j + a Gumbel variate is drawing with the odds p_j. The 
 number of tracks drawn, so equal states and signals give equal tracks. Cost of a draw: O(sources · pool).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -182,8 +182,12 @@ class Listener:
     barred  that they do not want to hear
     """
 
-    known: Collection[str] = frozenset()
-    barred: Collection[str] = frozenset()
+    known: Set[str] = frozenset()
+    barred: Set[str] = frozenset()
+
+    def bars(self, entry: Entry) -> bool:
+        """Return whether an item, or its parent, is barred."""
+        return entry.id in self.barred or (entry.parent is not None and entry.parent.id in self.barred)
 
 
 ANYBODY = Listener()
@@ -419,7 +423,7 @@ class Pool:
         lift = np.exp(2 * (1 - 2 * state.adventure))
         for place, entry in enumerate(self.entries):
             names = {entry.id, *([entry.parent.id] if entry.parent else ())}
-            if any(name in listener.barred for name in names):
+            if listener.bars(entry):
                 self._weights[place] = 0.0
             elif any(name in listener.known for name in names):
                 self._weights[place] *= lift

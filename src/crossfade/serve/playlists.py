@@ -223,8 +223,8 @@ class _Playlists:
         with self._active.reading() as opened:
             pools = ReleasePools(opened)
             history = tastes_of(opened, self._live).history(user)[pools.kind]
-            barred = tastes_of(opened, self._live).listener(user, at=now()).barred
-            found = forgotten(history.values(), now() / 1000, limit, pools, barred=barred)
+            listener = tastes_of(opened, self._live).listener(user, at=now())
+            found = forgotten(history.values(), now() / 1000, limit, pools, listener)
         rows = [ForgottenTrack(id=one.id, name=one.name, plays=played.plays, last=played.last) for one, played in found]
         return ForgottenAnswer(tracks=rows)
 
