@@ -59,6 +59,7 @@ CASES = {
         minutes=10,
         full=True,
     ),
+    "folding": Case("folding"),
     "pairs": Case("pairs", minutes=6),
     "pairs-1m": Case(
         "pairs",

@@ -327,6 +327,7 @@ TABLES = {
     "retrieval-300k": Table(retrieval, ("retrieval-300k",)),
     "pruning": Table(plain, ("pruning",)),
     "candidates": Table(plain, ("candidates", "candidates-1m")),
+    "folding": Table(plain, ("folding",)),
     "tables": Table(plain, ("tables", "tables-300k", "tables-1m")),
     "shared-memory": Table(plain, ("shared-memory",)),
     "imports": Table(throughput, ("imports",)),

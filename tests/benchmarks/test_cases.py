@@ -16,6 +16,7 @@ SMALL = {
     "candidates": "--users 300 --items 200 --pairs 4000 --factors 8 --iterations 1 --turns 1 --directory {scratch}",
     "pruning": "--items 2000 --factors 8 --queries 20 --turns 1 --models generated",
     "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
+    "folding": "--items 500 --factors 8 --plays 5 --users 2 --turns 1",
     "factors": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2 --passes 1 --without-peers",
     "tables": "--items 1000 --factors 8 --neighbours 5 --methods clusters exact",
     "words": "--sequences 60 --items 100 --factors 8 --turns 1",

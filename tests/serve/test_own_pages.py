@@ -54,7 +54,7 @@ def test_listens_count_in_the_next_answer(library):
     assert client.get("/v1/users/ann/discover?kind=track").json()["surface"] == "popular"
     assert client.get(url).status_code == 404
     measured = client.get("/metrics").text
-    assert "crossfade_fold_in_seconds_count 2.0" in measured
+    assert "crossfade_page_seconds_count 2.0" in measured
 
 
 def test_a_page_is_read_with_the_users_own_token(library):

@@ -150,7 +150,7 @@ class OwnPages:
         """Return the whole page of ``user``, as `fresh_page` does."""
         page = fresh_page(opened, self._live, user, at=now(), kind=kind, model=model)
         if page.made_in:
-            self._metrics.fold_in.observe(page.made_in)
+            self._metrics.page.observe(page.made_in)
         return page
 
 
