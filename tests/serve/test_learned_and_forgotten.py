@@ -94,9 +94,14 @@ def test_of_what_was_learned_and_deleted_or_played_in_private_no_byte_is_left(li
     player.asks_for_everything()
     assert USER in served(home)[1]
     assert not traces(home, *LISTENED, *PRIVATE)
+    unpublished.live.backup(home.path / "backup")
+    assert traces(home, USER)
+    assert not traces(home, *LISTENED, *PRIVATE)
+    (home.path / "backup").unlink()
     unpublished.live.remove_user(USER)
     assert learner.catch_up()
     assert not traces(home, USER, *LISTENED, *PRIVATE)
+    measured = player.client.get("/metrics").text.lower()
     logged = [one.getMessage().lower() for one in caplog.records if one.name.startswith("crossfade")]
     assert logged
-    assert not [text for text in (*LISTENED, *PRIVATE, USER) if text in " ".join(logged)]
+    assert not [text for text in (*LISTENED, *PRIVATE, USER) if text in " ".join([measured, *logged])]
