@@ -10,12 +10,10 @@ knows no tempo, so nothing weighs it.
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import numpy as np
 
 from crossfade.core.interactions import Interactions
-from crossfade.core.names import folded
 from crossfade.live.playlists import entry_of
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import ANYBODY, Floats, Listener, Part, Track
@@ -28,7 +26,6 @@ from crossfade.surfaces.station import DEFAULTS, StationSettings
 
 DECAY = 0.8
 SESSION, TASTE = 0.7, 0.3
-MOST_NAMES = 50_000  # whose folded form is remembered
 LOOKED_AT = 10  # tracks of the queue, the last ones; the eleventh counts a tenth of the last
 
 Taste = Callable[[Sequence[str]], Floats]
@@ -100,12 +97,12 @@ def _next(
             entries.setdefault(entry.id, entry)
             shares = parts.setdefault(entry.id, [0.0] * len(recent))
             shares[age] = DECAY**age / total * (1 - rank / len(listed))
-    heard = {_song(entry) for entry in session}
+    heard = {_song(pools, entry) for entry in session}
     before = {_parent(entry) for entry in session[len(session) - settings.apart + 1 :]} if settings.apart > 1 else set()
     left = [
         entry
         for entry in entries.values()
-        if _parent(entry) not in before and not listener.bars(entry) and _song(entry) not in heard
+        if _parent(entry) not in before and not listener.bars(entry) and _song(pools, entry) not in heard
     ]
     if not left:
         return None
@@ -124,11 +121,8 @@ def _next(
     return Track(entry=best, parts=named)
 
 
-_folded = lru_cache(MOST_NAMES)(folded)
-
-
-def _song(entry: Entry) -> tuple[str, str | None]:
-    return _folded(entry.name), entry.parent.id if entry.parent else None
+def _song(pools: ReleasePools, entry: Entry) -> tuple[str, str | None]:
+    return pools.folded(entry.name), entry.parent.id if entry.parent else None
 
 
 def _parent(entry: Entry) -> str:
