@@ -5,6 +5,7 @@ to the server is understood, limited and refused like one that is imported.
 """
 
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,6 +46,13 @@ class ReadPlaylist(NamedTuple):
     title: str
     tracks: tuple[Track, ...]
     dropped: int
+
+
+def as_file(playlist: Playlist, form: str, base: str) -> str:
+    """Return ``playlist`` as a file of one of the `TYPES`; ``base`` is the address of the server that it is from."""
+    if form == "jspf":
+        return json.dumps(as_jspf(playlist, base), ensure_ascii=False)
+    return as_xspf(playlist, base) if form == "xspf" else as_m3u(playlist)
 
 
 def as_jspf(playlist: Playlist, base: str) -> dict[str, Any]:

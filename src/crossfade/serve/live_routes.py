@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from crossfade.core.errors import InputError
-from crossfade.core.kinds import KINDS
+from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.matching import matched
 from crossfade.live.sessions import session_of
 from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
@@ -51,7 +51,7 @@ _Context = Annotated[
     str | None, Query(description="Those of this playlist or station.", min_length=1, max_length=LONGEST_NAME)
 ]
 _Kind = Annotated[
-    str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$", examples=["artist"])
+    str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$", examples=[FIRST_KIND])
 ]
 _Item = Annotated[
     str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME, examples=["hetrec:89"])

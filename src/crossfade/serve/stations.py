@@ -58,14 +58,14 @@ def station_routes(
     active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings
 ) -> list[APIRouter]:
     """Return the routes."""
-    api = _Stations(active, live, settings)
+    api = Stations(active, live, settings)
     return [
         _reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)),
         _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION)),
     ]
 
 
-def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+def _reading(api: "Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     @routes.get("/v1/stations", summary="A user's stations", response_model=StationsAnswer)
     def listed(caller: Caller) -> Response:
         """Without what they play next."""
@@ -100,7 +100,7 @@ def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     return routes
 
 
-def _playing(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+def _playing(api: "Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     @routes.post("/v1/stations", summary="Start a station", status_code=201, response_model=StationAnswer)
     def start(caller: Caller, asked: StartStation) -> Response:
         """From items, tags, texts and playlists: several seeds share alike."""
@@ -125,8 +125,8 @@ def _playing(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     return routes
 
 
-class _Stations:
-    """What the routes do."""
+class Stations:
+    """What the routes do, and the command line."""
 
     def __init__(self, active: ActiveRelease, live: LiveState, settings: StationSettings) -> None:
         self._active, self._live, self._settings = active, live, settings
