@@ -553,6 +553,7 @@ def deep(levels):
     [
         {"at": -1},
         {"at": 2**63},
+        {"at": 253_402_300_799_999},
         {"at": float("nan")},
         {"at": True},
         {"ms_played": -5},

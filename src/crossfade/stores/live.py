@@ -41,7 +41,7 @@ LONGEST_STATION = 1_000_000  # bytes of JSON
 LONGEST_PLAYLIST = 10_000  # entries
 MOST_KEPT = 10_000  # stations of one user, and playlists, and blocks
 MOST_EXCLUSIONS = 100  # of one user; each listen is compared with all of them
-LATEST_TIME = 253_402_300_799_999  # 9999-12-31, the last one that Python can print
+LATEST_TIME = 253_370_764_799_999  # the end of 9998: Python has no year 10000, which comes earlier in some time zones
 
 
 class ChangedError(CrossfadeError):
@@ -77,7 +77,7 @@ def require_user(user: str) -> str:
 def require_time(time: int) -> int:
     """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to 9999."""
     if type(time) is not int or not 0 <= time <= LATEST_TIME:
-        raise InputError("A time is a whole number of milliseconds since 1970, before the year 10000.")
+        raise InputError("A time is a whole number of milliseconds since 1970, before the year 9999.")
     return time
 
 
