@@ -211,6 +211,13 @@ def test_listens_are_found_counted_and_deleted_by_the_same_question(live, case):
     assert live.count_listens("bob") == 1
 
 
+@pytest.mark.parametrize("field", ["artist", "text"])
+@pytest.mark.parametrize("name", ["", " ", "\t", "\u0301"])
+def test_a_name_that_would_fit_everything_is_refused(field, name):
+    with pytest.raises(InputError, match="a letter"):
+        Which(**{field: name})
+
+
 def test_arrivals_are_numbered_across_users(live):
     live.add_listens([listen(), listen(at=AT + MINUTE)])
     live.add_listens([listen(user="bob")])

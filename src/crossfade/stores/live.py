@@ -263,6 +263,9 @@ class Which:
 
     def __post_init__(self) -> None:
         require_texts("A question", self.artist, self.text, self.context, *(self.ids or ()))
+        if any(text is not None and not folded(text) for text in (self.artist, self.text)):
+            # It would fit everything.
+            raise InputError("A name to look for has a letter at least.")
         for time in (self.since, self.until):
             if time is not None:
                 require_time(time)
