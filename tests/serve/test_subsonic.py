@@ -540,6 +540,32 @@ def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):
     assert player.ask("deleteEverything").status_code == 404
 
 
+@pytest.mark.parametrize("time", [1, 1_700_000_000, 4_000_000_000_000, 2**53])
+def test_a_scrobble_of_no_possible_time_is_refused(player, time):
+    assert player.refused("scrobble", id=player.song("Creep").id, time=time) == 0
+    assert not player.live.listens(player.user, limit=1)
+
+
+def test_a_call_reads_one_index_though_another_is_taken_in_meanwhile(player, monkeypatch):
+    creep, read = player.song("Creep"), []
+    music = player.folder.music()
+    monkeypatch.setattr(
+        type(player.folder), "music", lambda self: read.append(1) or (music if len(read) == 1 else None)
+    )
+    assert player("getSong", id=creep.id)["song"]["title"] == "Creep"
+
+
+def test_what_goes_wrong_inside_is_told_in_the_words_of_the_api(player, monkeypatch):
+    def broken(*some):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("crossfade.serve.subsonic.browsing.song_answer", broken)
+    answer = player.ask("getSong", id=player.song("Creep").id)
+    assert answer.status_code == 500
+    assert answer.json()["subsonic-response"]["status"] == "failed"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_a_client_that_wants_sound_tells_an_error_by_its_type(player):
     assert player.ask("stream", id="tr-none", f="xml").headers["content-type"].startswith("text/xml")
     assert player.ask("stream", id="tr-none").headers["content-type"] == "application/json"

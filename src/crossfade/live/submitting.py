@@ -40,9 +40,11 @@ def listen_of(
     Raises TooEarlyError and TooLateError, which are InputErrors, for times that no working clock gives.
     """
     if not began >= EARLIEST:  # nor is NaN
-        raise TooEarlyError("The listen began before October 2002. Set the player's clock; times are in seconds.")
+        raise TooEarlyError(
+            "The listen began before October 2002. Check the player's clock, and the unit of its times."
+        )
     if began > now / 1000 + CLOCK_ERROR:
-        raise TooLateError("The listen began in the future. Set the player's clock; times are in seconds.")
+        raise TooLateError("The listen began in the future. Check the player's clock, and the unit of its times.")
     return Listen(
         user=user,
         listened_at=int(began) * 1000,

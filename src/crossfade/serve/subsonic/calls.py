@@ -36,16 +36,16 @@ Parameters: TypeAlias = Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class Library:
-    """What the calls are answered from; ``folder`` is None for a library without a music folder."""
+    """What one call is answered from.
+
+    folder  None for a library without a music folder
+    music   as it was read last when the call came
+    """
 
     live: LiveState
     active: ActiveRelease
     folder: MusicFolder | None
-
-    @property
-    def music(self) -> Music:
-        """The music as it was read last."""
-        return Music() if self.folder is None else self.folder.music()
+    music: Music
 
 
 @dataclass(frozen=True)
