@@ -1,7 +1,9 @@
 """Listening at a real socket."""
 
+import asyncio
 import builtins
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -74,6 +76,18 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, r
     assert "GET /v1/users/{id}/discover 200" in log
     assert "hetrec:2" not in log
     assert "Traceback" not in log
+
+
+def test_garbage_is_not_looked_for_in_what_was_there_at_the_start(unpublished):
+    async def started():
+        async with unpublished.app.router.lifespan_context(unpublished.app):
+            while not gc.get_freeze_count():
+                await asyncio.sleep(0.01)
+
+    try:
+        asyncio.run(asyncio.wait_for(started(), 10))
+    finally:
+        gc.unfreeze()
 
 
 SLOWLY = """
