@@ -10,8 +10,9 @@ from fastapi.security import HTTPBearer
 from pydantic_core import from_json
 
 from crossfade.serve.access import count_request, limited_body, require_user, required_token
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.limits import RateLimits
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, plain, problems
+from crossfade.serve.routes import NEVER_KEPT, plain, problems
 from crossfade.stores.live import Scope, Token
 from crossfade.stores.live_contract import LiveState
 

@@ -17,10 +17,10 @@ from crossfade.core.tables import EVERYONE, USER
 from crossfade.live.fresh import Fresh, fresh_page, prepare, why_fresh
 from crossfade.serve.access import now, require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import Listing, Station, WhyAnswer
+from crossfade.serve.answers import LONGEST_TEXT, Listing, Station, WhyAnswer
 from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import json_reply, kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, KindName, plain, problems
+from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, Item, TableInfo, Tables
 from crossfade.stores.live_contract import LiveState

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.pools import PLAYLIST, TAG, TEXT
-from crossfade.serve.answers import Answer, Body
-from crossfade.serve.routes import LONGEST_TEXT
+from crossfade.serve.answers import LONGEST_TEXT, Answer, Body
 from crossfade.stores.contract import Named
 from crossfade.stores.live import Track
 

@@ -23,10 +23,10 @@ from crossfade.live.stations import Part, Signal, Source, Station
 from crossfade.live.taste import tastes_of
 from crossfade.serve.access import now
 from crossfade.serve.active import ActiveRelease
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.guard import Caller, guarded_routes
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import json_reply
-from crossfade.serve.routes import LONGEST_TEXT
 from crossfade.serve.station_bodies import (
     Because,
     NowPlayingAnswer,
