@@ -4,22 +4,20 @@ What is read is read by the importers of these formats (`jspf.py`, `xspf.py`, `m
 to the server is understood, limited and refused like one that is imported.
 """
 
-import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 from xml.etree import ElementTree  # only writes
 
 from crossfade.core.errors import InputError
 from crossfade.core.names import NAMED
-from crossfade.formats import streams, values
-from crossfade.formats.contract import DEFAULT_KIND, Format, Member, Place, Sink
+from crossfade.formats import values
+from crossfade.formats.contract import DEFAULT_KIND, Format, Place, Sink
 from crossfade.formats.jspf import Jspf
 from crossfade.formats.m3u import M3u
+from crossfade.formats.memory import MemoryFiles
 from crossfade.formats.xspf import Xspf
 from crossfade.stores.live import LONGEST_NAME, LONGEST_PLAYLIST, ItemRef, Playlist, Track
 
@@ -125,7 +123,7 @@ def read_playlist(content: bytes) -> ReadPlaylist:
 
     Raises InputError for anything else, for several playlists, and for more than `LONGEST_PLAYLIST` tracks.
     """
-    source = _Memory(content)
+    source = MemoryFiles({_NAMELESS: content})
     member = source.members[0]
     format_ = max(_FORMATS, key=lambda one: one.recognise(member))
     if not format_.recognise(member):
@@ -145,28 +143,6 @@ def read_playlist(content: bytes) -> ReadPlaylist:
 
 
 _NAMELESS = "playlist"
-
-
-class _Memory:
-    """One file in memory, as a `crossfade.formats.contract.Source`."""
-
-    name = _NAMELESS
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.members = [Member(_NAMELESS, PurePosixPath(_NAMELESS), content[: 64 << 10])]
-
-    def open(self, member: Member) -> IO[bytes]:
-        return io.BufferedReader(io.BytesIO(self._content))
-
-    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.lines(self.open(member))
-
-    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.blocks(self.open(member))
-
-    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
-        return streams.text_lines(self.open(member))
 
 
 @dataclass

@@ -156,6 +156,13 @@ def require_account(connection: sqlite3.Connection, user: str) -> None:
     _account(connection, user)
 
 
+def rows_of(database: Database, user: str, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """Return what a ``statement`` reads of ``user``; UnknownIdError without an account."""
+    with database.reading() as connection:
+        _account(connection, user)
+        return connection.execute(statement, values).fetchall()
+
+
 def changed(connection: sqlite3.Connection, user: str) -> None:
     """Give the account of ``user`` its next revision."""
     connection.execute("UPDATE users SET revision = ? WHERE user = ?", (next_counter(connection, REVISION), user))

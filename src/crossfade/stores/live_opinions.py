@@ -14,7 +14,7 @@ from crossfade.stores.live import (
     Opinion,
     require_timezone,
 )
-from crossfade.stores.live_accounts import changed, require_account
+from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_rows import read, written
@@ -39,14 +39,14 @@ class OpinionTables:
         self._database.write(put)
 
     def feedback(self, user: str, sort: Opinion | None = None) -> list[Feedback]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute(
-                "SELECT body FROM feedback WHERE user = ?1 AND (?2 IS NULL OR sort = ?2) "
-                "ORDER BY given_at DESC, sort, track",
-                (user, sort),
-            )
-            return [read(Feedback, row[0]) for row in rows]
+        rows = rows_of(
+            self._database,
+            user,
+            "SELECT body FROM feedback WHERE user = ?1 AND (?2 IS NULL OR sort = ?2) "
+            "ORDER BY given_at DESC, sort, track",
+            (user, sort),
+        )
+        return [read(Feedback, body) for (body,) in rows]
 
     def block(self, block: Block) -> None:
         def put(connection: sqlite3.Connection) -> None:
@@ -66,17 +66,17 @@ class OpinionTables:
         return self._undo(user, "DELETE FROM blocks WHERE user = ? AND kind = ? AND item = ?", *item)
 
     def blocks(self, user: str, *, at: int) -> list[Block]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute(
-                "SELECT kind, item, name, until, created_at FROM blocks "
-                "WHERE user = ? AND (until IS NULL OR until > ?) ORDER BY created_at DESC, kind, item",
-                (user, at),
-            )
-            return [
-                Block(user=user, item=ItemRef(kind, item), name=name, until=until, created_at=created)
-                for kind, item, name, until, created in rows
-            ]
+        rows = rows_of(
+            self._database,
+            user,
+            "SELECT kind, item, name, until, created_at FROM blocks "
+            "WHERE user = ? AND (until IS NULL OR until > ?) ORDER BY created_at DESC, kind, item",
+            (user, at),
+        )
+        return [
+            Block(user=user, item=ItemRef(kind, item), name=name, until=until, created_at=created)
+            for kind, item, name, until, created in rows
+        ]
 
     def exclude(self, exclusion: Exclusion) -> None:
         def put(connection: sqlite3.Connection) -> None:
@@ -93,10 +93,8 @@ class OpinionTables:
         return self._undo(exclusion.user, "DELETE FROM exclusions WHERE user = ? AND body = ?", body)
 
     def exclusions(self, user: str) -> list[Exclusion]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute("SELECT body FROM exclusions WHERE user = ? ORDER BY body", (user,))
-            return [read(Exclusion, row[0]) for row in rows]
+        rows = rows_of(self._database, user, "SELECT body FROM exclusions WHERE user = ? ORDER BY body", (user,))
+        return [read(Exclusion, body) for (body,) in rows]
 
     def _keep(self, connection: sqlite3.Connection, one: Feedback) -> None:
         key = one.user, one.sort, one.track.key
