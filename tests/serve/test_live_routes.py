@@ -154,6 +154,13 @@ def test_without_a_valid_token_nothing_is_answered(ann, empty):
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("type_", [{}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "x"}])
+def test_a_body_is_json_whatever_type_it_is_sent_as(ann, empty, type_):
+    content = json.dumps(plays(0)).encode()
+    answer = empty.request("POST", "/v1/users/ann/listens", content=content, headers={**ann.headers, **type_})
+    assert answer.json() == {"received": 1, "added": 1}
+
+
 def test_whoever_calls_a_method_that_a_path_lacks_is_told_those_that_it_has(ann, empty):
     refused = ann.call("PATCH", "listens")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "DELETE, GET, POST")

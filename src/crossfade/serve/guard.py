@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic_core import from_json
+from starlette.datastructures import MutableHeaders
 
 from crossfade.serve.access import count_request, limited_body, require_user, required_token
 from crossfade.serve.answers import LONGEST_TEXT
@@ -64,6 +65,8 @@ def guarded_routes(
                 request._body = await limited_body(request, most_bytes)
                 if self.body_field:
                     request._json = _parsed(request._body)
+                    # Whatever type it came as: curl says that of a form, and some players say none.
+                    MutableHeaders(raw=request.scope["headers"])["Content-Type"] = "application/json"
                 response = await handle(request)
                 response.headers.update(NEVER_KEPT)
                 return response
