@@ -12,7 +12,8 @@ import crossfade
 from crossfade import EASE, Blend, Cooccurrence, Interactions, Popularity
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.evaluate import Comparison, Split, compare, evaluate, k_fold, random_holdout, strong_generalisation
-from crossfade.evaluate.comparing import Watch, default_split, fittable, members_of, part_of_users
+from crossfade.evaluate.comparing import default_split, fittable, members_of
+from crossfade.evaluate.fitting import Watch, part_of_users
 from crossfade.evaluate.plots import PLOTS, ticks
 from crossfade.models.registry import model_class
 
