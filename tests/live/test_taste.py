@@ -96,6 +96,13 @@ def test_a_listen_of_a_wrong_clock_spoils_no_page(library):
     assert reasons(page(made, "new")) == {"a03"}
 
 
+def test_a_listen_of_an_item_that_has_another_id_by_now_counts_by_its_names(library):
+    _, state = made = library("artist and track")
+    play(state, "new", dataclasses.replace(track("a03-1"), item=ItemRef("track", "its id in an earlier release")))
+    assert reasons(page(made, "new", "artist")) == {"a03"}
+    assert "a03-1" in made[0].history("new")["track"]
+
+
 def test_what_the_library_lacks_counts_for_its_artist(library):
     _, state = made = library("artist and track")
     play(state, "new", Track(title="Never heard of", artist="item A03"), Track(title="x", artist="Nobody"))
