@@ -124,6 +124,12 @@ def served_of(home: Home) -> "tuple[Releases, LiveState | None]":
     return releases_of(home), live_of(home)
 
 
+def completing_home(context: click.Context) -> Home:
+    """Return the home that a command line names so far, or the default."""
+    home: Home | None = context.params.get("home")
+    return home or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
+
+
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the models whose names start with what was typed."""
     from crossfade.models.registry import MODELS
@@ -137,8 +143,7 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
 
     kind, surface = context.params.get("kind"), SURFACES.get(context.info_name or "")
     try:
-        home = context.params.get("home") or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
-        with releases_of(home).open() as release:
+        with releases_of(completing_home(context)).open() as release:
             if surface is not None:
                 kind = OpenRelease(release).table(surface.name, kind).key
             found = release.tables.search(incomplete, limit=_COMPLETIONS, kinds=None if kind is None else [kind])

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from crossfade.cli.options import (
-    accounts_of,
-    releases_of,
-)
+from crossfade.cli.options import accounts_of, completing_home, releases_of
 from crossfade.cli.output import Column, print_json, print_table
 from crossfade.core.errors import CrossfadeError, MissingExtraError
-from crossfade.core.home import Home, default_home
+from crossfade.core.home import Home
 from crossfade.core.kinds import FIRST_KIND, KINDS
 
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from crossfade.stores.live_contract import LiveState
 
 Asked = TypeVar("Asked", bound="BaseModel")
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _WORDS = ("tag", "text", "playlist")
 
@@ -54,7 +50,7 @@ def _offered(
     from crossfade.cli.completion import offered
 
     try:
-        with accounts_of(context.params.get("home") or Home(default_home())) as live:
+        with accounts_of(completing_home(context)) as live:
             found = listed(live)
     except CrossfadeError:
         return []
@@ -71,7 +67,10 @@ station_argument = click.argument("station", metavar="ID", shell_complete=comple
 adventure_option = click.option(
     "--adventure", type=click.FloatRange(0, 1), help="From familiar (0) to adventurous (1); a new one has 0.5."
 )
-draws_option = click.option("--draws", type=click.IntRange(0), metavar="SEED", help="The same seed draws the same.")
+draws_option = click.option(
+    "--draws", "seed", type=click.IntRange(0), metavar="SEED", help="The same seed draws the same."
+)
+count_option = click.option("-n", "--count", type=click.IntRange(0, 100), help="How many tracks, by default 10.")
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """``crossfade playlists``: the playlists of the live state."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -32,7 +32,22 @@ from crossfade.core.home import Home
 if TYPE_CHECKING:
     from crossfade.serve.playlists import Playlists
 
-_keep_option = click.option("--keep", is_flag=True, help="Keep the tracks: in a new playlist, or in the one continued.")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _drawn(command: Command) -> Command:
+    """Add the options of how tracks are chosen, which are fields of what is asked."""
+    for option in (
+        json_option,
+        home_option,
+        click.option("--keep", is_flag=True, help="Keep the tracks: in a new playlist, or in the one continued."),
+        draws_option,
+        adventure_option,
+        click.option("--length", type=click.IntRange(1, 500), help="How many tracks, by default 25."),
+        click.option("--exclude", multiple=True, metavar="SEED", help="Leave this out; may be given several times."),
+    ):
+        command = option(command)
+    return command
 
 
 @contextlib.contextmanager
@@ -70,40 +85,15 @@ def list_playlists(home: Home, user: str, as_json: bool) -> None:
 @user_argument
 @click.argument("seeds", metavar="SEED...", nargs=-1, shell_complete=complete_names)
 @click.option("--title", help="The title. Without seeds it says what to play.")
-@click.option("--exclude", multiple=True, metavar="SEED", help="Leave this out; may be given several times.")
-@click.option("--length", type=click.IntRange(1, 500), help="How many tracks, by default 25.")
-@adventure_option
-@draws_option
-@_keep_option
-@json_option
-@home_option
+@_drawn
 def generate_playlist(
-    home: Home,
-    user: str,
-    seeds: tuple[str, ...],
-    title: str | None,
-    exclude: tuple[str, ...],
-    length: int | None,
-    adventure: float | None,
-    draws: int | None,
-    keep: bool,
-    as_json: bool,
+    home: Home, user: str, seeds: tuple[str, ...], exclude: tuple[str, ...], as_json: bool, **drawn: Any
 ) -> None:
     """Make a playlist for USER from each SEED: an artist, or KIND:NAME, such as track:Creep or tag:rock."""
     with _opened(home, user) as api:
         from crossfade.serve.station_bodies import MakePlaylist
 
-        asked = asked_for(
-            MakePlaylist,
-            title=title,
-            seeds=seeds_of(seeds),
-            exclude=seeds_of(exclude),
-            length=length,
-            adventure=adventure,
-            seed=draws,
-            keep=keep,
-        )
-        answer = api.make(user, asked)
+        answer = api.make(user, asked_for(MakePlaylist, seeds=seeds_of(seeds), exclude=seeds_of(exclude), **drawn))
     print_tracks(answer, as_json)
     if answer.id is not None:
         say(f"Kept as {answer.id}.")
@@ -113,38 +103,21 @@ def generate_playlist(
 @user_argument
 @playlist_argument
 @click.option("--include", multiple=True, metavar="SEED", help="More of this; may be given several times.")
-@click.option("--exclude", multiple=True, metavar="SEED", help="Leave this out; may be given several times.")
-@click.option("--length", type=click.IntRange(1, 500), help="How many tracks, by default 25.")
-@adventure_option
-@draws_option
-@_keep_option
-@json_option
-@home_option
+@_drawn
 def continue_playlist(
     home: Home,
     user: str,
     playlist: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
-    length: int | None,
-    adventure: float | None,
-    draws: int | None,
-    keep: bool,
     as_json: bool,
+    **drawn: Any,
 ) -> None:
     """Go on with the playlist ID of USER, by tracks that are not in it."""
     with _opened(home, user) as api:
         from crossfade.serve.station_bodies import ContinuePlaylist
 
-        asked = asked_for(
-            ContinuePlaylist,
-            include=seeds_of(include),
-            exclude=seeds_of(exclude),
-            length=length,
-            adventure=adventure,
-            seed=draws,
-            keep=keep,
-        )
+        asked = asked_for(ContinuePlaylist, include=seeds_of(include), exclude=seeds_of(exclude), **drawn)
         answer = api.go_on(user, playlist, asked)
     print_tracks(answer, as_json)
 

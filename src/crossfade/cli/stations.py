@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from crossfade.cli.output import Column, print_json, print_line, print_table, sa
 from crossfade.cli.playing import (
     adventure_option,
     asked_for,
+    count_option,
     draws_option,
     print_tracks,
     seeds_of,
@@ -64,29 +65,17 @@ def list_stations(home: Home, user: str, as_json: bool) -> None:
 @user_argument
 @click.argument("seeds", metavar="SEED...", nargs=-1, required=True, shell_complete=complete_names)
 @click.option("--title", help="The title; by default the names of the seeds.")
-@click.option("-n", "--count", type=click.IntRange(0, 100), help="How many tracks to play, by default 10.")
+@count_option
 @adventure_option
 @draws_option
 @json_option
 @home_option
-def start_station(
-    home: Home,
-    user: str,
-    seeds: tuple[str, ...],
-    title: str | None,
-    count: int | None,
-    adventure: float | None,
-    draws: int | None,
-    as_json: bool,
-) -> None:
+def start_station(home: Home, user: str, seeds: tuple[str, ...], as_json: bool, **drawn: Any) -> None:
     """Start a station for USER from each SEED: an artist, or KIND:NAME, such as track:Creep, tag:rock."""
     with _opened(home, user) as api:
         from crossfade.serve.station_bodies import StartStation
 
-        asked = asked_for(
-            StartStation, seeds=seeds_of(seeds), title=title, count=count, adventure=adventure, seed=draws, keep=True
-        )
-        answer = api.start(user, asked)
+        answer = api.start(user, asked_for(StartStation, seeds=seeds_of(seeds), **drawn))
     print_tracks(answer, as_json)
     if answer.id is not None:
         say(f"Go on with: crossfade stations next {user} {answer.id}")
@@ -99,7 +88,7 @@ def start_station(
 @click.option("--down", metavar="ITEM", help="A thumb down for this track.")
 @click.option("--skip", metavar="ITEM", help="This track was skipped.")
 @click.option("--undo", metavar="ITEM", help="Take back what was said of this track.")
-@click.option("-n", "--count", type=click.IntRange(0, 100), help="How many tracks to play, by default 10.")
+@count_option
 @adventure_option
 @json_option
 @home_option
