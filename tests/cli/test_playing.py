@@ -1,19 +1,25 @@
 """`crossfade playlists` and `crossfade stations`."""
 
+import contextlib
 import json
+import shutil
 
 import pytest
 
 from crossfade.cli.registry import load_command
+from crossfade.core.home import Home
+from crossfade.stores.registry import open_live
 
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 
 
-@pytest.fixture
-def home(own_home, call):
-    """A home with an account."""
-    assert call("users", "add", "ann", home=own_home).exit_code == 0
-    return own_home
+@pytest.fixture(scope="module")
+def home(demo_home, tmp_path_factory):
+    """A home with an account, to which tests add playlists and stations of their own."""
+    home = shutil.copytree(demo_home, tmp_path_factory.mktemp("playing") / "home", symlinks=True)
+    with contextlib.closing(open_live(Home(home))) as live:
+        live.add_user("ann")
+    return home
 
 
 @pytest.fixture
@@ -55,8 +61,8 @@ def test_what_was_loved_and_forgotten_is_shown(home, call, asked):
 def test_a_station_is_started_steered_and_explained(home, artist, call, asked):
     started = asked("stations", "start", "ann", artist, "--draws", "7", "-n", "2", home=home)
     first, second = started["tracks"]
-    (listed,) = asked("stations", "list", "ann", home=home)["stations"]
-    assert (listed["id"], listed["title"]) == (started["id"], artist)
+    listed = {one["id"]: one["title"] for one in asked("stations", "list", "ann", home=home)["stations"]}
+    assert listed[started["id"]] == artist
     after = asked("stations", "next", "ann", started["id"], "--up", first["id"], "-n", "1", home=home)
     assert after["marks"] == {first["id"]: "up"}
     assert after["tracks"][0]["id"] not in (first["id"], second["id"])
@@ -65,7 +71,7 @@ def test_a_station_is_started_steered_and_explained(home, artist, call, asked):
     twice = call("stations", "next", "ann", started["id"], "--up", "x", "--down", "x", home=home)
     assert (twice.exit_code, "one thing at a time" in twice.stderr) == (2, True)
     assert call("stations", "delete", "ann", started["id"], home=home).exit_code == 0
-    assert asked("stations", "list", "ann", home=home) == {"stations": []}
+    assert started["id"] not in str(asked("stations", "list", "ann", home=home))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +104,6 @@ def test_users_playlists_and_stations_are_completed(home, artist, asked):
         (parameter,) = (one for one in called.params if one.name == place)
         return [item.value for item in parameter.shell_complete(context, "")]
 
-    assert offered("playlists", "list", "user") == ["ann"]
+    assert "ann" in offered("playlists", "list", "user")
     assert kept in offered("playlists", "export", "playlist", user="ann")
-    assert offered("stations", "next", "station", user="ann") == [station]
+    assert station in offered("stations", "next", "station", user="ann")
