@@ -16,7 +16,7 @@ from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Playlist
 from crossfade.stores.registry import open_releases
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 
