@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Asked = TypeVar("Asked", bound="BaseModel")
 
-_WORDS = ("tag", "text", "playlist")
-
 
 def complete_users(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the users who have accounts."""
@@ -103,12 +101,13 @@ def asked_for(model: "type[Asked]", **fields: Any) -> "Asked":
 
 def seeds_of(texts: Sequence[str]) -> "list[Seed]":
     """Return what ``KIND:NAME`` means; a name alone is that of an artist or a show."""
+    from crossfade.live.pools import PLAYLIST, TAG, TEXT
     from crossfade.serve.station_bodies import Seed
 
     found = []
     for text in texts:
         kind, _, name = text.partition(":")
-        known = kind in (*KINDS, *_WORDS) and bool(name)
+        known = kind in (*KINDS, TAG, TEXT, PLAYLIST) and bool(name)
         found.append(asked_for(Seed, kind=kind if known else FIRST_KIND, id=name if known else text))
     return found
 
