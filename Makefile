@@ -5,10 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 BUFFALO := .venv-bench-buffalo
+PLAYERS := .venv-players
 DEMO_HOME ?= build/demo
-INSTALL = --disable-pip-version-check --quiet --require-hashes --requirement
-# A file's tests stay together, for the sake of what they share; long files come before the last ones.
-PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+# pip would compile on one processor, and the tests of every library too.
+define install
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --requirement $(2)
+-@$(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib
+endef
+# A file's tests stay together, for the sake of what they share; long files come before the last ones. A process that
+# crashes ends the run: xdist may wait for ever for what replaces it.
+PYTEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
@@ -25,21 +32,23 @@ help:  ## Show what can be made
 $(VENV)/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Crossfade needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(INSTALL) requirements/dev.txt
+	$(call install,$(VENV),requirements/dev.txt)
 	$(BIN)/python -m pip install $(SELF)
 	@touch $@
 
 $(BENCH)/ready: requirements/peers.txt pyproject.toml
-	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/python -m pip install $(INSTALL) requirements/peers.txt
+	$(call install,$(BENCH),requirements/peers.txt)
 	$(BENCH)/bin/python -m pip install $(SELF)
 	@touch $@
 
 # Empty where there is no wheel; the benchmark then says that it goes without.
 $(BUFFALO)/ready: requirements/buffalo.txt
-	$(PYTHON) -m venv $(BUFFALO)
-	$(BUFFALO)/bin/python -m pip install $(INSTALL) requirements/buffalo.txt
+	$(call install,$(BUFFALO),requirements/buffalo.txt)
+	@touch $@
+
+$(PLAYERS)/ready: requirements/players.txt
+	$(PYTHON) -m venv $(PLAYERS)
+	$(PLAYERS)/bin/python -m pip install $(INSTALL) requirements/players.txt
 	@touch $@
 
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
@@ -48,7 +57,7 @@ demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and 
 test: lint kernels page-check tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels page-check tests/clients/node_modules  ## The same with the slow tests
+test-all: lint kernels page-check tests/clients/node_modules $(PLAYERS)/ready  ## The same with the slow tests
 	$(PYTEST)
 
 # A player's library; without npm or its registry its test is skipped, and says so.
@@ -111,6 +120,8 @@ lock:  ## Resolve the dependencies anew (needs uv)
 		--group peers pyproject.toml --output-file requirements/peers.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group buffalo \
 		--output-file requirements/buffalo.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group players \
+		--output-file requirements/players.txt
 
 clean:  ## Remove what was built, keep the environments
 	rm -rf build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -59,6 +59,7 @@ CASES = {
         minutes=10,
         full=True,
     ),
+    "folding": Case("folding"),
     "pairs": Case("pairs", minutes=6),
     "pairs-1m": Case(
         "pairs",
@@ -72,6 +73,8 @@ CASES = {
     "job-2014": Case("job_2014", "--directory {shared}", minutes=25, full=True),
     "agreement": Case("agreement", "--data {data}/hetrec-lastfm"),
     "eight-one-one": Case("eight_one_one", "--data {data}/hetrec-lastfm", minutes=10, full=True),
+    "missing": Case("missing", minutes=4),
+    "sparse": Case("sparse", "--data {data}", minutes=15, full=True),
     "heads": Case("heads", "--data {data}/hetrec-lastfm", minutes=2),
     "truth": Case("truth", minutes=3),
 }

@@ -17,17 +17,16 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from benchmarks.blended import searched, sides_of
 from benchmarks.case import Findings, run_case
-from benchmarks.record import Comparison, Side, Value
+from benchmarks.record import Comparison, Value
 from crossfade.core.csr import CSR
 from crossfade.core.holdout import part_of
 from crossfade.core.home import Home
 from crossfade.core.interactions import Interactions
 from crossfade.evaluate.comparing import compare
-from crossfade.evaluate.intervals import Estimate
 from crossfade.evaluate.library import How
 from crossfade.evaluate.recommendation import Report, listeners_of, ranked_lists, report_of, validate
-from crossfade.evaluate.searching import search_settings
 from crossfade.evaluate.splits import Split
 from crossfade.importing.imports import import_paths
 from crossfade.models.contract import Fitted
@@ -44,7 +43,6 @@ MEMBERS = (
     "user_neighbours",
     "vector_exp",
 )
-METRICS = ("recall", "ndcg")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +64,7 @@ def measure(chosen: argparse.Namespace) -> Findings:
     asked = replace(split, test=part_of(split.test, first == chosen.validate))
     other = part_of(split.test, first != chosen.validate)
     threads = max(chosen.threads)
-    settings = {name: search_settings(name, split.train, {}, threads=threads).settings for name in chosen.models}
+    settings = searched(chosen.models, split.train, threads)
     compared = compare(
         ["blend", *chosen.models],
         asked,
@@ -80,16 +78,7 @@ def measure(chosen: argparse.Namespace) -> Findings:
     masked = {
         name: without(trial.model, asked, other, chosen.k) for name, trial in compared.trials.items() if trial.model
     }
-    sides = []
-    for name in compared:
-        figures: dict[str, Value] = {}
-        for way, reports in (("", compared.reports), ("masked ", masked)):
-            for metric in (f"{one}@{chosen.k}" for one in METRICS):
-                figures[f"{way}{metric}"] = listed(reports[name].estimates[metric])
-                if name != "blend":
-                    figures[f"blend minus it, {way}{metric}"] = listed(reports["blend"].minus(reports[name])[metric])
-        sides.append(Side(name=name, figures=figures))
-        print(name, figures, flush=True)
+    sides = sides_of({"": compared.reports, "masked ": masked}, chosen.k)
     what: dict[str, Value] = {
         "users": len(asked.train.user_ids),
         "artists": len(asked.train.item_ids),
@@ -111,11 +100,6 @@ def without(model: Fitted[Any], split: Split, other: Interactions, k: int) -> Re
     task = replace(task, excluded=CSR(indptr, indices, either.data.astype(np.float32)))
     popularity = listeners_of(model.item_ids, split.train)
     return report_of(model.name, ranked_lists(model, task, k), task, k, popularity, lists_alone=True)
-
-
-def listed(estimate: Estimate) -> Value:
-    """The value and the ends of its interval."""
-    return [estimate.value, estimate.low, estimate.high]
 
 
 if __name__ == "__main__":

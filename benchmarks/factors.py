@@ -50,7 +50,7 @@ class Ours:
         self.by_user = CSR(interactions.indptr, interactions.indices, damped / damped.mean())
         self.by_item = transposed(self.by_user, interactions.shape[1])
         totals = totals_of(self.by_user), likelihood.column_totals(self.by_user, interactions.shape[1])
-        strength = likelihood.regularization(self.by_user.values, *totals, 0.5)
+        strength = 0.5 * likelihood.noise_edge(self.by_user.values, *totals, 0.5)
         self.problem = Likelihood(link=link, regularization=strength, exponent=0.5)
         self.state = likelihood.begun(interactions.shape, factors, np.random.default_rng(0))
         self.state.item_intercepts[:] = np.log(np.maximum(totals[1], 0.1) / interactions.shape[0])

@@ -8,6 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+# Before NumPy is imported: the threads of BLAS wait for each other by turning, which with the other processes of the
+# suite takes ten times as long.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 import hypothesis
 import numpy as np
 import pytest

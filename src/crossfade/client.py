@@ -29,6 +29,21 @@ from crossfade.serve.live_bodies import (
     Listens,
     ListensBody,
 )
+from crossfade.serve.station_bodies import (
+    ContinuePlaylist,
+    ForgottenAnswer,
+    MadeAnswer,
+    MakePlaylist,
+    NowPlayingAnswer,
+    PlaylistAnswer,
+    PlaylistsAnswer,
+    Queue,
+    StartStation,
+    StationAnswer,
+    StationsAnswer,
+    StationSignal,
+    WhyTrackAnswer,
+)
 
 TIMEOUT_SECONDS = 30.0
 
@@ -121,6 +136,46 @@ class Client:
         return self._asked(
             Feedbacks, "POST", f"/v1/users/{_part(user)}/feedback", body=FeedbacksBody(feedback=list(feedback))
         )
+
+    def stations(self) -> StationsAnswer:
+        """Return the stations of the token's user."""
+        return self._asked(StationsAnswer, "GET", "/v1/stations")
+
+    def start_station(self, asked: StartStation) -> StationAnswer:
+        """Start a station that can be steered, and return what it plays first."""
+        return self._asked(StationAnswer, "POST", "/v1/stations", body=asked)
+
+    def play_on(self, station: str, signal: StationSignal) -> StationAnswer:
+        """Tell a station what happened, and return what it plays next."""
+        return self._asked(StationAnswer, "POST", f"/v1/stations/{_part(station)}/next", body=signal)
+
+    def why_played(self, station: str, item: str) -> WhyTrackAnswer:
+        """Return why a station plays a track, or why not."""
+        return self._asked(WhyTrackAnswer, "GET", f"/v1/stations/{_part(station)}/why", item=item)
+
+    def next_up(self, queue: Queue) -> NowPlayingAnswer:
+        """Return what to play after a queue."""
+        return self._asked(NowPlayingAnswer, "POST", "/v1/now-playing", body=queue)
+
+    def playlists(self, sort: str | None = None) -> PlaylistsAnswer:
+        """Return the playlists of the token's user; with ``sort`` those that this generated."""
+        return self._asked(PlaylistsAnswer, "GET", "/v1/playlists", sort=sort)
+
+    def playlist(self, playlist: str) -> PlaylistAnswer:
+        """Return a playlist with its tracks."""
+        return self._asked(PlaylistAnswer, "GET", f"/v1/playlists/{_part(playlist)}")
+
+    def make_playlist(self, asked: MakePlaylist) -> MadeAnswer:
+        """Make a playlist from seeds or a title."""
+        return self._asked(MadeAnswer, "POST", "/v1/playlists/generate", body=asked)
+
+    def continue_playlist(self, playlist: str, asked: ContinuePlaylist) -> MadeAnswer:
+        """Return tracks to go on with after a playlist."""
+        return self._asked(MadeAnswer, "POST", f"/v1/playlists/{_part(playlist)}/continue", body=asked)
+
+    def forgotten(self, *, limit: int = 25) -> ForgottenAnswer:
+        """Return what the token's user played often, and not for two months."""
+        return self._asked(ForgottenAnswer, "GET", "/v1/playlists/forgotten", limit=limit)
 
     def _asked(
         self, wanted: type[Answered], method: str, path: str, *, body: BaseModel | None = None, **query: Any

@@ -16,18 +16,20 @@ SMALL = {
     "candidates": "--users 300 --items 200 --pairs 4000 --factors 8 --iterations 1 --turns 1 --directory {scratch}",
     "pruning": "--items 2000 --factors 8 --queries 20 --turns 1 --models generated",
     "retrieval": "--items 1000 --factors 8 --queries 20 --turns 1 --methods exact numpy",
+    "folding": "--items 500 --factors 8 --plays 5 --users 2 --turns 1",
     "factors": "--users 300 --items 200 --pairs 4000 --factors 8 --turns 2 --passes 1 --without-peers",
     "tables": "--items 1000 --factors 8 --neighbours 5 --methods clusters exact",
     "words": "--sequences 60 --items 100 --factors 8 --turns 1",
     "truth": "--listeners 40 --days 30 --sample 20 --models als popularity",
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",
     "job_2014": "--users 300 --items 100 --pairs 4000 --factors 8 --iterations 2 --directory {scratch}",
+    "missing": "--listeners 60 --days 30 --models als popularity",
     "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
 }
 """Of the cases that need neither a peer nor a data set, the words that make them small."""
 
 
-LONGER = {"candidates", "factors", "interactions"}
+LONGER = {"candidates", "factors", "interactions", "missing"}
 """Those that take tens of seconds with kernels to compile."""
 
 

@@ -15,6 +15,7 @@ from crossfade.cli import crossfade
 from crossfade.cli.doctor import EXTRAS
 from crossfade.core.errors import MissingExtraError, NotReadyError
 from crossfade.core.home import Home
+from crossfade.stores.live import Listen, Track
 from crossfade.stores.registry import open_releases
 
 
@@ -623,6 +624,19 @@ def test_why_answers_about_every_item_of_a_page(asked, call):
         shown = call("why", "ann-1", entry["id"])
         assert entry["reason"]["text"] in shown.output
         assert "popularity" in shown.stdout
+
+
+def test_why_answers_about_the_page_as_it_is_now(small_library, asked, call):
+    home, _, live = small_library("artist and track")
+    live.add_user("new")
+    plays = [
+        Listen(user="new", listened_at=1_700_000_000_000 + row, track=Track(artist=f"Item a{row:02d}", title="x"))
+        for row in (2, 6, 10, 14)
+    ]
+    live.add_listens(plays)
+    answer = asked("why", "new", "Item a18", "--kind", "artist", "--now", home=home.path)
+    assert (answer["outcome"], answer["reason"]["text"][:23]) == ("shown", "Because you play Item a")
+    assert "There is no user" in call("why", "new", "Item a18", "--kind", "artist", home=home.path).stderr
 
 
 def test_why_answers_about_what_is_not_shown(asked, call):

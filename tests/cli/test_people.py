@@ -2,10 +2,7 @@
 
 import pytest
 
-from crossfade.cli.ask import _table_of_user
 from crossfade.cli.people import what_is_missing
-from crossfade.core.errors import UnknownIdError
-from crossfade.stores.contract import TableInfo
 from crossfade.surfaces.reach import Reach
 
 
@@ -42,30 +39,3 @@ def test_one_persons_export_alone_says_what_is_missing(call, asked, tmp_path):
     assert page["note"].startswith("No recommendations for 'me' yet. This library has only one listener")
     # Somebody who has no history at all still gets what is popular.
     assert asked("discover", "nobody", home=home)["surface"] == "popular"
-
-
-class _Lists:
-    """Tables in which some users have lists of artists only."""
-
-    def __init__(self) -> None:
-        self.tables = {
-            f"discover-{kind}": TableInfo(name=f"discover-{kind}", surface="discover", key="user", kind=kind, keys=1)
-            for kind in ("track", "artist")
-        }
-        self.lists = {("discover-artist", "set:2"), ("discover-track", "ann"), ("discover-artist", "ann")}
-
-    def user(self, text: str) -> str:
-        if text == "nobody":
-            raise UnknownIdError("there is no such user")
-        return {"2": "set:2"}.get(text, text)
-
-    def count(self, table: str, key: str) -> int:
-        if (table, key) not in self.lists:
-            raise UnknownIdError("no list")
-        return 1
-
-
-@pytest.mark.parametrize(("user", "kind"), [("2", "artist"), ("ann", "track"), ("nobody", "track")])
-def test_a_user_without_a_list_of_the_main_kind_gets_that_of_another(user, kind):
-    lists = _Lists()
-    assert _table_of_user(lists, lists.tables["discover-track"], user).kind == kind

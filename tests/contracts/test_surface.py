@@ -226,7 +226,7 @@ def test_an_unknown_surface_is_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    ("keys", "expected"),
+    ("players", "expected"),
     [
         ({"artist": 10, "track": 5}, "track"),
         ({"artist": 10, "track": 4}, "artist"),
@@ -235,9 +235,9 @@ def test_an_unknown_surface_is_refused_by_name():
         ({"artist": 1, "show": 100, "episode": 100}, "artist"),
     ],
 )
-def test_children_are_listed_where_half_have_a_list_of_them(keys, expected):
-    for order in (list(keys), list(keys)[::-1]):
-        assert kind_listed("radio", {kind: keys[kind] for kind in order}) == expected
+def test_children_are_listed_where_half_as_many_play_them(players, expected):
+    for order in (list(players), list(players)[::-1]):
+        assert kind_listed("radio", {kind: players[kind] for kind in order}) == expected
 
 
 def test_a_kind_that_is_not_listed_is_refused_with_those_that_are():

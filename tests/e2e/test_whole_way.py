@@ -145,9 +145,12 @@ def test_one_persons_listens_beside_a_data_set_of_artists_get_artists_with_reaso
 
 def test_a_run_that_is_killed_leaves_the_old_release_served_and_goes_on_where_it_stopped(tmp_path):
     home = tmp_path / "home"
+    home.mkdir()
+    settings = home / "crossfade.toml"
+    settings.write_text('[run]\nmodels = ["als", "popularity"]\n')
     make_demo(home)
     served = asked("status", home=home)["release"]
-    (home / "crossfade.toml").write_text("[models.als]\nfactors = 24\n")
+    settings.write_text(settings.read_text() + "[models.als]\nfactors = 24\n")
     # It is killed once the first new space stands, in the middle of the steps that follow.
     with started(sys.executable, "-m", "crossfade", "run", "--home", home, stdout=DEVNULL, stderr=DEVNULL):
         while len(list((home / "runs" / "als-artist").glob("[0-9a-f]*"))) < 2:
@@ -165,6 +168,8 @@ def test_a_run_that_is_killed_leaves_the_old_release_served_and_goes_on_where_it
 
 def test_hetrec_gives_artists_with_reasons_from_the_listeners_own_history(tmp_path, shared_data):
     home = tmp_path / "home"
+    home.mkdir()
+    (home / "crossfade.toml").write_text('[run]\nmodels = ["als", "popularity"]\n')
     ledger = asked("import", str(shared_data / "hetrec-lastfm"), home=home)[0]
     assert (ledger["read"], ledger["counts"], ledger["dropped"]) == (92_834, 92_834, {})
     call("run", home=home)

@@ -12,7 +12,8 @@ import crossfade
 from crossfade import EASE, Blend, Cooccurrence, Interactions, Popularity
 from crossfade.core.errors import InputError, SettingsError
 from crossfade.evaluate import Comparison, Split, compare, evaluate, k_fold, random_holdout, strong_generalisation
-from crossfade.evaluate.comparing import Watch, default_split, fittable, members_of, part_of_users
+from crossfade.evaluate.comparing import default_split, fittable, members_of
+from crossfade.evaluate.fitting import Watch, part_of_users
 from crossfade.evaluate.plots import PLOTS, ticks
 from crossfade.models.registry import model_class
 
@@ -145,6 +146,16 @@ def test_new_users_are_asked_with_what_is_shown_of_them(interactions, rng):
     found = compare(["ease"], strong, k=5, curves=True)
     assert found["ease"].users == 20
     assert found.curves["ease"][-1].estimates["recall@5"] == found["ease"].estimates["recall@5"]
+
+
+def test_fits_that_are_only_asked_for_scores_make_no_points(split, monkeypatch):
+    fitted, fit = [], EASE.fit
+    monkeypatch.setattr(
+        EASE, "fit", lambda self, *of, **how: fitted.append(self.settings.factors) or fit(self, *of, **how)
+    )
+    compare([EASE(factors=16), Blend(models=("ease", "popularity"))], split, k=5, curves=True)
+    # The parts of the curve and the cut of the blend, and the model that people get.
+    assert sorted(fitted) == [0, 0, 0, 0, 16]
 
 
 def test_curves_are_of_parts_that_contain_each_other(split, compared):

@@ -147,11 +147,54 @@ def test_a_hidden_pair_takes_its_plays_out_of_the_sequences(tmp_path):
     rows = [listen(f"u{user}", track, user) for user in range(20) for track in "xyz"]
     source = library(tmp_path, listens=rows)
     (split,) = split_library(source, "track", How(way="weak", fraction=0.34), ("sequences",))
-    users = {}
-    for user, item in sorted(named(split.train)):
-        users[user] = users.get(user, "") + item
+    users = by_user(split.train)
     assert orders(split.inputs["sequences"]) == sorted(users.values())
     assert {len(one) for one in users.values()} == {2}
+
+
+def by_user(interactions):
+    """The items of each user in the order of their ids, of one letter each."""
+    users = {}
+    for user, item in sorted(named(interactions)):
+        users[user] = users.get(user, "") + item
+    return users
+
+
+@pytest.mark.parametrize("way", ["weak", "temporal"])
+def test_train_is_split_once_more_for_a_blend_and_no_input_of_that_has_what_it_hides(tmp_path, monkeypatch, way):
+    monkeypatch.setattr("crossfade.models.blend_weights.LEAST_HITS", 5)
+    listens = [
+        listen(f"u{user}", track, 3 * (track in "fg") + 6 * (track in "hi"))
+        for user in range(6)
+        for track in "abcdefghi"
+    ]
+    source = library(tmp_path, listens=listens)
+    assert split_library(source, "track", How(way=way, fraction=0.2), ())[0].cut is None
+    (split,) = split_library(source, "track", How(way=way, fraction=0.2, cut=0.25), ("sequences",))
+    cut, train = split.cut, {*named(split.train)}
+    assert {*named(cut.train)} | {*named(cut.test)} == train
+    assert not {*named(cut.train)} & {*named(cut.test)}
+    assert not train & {*named(split.test)}
+    for one in (split, cut):
+        assert orders(one.inputs["sequences"]) == sorted(part for part in sequences_of(one.train) if len(part) > 1)
+    if way == "temporal":
+        assert (cut.train.pairs, cut.test.pairs, split.test.pairs) == (6 * 5, 6 * 2, 6 * 2)
+        assert cut.repeats is not None
+
+
+def test_a_cut_by_time_that_hides_too_little_is_made_by_pairs(tmp_path):
+    listens = [listen(f"u{user}", track, "abcdefghi".index(track)) for user in range(6) for track in "abcdefghi"]
+    (split,) = split_library(library(tmp_path, listens=listens), "track", How(fraction=0.2, cut=0.25), ())
+    assert split.how.startswith("plays from")
+    assert split.cut.how == "25% of each user's items hidden"
+    assert split.cut.repeats is None
+
+
+def sequences_of(interactions):
+    """What each user played on one day, by the days of the test above."""
+    for items in by_user(interactions).values():
+        for day in ("abcde", "fg", "hi"):
+            yield "".join(item for item in items if item in day)
 
 
 def test_aliases_are_hidden_with_what_they_stand_for(source, tmp_path):

@@ -96,6 +96,18 @@ def test_nothing_is_recommended_that_is_no_better_on_another_cut(interactions, m
     assert (tuned.settings, tuned.best, tuned.default) == ({}, 0.2, 0.2)
 
 
+def test_a_fit_that_diverges_is_a_poor_trial(interactions, monkeypatch, tmp_path):
+    def ndcg(name, settings, cut, threads):
+        if settings["noise"] > 0.45:
+            raise InputError("the item vectors must be finite")
+        return settings["noise"]
+
+    monkeypatch.setattr(tuning, "ndcg_of", ndcg)
+    found = tune("als", interactions, {"factors": 8}, tmp_path, trials=8)
+    assert any(trial.ndcg == 0 for trial in found.trials)
+    assert found.best > 0
+
+
 def test_a_damaged_study_says_how_to_begin_again(interactions, formula, tmp_path):
     (tmp_path / "study.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(StorageError, match=r"study.sqlite cannot be read: .* Remove it"):

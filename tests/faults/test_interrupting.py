@@ -1,5 +1,6 @@
 """A kill, a full disk and a failing disk at every step of what writes: see interrupting.py."""
 
+import itertools
 import os
 import sys
 from pathlib import Path
@@ -29,11 +30,11 @@ ACTS = {
 FILLED = ("Replacing", "WritingAFile", "SavingAState", "Publishing", "ForgettingAListener")
 """The acts that meet a full disk in the tests of seconds, at every third step; the others write by the same means."""
 
-CASES = [
-    *((act, "kill", 1) for act in ACTS),
+QUICK = [
+    *((act, "kill", 1 if least <= 10 else 3) for act, least in ACTS.items()),
     *((act, "full", 3) for act in FILLED),
-    *(pytest.param(act, manner, 1, marks=pytest.mark.slow) for act in ACTS for manner in ("full", "failing")),
 ]
+EVERY_STEP = [case for case in itertools.product(ACTS, ("kill", "full", "failing"), (1,)) if case not in QUICK]
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +53,19 @@ def interrupted(tmp_path_factory):
         yield steps
 
 
-@pytest.mark.parametrize(("act", "manner", "every"), CASES)
+@pytest.mark.parametrize(
+    ("act", "manner", "every"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.slow) for case in EVERY_STEP)]
+)
 def test_an_interruption_at_any_step_loses_nothing(act, manner, every, directory, interrupted):
     assert interrupted(act, manner, every, directory) >= ACTS[act]
 
 
 KILLS = 24
-"""Of each command, evenly spread over its steps, of which a forgetting that runs the pipeline has some thousand."""
+"""Of each command, evenly spread over its steps: an import has 23, a forgetting that ends with a run some thousand."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("command", "least"), {"import": KILLS, "run": KILLS, "forget": KILLS, "rollback": 4}.items())
+@pytest.mark.parametrize(("command", "least"), {"import": 20, "run": KILLS, "forget": KILLS, "rollback": 4}.items())
 def test_a_kill_of_a_whole_command_is_made_good_by_the_next(command, least, directory):
     with program("killing.py", command, KILLS, directory, stdout=PIPE, stderr=PIPE) as running:
         output, errors = running.communicate()

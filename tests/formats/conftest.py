@@ -1,56 +1,37 @@
 """What the tests of all formats share: a source in memory, and a sink that remembers."""
 
+import dataclasses
 import gzip
-import io
 import runpy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from crossfade.core.errors import InputError
 from crossfade.core.kinds import KINDS
-from crossfade.formats import streams
 from crossfade.formats.contract import REASONS, Format, Member, Place
+from crossfade.formats.memory import MemoryFiles
 from crossfade.formats.registry import load_format
 
 Files = Mapping[str, bytes]
 
 
-class MemorySource:
-    """Files that lie nowhere, as a `Source`."""
+class MemorySource(MemoryFiles):
+    """Files that lie nowhere, those called .gz unpacked, and with the footers of Parquet files."""
 
     def __init__(self, files: Files) -> None:
-        self.name = "memory"
+        plain = {name: gzip.decompress(files[name]) if name.endswith(".gz") else files[name] for name in files}
+        super().__init__(plain)
         self.members = [
-            Member(
-                name,
-                PurePosixPath(name.removesuffix(".gz")),
-                self._plain(name, files[name])[: 64 << 10],
-                _footer(self._plain(name, files[name])),
+            dataclasses.replace(
+                one, relative=PurePosixPath(one.name.removesuffix(".gz")), footer=_footer(plain[one.name])
             )
-            for name in sorted(files)
+            for one in self.members
         ]
-        self._files = files
-
-    def open(self, member: Member) -> IO[bytes]:
-        return io.BufferedReader(io.BytesIO(self._plain(member.name, self._files[member.name])))
-
-    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.lines(self.open(member))
-
-    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.blocks(self.open(member))
-
-    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
-        return streams.text_lines(self.open(member))
-
-    @staticmethod
-    def _plain(name: str, content: bytes) -> bytes:
-        return gzip.decompress(content) if name.endswith(".gz") else content
 
 
 def _footer(content: bytes) -> bytes:

@@ -1,9 +1,11 @@
 """The k best told apart, against sorting."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from crossfade.kernels.search.best import LEAST_ROOM, contains, keep_largest, key_of, lay_out, room, score_of
+from crossfade.kernels.search.best import LEAST_ROOM, contains, gained, keep_largest, key_of, lay_out, room, score_of
 
 NOTHING = np.zeros(0, dtype=np.int32)
 
@@ -33,6 +35,19 @@ def test_the_best_come_out_best_first_and_ties_by_row(rng, kind, k):
     lay_out(keys, 200, k, NOTHING, found, best)
     np.testing.assert_array_equal(found, rows[order])
     np.testing.assert_array_equal(best, scores[order])
+
+
+def test_hits_gain_by_their_places(rng):
+    lengths = rng.integers(0, 40, 50)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    scores = rng.integers(0, 9, indptr[-1]).astype(np.float32)
+    hits = rng.random(len(scores)) < 0.2
+    gains = rng.random(7)
+    wanted = []
+    for first, last in itertools.pairwise(indptr):
+        order = np.argsort(-scores[first:last], kind="stable")[: len(gains)]
+        wanted.append(gains[: len(order)] @ hits[first:last][order])
+    np.testing.assert_allclose(gained(indptr, scores, hits, gains), wanted)
 
 
 def test_keys_order_as_scores_do_across_zero():

@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from crossfade.live import fresh
-from crossfade.live.fresh import fresh_page
+from crossfade.live.fresh import fresh_page, why_fresh
 from crossfade.live.taste import tastes_of
 from crossfade.stores.live import ALL, Block, Feedback, ItemRef, Listen, Track, Which
 from crossfade.surfaces.asking import OpenRelease
@@ -49,7 +49,21 @@ def test_a_page_is_made_once_until_something_changes(made, monkeypatch):
     assert fresh_page(opened, state, "new", at=AT).entries != first.entries
     state.delete_listens("new", ALL)
     assert fresh_page(opened, state, "new", at=AT).table.surface == "popular"
-    assert len(asked) == 4
+    assert len(asked) == 5  # tracks and artists
+
+
+def test_where_there_is_nothing_of_the_main_kind_another_is_listed(made, monkeypatch):
+    opened, state = made
+    page = fresh.own_page
+
+    def without_tracks(tastes, user, taste, kind, model):
+        made = page(tastes, user, taste, kind, model)
+        return made._replace(entries=[]) if kind == "track" else made
+
+    monkeypatch.setattr(fresh, "own_page", without_tracks)
+    play(state, "a02-0", "a06-0")
+    assert fresh_page(opened, state, "new", at=AT).table.name == "discover-artist"
+    assert fresh_page(opened, state, "new", at=AT, kind="track").table.name == "popular-track"
 
 
 def test_a_page_is_made_again_when_a_block_has_ended(made):
@@ -98,3 +112,29 @@ def test_what_is_deleted_leaves_memory_though_its_user_asks_nothing_more(made, d
     assert tastes.remembered() is not kept
     del kept
     assert not in_memory()
+
+
+@pytest.mark.parametrize("kind", ["track", "artist"])
+def test_why_agrees_with_the_page_as_it_is_now(made, kind):
+    opened, state = made
+    play(state, *[f"a{row:02d}-0" for row in (2, 6, 10, 14)])
+    liked, hated = (Track(item=ItemRef("artist", f"a{row:02d}"), artist=f"Item a{row:02d}") for row in (18, 3))
+    state.give([Feedback(user="new", sort="like", value=1, track=liked, given_at=AT)])
+    state.give([Feedback(user="new", sort="thumb", value=-1, track=hated, given_at=AT)])
+    page = fresh_page(opened, state, "new", at=AT, kind=kind)
+    listed = {entry.id: (place, entry) for place, entry in enumerate(page.entries, start=1)}
+    assert listed
+    assert "Because you like Item a18" in {entry.reason.text for _, entry in listed.values()}
+    for item in opened.catalogue[kind].ids:
+        why = why_fresh(opened, state, "new", item, at=AT, kind=kind)
+        place, entry = listed.get(item, (None, None))
+        assert (why.place, why.outcome == "shown") == (place, place is not None)
+        if entry is not None:
+            assert why.reason == entry.reason
+            assert entry.reason.text in why.text
+        if why.score is not None:
+            assert sum(why.contributions.values()) == pytest.approx(why.score, abs=1e-5)
+        if item.startswith("a03"):
+            assert why.outcome == "unwanted"
+        elif item in ("a02-0", "a02"):
+            assert why.outcome == "played"

@@ -8,7 +8,7 @@ from crossfade.importing.forgetting import pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports
 from crossfade.live.learning import import_live
-from crossfade.stores.live import ALL, Exclusion, Feedback, ItemRef, Listen, Track, Which
+from crossfade.stores.live import ALL, Account, Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.stores.registry import open_releases
 
 AT = 1_700_000_000_000
@@ -102,3 +102,10 @@ def test_ids_are_those_of_the_release(small_library):
     }
     assert {("track", "a02-1", "a02"), ("artist", "a05", None)} <= found
     assert [(one["item_id"], one["score"]) for one in rows(home, "feedback")] == [("a05", -1)]
+
+
+def test_who_is_removed_meanwhile_keeps_nobody_from_learning(home, live, monkeypatch):
+    play(live, ROADS)
+    listed = [*live.accounts(), Account(user="gone", created_at=AT, revision=1)]
+    monkeypatch.setattr(live, "accounts", lambda: listed)
+    assert learn(home, live).tables["listens"] == 1

@@ -1,4 +1,6 @@
 import runpy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,22 @@ def test_a_scan_reads_only_what_has_changed(folder, place, monkeypatch):
 def test_another_process_gets_the_index_without_reading_the_folder(folder, place):
     other = MusicFolder(place / "music", place / "kept")
     assert set(other.music().songs) == set(folder.music().songs)
+
+
+def test_while_one_thread_takes_in_another_index_the_others_have_the_one_before(folder, place, monkeypatch):
+    before, begun, go_on = folder.music(), threading.Event(), threading.Event()
+
+    write_song(place / "music/new.mp3", title="New", artist="Low")
+    MusicFolder(place / "music", place / "kept").scan()
+    genuine = folder._read
+    monkeypatch.setattr(folder, "_read", lambda: begun.set() or (go_on.wait(30) and genuine()))
+    monkeypatch.setattr("crossfade.live.music_folder.NOTICE_SECONDS", 0)
+    with ThreadPoolExecutor(1) as pool:
+        after = pool.submit(folder.music)
+        assert begun.wait(30)
+        assert folder.music() is before
+        go_on.set()
+        assert len(after.result().songs) == 4
 
 
 def test_a_damaged_index_is_made_again(folder, place):

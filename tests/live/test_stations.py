@@ -7,7 +7,8 @@ import pytest
 
 from crossfade.core.errors import ArtifactError, InputError
 from crossfade.live import stations
-from crossfade.live.stations import MOST_MARKS, REPEAT_SECONDS, Listener, Signal, Source, Station, signalled, why
+from crossfade.live.station_why import why
+from crossfade.live.stations import MOST_MARKS, REPEAT_SECONDS, Listener, Signal, Source, Station, signalled
 from crossfade.stores.contract import Entry, Named
 
 GENRES, ARTISTS, TRACKS = 3, 12, 8
@@ -82,7 +83,17 @@ def test_the_state_goes_on_after_a_restart():
     assert played(Station.from_json(state.to_json())) == played(state)
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"kind": 3}', station().to_json().replace(b"0.5", b"7")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"kind": 3}',
+        station().to_json().replace(b"0.5", b"7"),
+        station().to_json().replace(b'"share":1.0', b'"share":-1.0'),
+    ],
+)
 def test_what_is_no_state_is_refused(text):
     with pytest.raises(ArtifactError, match="not the state of a station"):
         Station.from_json(text)

@@ -8,8 +8,8 @@ import pytest
 from crossfade.core.errors import UnknownIdError
 from crossfade.live import taste
 from crossfade.live.fresh import own_page
-from crossfade.live.taste import Tastes
-from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
+from crossfade.live.taste import Tastes, excludes
+from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track
 from crossfade.surfaces.asking import OpenRelease
 
 AT = 1_700_000_000_000
@@ -88,6 +88,19 @@ def test_a_listen_changes_the_next_page_and_its_reasons_count_it(library):
     tracks = page(made, "new", "track")
     assert tracks
     assert not {"a02-0", "a02-1", "a06-0", "a10-1", "a14-2"} & {one.id for one in tracks}
+
+
+def test_a_listen_of_a_wrong_clock_spoils_no_page(library):
+    _, state = made = library("artist")
+    play(state, "new", artist("a03"), at=LATEST_TIME - LATEST_TIME % 1000)
+    assert reasons(page(made, "new")) == {"a03"}
+
+
+def test_a_listen_of_an_item_that_has_another_id_by_now_counts_by_its_names(library):
+    _, state = made = library("artist and track")
+    play(state, "new", dataclasses.replace(track("a03-1"), item=ItemRef("track", "its id in an earlier release")))
+    assert reasons(page(made, "new", "artist")) == {"a03"}
+    assert "a03-1" in made[0].history("new")["track"]
 
 
 def test_what_the_library_lacks_counts_for_its_artist(library):
@@ -169,6 +182,14 @@ def test_what_is_left_out_of_taste_does_not_count(library):
     assert reasons(page(made, "new")) == {"a02"}
     state.include(Exclusion(user="new", hours=(23, 6)))
     assert reasons(page(made, "new")) == {"a02", "a03"}
+
+
+@pytest.mark.parametrize("timezone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("at", [0, LATEST_TIME])
+def test_no_time_is_too_far_away_to_be_left_out(at, timezone):
+    listen = Listen(user="new", listened_at=at, track=artist("a01"))
+    halves = [Exclusion(user="new", hours=hours, timezone=timezone) for hours in ((0, 12), (12, 24))]
+    assert sum(excludes(one, listen) for one in halves) == 1
 
 
 def test_a_skip_is_no_play_and_counts_a_little_against_what_is_near(library):

@@ -7,7 +7,8 @@ from crossfade.core.csr import starts_of
 from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
-from crossfade.models.blend import Blend, FittedBlend
+from crossfade.models.blend import Blend
+from crossfade.models.blend_fitted import FittedBlend
 from crossfade.models.blend_weights import LEAST_HITS, LEAST_USERS, Evidence, fitted, learned_weights, ndcg
 
 DEPTH = 10

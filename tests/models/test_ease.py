@@ -114,6 +114,14 @@ def test_beyond_the_popular_items_each_block_is_solved_beside_them(interactions,
         np.testing.assert_allclose(in_blocks[np.ix_(chosen, chosen[15:])], expected[:, 15:], atol=1e-5)
 
 
+@pytest.mark.parametrize("few", [0.0, 1.1])
+def test_popular_items_without_shared_listeners_may_be_left_out_of_products(interactions, in_blocks, monkeypatch, few):
+    monkeypatch.setattr("crossfade.models.ease_blocks.FEW", few)
+    model = EASE(regularization=3.0, exact_items=15, neighbours=100, factors=8).fit(interactions)
+    found = in_order(model.similarities, np.argsort(-interactions.listeners(), kind="stable"))
+    np.testing.assert_allclose(found, in_blocks, atol=1e-6)
+
+
 def test_of_many_items_the_weights_of_the_largest_size_are_kept(interactions, in_blocks, monkeypatch):
     model = EASE(regularization=3.0, exact_items=15, neighbours=6, factors=8).fit(interactions)
     order = np.argsort(-interactions.listeners(), kind="stable")

@@ -8,6 +8,7 @@ import pytest
 from crossfade.core.csr import CSR
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
+from crossfade.models import spectral_choice
 from crossfade.models.graph_filter import Graph, interpolated, linear, plateau
 from crossfade.models.histories import damped_histories
 from crossfade.models.spectral import Spectral
@@ -164,6 +165,21 @@ def test_of_two_filters_the_one_that_finds_more_is_chosen(interactions):
     assert best_filter([bad, good], few, ITEMS, 0, 1) == bad
 
 
+def test_all_filters_are_tried_on_a_fifth_of_the_users_and_the_best_on_the_others(interactions, monkeypatch):
+    asked = []
+
+    def gains(filters, graph, smoothest, shown, hidden, threads):
+        asked.append((len(filters), shown.rows))
+        # What the first users like, the others do not, by as much.
+        return np.array([one.ideal_weight if shown.rows < 100 else -one.ideal_weight for one in filters])
+
+    monkeypatch.setattr(spectral_choice, "_gains", gains)
+    filters = [Filter(flatness=3.0, degree=0, ideal=6, ideal_weight=weight / 8, popularity=0.2) for weight in range(20)]
+    # Of the twelve that were best at first, the sums are equal; the first of these was the best.
+    assert best_filter(filters, damped_histories(interactions, "binary"), ITEMS, 0, 1) == filters[-1]
+    assert asked == [(20, 40), (12, 160)]
+
+
 def test_the_grid_has_every_setting_that_is_left_open():
     one = Filter(flatness=3.0, degree=0, ideal=6, ideal_weight=0.5, popularity=0.1)
     assert grid([3.0], 0, 6, 0.5, 0.1) == [one]
@@ -227,3 +243,8 @@ def test_of_few_items_all_entries_are_kept_and_of_more_the_largest(interactions,
     many = Spectral(**given).fit(interactions)
     assert many.settings["neighbours"] == 20
     assert np.diff(many.similarities.indptr).max() == 20
+    # Of lists only what is above zero is kept, of a matrix everything.
+    assert (dense(few) < 0).any()
+    most = Spectral(neighbours=ITEMS - 2, **given).fit(interactions).similarities
+    assert len(most.values) == (dense(few) > 0).sum()
+    assert most.values.min() > 0

@@ -10,16 +10,17 @@ from click.testing import CliRunner
 
 from crossfade.cli import crossfade
 from crossfade.core.artifacts import verify
-from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
+from crossfade.core.errors import ArtifactError, InputError, NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.ids import Ids
 from crossfade.core.schemas import TABLES
 from crossfade.demo.importing import import_demo
 from crossfade.demo.settings import DemoSettings, truth_place
 from crossfade.importing import library
-from crossfade.importing.forgetting import JUDGED, pending
+from crossfade.importing.forgetting import pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports, people_of
+from crossfade.importing.theirs import JUDGED
 from crossfade.live.taste import Tastes
 from crossfade.pipeline import forgetting
 from crossfade.pipeline.run import run
@@ -401,6 +402,8 @@ def test_what_arrived_over_http_is_learned_and_what_is_deleted_there_is_forgotte
             assert tastes.of("annika", at=0).counts == {}  # the release has learned all of it
             rules = tastes.weighing("artist").settings
             assert rules.half_life_days == 90
+        with pytest.raises(InputError, match="arrived over HTTP"):
+            forgetting.forget(home, ["live"], watch=UNWATCHED)
         live.delete_listens("annika", Which(artist="Zyzzyva Ensemble"))
         result = run(home, UNWATCHED)
         assert result.published

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +43,13 @@ class Served:
     releases: Any
     active: Any
     live: Any
+    folder: Any
     app: Any
 
 
 @contextlib.contextmanager
-def serving(directory):
+def serving(directory, music=None):
+    from crossfade.live.music_folder import MusicFolder
     from crossfade.serve.active import ActiveRelease
     from crossfade.serve.app import create_app
 
@@ -57,7 +58,11 @@ def serving(directory):
     releases = open_releases(home)
     active = ActiveRelease(releases, check_seconds=0)
     live = open_live(home)
-    yield Served(home, releases, active, live, create_app(active, ServeSettings(), live=live, home=home))
+    folder = None if music is None else MusicFolder(music, home.music)
+    if folder is not None:
+        folder.scan()
+    app = create_app(active, ServeSettings(), live=live, music=folder, home=home)
+    yield Served(home, releases, active, live, folder, app)
     live.close()
     active.close()
 
@@ -67,8 +72,9 @@ def on_loopback(app, **options):
     from uvicorn import Config, Server
 
     from crossfade.serve.connections import Connection
+    from crossfade.serve.server import listening
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening(ServeSettings(port=0))
     server = Server(Config(app, http=Connection, ws="none", log_config=None, loop="asyncio", **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
@@ -85,6 +91,15 @@ def serve_on_loopback():
 
 
 @pytest.fixture(scope="session")
+def opensubsonic(shared_data):
+    """The file of OpenSubsonic's OpenAPI description; skips where it is absent."""
+    place = shared_data.parent / "opensubsonic" / "openapi.json"
+    if not place.exists():
+        pytest.skip(f"needs OpenSubsonic's OpenAPI description, {place}")
+    return place
+
+
+@pytest.fixture(scope="session")
 def client_of():
     """Makes a client of any application."""
     with asyncio.Runner() as runner:
@@ -93,7 +108,7 @@ def client_of():
 
 @pytest.fixture(scope="session")
 def serve_library():
-    """Makes a served library below any directory, without a release, as a context."""
+    """Makes a served library below any directory, without a release, as a context; also with a folder of music."""
     return serving
 
 

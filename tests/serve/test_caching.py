@@ -1,13 +1,15 @@
 """What clients may keep, and for how long."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from starlette.requests import Request
 
 from crossfade import __version__
 from crossfade.serve.answers import Health
-from crossfade.serve.kept import ENTRY_BYTES, KeptReplies
+from crossfade.serve.kept import ENTRY_BYTES, Kept, KeptReplies
 from crossfade.serve.replies import kept_reply
 from crossfade.serve.settings import ServeSettings
 
@@ -71,7 +73,7 @@ def test_a_new_release_has_another_tag(empty, release_parts, releases):
 def test_an_answer_is_made_once_for_a_release(empty, release_parts, releases, monkeypatch):
     release_parts.publish(releases)
     first = empty.get("/v1/artists/mb:bjork?x=1")
-    monkeypatch.setattr(KeptReplies, "_keep", None)  # what is kept already is not made again
+    monkeypatch.setattr(Kept, "keep", None)  # what is kept already is not made again
     second = empty.get("/v1/artists/mb:bjork?x=1")
     assert (second.content, second.headers) == (first.content, first.headers)
     assert empty.request("HEAD", "/v1/artists/mb:bjork?x=1").headers == first.headers
@@ -81,14 +83,14 @@ def test_an_answer_is_made_once_for_a_release(empty, release_parts, releases, mo
     assert empty.get("/v1/artists/mb:bjork?x=1").json()["release"] == releases.active().version
 
 
-def test_what_is_kept_has_a_limit_of_bytes(served):
-    made = []
+def test_what_is_kept_has_a_limit_of_bytes(active, release_parts, releases):
+    version, made = release_parts.publish(releases).version, []
 
     async def application(scope, receive, send):
         made.append(scope["path"])
         scope["route"] = None
         answer = Health(status="x" * 1000)
-        reply = kept_reply(Request(scope), answer, served.releases.active().version, personal=False, max_age=1)
+        reply = kept_reply(Request(scope), answer, version, personal=False, max_age=1)
         await reply(scope, receive, send)
 
     async def asked(paths):
@@ -99,6 +101,18 @@ def test_what_is_kept_has_a_limit_of_bytes(served):
     async def ignored(message):
         pass
 
-    kept = KeptReplies(application, served.active, most_bytes=2 * (ENTRY_BYTES + 1100))
+    kept = KeptReplies(application, active, most_bytes=2 * (ENTRY_BYTES + 1100))
     asyncio.run(asked("abababcabc"))
     assert made == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_what_is_kept_goes_with_its_release(empty, active, release_parts, releases):
+    release_parts.publish(releases)
+    empty.get("/v1/popular")
+    with active.reading() as opened:
+        kept = weakref.ref(opened.once(Kept, None))
+    release_parts.publish(releases, day="2")
+    active.turn()
+    del opened
+    gc.collect()
+    assert kept() is None

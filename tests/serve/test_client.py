@@ -1,10 +1,14 @@
 """The client, against the application of the server."""
 
+import subprocess
+import sys
+
 import httpx
 import pytest
 
 from crossfade.client import Client, ServerError
 from crossfade.serve.live_bodies import FeedbackBody, ListenBody, TrackBody
+from crossfade.serve.station_bodies import ContinuePlaylist, MakePlaylist, Queue, Seed, StartStation, StationSignal
 
 
 class InProcess(httpx.BaseTransport):
@@ -72,3 +76,32 @@ def test_it_sends_what_a_user_played_and_thinks(empty, unpublished):
         assert [one.track.title for one in crossfade.listens("ann").listens] == ["Roads"]
         (thumb,) = crossfade.send_feedback("ann", [FeedbackBody(sort="thumb", value=1, track=track)]).feedback
         assert (thumb.sort, thumb.value) == ("thumb", 1)
+
+
+def test_it_steers_stations_and_makes_playlists(tmp_path, make_genre_release, serve_library, client_of):
+    with serve_library(tmp_path) as library:
+        make_genre_release(tmp_path).publish(library.releases)
+        library.live.add_user("ann")
+        _, token = library.live.add_token("ann")
+        with client_for(client_of(library.app), token) as crossfade:
+            seed = Seed(kind="track", id=crossfade.popular("track").entries[0].id)
+            station = crossfade.start_station(StartStation(seeds=[seed], count=2))
+            assert station.id is not None
+            first = station.tracks[0].id
+            after = crossfade.play_on(station.id, StationSignal(action="up", item=first, count=1))
+            assert (after.marks, len(after.tracks)) == ({first: "up"}, 1)
+            assert crossfade.why_played(station.id, first).text
+            assert [one.id for one in crossfade.stations().stations] == [station.id]
+            assert len(crossfade.next_up(Queue(queue=[first], count=2)).tracks) == 2
+            made = crossfade.make_playlist(MakePlaylist(seeds=[seed], length=3, keep=True))
+            assert made.id is not None
+            assert len(crossfade.playlist(made.id).tracks) == 3
+            more = crossfade.continue_playlist(made.id, ContinuePlaylist(length=2)).tracks
+            assert not {one.id for one in more} & {one.id for one in made.tracks}
+            assert made.id in [one.id for one in crossfade.playlists("").playlists]
+            assert len(crossfade.forgotten(limit=1).tracks) <= 1
+
+
+def test_it_needs_nothing_of_the_server():
+    blocked = "import sys; sys.modules.update(fastapi=None, starlette=None, uvicorn=None); import crossfade.client"
+    subprocess.run([sys.executable, "-c", blocked], check=True)

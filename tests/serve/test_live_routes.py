@@ -154,9 +154,17 @@ def test_without_a_valid_token_nothing_is_answered(ann, empty):
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_whoever_calls_a_method_that_a_path_lacks_is_told_those_that_it_has(ann):
+@pytest.mark.parametrize("type_", [{}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "x"}])
+def test_a_body_is_json_whatever_type_it_is_sent_as(ann, empty, type_):
+    content = json.dumps(plays(0)).encode()
+    answer = empty.request("POST", "/v1/users/ann/listens", content=content, headers={**ann.headers, **type_})
+    assert answer.json() == {"received": 1, "added": 1}
+
+
+def test_whoever_calls_a_method_that_a_path_lacks_is_told_those_that_it_has(ann, empty):
     refused = ann.call("PATCH", "listens")
     assert (refused.status_code, refused.headers["Allow"]) == (405, "DELETE, GET, POST")
+    assert empty.request("PUT", "/v1/stations/next").headers["Allow"] == "POST"
 
 
 def test_a_token_is_for_its_own_user(ann, user):
@@ -197,7 +205,8 @@ def test_a_user_whose_id_has_a_slash_has_routes_of_their_own(user):
 def test_a_client_that_asks_too_often_has_to_wait(active, live, client_of):
     live.add_user("ann")
     _, secret = live.add_token("ann")
-    ann = User(client_of(create_app(active, ServeSettings(requests=3), live=live)), "ann", secret)
+    app = create_app(active, ServeSettings(requests=6, workers=2), live=live)  # one of two processes
+    ann = User(client_of(app), "ann", secret)
     answers = [ann.call("GET", "playing") for _ in range(9)]
     statuses = [answer.status_code for answer in answers]
     assert statuses.count(429) >= 3  # nine requests touch two windows at most

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from crossfade.core.artifacts import MANIFEST
+from crossfade.surfaces.asking import OpenRelease
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 
@@ -45,15 +46,15 @@ def test_nobody_is_named_and_no_method_is_made_up(client, measured):
     assert not re.search("hetrec|SECRET", client.get("/metrics").text)
 
 
-def test_an_error_of_ours_is_counted(client, served, measured, monkeypatch):
-    def fail():
+def test_an_error_of_ours_is_counted(client, measured, monkeypatch):
+    def fail(*_):
         raise RuntimeError
 
     labels = {"route": "/v1/popular", "status": "500"}
     before = measured("crossfade_request_seconds_count", **labels) or 0
     with monkeypatch.context() as patched:
-        patched.setattr(served.active, "reading", fail)
-        client.get("/v1/popular")
+        patched.setattr(OpenRelease, "table", fail)
+        client.get("/v1/popular?limit=17")
     assert measured("crossfade_request_seconds_count", **labels) == before + 1
 
 

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -357,11 +358,61 @@ def _until(seconds, done):
         time.sleep(0.2)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("navidrome") is None, reason="needs navidrome")
+def test_navidrome_does_its_session(running, tmp_path):
+    from tests.music_files import write_song
+
+    forget(running)
+    tags = {"title": "Hunter", "artist": "Björk", "album": "Homogenic", "musicbrainz_trackid": HUNTER}
+    write_song(tmp_path / "music" / "hunter.mp3", **tags)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {
+        "ADDRESS": "127.0.0.1",
+        "PORT": str(port),
+        "MUSICFOLDER": str(tmp_path / "music"),
+        "DATAFOLDER": str(tmp_path / "data"),
+        "LISTENBRAINZ_BASEURL": f"{running.http}/1/",
+        "DEVAUTOCREATEADMINPASSWORD": "secret",
+        "ENABLEINSIGHTSCOLLECTOR": "false",
+    }
+    environment = {**os.environ, **{f"ND_{name}": value for name, value in settings.items()}}
+    login = {"u": "admin", "p": "secret", "v": "1.16.1", "c": "test", "f": "json"}
+    with (
+        started("navidrome", env=environment, cwd=tmp_path),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+
+        def asked(call, **parameters):
+            answer = client.get(f"/rest/{call}", params={**login, **parameters}).json()["subsonic-response"]
+            assert answer["status"] == "ok", answer
+            return answer
+
+        def song():
+            with contextlib.suppress(httpx.TransportError, AssertionError, ValueError):
+                return next(iter(asked("search3", query="Hunter")["searchResult3"].get("song", [])), None)
+
+        _until(30, song)
+        key = client.post("/auth/login", json={"username": "admin", "password": "secret"}).json()["token"]
+        link, authorized = "/api/listenbrainz/link", {"X-ND-Authorization": f"Bearer {key}"}
+        assert client.put(link, json={"token": "wrong"}, headers=authorized).status_code == 400
+        assert client.put(link, json={"token": running.token}, headers=authorized).status_code == 200
+        asked("scrobble", id=song()["id"], submission="false")
+        _until(30, lambda: HUNTER in playing(running.live))
+        asked("scrobble", id=song()["id"], submission="true")
+        _until(30, lambda: ids_of(running.live) == [HUNTER])
+
+
 def test_the_table_of_clients_names_the_versions_that_are_locked():
     root = Path(__file__).parents[2]
-    locked = re.findall(r"^([\w.-]+)==([\w.]+)", (root / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+    locked = [
+        pair
+        for lock in ("players.txt", "dev.txt")
+        for pair in re.findall(r"^([\w.-]+)==([\w.]+)", (root / "requirements" / lock).read_text(), re.MULTILINE)
+    ]
     versions = {name.lower(): version for name, version in locked}
     shown = re.findall(r"^\| ([\w-]+) \| ([\w.]+) \|", (root / "docs" / "players.md").read_text(), re.MULTILINE)
-    assert len(shown) >= 4
+    assert len(shown) >= 9
     for name, version in shown:
         assert versions.get(name.lower(), version) == version, name

@@ -1,13 +1,16 @@
 """Listening at a real socket."""
 
+import asyncio
 import builtins
 import contextlib
+import gc
 import os
 import re
 import signal
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import PIPE
 
@@ -73,6 +76,46 @@ def test_a_server_serves_new_releases_without_a_restart(server, release_parts, r
     assert "GET /v1/users/{id}/discover 200" in log
     assert "hetrec:2" not in log
     assert "Traceback" not in log
+
+
+def test_garbage_is_not_looked_for_in_what_was_there_at_the_start(unpublished):
+    async def started():
+        async with unpublished.app.router.lifespan_context(unpublished.app):
+            while not gc.get_freeze_count():
+                await asyncio.sleep(0.01)
+
+    try:
+        asyncio.run(asyncio.wait_for(started(), 10))
+    finally:
+        gc.unfreeze()
+
+
+SLOWLY = """
+import time
+import crossfade.serve.routes as routes
+answer = routes.json_reply
+def slowly(*arguments, **options):
+    print("asked", flush=True)
+    time.sleep(0.5)
+    return answer(*arguments, **options)
+routes.json_reply = slowly
+"""
+
+
+def test_a_server_that_is_ended_finishes_the_answer_under_way(home):
+    with (
+        started(sys.executable, "-W", "error", "-c", SLOWLY + SERVER, home.path, stdout=PIPE, stderr=PIPE) as process,
+        ThreadPoolExecutor(1) as client,
+    ):
+        address = process.stdout.readline().strip()
+        answer = client.submit(httpx.get, f"{address}health")
+        assert process.stdout.readline() == "asked\n"
+        process.send_signal(signal.SIGTERM)
+        assert answer.result().json() == {"status": "ok"}
+        process.communicate()
+        assert process.returncode == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{address}health")
 
 
 def test_a_taken_port_is_named(releases):

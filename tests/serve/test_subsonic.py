@@ -16,14 +16,13 @@ pytest.importorskip("mutagen", reason="needs the extra `serve`")
 import numpy as np
 
 from crossfade.core.home import Home
-from crossfade.live.music_folder import MusicFolder
 from crossfade.live.weekly import RECIPES
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.registry import open_releases
 
 write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
 
@@ -94,18 +93,11 @@ def music(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served_music(tmp_path_factory, music, client_of, make_release_parts):
+def served_music(tmp_path_factory, music, client_of, serve_library, make_release_parts):
     place = tmp_path_factory.mktemp("library")
-    home = Home(place / "home")
-    home.prepare()
-    releases, live = open_releases(home), open_live(home)
-    make_release_parts(place).publish(releases)
-    folder = MusicFolder(music, home.music)
-    folder.scan()
-    active = ActiveRelease(releases, check_seconds=0)
-    yield client_of(create_app(active, ServeSettings(), live=live, music=folder)), live, folder
-    active.close()
-    live.close()
+    with serve_library(place, music) as library:
+        make_release_parts(place).publish(library.releases)
+        yield client_of(library.app), library.live, library.folder
 
 
 @pytest.fixture
@@ -119,12 +111,9 @@ def player(served_music, music, request):
 
 
 @pytest.fixture(scope="module")
-def schema(shared_data):
+def schema(opensubsonic):
     jsonschema = pytest.importorskip("jsonschema")
-    place = shared_data.parent / "opensubsonic" / "openapi.json"
-    if not place.exists():
-        pytest.skip("needs OpenSubsonic's description, ../shared/opensubsonic/openapi.json")
-    described = json.loads(place.read_text())
+    described = json.loads(opensubsonic.read_text())
 
     def check(name, content):
         root = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
@@ -419,23 +408,15 @@ def test_sonic_matches_and_paths_have_similarities_and_both_ends(player):
     assert len(player("findSonicPath", startSongId=alone.id, endSongId=hunter.id, count=2)["sonicMatch"]) == 2
 
 
-def test_before_the_first_release_songs_are_alike_by_genre(tmp_path, music, client_of):
-    home = Home(tmp_path / "home")
-    home.prepare()
-    live = open_live(home)
-    live.add_user("ann")
-    _, password = live.add_token("ann", password=True)
-    folder = MusicFolder(music, home.music)
-    folder.scan()
-    active = ActiveRelease(open_releases(home))
-    player = Player(
-        client_of(create_app(active, ServeSettings(), live=live, music=folder)), live, folder, music, password, "ann"
-    )
-    matches = player("getSonicSimilarTracks", id=player.song("Alone").id)["sonicMatch"]
-    assert {match["entry"]["title"] for match in matches} == {"Lonely", "Creep", "Just"}
-    player("scrobble", id=player.song("Alone").id)
-    assert live.count_listens("ann") == 1
-    live.close()
+def test_before_the_first_release_songs_are_alike_by_genre(tmp_path, music, client_of, serve_library):
+    with serve_library(tmp_path, music) as library:
+        library.live.add_user("ann")
+        _, password = library.live.add_token("ann", password=True)
+        player = Player(client_of(library.app), library.live, library.folder, music, password, "ann")
+        matches = player("getSonicSimilarTracks", id=player.song("Alone").id)["sonicMatch"]
+        assert {match["entry"]["title"] for match in matches} == {"Lonely", "Creep", "Just"}
+        player("scrobble", id=player.song("Alone").id)
+        assert library.live.count_listens("ann") == 1
 
 
 def test_playlists_are_made_changed_and_deleted(player):
@@ -559,8 +540,40 @@ def test_a_form_too_large_and_calls_that_do_not_exist_are_refused(player):
     assert player.ask("deleteEverything").status_code == 404
 
 
-def test_only_so_many_calls_are_answered_in_a_while(player, client_of):
-    app = create_app(ActiveRelease(None), ServeSettings(requests=3), live=player.live, music=player.folder)
+@pytest.mark.parametrize("time", [1, 1_700_000_000, 4_000_000_000_000, 2**53])
+def test_a_scrobble_of_no_possible_time_is_refused(player, time):
+    assert player.refused("scrobble", id=player.song("Creep").id, time=time) == 0
+    assert not player.live.listens(player.user, limit=1)
+
+
+def test_a_call_reads_one_index_though_another_is_taken_in_meanwhile(player, monkeypatch):
+    creep, read = player.song("Creep"), []
+    music = player.folder.music()
+    monkeypatch.setattr(
+        type(player.folder), "music", lambda self: read.append(1) or (music if len(read) == 1 else None)
+    )
+    assert player("getSong", id=creep.id)["song"]["title"] == "Creep"
+
+
+def test_what_goes_wrong_inside_is_told_in_the_words_of_the_api(player, monkeypatch):
+    def broken(*some):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("crossfade.serve.subsonic.browsing.song_answer", broken)
+    answer = player.ask("getSong", id=player.song("Creep").id)
+    assert answer.status_code == 500
+    assert answer.json()["subsonic-response"]["status"] == "failed"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_client_that_wants_sound_tells_an_error_by_its_type(player):
+    assert player.ask("stream", id="tr-none", f="xml").headers["content-type"].startswith("text/xml")
+    assert player.ask("stream", id="tr-none").headers["content-type"] == "application/json"
+
+
+def test_only_so_many_calls_are_answered_in_a_while(player, client_of, tmp_path):
+    active = ActiveRelease(open_releases(Home(tmp_path)))
+    app = create_app(active, ServeSettings(requests=3), live=player.live, music=player.folder)
     limited = replace(player, client=client_of(app))
     answers = [limited.ask("getOpenSubsonicExtensions") for _ in range(9)]
     assert {answer.status_code for answer in answers} == {200, 429}

@@ -3,25 +3,23 @@
 import asyncio
 import json
 import os
+import re
 import runpy
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
-from crossfade.core.home import Home
-from crossfade.live.music_folder import MusicFolder
-from crossfade.serve.active import ActiveRelease
-from crossfade.serve.app import create_app
-from crossfade.serve.settings import ServeSettings
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.live import Playlist, Track
 
 write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
 
@@ -61,7 +59,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory, make_release_parts, serve_on_loopback):
+def running(tmp_path_factory, make_release_parts, serve_library, serve_on_loopback):
     place = tmp_path_factory.mktemp("running")
     for number, (artist, title, suffix) in enumerate(SONGS, start=1):
         write_song(
@@ -74,15 +72,10 @@ def running(tmp_path_factory, make_release_parts, serve_on_loopback):
             tracknumber=str(number),
             cover=True,
         )
-    home = Home(place / "home")
-    home.prepare()
-    releases, live = open_releases(home), open_live(home)
-    make_release_parts(place).publish(releases)
-    folder = MusicFolder(place / "music", home.music)
-    folder.scan()
-    app = create_app(ActiveRelease(releases), ServeSettings(), live=live, music=folder)
-    with serve_on_loopback(app) as port:
-        yield port, live, folder
+    with serve_library(place, place / "music") as library:
+        make_release_parts(place).publish(library.releases)
+        with serve_on_loopback(library.app) as port:
+            yield port, library.live, library.folder
 
 
 @pytest.fixture
@@ -367,3 +360,74 @@ def test_a_player_that_takes_its_time_is_not_cut_off(server, monkeypatch):
                 taken += len(part)
     finally:
         path.write_bytes(before)
+
+
+BEETS = """
+library: {directory}/library.db
+directory: {directory}/music
+import: {{copy: no, write: no}}
+plugins: [subsonicupdate, subsonicplaylist]
+subsonic: {{url: "{address}", user: "{user}", pass: "{password}"}}
+subsonicplaylist: {{base_url: "{address}", username: "{user}", password: "{password}", playlist_names: [Evening]}}
+"""
+
+
+def test_beets(server, tmp_path):
+    songs = {song.title: song for song in server.folder.music().songs.values()}
+    asked = {"u": server.user, "p": server.password, "name": "Evening", "songId": songs["Hunter"].id}
+    assert httpx.get(f"{server.address}/rest/createPlaylist", params=asked).text.count('status="ok"') == 1
+    named = {"directory": tmp_path, "address": server.address, "user": server.user, "password": server.password}
+    (tmp_path / "config.yaml").write_text(BEETS.format(**named))
+    for song in songs.values():
+        (tmp_path / "music").mkdir(exist_ok=True)
+        shutil.copy(server.folder.path_of(song), tmp_path / "music")
+
+    def beet(*command):
+        done = subprocess.run(
+            [sys.executable, "-m", "beets", "--verbose", *command],
+            env={**os.environ, "BEETSDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    # The server counts while it reads, so any number may be the first that it tells.
+    told = beet("import", "--noautotag", "--quiet", str(tmp_path / "music"))
+    assert re.search(r"Updating Subsonic; scanning \d+ tracks", told), told
+    beet("subsonicplaylist")
+    assert "Hunter ;Evening;" in beet("list", "--format", "$title $subsonic_playlist", "subsonic_playlist::.")
+
+
+TROI = Path(__file__).parents[2] / ".venv-players" / "bin" / "troi"
+RECORDING, RELEASE, ARTIST = (f"{digit * 8}-7e6a-48da-86a9-c1c07a0f47ae" for digit in "123")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TROI.exists(), reason="needs troi: make test-all")
+def test_troi(tmp_path, serve_library, serve_on_loopback, make_release_parts):
+    """It copies the library, finds the tracks of a weekly list in it, and keeps them as a playlist."""
+    tags = {"musicbrainz_trackid": RECORDING, "musicbrainz_albumid": RELEASE, "musicbrainz_artistid": ARTIST}
+    write_song(tmp_path / "music" / "1.mp3", title="Hunter", artist="Björk", album="Homogenic", **tags)
+    with serve_library(tmp_path, tmp_path / "music") as library, serve_on_loopback(library.app) as port:
+        make_release_parts(tmp_path).publish(library.releases)
+        library.live.add_user("ann")
+        _, password = library.live.add_token("ann", password=True)
+        track = Track(title="Hunter", artist="Björk", mbid=RECORDING)
+        now = int(time.time() * 1000)
+        weekly = Playlist(
+            id="weekly", user="ann", title="Exploration", tracks=(track,), sort="weekly-exploration",
+            created_at=now, changed_at=now,
+        )  # fmt: skip
+        library.live.put_playlist(weekly)
+        (tmp_path / "config.py").write_text(
+            f"DATABASE_FILE = 'troi.db'\nSUBSONIC_HOST = 'http://127.0.0.1'\nSUBSONIC_PORT = {port}\n"
+            f"SUBSONIC_USER = 'ann'\nSUBSONIC_PASSWORD = '{password}'\n"
+        )
+        (tmp_path / "weekly.jspf").write_bytes(httpx.get(f"http://127.0.0.1:{port}/1/playlist/weekly").content)
+        for command in (["db", "create"], ["db", "subsonic"], ["resolve", "-u", "-y", "weekly.jspf"]):
+            done = subprocess.run([TROI, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+        (made,) = library.live.playlists("ann", "")
+        assert (made.title, [one.title for one in made.tracks]) == ("Exploration", ["Hunter"])

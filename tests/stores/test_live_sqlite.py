@@ -142,6 +142,19 @@ def test_what_a_killed_process_left_in_the_log_is_swept(home):
     killed.close()
 
 
+def test_what_another_process_deleted_is_swept(live, home):
+    live.add_listens([listen(title=CANARY)])
+    live.sweep()
+    with contextlib.closing(sqlite3.connect(home.live, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM listens").fetchall()
+        with contextlib.closing(open_live(home)) as other:
+            other.delete_listens("ann", Which())
+    assert CANARY.encode() in bytes_of(home)
+    live.sweep()
+    assert CANARY.encode() not in bytes_of(home)
+
+
 def test_a_reader_does_not_keep_others_from_writing_after_a_deletion(live, home):
     live.add_listens([listen()])
     with contextlib.closing(sqlite3.connect(home.live, isolation_level=None)) as reader:

@@ -128,6 +128,21 @@ def test_the_models_are_those_of_the_release_in_their_order(opened):
     assert opened.models == ["popularity", "als", "cooccurrence", "cultural", "ease"]
 
 
+@pytest.mark.parametrize(("user", "table"), [("set:2", "discover-artist"), ("ann", "discover-track"), ("new", None)])
+def test_a_user_without_a_list_of_the_main_kind_has_that_of_another(opened, monkeypatch, user, table):
+    lists = {("discover-artist", "set:2"), ("discover-track", "ann"), ("discover-artist", "ann")}
+    monkeypatch.setattr(opened.release.tables, "count", lambda table, key: int((table, key) in lists))
+    found = opened.table_with("discover", user)
+    assert (found and found.name) == table
+    assert opened.table_with("discover", "set:2", "track") is None
+
+
+def test_the_main_kind_is_what_most_users_play_though_all_have_pages_of_it(opened, monkeypatch):
+    assert opened.table("discover").kind == "track"
+    monkeypatch.setattr(OpenRelease, "_players", lambda self, kind: {"artist": 100, "track": 1}[kind])
+    assert opened.table("discover").kind == "artist"
+
+
 def test_without_a_model_the_table_is_read(opened, monkeypatch):
     monkeypatch.setattr(OpenRelease, "_prepared", None)
     key = opened.release.tables.users(limit=1)[0]

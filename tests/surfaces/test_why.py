@@ -35,8 +35,8 @@ def asked(inputs, settings=DEFAULT, scorer=None):
     """{(user, item): why} for every item and the users of `shown_by`, and what that gives."""
     shown, pages = shown_by(inputs, settings, scorer)
     answers = {
-        (user, item): why(pages, inputs.catalogue, row, item)
-        for row, user in enumerate(shown)
+        (user, item): why(pages, inputs.catalogue, user, item)
+        for user in shown
         for item in range(len(inputs.catalogue[pages.kind]))
     }
     return answers, shown, pages

@@ -1,19 +1,18 @@
 """``crossfade users add``, ``tokens``, ``listens``, ``backup``, ``restore``: the live state of a home."""
 
-import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from crossfade.cli.options import SuggestingGroup, home_option, json_option, limit_option, live_of
+from crossfade.cli.options import SuggestingGroup, accounts_of, home_option, json_option, limit_option
 from crossfade.cli.output import Column, print_json, print_line, print_table, say
-from crossfade.core.errors import NotReadyError
 from crossfade.core.home import Home
-from crossfade.stores.live import SCOPES, USUAL_SCOPES, Listen, LiveState, Scope, Which
+from crossfade.stores.live import SCOPES, USUAL_SCOPES, Listen, Scope, Which
+from crossfade.stores.live_contract import LiveState
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 @home_option
 def add_user(home: Home, user: str) -> None:
     """Make an account for USER, a listener of the library or a new one, and a token for their player."""
-    with _live(home, new=True) as live:
+    with accounts_of(home, new=True) as live:
         live.add_user(user)
         _, secret = live.add_token(user, label="first")
     say(f"{user} has an account. This token is shown once; give it to the player (docs/http.md):")
@@ -35,7 +34,7 @@ def add_user(home: Home, user: str) -> None:
 @home_option
 def remove_user(home: Home, user: str) -> None:
     """Delete the account of USER with its listens, feedback, stations and playlists."""
-    with _live(home) as live:
+    with accounts_of(home) as live:
         live.remove_user(user)
     say(f"Removed the account of {user}. Imports that name {user} are left: crossfade forget --user {user}")
 
@@ -48,7 +47,7 @@ def tokens(context: click.Context, home: Home, as_json: bool) -> None:
     """List the tokens and app passwords. See also the commands below."""
     if context.invoked_subcommand is not None:
         return
-    with _live(home) as live:
+    with accounts_of(home) as live:
         listed = live.tokens()
     if as_json:
         print_json({"tokens": [{**dataclasses.asdict(one), "scopes": sorted(one.scopes)} for one in listed]})
@@ -77,7 +76,7 @@ def tokens(context: click.Context, home: Home, as_json: bool) -> None:
 @home_option
 def add_token(home: Home, user: str, label: str, scopes: tuple[Scope, ...], password: bool) -> None:
     """Make a token for USER, who has an account, and print it. It cannot be shown again."""
-    with _live(home) as live:
+    with accounts_of(home) as live:
         _, secret = live.add_token(user, label=label, scopes=frozenset(scopes) or USUAL_SCOPES, password=password)
     print_line(secret)
 
@@ -87,7 +86,7 @@ def add_token(home: Home, user: str, label: str, scopes: tuple[Scope, ...], pass
 @home_option
 def revoke_token(home: Home, token_id: str) -> None:
     """End the token or app password ID at once, also for running servers."""
-    with _live(home) as live:
+    with accounts_of(home) as live:
         live.revoke(token_id)
     say(f"Revoked {token_id}.")
 
@@ -121,7 +120,7 @@ def listens(home: Home) -> None:
 @home_option
 def list_listens(home: Home, user: str, limit: int, as_json: bool, **meant: Any) -> None:
     """List the listens of USER, newest first."""
-    with _live(home) as live:
+    with accounts_of(home) as live:
         which = _which(live, user, **meant)
         count, found = live.count_listens(user, which), live.listens(user, which, limit=limit)
     if as_json:
@@ -144,7 +143,7 @@ def delete_listens(home: Home, user: str, everything: bool, **meant: Any) -> Non
     """Delete listens of USER: one, a session, a span, an artist, or all. The next run forgets them."""
     if everything == any(meant.values()):
         raise click.UsageError("Say which listens are meant, or --all.")
-    with _live(home) as live:
+    with accounts_of(home) as live:
         deleted = live.delete_listens(user, _which(live, user, **meant))
     say(f"Deleted {deleted:,} listens of {user}.")
 
@@ -157,7 +156,7 @@ def backup(home: Home, place: Path) -> None:
 
     The file holds personal data and app passwords.
     """
-    with _live(home) as live:
+    with accounts_of(home) as live:
         live.backup(place)
     say(f"Wrote {place}.")
 
@@ -167,18 +166,9 @@ def backup(home: Home, place: Path) -> None:
 @home_option
 def restore(home: Home, place: Path) -> None:
     """Replace the live state by the backup PLACE, also while served. What came since the backup is lost."""
-    with _live(home, new=True) as live:
+    with accounts_of(home, new=True) as live:
         live.restore(place)
     say(f"Restored {place}.")
-
-
-@contextlib.contextmanager
-def _live(home: Home, *, new: bool = False) -> Iterator[LiveState]:
-    """Open the live state of ``home``; NotReadyError if there is none, unless a ``new`` one may be made."""
-    if not new and not home.live.exists():
-        raise NotReadyError("There are no accounts yet. Make one with `crossfade users add NAME`.")
-    with contextlib.closing(live_of(home)) as live:
-        yield live
 
 
 def _which(

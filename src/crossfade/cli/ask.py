@@ -2,11 +2,13 @@
 
 import contextlib
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crossfade.cli.options import (
+    accounts_of,
     complete_models,
     complete_names,
     home_option,
@@ -52,8 +54,9 @@ def surface_command(surface: Registered) -> click.Command:
         with releases_of(home).open() as release:
             opened = OpenRelease(release)
             table = opened.table(surface.name, kind)
-            if kind is None and asked != EVERYONE and table.key == USER:
-                table = _table_of_user(release.tables, table, asked)
+            if asked != EVERYONE and table.key == USER:
+                with contextlib.suppress(UnknownIdError):
+                    table = opened.table_with(surface.name, release.tables.user(asked), kind) or table
             key, name, note = _key(release.tables, table, asked)
             reach = opened.reach(name or asked, kind) if table.key == USER and asked != EVERYONE else None
             alone = note is not None and reach is not None and reach.plays > 0 and reach.listeners < FEW_LISTENERS
@@ -159,9 +162,10 @@ def terms(home: Home, item: str, kind: str | None, limit: int, as_json: bool) ->
 @click.argument("asked", metavar="[USER] ITEM", nargs=-1, required=True, shell_complete=complete_names)
 @kind_option
 @_model_option
+@click.option("--now", is_flag=True, help="About the page as it is now, with what came since the release.")
 @json_option
 @home_option
-def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None, as_json: bool) -> None:
+def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None, now: bool, as_json: bool) -> None:
     """Explain why an item is on a user's Discover page, or why it isn't.
 
     Says its place, what each model and feature adds to its score, its reason, and what else of the history it is close
@@ -172,8 +176,15 @@ def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None,
     if len(asked) > 2:
         raise click.UsageError("Name a user and an item. Quote a name that has spaces.")
     with releases_of(home).open() as release:
-        user = release.tables.user(asked[0]) if len(asked) > 1 else only_listener(home)
-        answer = OpenRelease(release).why(user, asked[-1], kind=kind, model=model)
+        opened, user = OpenRelease(release), asked[0] if len(asked) > 1 else only_listener(home)
+        if now:
+            from crossfade.live.fresh import why_fresh
+
+            with accounts_of(home) as live:
+                at = time.time_ns() // 1_000_000
+                answer = why_fresh(opened, live, user, asked[-1], at=at, kind=kind, model=model)
+        else:
+            answer = opened.why(release.tables.user(user), asked[-1], kind=kind, model=model)
     if as_json:
         print_json({"release": release.version, **as_plain(answer)})
         return
@@ -234,17 +245,6 @@ def _station(home: Home, pool: list[Entry], seed: int) -> list[Entry]:
     from crossfade.surfaces.station import station_of
 
     return station_of(pool, np.random.default_rng(seed), Settings.of(home).section("station"))
-
-
-def _table_of_user(tables: Tables, table: TableInfo, text: str) -> TableInfo:
-    """Return ``table``, or if it has no list of the user, another one of its surface that has."""
-    with contextlib.suppress(UnknownIdError):
-        user = tables.user(text)
-        for other in (table, *(one for one in tables.tables.values() if one.surface == table.surface)):
-            with contextlib.suppress(UnknownIdError):
-                if tables.count(other.name, user):
-                    return other
-    return table
 
 
 def _key(tables: Tables, table: TableInfo, text: str) -> tuple[str, str | None, str | None]:

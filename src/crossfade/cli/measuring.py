@@ -140,7 +140,8 @@ def evaluate(
 
     A line of a file is "user item item …", or "user item" and optionally a weight.
     """
-    from crossfade.evaluate.comparing import SHARES, Watch, compare, fittable, members_of
+    from crossfade.evaluate.comparing import SHARES, compare, fittable, members_of
+    from crossfade.evaluate.fitting import Watch
     from crossfade.evaluate.library import How, LibrarySplit
     from crossfade.evaluate.pair_files import read_pairs
     from crossfade.evaluate.searching import NOTHING_FOUND, search_settings
@@ -262,7 +263,7 @@ def _as_json(comparison: "Comparison", found: Mapping[str, "Found"]) -> dict[str
 
 def _weights(model: Any) -> dict[str, Any] | None:
     """What each model of a blend counts, and adds; None for another model."""
-    from crossfade.models.blend import FittedBlend
+    from crossfade.models.blend_fitted import FittedBlend
 
     return {name: dict(one) for name, one in model.weights.report.items()} if isinstance(model, FittedBlend) else None
 

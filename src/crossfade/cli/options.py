@@ -1,8 +1,9 @@
 """Options that several commands share, and completion of names from the active release."""
 
+import contextlib
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,14 +12,14 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
-from crossfade.core.errors import CrossfadeError
+from crossfade.core.errors import CrossfadeError, NotReadyError
 from crossfade.core.home import Home, default_home
 from crossfade.core.kinds import KINDS
 from crossfade.core.paths import shown
 from crossfade.surfaces.registry import SURFACES
 
 if TYPE_CHECKING:
-    from crossfade.stores.live import LiveState
+    from crossfade.stores.live_contract import LiveState
     from crossfade.stores.releases import Releases
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -109,9 +110,24 @@ def live_of(home: Home) -> "LiveState":
     return open_live(home, Settings.of(home).section("store"))
 
 
+@contextlib.contextmanager
+def accounts_of(home: Home, *, new: bool = False) -> Iterator["LiveState"]:
+    """Open the live state of ``home``; NotReadyError if there is none, unless a ``new`` one may be made."""
+    if not new and not home.live.exists():
+        raise NotReadyError("There are no accounts yet. Make one with `crossfade users add NAME`.")
+    with contextlib.closing(live_of(home)) as live:
+        yield live
+
+
 def served_of(home: Home) -> "tuple[Releases, LiveState | None]":
     """Return what a server of ``home`` serves: `releases_of` and `live_of`."""
     return releases_of(home), live_of(home)
+
+
+def completing_home(context: click.Context) -> Home:
+    """Return the home that a command line names so far, or the default."""
+    home: Home | None = context.params.get("home")
+    return home or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
 
 
 def complete_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -127,8 +143,7 @@ def complete_names(context: click.Context, parameter: click.Parameter, incomplet
 
     kind, surface = context.params.get("kind"), SURFACES.get(context.info_name or "")
     try:
-        home = context.params.get("home") or Home(Path(os.environ.get("CROSSFADE_HOME") or default_home()))
-        with releases_of(home).open() as release:
+        with releases_of(completing_home(context)).open() as release:
             if surface is not None:
                 kind = OpenRelease(release).table(surface.name, kind).key
             found = release.tables.search(incomplete, limit=_COMPLETIONS, kinds=None if kind is None else [kind])

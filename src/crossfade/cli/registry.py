@@ -16,6 +16,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "users": ("Show whose listening history is in this home; add and remove accounts", "people:users"),
     "tokens": ("List, make and revoke the keys of accounts", "accounts:tokens"),
     "listens": ("List and delete what players sent", "accounts:listens"),
+    "playlists": ("List, make, continue, import and export playlists", "playlists:playlists"),
+    "stations": ("Start and steer stations", "stations:stations"),
     "search": ("Find items by name", "ask:search"),
     "serve": ("Answer over HTTP", "serving:serve"),
     "terms": ("The most characteristic words of an item", "ask:terms"),

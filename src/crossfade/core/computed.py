@@ -54,7 +54,7 @@ def row_map(source: Ids, target: Ids) -> RowMap:
         return lambda rows: rows
 
     def look_up(rows: Rows) -> Rows:
-        if rows.size * MANY < len(source):
+        if rows.size * MANY < max(len(source), len(target)):
             return target.rows(source.select(rows), missing="mark")
         import pyarrow as pa
 

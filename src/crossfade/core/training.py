@@ -1,7 +1,7 @@
 """Training data: what models learn from, checked when it is made, and one file an array when it is saved."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import Any, Self, get_args, get_type_hints
@@ -67,10 +67,13 @@ class TrainingData:
             raise ArtifactError(f"{directory}: {error}. Run `crossfade verify`.") from error
 
 
-def _parts(cls: type) -> Mapping[str, Any]:
+def _parts_of(cls: type) -> Mapping[str, Any]:
     """The type of every part of the class: the dtype of an array (n,), or a class of texts."""
     hints = {name: hint for name, hint in _type_hints(cls).items() if name not in ("kind", "trusted")}
     return {name: get_args(get_args(hint)[1])[0] if get_args(hint) else hint for name, hint in hints.items()}
+
+
+_parts: Callable[[type], Mapping[str, Any]] = functools.cache(_parts_of)
 
 
 def converted(name: str, array: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:

@@ -5,28 +5,21 @@
 The result prints as a table, becomes a data frame, and draws plots.
 """
 
-import contextlib
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from crossfade.core.errors import InputError
-from crossfade.core.holdout import new_pairs, part_of, seen_pairs
 from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
-from crossfade.core.memory import peak_bytes, restart_peak
-from crossfade.core.progress import Progress, silent
-from crossfade.core.sequences import Sequences
-from crossfade.evaluate.comparison import Comparison, Point
+from crossfade.evaluate.comparison import Comparison
+from crossfade.evaluate.fitting import Budget, Fit, Resolved, Watch, Work, side_by_side
 from crossfade.evaluate.intervals import mean_estimates
-from crossfade.evaluate.recommendation import Report, evaluate
+from crossfade.evaluate.recommendation import Report
 from crossfade.evaluate.splits import Split, cut_of, random_holdout, temporal
-from crossfade.evaluate.trials import Trial, input_of, made_of, settings_of
+from crossfade.evaluate.trials import Trial, for_scores_alone, made_of
 from crossfade.kernels.threads import one_blas_thread, processors
 from crossfade.models.contract import Fitted, Model, missing_extra
 from crossfade.models.registry import MODELS, model_class
@@ -46,24 +39,11 @@ MEMORY_BYTES = 4 << 30
 RANKED_PAIRS = 50_000_000
 """The most pairs of users and items that are scored for percentile ranks by default; they take seconds a model."""
 
-COPIES = 3
-"""Copies of its input that a fit has in memory, at most."""
-
 Asked = str | Model[Any] | Fitted[Any]
 """A model by name, with settings of its own, or fitted on the train part already."""
 
-Resolved = Model[Any] | Fitted[Any]
-
 Settings = Mapping[str, Mapping[str, Any]]
 """The settings of models by name."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Callbacks for each fit: ``begun`` gets its name and title, ``ended`` its name."""
-
-    begun: Callable[[str, str], Progress] = lambda name, title: silent
-    ended: Callable[[str], None] = lambda name: None
 
 
 def compare(
@@ -113,17 +93,17 @@ def compare(
     watch = watch or Watch()
     if percentile_ranks is None:
         percentile_ranks = len(splits[0].test.user_ids) * len(splits[0].train.item_ids) <= RANKED_PAIRS
-    work = _Work(k, seed, threads, percentile_ranks, jobs == 1, watch, _Budget(memory_bytes))
+    work = Work(k, seed, threads, percentile_ranks, jobs == 1, watch, Budget(memory_bytes))
     blends = _blends(chosen)
     single = {label: model for label, model in chosen.items() if label not in blends}
-    with one_blas_thread(), _side_by_side(jobs or processors(), work.stopping) as submit:
+    with one_blas_thread(), side_by_side(jobs or processors(), work.stopping) as submit:
         fits = {
             label: [submit(work.trial, label, models[label], one) for models, one in zip(made, splits, strict=True)]
             for label in single
         }
         fits |= _blended(made, each, splits, fits, work, submit)
         points = {
-            label: [submit(work.point, label, model, splits[0], share) for share in SHARES]
+            label: [submit(work.point, label, for_scores_alone(model), splits[0], share) for share in SHARES]
             for label, model in single.items()
             if curves and not isinstance(model, Fitted)
         }
@@ -230,28 +210,6 @@ def merged(trials: Sequence[Trial], seed: int = 0) -> Trial:
     )
 
 
-def part_of_users(split: Split, share: float, seed: int) -> Split:
-    """Return the split with train cut to a ``share`` of the users, the others' histories shown to the model later.
-
-    Parts of the same seed contain each other. Of sequences a share is drawn, texts stay whole.
-    """
-    order = np.random.default_rng(seed).permutation(len(split.train.user_ids))
-    chosen = np.isin(np.arange(len(order)), order[: max(1, round(share * len(order)))])
-    inputs = dict(split.inputs)
-    if isinstance(sequences := inputs.get("sequences"), Sequences):
-        some = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: max(1, round(share * len(sequences)))])
-        lengths = np.diff(sequences.indptr)
-        kept = np.repeat(np.isin(np.arange(len(lengths)), some), lengths)
-        starts = np.concatenate(([0], np.cumsum(lengths[some])))
-        inputs["sequences"] = replace(sequences, indptr=starts, indices=sequences.indices[kept])
-    return replace(
-        split,
-        train=part_of(split.train, np.repeat(chosen, np.diff(split.train.indptr))),
-        shown=split.shown or split.train,
-        inputs=inputs,
-    )
-
-
 def _named(models: str | Iterable[Asked] | Mapping[str, Asked] | None, split: Split) -> dict[str, Asked]:
     """Return the models by their names in the comparison; a name that is taken gets a number."""
     if models is None or isinstance(models, str):
@@ -286,18 +244,19 @@ def _blended(
     settings: Sequence[Settings],
     splits: Sequence[Split],
     fits: Mapping[str, list[Future[Trial]]],
-    work: "_Work",
+    work: "Work",
     submit: Callable[..., Future[Any]],
 ) -> dict[str, list[Future[Trial]]]:
     """Submit the fits of blends, after all that they wait for: a model of the same name is fitted on train once."""
-    members: dict[Any, Future[_Fit]] = {}
+    members: dict[Any, Future[Fit]] = {}
 
-    def fit(name: str, split: Split, number: int, *cut: Any) -> Future[_Fit]:
+    def fit(name: str, split: Split, number: int, *cut: Any) -> Future[Fit]:
         key = name, number, *cut
         if key not in members:
             model = made[number].get(name)
             if model is None or isinstance(model, Fitted):
                 model = made_of(name, settings[number].get(name, {}))
+            model = for_scores_alone(model) if cut else model
             title = f"Fit {name} on a cut" if cut else f"Fit {name}"
             members[key] = submit(work.member, f"{name} cut" if cut else name, title, model, split)
         return members[key]
@@ -313,153 +272,3 @@ def _blended(
             parts = {name: fit(name, cut, number, hidden, seed) for name in names}
             found.setdefault(label, []).append(submit(work.blend, label, blend, split, cut, whole, parts))
     return found
-
-
-@contextlib.contextmanager
-def _side_by_side(jobs: int, stopping: threading.Event) -> Iterator[Callable[..., Future[Any]]]:
-    """Yield what submits work to ``jobs`` threads; an error or an interruption stops all others."""
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        yield pool.submit
-    except BaseException:
-        stopping.set()
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-class _Fit(NamedTuple):
-    """A fitted model, the seconds that took, and the peak of memory where nothing ran beside it."""
-
-    model: Fitted[Any]
-    seconds: float
-    peak_bytes: int | None
-
-
-@dataclass
-class _Work:
-    """The work on one model; each method runs in a thread."""
-
-    k: int
-    seed: int
-    threads: int | None
-    percentile_ranks: bool
-    alone: bool
-    watch: Watch
-    budget: "_Budget"
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    def trial(self, label: str, model: Resolved, split: Split) -> Trial:
-        return self.tried(label, split, self.fitted(label, f"Fit {label}", model, split))
-
-    def member(self, name: str, title: str, model: Resolved, split: Split) -> "_Fit":
-        fit = self.fitted(name, title, model, split)
-        self.watch.ended(name)
-        return fit
-
-    def blend(
-        self,
-        label: str,
-        model: "Blend",
-        split: Split,
-        cut: Split,
-        whole: Mapping[str, "Future[_Fit | Trial]"],
-        parts: Mapping[str, "Future[_Fit]"],
-    ) -> Trial:
-        """The models blended that were fitted on ``whole`` train, by weights from those fitted on ``parts`` of it."""
-        fits: dict[str, _Fit] = {}
-        members: dict[str, Fitted[Any]] = {}
-        for name in whole:
-            fits[name], joined = parts[name].result(), whole[name].result().model
-            assert joined is not None
-            members[name] = joined
-        self.watch.begun(label, f"Blend {len(members)} models")
-        started = time.perf_counter()
-        hidden = new_pairs(cut.test, cut.train)
-        again = None if cut.repeats is None else seen_pairs(cut.repeats, cut.train)
-        parted = {name: fit.model for name, fit in fits.items()}
-        weights = model.weigh(parted, cut.train, hidden, again, threads=self.threads)
-        fitted = model.join(members, weights, split.train)
-        took = time.perf_counter() - started + sum(fit.seconds for fit in fits.values())
-        return self.tried(label, split, _Fit(fitted, took, None))
-
-    def tried(self, label: str, split: Split, fit: "_Fit") -> Trial:
-        fitted, seconds, peak = fit
-        report = evaluate(
-            fitted,
-            split.train,
-            split.test,
-            self.k,
-            shown=split.shown,
-            repeats=split.repeats,
-            percentile_ranks=self.percentile_ranks,
-            seed=self.seed,
-            threads=self.threads,
-        )
-        self.watch.ended(label)
-        return Trial(report=report, settings=settings_of(fitted), seconds=seconds, peak_bytes=peak, model=fitted)
-
-    def point(self, label: str, model: Resolved, split: Split, share: float) -> Point:
-        part, name = part_of_users(split, share, self.seed), f"{label} {share}"
-        fitted = self.fitted(name, f"Fit {label} on {share:.0%} of the users", model, part).model
-        point = self.measured(fitted, part, share)
-        self.watch.ended(name)
-        return point
-
-    def whole(self, trial: Trial, split: Split) -> Point:
-        """The last point of a curve: the model of all users, asked as those of parts are."""
-        assert trial.model is not None
-        return self.measured(trial.model, replace(split, shown=split.shown or split.train), 1.0)
-
-    def measured(self, fitted: Fitted[Any], split: Split, share: float) -> Point:
-        options: dict[str, Any] = {"percentile_ranks": False, "lists_alone": True, "seed": self.seed}
-        report = evaluate(fitted, split.train, split.test, self.k, shown=split.shown, threads=self.threads, **options)
-        users = int(np.count_nonzero(np.diff(split.train.indptr)))
-        return Point(share=share, users=users, estimates=report.estimates)
-
-    def fitted(self, name: str, title: str, model: Resolved, split: Split) -> "_Fit":
-        if isinstance(model, Fitted):
-            return _Fit(model, 0.0, None)
-        learned = input_of(model, split)
-        arrays = [value for value in vars(learned).values() if isinstance(value, np.ndarray)]
-        wanted = COPIES * sum(array.nbytes for array in arrays) + model.memory_bytes(len(split.train.item_ids))
-        with self.budget.taking(wanted):
-            if self.stopping.is_set():
-                raise _StoppedError
-            progress = self.watch.begun(name, title)
-
-            def stoppable(done: float, total: float | None, unit: str) -> None:
-                if self.stopping.is_set():
-                    raise _StoppedError
-                progress(done, total, unit)
-
-            if self.alone:
-                restart_peak()
-            started = time.perf_counter()
-            fitted = model.fit(learned, threads=self.threads, progress=stoppable)
-            return _Fit(fitted, time.perf_counter() - started, peak_bytes() if self.alone else None)
-
-
-class _StoppedError(Exception):
-    """Ends a fit from inside its report of progress."""
-
-
-class _Budget:
-    """Memory that threads take before they fit, and give back."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._free, self._changed = most, most, threading.Condition()
-
-    @contextlib.contextmanager
-    def taking(self, wanted: int) -> Iterator[None]:
-        """Wait until ``wanted`` bytes are free; more than there ever are, until nothing else runs."""
-        wanted = min(wanted, self._most)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= wanted)
-            self._free -= wanted
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += wanted
-                self._changed.notify_all()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossfade.core.errors import InputError
@@ -13,7 +13,7 @@ from crossfade.core.sequences import Sequences
 from crossfade.core.settings import as_table, from_table
 from crossfade.evaluate.recommendation import Report, evaluate
 from crossfade.evaluate.splits import Split
-from crossfade.models.contract import Fitted, Model
+from crossfade.models.contract import Configured, Fitted, Model
 from crossfade.models.registry import model_class
 
 
@@ -65,6 +65,13 @@ def made_of(name: str, settings: Mapping[str, Any]) -> Model[Any]:
     """Return the model registered as ``name`` with these settings; SettingsError for one that does not exist."""
     chosen = model_class(name)
     return chosen(from_table(chosen.settings_class, settings, name))
+
+
+def for_scores_alone(model: Model[Any]) -> Model[Any]:
+    """Return ``model`` with the settings for a fit whose items are never points; its scores are the same."""
+    if not isinstance(model, Configured):
+        return model
+    return type(model)(replace(model.settings, **model.scoring_only))
 
 
 def try_model(

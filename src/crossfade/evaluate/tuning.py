@@ -143,10 +143,16 @@ def tune(
         settings = {**given, **{one.name: suggested(trial, one) for one in wanted}}
         few = {one: most for one, most in SHORT.items() if one in fields and settings.get(one, fields[one]) > most}
         if few:
-            trial.report(ndcg_of(name, {**settings, **few}, cut, threads), 0)
+            trial.report(measured({**settings, **few}), 0)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        return ndcg_of(name, settings, cut, threads)
+        return measured(settings)
+
+    def measured(settings: Mapping[str, Any]) -> float:
+        try:
+            return ndcg_of(name, settings, cut, threads)
+        except InputError:  # far from any good setting a fit may diverge
+            return 0.0
 
     def told(study: Any, trial: Any) -> None:
         progress(len(study.get_trials(states=ended)), trials, "trials")

@@ -38,6 +38,13 @@ LARGEST_COVER = 20_000_000  # bytes of a picture inside a file; larger ones are 
 MOST_GENRES = 20
 
 _ITUNES = "----:com.apple.iTunes:"
+
+
+def _mbid_keys(of: str) -> tuple[str, ...]:
+    named = f"MusicBrainz {of} Id"
+    return f"TXXX:{named}", f"{_ITUNES}{named}", f"musicbrainz_{of.lower()}id", f"MusicBrainz/{of} Id"
+
+
 _KEYS: dict[str, tuple[str, ...]] = {
     "title": ("TIT2", "\xa9nam", "title", "Title"),
     "artist": ("TPE1", "\xa9ART", "artist", "Author"),
@@ -48,24 +55,9 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "year": ("TDRC", "TYER", "\xa9day", "date", "year", "WM/Year"),
     "genres": ("TCON", "\xa9gen", "genre", "WM/Genre"),
     "isrc": ("TSRC", f"{_ITUNES}ISRC", "isrc", "WM/ISRC"),
-    "recording": (
-        "UFID:http://musicbrainz.org",
-        f"{_ITUNES}MusicBrainz Track Id",
-        "musicbrainz_trackid",
-        "MusicBrainz/Track Id",
-    ),
-    "artist_mbid": (
-        "TXXX:MusicBrainz Artist Id",
-        f"{_ITUNES}MusicBrainz Artist Id",
-        "musicbrainz_artistid",
-        "MusicBrainz/Artist Id",
-    ),
-    "album_mbid": (
-        "TXXX:MusicBrainz Album Id",
-        f"{_ITUNES}MusicBrainz Album Id",
-        "musicbrainz_albumid",
-        "MusicBrainz/Album Id",
-    ),
+    "recording": ("UFID:http://musicbrainz.org", *_mbid_keys("Track")),
+    "artist_mbid": _mbid_keys("Artist"),
+    "album_mbid": _mbid_keys("Album"),
 }
 """Under which names ID3, MP4, Vorbis and APE comments, and ASF keep a tag; Vorbis and APE have no case."""
 

@@ -25,7 +25,7 @@ import msgspec
 from crossfade.core.names import named_id
 from crossfade.formats import sqlite_files, values
 from crossfade.formats.contract import Member, Place, Sink, Source
-from crossfade.formats.library_items import LibraryTrack, put_plays
+from crossfade.formats.library_items import LibraryTrack, put_entries, put_plays
 from crossfade.formats.sqlite_files import Database
 
 _FILES = ("jellyfin.db", "library.db", "playback_reporting.db")
@@ -168,14 +168,7 @@ class _Server:
             playlist_id = f"jellyfin:{key}"
             self._sink.playlist(playlist_id, title, owner=self._users.get(_key(data.get("OwnerUserId"))))
             children = [child for _, child in sorted(linked[key])] if key in linked else self._children(data)
-            position = 0
-            for child in children:
-                track = self._tracks.get(child)
-                if track is None or not track.put(self._sink):
-                    self._sink.drop(place, "incomplete", "an entry of a playlist names no track of the library")
-                    continue
-                self._sink.playlist_item(place, playlist_id, position, track.track_id, track.artist_id)
-                position += 1
+            put_entries(self._sink, playlist_id, ((place, self._tracks.get(child)) for child in children))
         self._playlists.clear()
 
     def _children(self, data: dict[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
-"""What the databases of music servers share: tracks by the library's own ids, and plays that were only counted."""
+"""What the databases of music servers share: tracks by the library's own ids, their plays, and playlists of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from crossfade.core.names import named_id
@@ -49,6 +50,17 @@ class LibraryTrack:
             duration_ms=self.duration_ms,
         )
         return True
+
+
+def put_entries(sink: Sink, playlist_id: str, entries: Iterable[tuple[Place, LibraryTrack | None]]) -> None:
+    """Hand over the tracks of a playlist, in their order; one that the library has no more costs its entry."""
+    position = 0
+    for place, track in entries:
+        if track is None or not track.put(sink):
+            sink.drop(place, "incomplete", "an entry of a playlist names no track of the library")
+            continue
+        sink.playlist_item(place, playlist_id, position, track.track_id, track.artist_id)
+        position += 1
 
 
 def put_plays(

@@ -18,7 +18,7 @@ from typing import Any
 from crossfade.core.names import named_id
 from crossfade.formats import sqlite_files, values
 from crossfade.formats.contract import Member, Sink, Source
-from crossfade.formats.library_items import LibraryTrack, put_plays
+from crossfade.formats.library_items import LibraryTrack, put_entries, put_plays
 
 _UP, _DOWN = 4, 1  # of five stars
 _UNKNOWN = "[unknown artist]"
@@ -113,23 +113,16 @@ class _Server:
 
     def put_playlists(self, database: sqlite_files.Database, sink: Sink, member: Member) -> None:
         """Hand over the playlists that people made, with their tracks in order."""
-        kept = set()
+        entries: dict[Any, list[tuple[float, int, Any]]] = {}
+        tracks = database.rows("playlist_tracks", "playlist_id", "id", "media_file_id")
+        for number, (key, position, track) in enumerate(tracks, start=1):
+            entries.setdefault(key, []).append((values.number(position) or 0.0, number, track))
         for key, name, owner, rules in database.rows("playlist", "id", "name", "owner_id", "rules"):
             if not rules:
-                kept.add(key)
                 sink.playlist(f"navidrome:{key}", values.text(name) or "", owner=self.users.get(owner))
-        entries = database.rows("playlist_tracks", "playlist_id", "id", "media_file_id")
-        numbered = [(key, values.number(position) or 0.0, number, track) for number, (key, position, track) in
-                    enumerate(entries, start=1) if key in kept]  # fmt: skip
-        numbered.sort(key=lambda entry: (str(entry[0]), entry[1], entry[2]))
-        positions: Counter[Any] = Counter()
-        for key, _, number, track_key in numbered:
-            track = self.tracks.get(track_key)
-            if track is None or not track.put(sink):
-                sink.drop((member, number), "incomplete", "an entry of a playlist names no track of the library")
-                continue
-            sink.playlist_item((member, number), f"navidrome:{key}", positions[key], track.track_id, track.artist_id)
-            positions[key] += 1
+                ordered = sorted(entries.get(key, ()), key=lambda entry: entry[:2])
+                listed = (((member, number), self.tracks.get(track)) for _, number, track in ordered)
+                put_entries(sink, f"navidrome:{key}", listed)
 
 
 def _score(rating: float | None) -> int:

@@ -4,22 +4,20 @@ What is read is read by the importers of these formats (`jspf.py`, `xspf.py`, `m
 to the server is understood, limited and refused like one that is imported.
 """
 
-import io
-from collections.abc import Iterator
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
-from typing import IO, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 from xml.etree import ElementTree  # only writes
 
 from crossfade.core.errors import InputError
-from crossfade.core.ids import as_text
 from crossfade.core.names import NAMED
-from crossfade.formats import streams, values
-from crossfade.formats.contract import DEFAULT_KIND, Format, Member, Place, Sink
+from crossfade.formats import values
+from crossfade.formats.contract import DEFAULT_KIND, Format, Place, Sink
 from crossfade.formats.jspf import Jspf
 from crossfade.formats.m3u import M3u
+from crossfade.formats.memory import MemoryFiles
 from crossfade.formats.xspf import Xspf
 from crossfade.stores.live import LONGEST_NAME, LONGEST_PLAYLIST, ItemRef, Playlist, Track
 
@@ -46,6 +44,13 @@ class ReadPlaylist(NamedTuple):
     title: str
     tracks: tuple[Track, ...]
     dropped: int
+
+
+def as_file(playlist: Playlist, form: str, base: str) -> str:
+    """Return ``playlist`` as a file of one of the `TYPES`; ``base`` is the address of the server that it is from."""
+    if form == "jspf":
+        return json.dumps(as_jspf(playlist, base), ensure_ascii=False)
+    return as_xspf(playlist, base) if form == "xspf" else as_m3u(playlist)
 
 
 def as_jspf(playlist: Playlist, base: str) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def read_playlist(content: bytes) -> ReadPlaylist:
 
     Raises InputError for anything else, for several playlists, and for more than `LONGEST_PLAYLIST` tracks.
     """
-    source = _Memory(content)
+    source = MemoryFiles({_NAMELESS: content})
     member = source.members[0]
     format_ = max(_FORMATS, key=lambda one: one.recognise(member))
     if not format_.recognise(member):
@@ -140,28 +145,6 @@ def read_playlist(content: bytes) -> ReadPlaylist:
 _NAMELESS = "playlist"
 
 
-class _Memory:
-    """One file in memory, as a `crossfade.formats.contract.Source`."""
-
-    name = _NAMELESS
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.members = [Member(_NAMELESS, PurePosixPath(_NAMELESS), content[: 64 << 10])]
-
-    def open(self, member: Member) -> IO[bytes]:
-        return io.BufferedReader(io.BytesIO(self._content))
-
-    def lines(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.lines(self.open(member))
-
-    def blocks(self, member: Member) -> Iterator[tuple[int, bytes]]:
-        return streams.blocks(self.open(member))
-
-    def text_lines(self, member: Member) -> Iterator[tuple[int, str]]:
-        return streams.text_lines(self.open(member))
-
-
 @dataclass
 class _Taken:
     """The playlists that a format hands over; of the rest of a sink they use nothing."""
@@ -171,24 +154,13 @@ class _Taken:
     entries: list[tuple[str, str | None]] = field(default_factory=list)
     dropped: int = 0
 
-    def playlist(self, playlist_id: str, title: str, *, owner: str | None = None, followers: int | None = None) -> None:
+    def playlist(self, playlist_id: str, title: str, **_: object) -> None:
         self.titles[playlist_id] = title
 
-    def item(
-        self, kind: str, item_id: str, name: str, *, parent_id: str | None = None, **fields: str | int | None
-    ) -> None:
+    def item(self, kind: str, item_id: str, name: str, *, parent_id: str | None = None, **fields: Any) -> None:
         self.names[kind, item_id] = (name, parent_id, fields)
 
-    def playlist_item(
-        self,
-        place: Place,
-        playlist_id: str,
-        position: int,
-        item_id: str,
-        parent_id: str | None = None,
-        *,
-        kind: str = DEFAULT_KIND,
-    ) -> None:
+    def playlist_item(self, place: Place, playlist_id: str, position: int, item_id: str, parent_id: str | None) -> None:
         if len(self.entries) >= LONGEST_PLAYLIST:
             raise InputError(f"A playlist has at most {LONGEST_PLAYLIST:,} tracks.")
         self.entries.append((item_id, parent_id))
@@ -201,7 +173,7 @@ class _Taken:
         tracks = []
         for item_id, parent_id in self.entries:
             title, parent_id, fields = self.names.get((DEFAULT_KIND, item_id), (None, parent_id, {}))
-            artist = self.names.get(("artist", parent_id or ""), (None, None, {}))[0]
+            artist = _name(self.names.get(("artist", parent_id or ""), (None, None, {}))[0])
             is_recording = values.mbid(item_id) is not None
             if not artist and not is_recording:
                 self.dropped += 1
@@ -212,7 +184,7 @@ class _Taken:
                     # An id that only stands for the names is none; what has no names is known by its id alone.
                     item=None if artist or item_id.startswith(NAMED) else ItemRef(DEFAULT_KIND, item_id),
                     title=_name(title),
-                    artist=_name(artist),
+                    artist=artist,
                     album=_name(album),
                     mbid=item_id if is_recording else None,
                     artist_mbids=(parent_id,) if parent_id and values.mbid(parent_id) else (),
@@ -255,7 +227,7 @@ def _line(text: str) -> str:
 
 
 def _name(text: object) -> str | None:
-    return as_text(text)[:LONGEST_NAME].replace("\x00", "") if isinstance(text, str) and text else None
+    return text[:LONGEST_NAME].replace("\x00", "") or None if isinstance(text, str) else None
 
 
 def _date(milliseconds: int) -> str:

@@ -144,7 +144,7 @@ def replace_rows(
     with home.locked("run"):
         clean_imports(home)
         work = _Work(home, DEFAULT_USER, settings or CleaningSettings(), now, {})
-        last = next((one for one in work.earlier if _formats_of(one) == format.name), None)
+        last = replaced_by(home, format.name)
         if not empty:
             name = _free_name({one.name for one in work.earlier}, Path(format.name)) if last is None else last.name
             invented = {INVENTED: True} if any(one.invented for one in work.earlier) else {}
@@ -164,11 +164,13 @@ def replace_rows(
         return None
 
 
-def _formats_of(one: Import) -> object:
-    try:
-        return one.manifest.identity.settings.get("formats")
-    except ArtifactError:
-        return None
+def replaced_by(home: Home, format: str) -> Import | None:  # noqa: A002 - as above
+    """Return the import that `replace_rows` replaces with rows of ``format``; None if there is none."""
+    for one in imports(home):
+        with contextlib.suppress(ArtifactError):
+            if one.manifest.identity.settings.get("formats") == format:
+                return one
+    return None
 
 
 @dataclass(frozen=True)

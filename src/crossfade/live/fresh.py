@@ -6,8 +6,9 @@ A page is kept in memory until something changes.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +20,12 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.tables import EVERYONE
 from crossfade.live.taste import LIKED, Item, Page, Taste, Tastes, tastes_of
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo
-from crossfade.stores.live import ItemRef, LiveState
+from crossfade.stores.live import ItemRef
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.discover import Pages, Unwanted
-from crossfade.surfaces.registry import FALLBACK
+from crossfade.surfaces.registry import FALLBACK, PAGES
+from crossfade.surfaces.why import Why
 
 
 class Fresh(NamedTuple):
@@ -44,7 +47,7 @@ def fresh_page(
     """Return the page of ``user`` as a release of now would have it.
 
     at     the present, in milliseconds since 1970
-    kind   of the items; None for the release's default
+    kind   of the items; None for the release's default, or if there is nothing of that for the user, another
     model  the one that leads; None for the release's own
 
     A user of whom too little is known gets what most people play. Raises UnknownIdError for a user without an account,
@@ -55,8 +58,11 @@ def fresh_page(
     if (kept := pages.find(key, taste.stamp)) is not None:
         return Fresh(*kept)
     started = time.perf_counter()
-    page = own_page(tastes, user, taste, kind, model)
-    if not page.entries:
+    for table in opened.tables(PAGES, kind):
+        page = own_page(tastes, user, taste, table.kind, model)
+        if page.entries:
+            break
+    else:
         page = _popular(tastes, taste, kind)
     pages.keep(key, page, taste.stamp)
     return Fresh(*page, made_in=time.perf_counter() - started)
@@ -65,9 +71,37 @@ def fresh_page(
 def own_page(tastes: Tastes, user: str, taste: Taste, kind: str | None = None, model: str | None = None) -> Page:
     """Return the page of ``user``, whose ``taste`` this is; empty if nothing is known. See `fresh_page`."""
     table, pages = tastes.opened.pages(kind, model)
+    histories, unwanted = _made_of(tastes, user, taste, pages)
+    entries = tastes.opened.listed(table, pages.pages(histories, unwanted=unwanted))
+    return Page(table, [replace(entry, reason=_true_reason(tastes, taste, entry.reason)) for entry in entries])
+
+
+def why_fresh(
+    opened: OpenRelease,
+    live: LiveState,
+    user: str,
+    item: str,
+    *,
+    at: int,
+    kind: str | None = None,
+    model: str | None = None,
+) -> Why:
+    """Return why ``item`` is on the page of ``user`` as it is now, or why it isn't.
+
+    Parameters and errors are those of `fresh_page` and of `OpenRelease.why`.
+    """
+    tastes = tastes_of(opened, live)
+    taste = tastes.of(user, at=at)
+    answer = opened.why(user, item, kind=kind, model=model, made_of=partial(_made_of, tastes, user, taste))
+    if answer.reason is None or (reason := _true_reason(tastes, taste, answer.reason)) is None:
+        return answer
+    return replace(answer, reason=reason, text=answer.text.replace(answer.reason.text, reason.text))
+
+
+def _made_of(tastes: Tastes, user: str, taste: Taste, pages: Pages) -> tuple[dict[str, Interactions], Unwanted]:
+    """What a page of ``user`` is made of: histories by kind, and what is unwanted."""
     histories = {name: _history(tastes, pages, name, user, taste) for name in pages.played}
-    entries = tastes.opened.listed(table, pages.pages(histories, unwanted=_unwanted(tastes, pages, taste)))
-    return Page(table, _as_liked(tastes, entries, taste))
+    return histories, _unwanted(tastes, pages, taste)
 
 
 def prepare(opened: OpenRelease, live: LiveState) -> None:
@@ -94,8 +128,8 @@ def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -
     """What ``user`` has played of ``kind``, by the items that anybody in the release has played."""
     before = pages.played[kind].histories([user])
     weighing = tastes.weighing(kind)
-    counts = [(_played_row(tastes, pages, item), count, item) for item, count in taste.counts.items()]
-    new = [(row, count, item) for row, count, item in counts if item[0] == kind and row != MISSING]
+    of_items = _played_rows(tastes, pages, kind, taste)
+    new = [(row, taste.counts[item], item) for item, row in of_items.items() if row != MISSING]
     rows = np.array([row for row, *_ in new], dtype=np.int32)
     # What is liked can be a reason, as if it was played so often.
     plays = [max(count.plays, LIKED) if item in taste.liked else count.plays for _, count, item in new]
@@ -122,38 +156,36 @@ def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -
     )
 
 
-def _played_row(tastes: Tastes, pages: Pages, item: Item) -> int:
-    """The row of an item in the interactions of its kind; MISSING for one that nobody in the release played."""
-    kind, row = item
-    if kind not in pages.played:
-        return MISSING
-    opened = tastes.opened
+def _played_rows(tastes: Tastes, pages: Pages, kind: str, taste: Taste) -> dict[Item, int]:
+    """The rows of the items of ``kind`` that were played since in the interactions; MISSING where nobody else did."""
+    items, opened = [item for item in taste.counts if item[0] == kind], tastes.opened
     to_played = opened.once(("played", kind), lambda: row_map(opened.catalogue[kind].ids, pages.played[kind].item_ids))
-    return int(to_played(np.array([row], dtype=np.int32))[0])
+    rows = to_played(np.array([row for _, row in items], dtype=np.int32))
+    return dict(zip(items, rows.tolist(), strict=True))
 
 
 def _unwanted(tastes: Tastes, pages: Pages, taste: Taste) -> Unwanted:
     # What was played, but by nobody in the release, no history can say.
-    unknown = {item for item in taste.counts if _played_row(tastes, pages, item) == MISSING}
-    barred = {kind: _row_of_items(taste.barred | unknown, kind) for kind in pages.played}
+    rows = {kind: _played_rows(tastes, pages, kind, taste) for kind in pages.played}
+    barred = {
+        kind: _row_of_items(taste.barred | {item for item, row in of_items.items() if row == MISSING}, kind)
+        for kind, of_items in rows.items()
+    }
     disliked = {item: share for item, share in taste.disliked.items() if item[0] == pages.root_kind}
     return Unwanted(barred, _row_of_items(disliked, pages.root_kind, disliked))
 
 
-def _as_liked(tastes: Tastes, entries: Sequence[Entry], taste: Taste) -> list[Entry]:
-    """The entries; a reason that is liked has the true number of its plays, and says so if there are none."""
-    catalogue = tastes.opened.catalogue
-    liked = {(kind, catalogue[kind].ids[row]): (kind, row) for kind, row in taste.liked}
-    found = []
-    for entry in entries:
-        reason = entry.reason
-        if reason is not None and (item := liked.get((reason.kind, reason.id))) is not None:
-            named = Named(kind=reason.kind, id=reason.id, name=reason.name)
-            plays = taste.counts[item].plays + taste.known[item[0]].of(item[1])[0]
-            text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
-            entry = replace(entry, reason=replace(reason, plays=plays or None, text=text))
-        found.append(entry)
-    return found
+def _true_reason(tastes: Tastes, taste: Taste, reason: Reason | None) -> Reason | None:
+    """The reason; one that is liked has the true number of its plays, and says so if there are none."""
+    if reason is None:
+        return None
+    item = reason.kind, int(tastes.opened.catalogue[reason.kind].ids.find(reason.id))
+    if item not in taste.liked:
+        return reason
+    named = Named(kind=reason.kind, id=reason.id, name=reason.name)
+    plays = taste.counts[item].plays + taste.known[item[0]].of(item[1])[0]
+    text = Reason.of(named, plays).text if plays else f"Because you like {reason.name}"
+    return replace(reason, plays=plays or None, text=text)
 
 
 def _row_of_items(items: Iterable[Item], kind: str, values: Mapping[Item, float] | None = None) -> CSR:

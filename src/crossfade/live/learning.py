@@ -4,25 +4,37 @@ Listens go through the door that files go through, and are cleaned and counted t
 left out; what was deleted is gone, and so is what was made from it (`crossfade.importing.forgetting`).
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from crossfade.core.errors import CrossfadeError
+from crossfade.core.errors import CrossfadeError, InputError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.kinds import KINDS
 from crossfade.formats.contract import DEFAULT_KIND, Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
-from crossfade.importing.imports import replace_rows
+from crossfade.importing.imports import replace_rows, replaced_by
 from crossfade.importing.ledger import Ledger
 from crossfade.live.matching import matched
 from crossfade.live.taste import excludes
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Exclusion, Feedback, Listen, LiveState, Track
+from crossfade.stores.live import Exclusion, Listen, Track
+from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
+
+LIVE = "live"
+"""The format of the import."""
 
 PART = 5_000
 """Listens that are read at a time."""
+
+Answer = TypeVar("Answer")
+
+Exclusions = Mapping[str, Sequence[Exclusion]]
+"""What is left out of taste, by user."""
 
 
 def import_live(
@@ -34,13 +46,14 @@ def import_live(
     BusyError while another process writes in the home, StorageError if the disk is full.
     """
     deletions = live.deletions()
-    exclusions = {account.user: live.exclusions(account.user) for account in live.accounts()}
+    exclusions = dict(_of_all(live, live.exclusions))
     left_out, content, empty = _digest(exclusions), hashlib.sha256(), True
     for listen in _counted(live, exclusions):
         empty = False
         content.update(f"{listen.id} {listen.ms_played} {listen.skipped} {listen.source} {listen.context}\n".encode())
-    opinions = [one for user in exclusions for one in live.feedback(user)]
-    content.update(repr(sorted((one.user, one.sort, one.value, one.track.key) for one in opinions)).encode())
+    feedback = itertools.chain.from_iterable(given for _, given in _of_all(live, live.feedback))
+    opinions = [(one.user, one.sort, one.value, one.track.key) for one in feedback]
+    content.update(repr(sorted(opinions)).encode())
     try:
         release = releases.open()
     except CrossfadeError:
@@ -49,8 +62,8 @@ def import_live(
         tables = None if release is None else release.tables
         return replace_rows(
             home,
-            _LiveFormat(_counted(live, exclusions), opinions, tables),
-            inputs={_LiveFormat.name: content.hexdigest()},
+            _LiveFormat(live, exclusions, tables),
+            inputs={LIVE: content.hexdigest()},
             without={"deletions": deletions, "left_out": left_out},
             empty=empty,
             settings=settings,
@@ -61,14 +74,24 @@ def import_live(
             release.close()
 
 
+def require_no_live_import(home: Home, names: Collection[str]) -> None:
+    """Raise InputError if one of ``names`` is the import of the live state, which would become an import again."""
+    one = replaced_by(home, LIVE)
+    if one is not None and one.name in names and home.live.exists():
+        raise InputError(
+            f"The import {one.name!r} is what arrived over HTTP. Delete it there, by `crossfade listens delete` or "
+            "`crossfade users remove`, and the next run forgets it."
+        )
+
+
 class _LiveFormat:
     """A format that reads the live state instead of a file."""
 
-    name = "live"
+    name = LIVE
     title = "Listens that arrived over HTTP"
 
-    def __init__(self, listens: Iterator[Listen], feedback: Sequence[Feedback], tables: Tables | None) -> None:
-        self._listens, self._feedback, self._tables = listens, feedback, tables
+    def __init__(self, live: LiveState, exclusions: Exclusions, tables: Tables | None) -> None:
+        self._live, self._exclusions, self._tables = live, exclusions, tables
 
     def recognise(self, member: Member) -> float:
         """Never: no file is the live state."""
@@ -77,7 +100,7 @@ class _LiveFormat:
     def read(self, source: Source, sink: Sink) -> None:
         """Listens in the order of arrival, then what is thought of items that are known."""
         (member,) = source.members
-        for number, listen in enumerate(self._listens, start=1):
+        for number, listen in enumerate(_counted(self._live, self._exclusions), start=1):
             track = listen.track
             item_id, parent_id = self._ids(track)
             kind = DEFAULT_KIND if track.item is None else track.item.kind
@@ -99,9 +122,10 @@ class _LiveFormat:
                 platform=listen.client,
                 album=track.album,
             )
-        for one in self._feedback:
-            if one.sort == "thumb" and (item := one.track.item) is not None:
-                sink.feedback(one.user, item.id, one.value, one.given_at / 1000, kind=item.kind)
+        for _, given in _of_all(self._live, self._live.feedback):
+            for one in given:
+                if one.sort == "thumb" and (item := one.track.item) is not None:
+                    sink.feedback(one.user, item.id, one.value, one.given_at / 1000, kind=item.kind)
 
     def _ids(self, track: Track) -> tuple[str | None, str | None]:
         """The ids of a track and of what it belongs to, as the library has them; None where the names decide."""
@@ -117,7 +141,14 @@ class _LiveFormat:
         return track.mbid, artist
 
 
-def _counted(live: LiveState, exclusions: dict[str, list[Exclusion]]) -> Iterator[Listen]:
+def _of_all(live: LiveState, asked: Callable[[str], Answer]) -> Iterator[tuple[str, Answer]]:
+    """Yield each user, and what ``asked`` answers about them; not one who is removed meanwhile."""
+    for account in live.accounts():
+        with contextlib.suppress(UnknownIdError):
+            yield account.user, asked(account.user)
+
+
+def _counted(live: LiveState, exclusions: Exclusions) -> Iterator[Listen]:
     """Yield the listens that count for taste, in the order of arrival."""
     number = 0
     while part := live.arrived(after=number, limit=PART):
@@ -127,6 +158,6 @@ def _counted(live: LiveState, exclusions: dict[str, list[Exclusion]]) -> Iterato
                 yield listen
 
 
-def _digest(exclusions: dict[str, list[Exclusion]]) -> str:
+def _digest(exclusions: Exclusions) -> str:
     found = sorted(repr(one) for some in exclusions.values() for one in some)
     return hashlib.sha256("\n".join(found).encode()).hexdigest()

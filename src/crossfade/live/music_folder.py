@@ -78,12 +78,15 @@ class MusicFolder:
 
     def music(self) -> Music:
         """Return the music as it was read last, by whichever process; empty before the first time."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._noticed_at >= NOTICE_SECONDS:
+        now = time.monotonic()
+        # While one request takes in another index, the others go on with the one before, if there is one.
+        if now - self._noticed_at >= NOTICE_SECONDS and self._lock.acquire(blocking=self._stamp is None):
+            try:
                 self._noticed_at = now
                 self._notice()
-            return self._music
+            finally:
+                self._lock.release()
+        return self._music
 
     def scan(self) -> Music:
         """Read what has changed in the folder, and return its music; if it is being read already, what there is."""
@@ -94,8 +97,7 @@ class MusicFolder:
                 self._scan()
         finally:
             self._scanning.release()
-        with self._lock:
-            self._noticed_at = float("-inf")
+        self._noticed_at = float("-inf")
         return self.music()
 
     def path_of(self, song: Song) -> Path:

@@ -14,14 +14,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from crossfade.core.interactions import Interactions
-from crossfade.core.names import folded
 from crossfade.live.playlists import entry_of
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import ANYBODY, Floats, Listener, Part, Track
 from crossfade.live.taste import tastes_of
 from crossfade.models.registry import model_class
 from crossfade.stores.contract import Entry, Named
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
@@ -74,8 +73,15 @@ def taste_of(opened: OpenRelease, state: LiveState, user: str, kind: str) -> Tas
         return None
     plays = np.array([one.plays for one in played.values()], dtype=np.float64)
     weights = tastes.weighing(kind).weights(plays)
-    history = Interactions.from_counts([user] * len(played), list(played), weights, kind=kind)
-    return opened.scorer(history)
+    scorer = opened.scorer(Interactions.from_counts([user] * len(played), list(played), weights, kind=kind))
+    known: dict[str, float] = {}  # each further track has most candidates of the one before
+
+    def scores(items: Sequence[str]) -> Floats:
+        new = [item for item in items if item not in known]
+        known.update(zip(new, scorer(new).tolist(), strict=True))
+        return np.array([known[item] for item in items])
+
+    return scores
 
 
 def _next(
@@ -91,14 +97,12 @@ def _next(
             entries.setdefault(entry.id, entry)
             shares = parts.setdefault(entry.id, [0.0] * len(recent))
             shares[age] = DECAY**age / total * (1 - rank / len(listed))
-    heard = {_song(entry) for entry in session}
+    heard = {_song(pools, entry) for entry in session}
     before = {_parent(entry) for entry in session[len(session) - settings.apart + 1 :]} if settings.apart > 1 else set()
     left = [
         entry
         for entry in entries.values()
-        if _song(entry) not in heard
-        and _parent(entry) not in before
-        and not {entry.id, _parent(entry)} & set(listener.barred)
+        if _parent(entry) not in before and not listener.bars(entry) and _song(pools, entry) not in heard
     ]
     if not left:
         return None
@@ -117,8 +121,8 @@ def _next(
     return Track(entry=best, parts=named)
 
 
-def _song(entry: Entry) -> tuple[str, str | None]:
-    return folded(entry.name), entry.parent.id if entry.parent else None
+def _song(pools: ReleasePools, entry: Entry) -> tuple[str, str | None]:
+    return pools.folded(entry.name), entry.parent.id if entry.parent else None
 
 
 def _parent(entry: Entry) -> str:

@@ -4,7 +4,7 @@ All are stations that nobody steers (`crossfade.live.stations`): they have no re
 and have a reason for each track.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,9 +14,10 @@ from crossfade.core.kinds import KINDS
 from crossfade.formats import values
 from crossfade.live import stations
 from crossfade.live.pools import TAG, TEXT, ReleasePools
-from crossfade.live.stations import ANYBODY, Drawn, Listener, Signal, Source, Station
+from crossfade.live.stations import ANYBODY, MOST_DRAWN, Drawn, Listener, Signal, Source, Station
 from crossfade.stores.contract import Entry, Item, Named
-from crossfade.stores.live import ItemRef, LiveState, Playlist, Track
+from crossfade.stores.live import ItemRef, Playlist, Track
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import Played
 from crossfade.surfaces.station import DEFAULTS, StationSettings, spaced
 
@@ -67,8 +68,11 @@ def generated(
     heard  what comes before them, and is not repeated
     """
     drawn = tuple(
-        Drawn(id=one.id, name=one.name, parent=one.parent.id if one.parent else None, at=0.0) for one in heard
+        Drawn(id=one.id, name=one.name, parent=one.parent.id if one.parent else None, at=0.0)
+        for one in heard[-MOST_DRAWN:]
     )
+    # A station remembers only so much of what came before.
+    listener = replace(listener, barred={*listener.barred, *(one.id for one in heard[:-MOST_DRAWN])})
     state = Station(kind=pools.kind, title="", seeds=tuple(sources), adventure=adventure, seed=seed, drawn=drawn)
     return stations.next(state, Signal(at=0.0, count=length), pools, listener, settings).tracks
 
@@ -139,7 +143,7 @@ def excluded(pools: ReleasePools, exclude: Seeds) -> set[str]:
 
 
 def forgotten(
-    history: Iterable[Played], now: float, length: int, pools: ReleasePools, *, barred: Collection[str] = ()
+    history: Iterable[Played], now: float, length: int, pools: ReleasePools, listener: Listener = ANYBODY
 ) -> list[tuple[Entry, Played]]:
     """Return up to ``length`` tracks that were loved and not played for long, the most loved first.
 
@@ -150,7 +154,7 @@ def forgotten(
     found: list[tuple[Entry, Played]] = []
     for one in loved[: 4 * length]:
         entry = entry_of(pools, one.id)
-        if entry is not None and not {entry.id, entry.parent.id if entry.parent else entry.id} & set(barred):
+        if entry is not None and not listener.bars(entry):
             found.append((entry, one))
     return [found[place] for place in apart([entry for entry, _ in found])][:length]
 

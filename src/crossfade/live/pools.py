@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
 from crossfade.core.kinds import KINDS
+from crossfade.core.names import folded
 from crossfade.live.cache import Cache
 from crossfade.live.stations import MOST_SEEDS, Source
 from crossfade.stores.contract import Entry, Named
@@ -27,6 +29,9 @@ OF_LIST = 20
 MOST_KEPT = 512
 """Pools that are kept in memory as long as their release is open; one has some 80 KB and takes some 4 ms to read."""
 
+MOST_NAMES = 50_000
+"""Names whose folded form is kept as long."""
+
 
 class ReleasePools:
     """The `crossfade.live.stations.Pools` of an open release, for items of ``kind`` (None: the release's main kind).
@@ -39,6 +44,7 @@ class ReleasePools:
         self.kind = opened.table(POOL, kind).kind
         self._model = model
         self._kept: Cache[Sequence[Entry]] = opened.once(ReleasePools, lambda: Cache(MOST_KEPT))
+        self.folded = opened.once(folded, lambda: lru_cache(MOST_NAMES)(folded))
 
     def __call__(self, item_id: str) -> Sequence[Entry]:
         """Return the pool of an item, best first; empty for one that has none."""

@@ -1,7 +1,8 @@
 """Listening sessions: plays with no long pause between them."""
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.stores.live import Listen, LiveState, Which
+from crossfade.stores.live import Listen, Which
+from crossfade.stores.live_contract import LiveState
 
 PAUSE = 30 * 60_000
 """Milliseconds from the beginning of one play to that of the next; a longer pause ends a session."""

@@ -22,7 +22,7 @@ Drawing the highest ln p_j + a Gumbel variate is drawing with the odds p_j. The 
 number of tracks drawn, so equal states and signals give equal tracks. Cost of a draw: O(sources · pool).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -31,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import ArtifactError, InputError
+from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.stores.contract import Entry, Named
 from crossfade.surfaces.station import DEFAULTS, StationSettings
@@ -129,6 +130,8 @@ class Station:
         sizes = (self.seeds, MOST_SEEDS), (self.grown, MOST_GROWN), (self.marks, MOST_MARKS), (self.drawn, MOST_DRAWN)
         if any(len(part) > most for part, most in sizes) or min(self.seed, self.draws) < 0:
             raise InputError("A station has no such state.")
+        if not all(0 < one.share <= 1 for one in (*self.seeds, *self.grown)):
+            raise InputError("The share of a source is above 0, and at most 1.")
         if not 0 <= self.adventure <= 1:
             raise InputError(f"adventure is a number from 0 (familiar) to 1 (adventurous), not {self.adventure}")
 
@@ -179,8 +182,12 @@ class Listener:
     barred  that they do not want to hear
     """
 
-    known: Collection[str] = frozenset()
-    barred: Collection[str] = frozenset()
+    known: Set[str] = frozenset()
+    barred: Set[str] = frozenset()
+
+    def bars(self, entry: Entry) -> bool:
+        """Return whether an item, or its parent, is barred."""
+        return entry.id in self.barred or (entry.parent is not None and entry.parent.id in self.barred)
 
 
 ANYBODY = Listener()
@@ -207,7 +214,9 @@ class Track:
     @property
     def text(self) -> str:
         """The reason as a person would say it."""
-        return _REASONS[self.parts[0].origin].format(self.parts[0].source.name)
+        origin, source, _ = self.parts[0]
+        described = origin == "seed" and source.kind not in KINDS  # by a tag, a text or a playlist
+        return ("Because it fits {}" if described else _REASONS[origin]).format(source.name)
 
 
 _REASONS: Mapping[Origin, str] = {
@@ -223,24 +232,6 @@ class Next(NamedTuple):
 
     state: Station
     tracks: list[Track]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WhyTrack:
-    """Why an item is played, or why not.
-
-    text    in one sentence
-    entry   the item, where a pool has it
-    chance  that it is drawn next, 0 to 1
-    parts   the sources that propose it, the strongest first
-    nudges  what thumbs and skips multiply its weight by, by the name of the marked item
-    """
-
-    text: str
-    entry: Entry | None
-    chance: float
-    parts: tuple[Part, ...]
-    nudges: Mapping[str, float]
 
 
 def next(  # noqa: A001 (the word of the field)
@@ -301,44 +292,6 @@ def signalled(state: Station, signal: Signal) -> Station:
     return replace(state, marks=marks, drawn=drawn, names=names)
 
 
-def why(
-    state: Station,
-    item: str,
-    at: float,
-    pools: Pools,
-    listener: Listener = ANYBODY,
-    settings: StationSettings = DEFAULTS,
-) -> WhyTrack:
-    """Return why ``state`` plays the item with the id ``item``, or why it doesn't; ``at`` is now."""
-    pool = _Pool.of(state, at, pools, listener, settings)
-    place = pool.places.get(item)
-    entry = None if place is None else pool.entries[place]
-    parts = () if place is None else pool.track(place).parts
-    nudges = {
-        state.names.get(marked, marked): effect
-        for marked, effect in ((marked, pool.nudge(marked, place)) for marked in state.marks)
-        if place is not None and effect != 1.0
-    }
-    chance = 0.0
-    recent = {one.id: one for one in state.drawn if at - one.at < REPEAT_SECONDS}
-    parent = entry.parent.id if entry and entry.parent else None
-    if state.marks.get(item) == "down":
-        text = "You gave it a thumb down."
-    elif item in listener.barred or parent in listener.barred:
-        text = "You have blocked it." if item in listener.barred else "You have blocked its artist."
-    elif entry is None or place is None:
-        text = "It is close to nothing that this station plays."
-    else:
-        text = pool.track(place).text + "."
-        weights = pool.spaced(state, settings.apart)
-        chance = float(weights[place] / weights.sum()) if weights.any() else 0.0
-        if item in recent:
-            text += " It was played within a day, and is not repeated."
-        elif not chance:
-            text += " It has to wait, since its artist was just played."
-    return WhyTrack(text=text, entry=entry, chance=chance, parts=parts, nudges=nudges)
-
-
 def _after(state: Station, entry: Entry, at: float) -> Station:
     """The state after ``entry`` was drawn."""
     played = Drawn(id=entry.id, name=entry.name, parent=entry.parent.id if entry.parent else None, at=at)
@@ -347,9 +300,9 @@ def _after(state: Station, entry: Entry, at: float) -> Station:
 
 def _stocked(
     state: Station, at: float, pools: Pools, listener: Listener, settings: StationSettings
-) -> "tuple[Station, _Pool]":
+) -> "tuple[Station, Pool]":
     """The state with enough sources to draw from, as far as there are any, and their pool."""
-    pool = _Pool.of(state, at, pools, listener, settings)
+    pool = Pool.of(state, at, pools, listener, settings)
     for _ in range(MOST_GROWN // GROWTH):
         sources = {one.id for one in (*state.seeds, *state.grown)}
         fresh = [one for one in reversed(state.drawn) if one.id not in sources and one.id not in state.marks][:GROWTH]
@@ -360,11 +313,11 @@ def _stocked(
             Source(id=one.id, because=Named(kind=state.kind, id=one.id, name=one.name), share=share) for one in fresh
         )
         state = replace(state, grown=(*state.grown, *added)[-MOST_GROWN:])
-        pool = _Pool.of(state, at, pools, listener, settings)
+        pool = Pool.of(state, at, pools, listener, settings)
     return state, pool
 
 
-class _Pool:
+class Pool:
     """Everything that a station could draw, with the weights that sources, thumbs and skips give it."""
 
     def __init__(self, entries: Sequence[Entry], parts: Floats, sources: Sequence[tuple[Origin, Named]]) -> None:
@@ -377,7 +330,7 @@ class _Pool:
         self._weights = parts.sum(axis=0)
 
     @classmethod
-    def of(cls, state: Station, at: float, pools: Pools, listener: Listener, settings: StationSettings) -> "_Pool":
+    def of(cls, state: Station, at: float, pools: Pools, listener: Listener, settings: StationSettings) -> "Pool":
         temperature = settings.temperature * 4 ** (2 * state.adventure - 1)
         ups = [
             Source(id=item, because=Named(kind=state.kind, id=item, name=state.names.get(item, item)))
@@ -470,7 +423,7 @@ class _Pool:
         lift = np.exp(2 * (1 - 2 * state.adventure))
         for place, entry in enumerate(self.entries):
             names = {entry.id, *([entry.parent.id] if entry.parent else ())}
-            if any(name in listener.barred for name in names):
+            if listener.bars(entry):
                 self._weights[place] = 0.0
             elif any(name in listener.known for name in names):
                 self._weights[place] *= lift

@@ -7,7 +7,8 @@ from crossfade.core.errors import InputError
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.live.matching import matched
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Feedback, Listen, LiveState, NowPlaying, Opinion, Track
+from crossfade.stores.live import Feedback, Listen, NowPlaying, Opinion, Track
+from crossfade.stores.live_contract import LiveState
 
 EARLIEST = 1_033_430_400  # 2002-10-01, the first scrobble ever; earlier times come from clocks that were never set
 CLOCK_ERROR = 24 * 3600  # seconds that a listen may be in the future, as imports allow
@@ -38,10 +39,12 @@ def listen_of(
 
     Raises TooEarlyError and TooLateError, which are InputErrors, for times that no working clock gives.
     """
-    if began < EARLIEST:
-        raise TooEarlyError("The listen began before October 2002. Set the player's clock; times are in seconds.")
+    if not began >= EARLIEST:  # nor is NaN
+        raise TooEarlyError(
+            "The listen began before October 2002. Check the player's clock, and the unit of its times."
+        )
     if began > now / 1000 + CLOCK_ERROR:
-        raise TooLateError("The listen began in the future. Set the player's clock; times are in seconds.")
+        raise TooLateError("The listen began in the future. Check the player's clock, and the unit of its times.")
     return Listen(
         user=user,
         listened_at=int(began) * 1000,

@@ -7,7 +7,7 @@ import numpy as np
 from crossfade.core.ids import MISSING
 from crossfade.live.taste import tastes_of
 from crossfade.stores.contract import Named
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.tags import Tag, tag_map
 

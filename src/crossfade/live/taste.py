@@ -30,7 +30,8 @@ from crossfade.live.cache import Cache
 from crossfade.live.matching import matched
 from crossfade.live.stations import Listener
 from crossfade.stores.contract import Entry, TableInfo
-from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, LiveState, Track, Which
+from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, Track, Which
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease, Played
 
 LIKED = 5
@@ -47,6 +48,9 @@ MOST_LISTENS = 5_000
 
 LATE_SECONDS = 14 * 86_400
 """How much older than the latest listen that a release has of a user one may be that arrives later."""
+
+LATEST_SECOND = 2**32 - 1
+"""The latest time that interactions have, in the year 2106: a player's clock may be wrong."""
 
 MOST_MATCHED = 100_000
 """Descriptions of tracks whose items are remembered."""
@@ -302,7 +306,7 @@ class Tastes:
 
     def _count(self, taste: Taste, listen: Listen, item: Item) -> None:
         """Count a play for its item and for what that belongs to, unless the release has learned it."""
-        seconds = listen.listened_at // 1000
+        seconds = min(listen.listened_at // 1000, LATEST_SECOND)
         if not KINDS[item[0]].repeats and taste.known[item[0]].of(item[1])[0]:
             return
         for kind, row in self.with_parent(item):

@@ -24,7 +24,8 @@ from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import MOST_SEEDS, Listener, Source
 from crossfade.live.taste import tastes_of
 from crossfade.stores.contract import Entry, Named
-from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist
+from crossfade.stores.live import ChangedError, ItemRef, Playlist
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease, Played
 from crossfade.surfaces.registry import PAGES
 
@@ -179,7 +180,7 @@ def _favourites(
     found: list[tuple[Entry, int]] = []
     for place in order.tolist():
         entry = entry_of(pools, items[place].id)
-        if entry is not None and not _is_barred(entry, listener):
+        if entry is not None and not listener.bars(entry):
             found.append((entry, items[place].plays))
         if len(found) == 2 * LENGTH:
             break
@@ -211,10 +212,6 @@ def _in_words(track: stations.Track) -> str:
     return f"Because you play {track.parts[0].source.name}"
 
 
-def _is_barred(entry: Entry, listener: Listener) -> bool:
-    return entry.id in listener.barred or (entry.parent is not None and entry.parent.id in listener.barred)
-
-
 def _barred(pools: ReleasePools, item: ItemRef | None, listener: Listener) -> bool:
     entry = entry_of(pools, item.id) if item else None
-    return entry is not None and _is_barred(entry, listener)
+    return entry is not None and listener.bars(entry)

@@ -18,7 +18,7 @@ from crossfade.models.contract import Floats
 from crossfade.nearest.contract import Restriction
 
 if TYPE_CHECKING:
-    from crossfade.models.blend import FittedBlend
+    from crossfade.models.blend_fitted import FittedBlend
 
 
 CHUNK = 1024

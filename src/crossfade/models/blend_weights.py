@@ -26,7 +26,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.csr import Starts, starts_of
-from crossfade.core.spaces import Neighbours
 from crossfade.models.blend_chances import Chances
 from crossfade.models.blend_trees import Trees
 
@@ -203,7 +202,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
 def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]:
     """Return the weights (models,) of these columns: 0 for what adds nothing."""
     some = evidence.of(evidence.hitting)
-    columns = some.columns[:, list(models)].astype(np.float64)
+    columns = np.asfortranarray(some.columns[:, list(models)], dtype=np.float64)
     both = _most_likely(some, columns), _ascended(some, columns)
     weights = sum((one / max(one.sum(), 1e-30) for one in both), np.zeros(len(models))) / 2
     scores = columns @ weights
@@ -278,16 +277,12 @@ def _scale(evidence: Evidence, scores: npt.NDArray[np.float64]) -> float:
 def ndcg(evidence: Evidence, scores: npt.NDArray[np.floating]) -> PerUser:
     """Return the NDCG (n,) of the users' candidates by their ``scores`` (candidates,), in lists of `PLACES`."""
     # Planning a run reads weights, and loads no kernels.
-    from crossfade.kernels.search.best import best_of_lists
+    from crossfade.kernels.search.best import gained
 
-    listed = Neighbours.none(len(evidence.hidden), PLACES)
-    places = np.arange(len(scores), dtype=np.int32)
-    best_of_lists(evidence.indptr, places, scores.astype(np.float32), listed.rows, listed.scores)
-    hits = np.append(evidence.hits, False)[listed.rows]  # a place without a candidate has row -1
     gains = 1 / np.log2(np.arange(PLACES) + 2)
-    best = np.cumsum(gains)
-    gained: PerUser = hits @ gains
-    return gained / best[np.clip(evidence.hidden, 1, PLACES) - 1]
+    possible = np.cumsum(gains)[np.clip(evidence.hidden, 1, PLACES) - 1]
+    found: PerUser = gained(evidence.indptr, scores.astype(np.float32), evidence.hits, gains) / possible
+    return found
 
 
 def _chances(

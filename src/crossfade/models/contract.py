@@ -15,12 +15,14 @@ import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.computed import RowMap, row_map
 from crossfade.core.csr import CSR, Starts, check_indices, check_indptr, starts_of
 from crossfade.core.errors import ArtifactError, InputError, NotReadyError, SettingsError
 from crossfade.core.ids import MISSING, Id, Ids, Rows, listed_ids, load_array
@@ -215,11 +217,18 @@ class Fitted(ABC, Generic[Profiles]):
             histories = histories.take(users)
         if interactions.item_ids == self.item_ids:
             return histories
-        # Only items that were played are looked up, so that one user's history does not cost a pass over all ids.
-        played, places = np.unique(histories.indices, return_inverse=True)
-        rows = self.item_ids.rows(interactions.item_ids.select(played), missing="mark")[places]
+        maps = self._row_maps
+        if interactions.item_ids not in maps:
+            maps.clear()  # usually all histories come from one release
+            maps[interactions.item_ids] = row_map(interactions.item_ids, self.item_ids)
+        rows = maps[interactions.item_ids](histories.indices)
         kept = rows != MISSING
         return CSR(starts_of(kept)[histories.indptr], rows[kept], histories.values[kept])
+
+    @cached_property
+    def _row_maps(self) -> dict[Ids, RowMap]:
+        """From the rows of the items that histories had last; only items that were played are ever looked up."""
+        return {}
 
     def _users(self) -> Ids:
         if self.user_ids is None:

@@ -36,6 +36,9 @@ BLOCK = 512
 PIECE = 32
 """Rows that a thread computes or sorts at a time."""
 
+FEW = 0.5
+"""Up to this share of the popular items, only those that a piece shares listeners with are multiplied."""
+
 
 def by_popularity(histories: CSR, items: int) -> tuple[CSR, Rows]:
     """Return ``histories`` (users, items) with items by falling popularity, ascending in each; and these items."""
@@ -80,7 +83,11 @@ def weights_in_blocks(
             reached = np.empty_like(apart)
 
             def reach(start: int, apart: Floats = apart, reached: Floats = reached) -> None:
-                reached[start : start + PIECE] = apart[start : start + PIECE] @ together
+                part = apart[start : start + PIECE]
+                # Few listeners share few of the popular items with others.
+                used = np.flatnonzero(part.any(axis=0))
+                some = used.size < FEW * popular
+                reached[start : start + PIECE] = part[:, used] @ together[used] if some else part @ together
 
             each(reach, range(0, len(chosen), PIECE), threads)
             within -= reached @ apart.T

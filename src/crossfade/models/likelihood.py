@@ -30,7 +30,7 @@ from crossfade.core.progress import Progress
 from crossfade.core.settings import Checked, Range, as_table
 from crossfade.core.spaces import Vectors, VectorSpace
 from crossfade.kernels.lanes import Floats, aligned, padded
-from crossfade.kernels.likelihood.half_pass import Link, Sample, sample_of, solve_rows, totals_of
+from crossfade.kernels.likelihood.half_pass import LaidOut, Link, Sample, laid_out, sample_of, solve_rows, totals_of
 from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.factors import SimilarByCosine
@@ -180,7 +180,7 @@ class Likelihood:
         )
         progress(rounds, rounds, "half-passes")
 
-    def fold_in(self, histories: CSR, items: Floats, item_biases: Floats, sample: Sample, threads: int) -> Floats:
+    def fold_in(self, histories: CSR, items: Floats, item_biases: Floats, sample: LaidOut, threads: int) -> Floats:
         """The best vectors (n, padded factors) of users with these counts of items, given a ``sample`` of all items."""
         solved = aligned(histories.rows, items.shape[1])
         solve_rows(
@@ -211,16 +211,20 @@ class FittedLikelihood(SimilarByCosine):
 
     def profiles(self, histories: Interactions, *, threads: int | None = None) -> Vectors:
         """The most likely vectors (n, factors) of the n users; see `Fitted.profiles`."""
-        settings, rows = self.settings_class(**self.settings), self.histories_of(histories)
+        settings, rows = self._checked, self.histories_of(histories)
         counts, (items, biases) = rows._replace(values=settings.counted(rows.values)), self._items
         solved = settings.likelihood().fold_in(counts, items, biases, self._sample, threads_for(threads))
         return joined(solved, settings.factors, np.ones(rows.rows, dtype=np.float32) if self.space.biased else None)
 
     @cached_property
-    def _sample(self) -> Sample:
+    def _checked(self) -> LikelihoodSettings:
+        return self.settings_class(**self.settings)
+
+    @cached_property
+    def _sample(self) -> LaidOut:
         """The items that histories are folded in against."""
-        size = FINAL_SAMPLES * self.settings_class(**self.settings).samples
-        return _sample(self.support.astype(np.float64), size, np.random.default_rng(0))
+        size = FINAL_SAMPLES * self._checked.samples
+        return laid_out(*self._items, _sample(self.support.astype(np.float64), size, np.random.default_rng(0)))
 
     @cached_property
     def _items(self) -> tuple[Floats, Floats]:

@@ -58,7 +58,7 @@ class SpectralSettings(SimilaritySettings):
     ideal_weight: Annotated[float, Range(0, 1000)] | None = None  # α, weight of the ideal low pass
     popularity_weight: Annotated[float, Range(-1, 1)] | None = None  # β, how much popularity counts
     damping: Damping = "binary"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
-    # entries kept for each item, 0 for all; unset: all of up to 5,000 items, 500 each of more
+    # entries above zero kept for each item, 0 for all of any sign; unset: all of up to 5,000 items, 500 each of more
     neighbours: Annotated[int, Range(1, also=(0,))] | None = None
 
 

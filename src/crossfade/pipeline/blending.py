@@ -179,7 +179,8 @@ class BlendModels(OfModel):
 
     def run(self, draft: Draft, context: Context) -> None:
         """Write the blend; its models are linked."""
-        from crossfade.models.blend import MEMBERS, TRAINED, Blend
+        from crossfade.models.blend import Blend
+        from crossfade.models.blend_fitted import MEMBERS, TRAINED
 
         places = self.inputs(context.home)
         try:

@@ -8,6 +8,7 @@ from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.importing.forgetting import Change, begin, changed_checksums, changes
 from crossfade.importing.library import imports
+from crossfade.live.learning import require_no_live_import
 from crossfade.pipeline.removal import affected, catch_up, finish
 from crossfade.pipeline.run import RunResult, run_locked
 from crossfade.pipeline.runner import Watch
@@ -54,11 +55,13 @@ def forget(
 
     With ``watch``, which is told about it, a run publishes a release without them before the active one is removed.
     Without it, the newest release without them is served, or none. What a kill or an error interrupts is finished by
-    the next command that writes. Raises UnknownIdError for an import that does not exist.
+    the next command that writes. Raises UnknownIdError for an import that does not exist, InputError for that of
+    the live state.
     """
     with home.locked("forget"):
         if unknown := set(names) - {one.name for one in imports(home)}:
             raise UnknownIdError(f"There is no import {min(unknown)!r}.")
+        require_no_live_import(home, names)
         before = preview(home, names, users)
         begin(home, names, users, before.imports, serve=watch is not None)
         releases = open_releases(home, Settings.of(home).section("store"))

@@ -219,10 +219,9 @@ class OpenedRelease:
             if text == EVERYONE:
                 return table, EVERYONE, None
             user = tables.user(text)
-            return table, user, user
-        others = [one for one in tables.tables.values() if kind is None and one.surface == surface and one != table]
+            return self._opened.table_with(surface, user, kind) or table, user, user
         unknown = None
-        for one in (table, *others):
+        for one in self._opened.tables(surface, kind):
             try:
                 item = tables.item(one.key, text)
             except UnknownIdError as error:

@@ -25,6 +25,9 @@ from crossfade.core.ids import Rows
 PLAYED_MORE = 0.25
 """How much less close a reason may be that the user plays most of all, before one that is hardly played."""
 
+BARRED = 2**31 - 1
+"""Plays of what is to be left out, whether or not it was played: more than of anything."""
+
 
 class History(NamedTuple):
     """What n users played, in compressed rows: catalogue rows, and how often."""
@@ -59,9 +62,9 @@ class History(NamedTuple):
         return self.where(~np.isin(_keys(self.indptr, self.rows), _keys(others.indptr, others.indices)))
 
     def joined(self, others: CSR) -> "History":
-        """These entries and the ``others``, which count as ones that were played more often than anything."""
+        """These entries and the ``others``, which count as ones that were played `BARRED` times."""
         keys = np.concatenate([_keys(others.indptr, others.indices), _keys(self.indptr, self.rows)])
-        most = np.full(len(others.indices), np.iinfo(np.int32).max, dtype=np.int32)
+        most = np.full(len(others.indices), BARRED, dtype=np.int32)
         distinct, first = np.unique(keys, return_index=True)
         return History(
             np.searchsorted(distinct >> 32, np.arange(len(self.indptr))).astype(np.int64),

@@ -11,7 +11,8 @@ from crossfade.serve.active import ActiveRelease
 from crossfade.serve.cookies import PAGE, PAGE_HEADER, cookie_of, is_from_page
 from crossfade.serve.limits import RateLimits
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 
 class RefusedError(CrossfadeError):

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from crossfade.stores.contract import Entry, Item, Named, TableInfo
 from crossfade.surfaces.why import Why
 
+LONGEST_TEXT = 200  # letters of a name or an id; nothing has a longer one
+
 _Release = Annotated[str, Field(description="The release that this was read from.", examples=["000012-1f0c9a2b77de"])]
 
 

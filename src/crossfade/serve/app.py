@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import html
 import logging
+import math
 import threading
 from collections.abc import AsyncIterator
 from typing import Any
@@ -36,7 +38,7 @@ from crossfade.serve.subsonic.routes import subsonic_routes
 from crossfade.serve.web.page import page_routes
 from crossfade.serve.web.routes import web_routes
 from crossfade.serve.web.site import Site
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 
@@ -61,7 +63,7 @@ def create_app(
     Without a live state it only reads releases. ``music`` is what players get by Subsonic's API; ``station`` is for the
     stations; ``home`` is for imports and runs from the web page.
     """
-    limits = RateLimits(settings.requests)
+    limits = RateLimits(math.ceil(settings.requests / settings.workers))
     site = None if live is None else Site.of(active, live, limits, settings, music, home)
 
     def prepare(opened: OpenRelease) -> None:
@@ -101,20 +103,26 @@ def create_app(
         redirect_slashes=False,
     )
     metrics = Metrics(active)
-    app.include_router(service_routes(active, settings, metrics))
     own = None if live is None else OwnPages(live, active, metrics)
-    for router in [] if site is None else web_routes(site):
-        app.include_router(router)
-    app.include_router(list_routes(active, settings, station, own))
-    app.include_router(why_route(active, settings))
-    app.include_router(catalogue_routes(active, settings))
+    routers = [
+        service_routes(active, settings, metrics),
+        *([] if site is None else web_routes(site)),
+        list_routes(active, settings, station, own),
+        why_route(active, settings, own),
+    ]
     if live is not None and own is not None:
-        app.include_router(live_routes(active, live, limits))
-        app.include_router(station_routes(active, live, limits, station))
-        app.include_router(playlist_routes(active, live, limits))
-        app.include_router(listenbrainz_routes(active, live, limits, own))
-        app.include_router(audioscrobbler_routes(active, live, limits))
-        app.include_router(subsonic_routes(active, live, music, limits))
+        routers += [
+            listenbrainz_routes(active, live, limits, own),
+            *live_routes(active, live, limits),
+            *station_routes(active, live, limits, station),
+            *playlist_routes(active, live, limits),
+            audioscrobbler_routes(active, live, limits),
+            subsonic_routes(active, live, music, limits),
+        ]
+    # Their paths end in an id, so they come after longer ones.
+    routers.append(catalogue_routes(active, settings))
+    # Through a router that is included, FastAPI looks for each route twice.
+    app.router.routes += [route for router in routers for route in router.routes]
     add_problem_replies(app)
     app.add_middleware(KeptReplies, active=active)
     if settings.origins:
@@ -144,6 +152,11 @@ class _Described(FastAPI):
 
 async def _keep_turning(active: ActiveRelease, live: LiveState | None) -> None:
     """Let go of what is over even while nobody asks: a release, private sessions, what was deleted."""
+    await asyncio.to_thread(active.turn)  # which prepares the release
+    # What is there by now, most of it modules, stays: each collection of garbage that went through it held up all
+    # requests for a fifth of a second.
+    gc.collect()
+    gc.freeze()
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         await asyncio.to_thread(active.turn)

@@ -5,9 +5,12 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
+from crossfade.core.kinds import FIRST_KIND
+from crossfade.formats.contract import DEFAULT_KIND
 from crossfade.formats.playlist_files import TYPES
 from crossfade.live.stations import Source
 from crossfade.live.stations import Station as StationState
+from crossfade.models.registry import MODELS
 from crossfade.serve import answers, live_bodies, station_bodies
 from crossfade.serve.live_bodies import (
     BlockBody,
@@ -38,14 +41,15 @@ from crossfade.stores.contract import Entry, Item, Named, Reason, TableInfo
 from crossfade.stores.live import ItemRef, Track
 from crossfade.surfaces.why import Evidence, Why
 
+_MODEL = next(iter(MODELS))
 _RELEASE = "000012-1f0c9a2b77de"
 _BEGAN, _ENDS = 1_763_640_000_000, 1_763_640_302_000
-_BAND = Named(kind="artist", id="hetrec:51", name="Portishead")
-_OTHERS = Named(kind="artist", id="hetrec:7", name="Massive Attack")
+_BAND = Named(kind=FIRST_KIND, id="hetrec:51", name="Portishead")
+_OTHERS = Named(kind=FIRST_KIND, id="hetrec:7", name="Massive Attack")
 _REASON = Reason.of(_BAND, 41)
 _ENTRY = Entry(id="hetrec:7:teardrop", name="Teardrop", parent=_OTHERS, score=0.83, reason=_REASON)
 _ROADS = TrackBody(title="Roads", artist="Portishead", album="Dummy", duration_ms=302_000)
-_KEPT_ROADS = _ROADS.model_copy(update={"item": ItemBody(kind="track", id="hetrec:51:roads")})
+_KEPT_ROADS = _ROADS.model_copy(update={"item": ItemBody(kind=DEFAULT_KIND, id="hetrec:51:roads")})
 _TRACK = TrackAnswer(
     id=_ENTRY.id,
     name=_ENTRY.name,
@@ -56,15 +60,17 @@ _TRACK = TrackAnswer(
 _STATION = station_bodies.StationAnswer(
     id="7d9c1f9e-5b0a-4f6e-9d3c-0d7b2f1f9a10",
     title="Portishead",
-    kind="track",
+    kind=DEFAULT_KIND,
     adventure=0.5,
     seeds=[_BAND],
     marks={"hetrec:51:roads": "up"},
     tracks=[_TRACK],
 )
-_STATE = StationState(kind="track", title="Portishead", seeds=(Source(id="hetrec:51:roads", because=_BAND),), seed=7)
+_STATE = StationState(
+    kind=DEFAULT_KIND, title="Portishead", seeds=(Source(id="hetrec:51:roads", because=_BAND),), seed=7
+)
 _PLAYLIST = "2f5c0a3e-8f4b-4d0e-b0a5-6a1f8f0d7c21"
-_SEED = Seed(kind="artist", id="Portishead")
+_SEED = Seed(kind=FIRST_KIND, id="Portishead")
 _FEEDBACK = FeedbackBody(sort="thumb", value=1, track=_ROADS)
 
 _MODELS: tuple[BaseModel, ...] = (
@@ -75,30 +81,32 @@ _MODELS: tuple[BaseModel, ...] = (
         pinned=False,
         fingerprint="1f0c9a2b77de" + 52 * "0",
         code="0.1.0",
-        rows={"catalogue": 88_000, "discover-track": 1_892},
-        tables=[TableInfo(name="discover-track", surface="discover", key="user", kind="track", keys=1_892)],
-        parts=("als-artist", "catalogue"),
+        rows={"catalogue": 88_000, f"discover-{DEFAULT_KIND}": 1_892},
+        tables=[
+            TableInfo(name=f"discover-{DEFAULT_KIND}", surface="discover", key="user", kind=DEFAULT_KIND, keys=1_892)
+        ],
+        parts=(f"{_MODEL}-{FIRST_KIND}", "catalogue"),
     ),
     answers.ItemAnswer(
-        release=_RELEASE, item=Item(kind="artist", id="hetrec:51", name="Portishead", listeners=384, plays=9_210)
+        release=_RELEASE, item=Item(kind=FIRST_KIND, id="hetrec:51", name="Portishead", listeners=384, plays=9_210)
     ),
     answers.Found(
         release=_RELEASE,
-        items={"artist": (Item(kind="artist", id="hetrec:51", name="Portishead", listeners=384, plays=9_210),)},
+        items={FIRST_KIND: (Item(kind=FIRST_KIND, id="hetrec:51", name="Portishead", listeners=384, plays=9_210),)},
         suggestions=(),
     ),
     answers.Terms(release=_RELEASE, item=_BAND, terms=[("trip hop", 0.31)]),
     answers.Listing(
-        release=_RELEASE, surface="discover", key="ann", kind="track", total=50, offset=0, entries=[_ENTRY]
+        release=_RELEASE, surface="discover", key="ann", kind=DEFAULT_KIND, total=50, offset=0, entries=[_ENTRY]
     ),
-    answers.Station(release=_RELEASE, key="hetrec:51", name="Portishead", kind="track", seed=7, entries=[_ENTRY]),
+    answers.Station(release=_RELEASE, key="hetrec:51", name="Portishead", kind=DEFAULT_KIND, seed=7, entries=[_ENTRY]),
     answers.WhyAnswer(
         release=_RELEASE,
         why=Why(
             user="ann",
-            item=Named(kind="track", id=_ENTRY.id, name=_ENTRY.name),
+            item=Named(kind=DEFAULT_KIND, id=_ENTRY.id, name=_ENTRY.name),
             parent=_OTHERS,
-            model="als",
+            model=_MODEL,
             outcome="shown",
             text="It is number 3 of your page, because you play Portishead.",
             place=3,
@@ -106,9 +114,9 @@ _MODELS: tuple[BaseModel, ...] = (
             rank=4,
             candidates=812,
             score=0.83,
-            proposed_by=("als", "related"),
+            proposed_by=(_MODEL, "related"),
             reason=_REASON,
-            evidence=(Evidence(kind="artist", id="hetrec:51", name="Portishead", plays=41, closeness=0.62),),
+            evidence=(Evidence(kind=FIRST_KIND, id="hetrec:51", name="Portishead", plays=41, closeness=0.62),),
         ),
     ),
     ListensBody(listens=[ListenBody(listened_at=_BEGAN, track=_ROADS, ms_played=302_000, client="my player")]),
@@ -126,11 +134,11 @@ _MODELS: tuple[BaseModel, ...] = (
     live_bodies.Feedbacks(
         feedback=[live_bodies.FeedbackAnswer(sort="thumb", value=1, track=_KEPT_ROADS, given_at=_BEGAN)]
     ),
-    BlockBody(item=ItemBody(kind="artist", id="hetrec:89"), days=30),
+    BlockBody(item=ItemBody(kind=FIRST_KIND, id="hetrec:89"), days=30),
     live_bodies.Blocks(
         blocks=[
             live_bodies.BlockAnswer(
-                item=ItemBody(kind="artist", id="hetrec:89"),
+                item=ItemBody(kind=FIRST_KIND, id="hetrec:89"),
                 name="Lady Gaga",
                 until=1_766_232_000_000,
                 created_at=_BEGAN,
@@ -152,7 +160,7 @@ _MODELS: tuple[BaseModel, ...] = (
     station_bodies.StationsAnswer(stations=[_STATION]),
     station_bodies.WhyTrackAnswer(text=_TRACK.text, chance=0.04, because=_TRACK.because, nudges={"Roads": 1.4}),
     Queue(queue=["hetrec:51:roads"], count=5),
-    station_bodies.NowPlayingAnswer(release=_RELEASE, kind="track", tracks=[_TRACK]),
+    station_bodies.NowPlayingAnswer(release=_RELEASE, kind=DEFAULT_KIND, tracks=[_TRACK]),
     MakePlaylist(title="Rainy days", seeds=[_SEED], length=25),
     EditPlaylist(title="Rainy days", tracks=[_ROADS]),
     ContinuePlaylist(include=[Seed(kind="tag", id="trip hop")], length=10),
@@ -161,7 +169,7 @@ _MODELS: tuple[BaseModel, ...] = (
         id=_PLAYLIST,
         title="Rainy days",
         sort="",
-        tracks=[Track(item=ItemRef("track", "hetrec:51:roads"), title="Roads", artist="Portishead")],
+        tracks=[Track(item=ItemRef(DEFAULT_KIND, "hetrec:51:roads"), title="Roads", artist="Portishead")],
     ),
     station_bodies.PlaylistsAnswer(
         playlists=[station_bodies.PlaylistRow(id=_PLAYLIST, title="Rainy days", sort="", tracks=25, changed_at=_BEGAN)]

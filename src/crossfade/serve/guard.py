@@ -8,11 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic_core import from_json
+from starlette.datastructures import MutableHeaders
 
 from crossfade.serve.access import count_request, limited_body, require_user, required_token
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.limits import RateLimits
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, plain, problems
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.serve.routes import NEVER_KEPT, plain, problems
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 SMALL_BODY = 65_536  # bytes: one listen, a hundred thumbs, the longest queue
 
@@ -63,6 +66,8 @@ def guarded_routes(
                 request._body = await limited_body(request, most_bytes)
                 if self.body_field:
                     request._json = _parsed(request._body)
+                    # Whatever type it came as: curl says that of a form, and some players say none.
+                    MutableHeaders(raw=request.scope["headers"])["Content-Type"] = "application/json"
                 response = await handle(request)
                 response.headers.update(NEVER_KEPT)
                 return response

@@ -25,58 +25,68 @@ ENTRY_BYTES = 1024
 Key = tuple[str, bytes]
 
 
-class _Kept(NamedTuple):
+class _Answer(NamedTuple):
     response: Response
     route: object  # for the log and the metrics
     size: int
 
 
+class Kept:
+    """The latest answers that were read from the release of ``version``, of at most ``most_bytes`` together."""
+
+    def __init__(self, version: str, most_bytes: int) -> None:
+        self.version = version
+        self._most_bytes = most_bytes
+        self._answers: OrderedDict[Key, _Answer] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, key: Key) -> _Answer | None:
+        """Return the answer to the request ``key``."""
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return self._answers.get(key)
+
+    def keep(self, key: Key, response: Response, route: object) -> None:
+        """Keep an answer, and let go of those that were asked for longest ago."""
+        size = len(response.body) + len(key[0]) + len(key[1]) + ENTRY_BYTES
+        if key not in self._answers:
+            self._answers[key] = _Answer(response, route, size)
+            self._bytes += size
+        while self._bytes > self._most_bytes:
+            self._bytes -= self._answers.popitem(last=False)[1].size
+
+
 class KeptReplies:
-    """Wraps an application; keeps what `crossfade.serve.replies.kept_reply` leaves in the state of a request."""
+    """Wraps an application; keeps what `crossfade.serve.replies.kept_reply` leaves in the state of a request.
+
+    The answers belong to the open release, and go with it.
+    """
 
     def __init__(self, app: ASGIApp, active: ActiveRelease, most_bytes: int = MOST_BYTES) -> None:
         self._app = app
         self._active = active
         self._most_bytes = most_bytes
-        self._version: str | None = None
-        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
-        self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else None
         if headers is None or scope["method"] != "GET" or "authorization" in headers or _is_own(scope["path"], headers):
             await self._app(scope, receive, send)
             return
-        key = scope["path"], scope["query_string"]
-        if (kept := self._found(key)) is not None:
-            scope["route"] = kept.route
-            await again(kept.response, headers.get("if-none-match"))(scope, receive, send)
+        key, kept = (scope["path"], scope["query_string"]), self._kept()
+        if (found := kept.find(key)) is not None:
+            scope["route"] = found.route
+            await again(found.response, headers.get("if-none-match"))(scope, receive, send)
             return
         await self._app(scope, receive, send)
         version, response = scope.get("state", {}).get("kept", (None, None))
         # Another release may have become active meanwhile.
-        if response is not None and version == self._version:
-            self._keep(key, response, scope["route"])
+        if response is not None and version == kept.version:
+            kept.keep(key, response, scope["route"])
 
-    def _found(self, key: Key) -> _Kept | None:
-        version = None
+    def _kept(self) -> Kept:
         with contextlib.suppress(CrossfadeError), self._active.reading() as opened:
-            version = opened.version
-        if version != self._version:
-            self._kept.clear()
-            self._version, self._bytes = version, 0
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def _keep(self, key: Key, response: Response, route: object) -> None:
-        size = len(response.body) + len(key[0]) + len(key[1]) + ENTRY_BYTES
-        if key in self._kept or size > self._most_bytes:
-            return
-        self._kept[key] = _Kept(response, route, size)
-        self._bytes += size
-        while self._bytes > self._most_bytes:
-            self._bytes -= self._kept.popitem(last=False)[1].size
+            return opened.once(Kept, lambda: Kept(opened.version, self._most_bytes))
+        return Kept("", 0)  # the application says what is wrong
 
 
 def _is_own(path: str, headers: Headers) -> bool:

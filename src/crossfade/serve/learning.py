@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from crossfade.core.errors import CrossfadeError
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 
 NICENESS = 10
 """How much the run gives way to requests."""

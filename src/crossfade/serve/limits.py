@@ -1,6 +1,6 @@
 """How many requests a client may make: a number for each window of time, for each token and each address.
 
-Counted in the memory of each process, so several processes together allow as many times more.
+Counted in the memory of each process: of several, each allows its share.
 """
 
 import threading

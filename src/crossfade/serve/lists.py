@@ -4,7 +4,6 @@ import contextlib
 import functools
 import inspect
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -15,16 +14,16 @@ from fastapi.concurrency import run_in_threadpool
 from crossfade.core.errors import CrossfadeError, UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
-from crossfade.live.fresh import Fresh, fresh_page, prepare
-from crossfade.serve.access import require_user, required_token, secret_of
+from crossfade.live.fresh import Fresh, fresh_page, prepare, why_fresh
+from crossfade.serve.access import now, require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import Listing, Station, WhyAnswer
+from crossfade.serve.answers import LONGEST_TEXT, Listing, Station, WhyAnswer
 from crossfade.serve.metrics import Metrics
 from crossfade.serve.replies import json_reply, kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, KindName, plain, problems
+from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, Item, TableInfo, Tables
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import FALLBACK, PAGES, POOL, SURFACES, Registered
 from crossfade.surfaces.station import StationSettings, station_of
@@ -49,8 +48,8 @@ _PATHS: Mapping[str, Mapping[str, str]] = {
 """The paths that lists are below, by what they are asked by, for each `Registered.asked_by`."""
 
 
-def why_route(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
-    """Return the route that explains the pages of `PAGES`."""
+def why_route(active: ActiveRelease, settings: ServeSettings, own: "OwnPages | None" = None) -> APIRouter:
+    """Return the route that explains the pages of `PAGES`; with ``own``, as they are now for users with a token."""
     routes = APIRouter()
 
     @routes.get(
@@ -58,7 +57,7 @@ def why_route(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
         operation_id="why",
         summary="Why an item is on a user's page, or why it isn't",
         response_model=WhyAnswer,
-        responses=problems(404, 422, 503),
+        responses=problems(*((401, 403) if own else ()), 404, 422, 503),
         tags=[PAGES],
     )
     def explain(
@@ -70,7 +69,12 @@ def why_route(active: ActiveRelease, settings: ServeSettings) -> APIRouter:
         kind: KindName = None,
         model: Model = None,
     ) -> Response:
-        """Place, score, what each model and feature added, reason and evidence; else what kept it from the page."""
+        """Place, score, what each model and feature added, reason and evidence; else what kept it from the page.
+
+        With the user's token, of the page as it is now.
+        """
+        if own is not None and own.asked_for(request):
+            return own.why(request, plain(text), item, kind, model)
         with active.reading() as opened:
             user = opened.release.tables.user(plain(text))
             answer = WhyAnswer(release=opened.release.version, why=opened.why(user, item, kind=kind, model=model))
@@ -134,11 +138,19 @@ class OwnPages:
             )
         return json_reply(answer, headers=NEVER_KEPT)
 
+    def why(self, request: Request, user: str, item: str, kind: str | None, model: str | None) -> Response:
+        """Return why ``item`` is on the page of ``user``, or why it isn't; raises what `listing` does."""
+        user = require_user(required_token(self._live, request, "read"), user)
+        with self._active.reading() as opened:
+            why = why_fresh(opened, self._live, user, item, at=now(), kind=kind, model=model)
+            answer = WhyAnswer(release=opened.release.version, why=why)
+        return json_reply(answer, headers=NEVER_KEPT)
+
     def page(self, opened: OpenRelease, user: str, kind: str | None, model: str | None = None) -> Fresh:
         """Return the whole page of ``user``, as `fresh_page` does."""
-        page = fresh_page(opened, self._live, user, at=time.time_ns() // 1_000_000, kind=kind, model=model)
+        page = fresh_page(opened, self._live, user, at=now(), kind=kind, model=model)
         if page.made_in:
-            self._metrics.fold_in.observe(page.made_in)
+            self._metrics.page.observe(page.made_in)
         return page
 
 
@@ -273,18 +285,19 @@ def _asked_for(
     opened: OpenRelease, surface: str, by: str, text: str, kind: str | None, lookup: Lookup | None = None
 ) -> tuple[TableInfo, str, str | None]:
     """Return the table, the key, and the name of the key of the list to show."""
-    table, tables = opened.table(surface, kind), opened.release.tables
+    tables = opened.release.tables
     if by in KINDS:
+        table = opened.table(surface, kind)
         item = (lookup or _named)(tables, by, text)
         return table, item.id, item.name
     if by == USER:
         with contextlib.suppress(UnknownIdError):
             user = tables.user(text)
-            if tables.count(table.name, user):
-                return table, user, None
+            if (table_of_user := opened.table_with(surface, user, kind)) is not None:
+                return table_of_user, user, None
         # A new user gets what most listeners play. Whether the library knows a user is nobody's business either.
-        table = opened.table(FALLBACK, kind)
-    return table, EVERYONE, None
+        surface = FALLBACK
+    return opened.table(surface, kind), EVERYONE, None
 
 
 def _part(

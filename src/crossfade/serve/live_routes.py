@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from crossfade.core.errors import InputError
-from crossfade.core.kinds import KINDS
+from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.matching import matched
 from crossfade.live.sessions import session_of
 from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
 from crossfade.serve.access import catalogue_of, now
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.guard import User, guarded_routes
+from crossfade.serve.guard import SMALL_BODY, User, guarded_routes
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.live_bodies import (
     BlockBody,
@@ -33,14 +33,14 @@ from crossfade.serve.live_bodies import (
 )
 from crossfade.serve.replies import json_reply
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, LiveState, Which
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Scope, Which
+from crossfade.stores.live_contract import LiveState
 
 LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB
 MOST_LISTED = 1000
 FURTHEST = 10_000_000  # listens that may be skipped by `offset`
 DAY = 86_400_000
 
-_TAG = "live"
 _USER = "/v1/users/{id:path}"
 _Time = Annotated[int | None, Query(description="Milliseconds since 1970, UTC.", ge=0, le=LATEST_TIME)]
 _Artist = Annotated[
@@ -51,24 +51,26 @@ _Context = Annotated[
     str | None, Query(description="Those of this playlist or station.", min_length=1, max_length=LONGEST_NAME)
 ]
 _Kind = Annotated[
-    str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$", examples=["artist"])
+    str, Query(description="The kind of the item.", pattern=f"^({'|'.join(KINDS)})$", examples=[FIRST_KIND])
 ]
 _Item = Annotated[
     str, Query(description="The id of an item.", min_length=1, max_length=LONGEST_NAME, examples=["hetrec:89"])
 ]
 
 
-def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
+def live_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> list[APIRouter]:
     """Return the routes below ``/v1/users/{id}`` that write to ``live``, and read from it."""
-    routes = APIRouter()
-    routes.include_router(_submitting(active, live, guarded_routes(live, limits, "submit", tag=_TAG)))
-    routes.include_router(
-        _sending(active, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LARGEST_BODY))
-    )
-    routes.include_router(_reading(live, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(_deleting(live, guarded_routes(live, limits, "manage", tag=_TAG)))
-    routes.include_router(_managing(active, live, guarded_routes(live, limits, "manage", tag=_TAG)))
-    return routes
+
+    def guarded(scope: Scope, most_bytes: int = SMALL_BODY) -> APIRouter:
+        return guarded_routes(live, limits, scope, tag="live", most_bytes=most_bytes)
+
+    return [
+        _submitting(active, live, guarded("submit")),
+        _sending(active, live, guarded("submit", LARGEST_BODY)),
+        _reading(live, guarded("read")),
+        _deleting(live, guarded("manage")),
+        _managing(active, live, guarded("manage")),
+    ]
 
 
 def _sending(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRouter:

@@ -33,13 +33,13 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # a sample more for e
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUESTS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
-_FOLD_INS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
+_PAGES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 
 
 class Metrics:
     """The measurements of one application.
 
-    fold_in  seconds that it takes to make the page of a user from listens
+    page  seconds that it takes to make the page of a user from listens
     """
 
     def __init__(self, active: ActiveRelease) -> None:
@@ -51,11 +51,11 @@ class Metrics:
             registry=registry,
             buckets=_REQUESTS,
         )
-        self.fold_in = Histogram(
-            "crossfade_fold_in_seconds",
-            "Time to make the page of a user from listens, the profile among it.",
+        self.page = Histogram(
+            "crossfade_page_seconds",
+            "Time to make the page of a user from listens: fold-in, candidates, scores and reasons.",
             registry=registry,
-            buckets=_FOLD_INS,
+            buckets=_PAGES,
         )
         if os.environ.get(SHARED):
             registry = CollectorRegistry()

@@ -4,7 +4,6 @@ They are made (from a title, tags or items), continued, kept, and come and go as
 """
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Literal
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
-from crossfade.formats.playlist_files import TYPES, as_jspf, as_m3u, as_xspf, read_playlist
+from crossfade.formats.playlist_files import TYPES, as_file, read_playlist
 from crossfade.live.matching import matched
 from crossfade.live.playlists import as_track, continued, excluded, forgotten, generated, playlist_named, playlists_of
 from crossfade.live.pools import TEXT, ReleasePools
@@ -40,7 +39,8 @@ from crossfade.serve.station_bodies import (
     Seed,
 )
 from crossfade.serve.stations import readable_playlist, seed_sources, track_answers
-from crossfade.stores.live import LiveState, Playlist, Track
+from crossfade.stores.live import Playlist, Track
+from crossfade.stores.live_contract import LiveState
 
 LONGEST_FILE = 5_000_000  # bytes: 10,000 tracks as ListenBrainz writes them
 
@@ -51,18 +51,16 @@ _Id = Annotated[
 ]
 
 
-def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> APIRouter:
+def playlist_routes(active: ActiveRelease, live: LiveState, limits: RateLimits) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
-    api = _Playlists(active, live)
-    routes.include_router(_reading(api, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(
-        _managing(api, live, guarded_routes(live, limits, "manage", tag=_TAG, most_bytes=LONGEST_FILE))
-    )
-    return routes
+    api = Playlists(active, live)
+    return [
+        _reading(api, guarded_routes(live, limits, "read", tag=_TAG)),
+        _managing(api, live, guarded_routes(live, limits, "manage", tag=_TAG, most_bytes=LONGEST_FILE)),
+    ]
 
 
-def _reading(api: "_Playlists", routes: APIRouter) -> APIRouter:
+def _reading(api: "Playlists", routes: APIRouter) -> APIRouter:
     @routes.get("/v1/playlists", summary="A user's playlists", response_model=PlaylistsAnswer)
     def listed(
         caller: Caller,
@@ -118,7 +116,7 @@ def _reading(api: "_Playlists", routes: APIRouter) -> APIRouter:
     return routes
 
 
-def _managing(api: "_Playlists", live: LiveState, routes: APIRouter) -> APIRouter:
+def _managing(api: "Playlists", live: LiveState, routes: APIRouter) -> APIRouter:
     @routes.post(
         "/v1/playlists",
         summary="Keep a playlist file",
@@ -144,8 +142,8 @@ def _managing(api: "_Playlists", live: LiveState, routes: APIRouter) -> APIRoute
     return routes
 
 
-class _Playlists:
-    """What the routes do."""
+class Playlists:
+    """What the routes do, and the command line."""
 
     def __init__(self, active: ActiveRelease, live: LiveState) -> None:
         self._active, self._live = active, live
@@ -242,8 +240,8 @@ class _Playlists:
         with self._active.reading() as opened:
             pools = ReleasePools(opened)
             history = tastes_of(opened, self._live).history(user)[pools.kind]
-            barred = tastes_of(opened, self._live).listener(user, at=now()).barred
-            found = forgotten(history.values(), now() / 1000, limit, pools, barred=barred)
+            listener = tastes_of(opened, self._live).listener(user, at=now())
+            found = forgotten(history.values(), now() / 1000, limit, pools, listener)
         rows = [ForgottenTrack(id=one.id, name=one.name, plays=played.plays, last=played.last) for one, played in found]
         return ForgottenAnswer(tracks=rows)
 
@@ -266,11 +264,7 @@ def _answer(playlist: Playlist) -> PlaylistAnswer:
 
 
 def _file(playlist: Playlist, form: str, base: str) -> Response:
-    if form == "jspf":
-        content = json.dumps(as_jspf(playlist, base), ensure_ascii=False)
-    else:
-        content = as_xspf(playlist, base) if form == "xspf" else as_m3u(playlist)
-    return Response(content, media_type=TYPES[form])
+    return Response(as_file(playlist, form, base), media_type=TYPES[form])
 
 
 def _pairs(seeds: Sequence[Seed]) -> list[tuple[str, str]]:

@@ -96,8 +96,9 @@ def add_problem_replies(app: FastAPI) -> None:
         return problem(error.status_code, None if error.detail == standard else error.detail, headers=headers)
 
     def _described(request: Request) -> Mapping[str, object]:
-        described: Mapping[str, object] = app.openapi()["paths"].get(request.scope["route"].path_format, {})
-        return described
+        paths: Mapping[str, Mapping[str, object]] = app.openapi()["paths"]
+        # The route is the first whose path fits, so that of /v1/stations/{id} for /v1/stations/next.
+        return paths.get(request.scope["path"]) or paths.get(request.scope["route"].path_format, {})
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

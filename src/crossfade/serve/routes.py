@@ -7,14 +7,23 @@ from fastapi.responses import PlainTextResponse
 
 from crossfade.core.kinds import KINDS, Kind
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.answers import ActiveReleaseAnswer, Found, Health, ItemAnswer, Problem, Ready, Terms, schema_of
+from crossfade.serve.answers import (
+    LONGEST_TEXT,
+    ActiveReleaseAnswer,
+    Found,
+    Health,
+    ItemAnswer,
+    Problem,
+    Ready,
+    Terms,
+    schema_of,
+)
 from crossfade.serve.envelope import ENCODED_SLASH
 from crossfade.serve.kept import again
 from crossfade.serve.metrics import CONTENT_TYPE, Metrics
 from crossfade.serve.replies import PROBLEM, json_reply, kept_reply, tagged
 from crossfade.serve.settings import ServeSettings
 
-LONGEST_TEXT = 200  # letters of a name or an id; nothing has a longer one
 MOST_FOUND = 100  # of each kind; a search that needs more wants a better question
 MOST_TERMS = 100  # words of an item; the weights of later ones are close to nothing
 NEVER_KEPT = {"Cache-Control": "no-store"}

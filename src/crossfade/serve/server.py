@@ -14,7 +14,7 @@ from crossfade.core.home import Home
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.logs import log_readably
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import DEFAULTS, StationSettings
 

@@ -25,7 +25,7 @@ class ServeSettings(Checked):
     workers: Annotated[int, Range(1, 256)] = 1  # processes that answer; one for each processor is the most of use
     music: str = ""  # a folder of music files to play to players by Subsonic's API; none if empty
     max_age: Annotated[int, Range(0, 86400, unit="seconds")] = 60  # clients may keep an answer this long without asking
-    # requests that a token, and an address, may make in 10 seconds to the APIs of players, in each process
+    # requests that a token, and an address, may make in 10 seconds; each of several processes allows its share
     requests: Annotated[int, Range(1, 1_000_000)] = 10_000
 
     def __post_init__(self) -> None:

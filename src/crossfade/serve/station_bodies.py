@@ -8,9 +8,8 @@ from pydantic import Field
 
 from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.pools import PLAYLIST, TAG, TEXT
-from crossfade.serve.answers import Answer, Body
+from crossfade.serve.answers import LONGEST_TEXT, Answer, Body
 from crossfade.serve.live_bodies import TrackBody
-from crossfade.serve.routes import LONGEST_TEXT
 from crossfade.stores.contract import Named
 from crossfade.stores.live import Track
 

@@ -14,7 +14,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from crossfade.core.errors import ArtifactError, InputError, UnknownIdError
-from crossfade.live import stations
+from crossfade.live import station_why, stations
 from crossfade.live.matching import matched
 from crossfade.live.now_playing import next_up, pools_after, taste_of
 from crossfade.live.playlists import entry_of, playlist_named
@@ -23,10 +23,10 @@ from crossfade.live.stations import Part, Signal, Source, Station
 from crossfade.live.taste import tastes_of
 from crossfade.serve.access import now
 from crossfade.serve.active import ActiveRelease
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.guard import Caller, guarded_routes
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import json_reply
-from crossfade.serve.routes import LONGEST_TEXT
 from crossfade.serve.station_bodies import (
     Because,
     NowPlayingAnswer,
@@ -41,8 +41,9 @@ from crossfade.serve.station_bodies import (
     WhyTrackAnswer,
 )
 from crossfade.stores.contract import Named
-from crossfade.stores.live import LONGEST_STATION, ChangedError, Feedback, ItemRef, LiveState, Playlist, Track
+from crossfade.stores.live import LONGEST_STATION, ChangedError, Feedback, ItemRef, Playlist, Track
 from crossfade.stores.live import Station as Kept
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.station import StationSettings
 
 RETRIES = 5  # of a change that another one came before
@@ -53,18 +54,18 @@ _Id = Annotated[
 ]
 
 
-def station_routes(active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings) -> APIRouter:
+def station_routes(
+    active: ActiveRelease, live: LiveState, limits: RateLimits, settings: StationSettings
+) -> list[APIRouter]:
     """Return the routes."""
-    routes = APIRouter()
-    api = _Stations(active, live, settings)
-    routes.include_router(_reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)))
-    routes.include_router(
-        _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION))
-    )
-    return routes
+    api = Stations(active, live, settings)
+    return [
+        _reading(api, live, guarded_routes(live, limits, "read", tag=_TAG)),
+        _playing(api, live, guarded_routes(live, limits, "submit", tag=_TAG, most_bytes=LONGEST_STATION)),
+    ]
 
 
-def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+def _reading(api: "Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     @routes.get("/v1/stations", summary="A user's stations", response_model=StationsAnswer)
     def listed(caller: Caller) -> Response:
         """Without what they play next."""
@@ -99,7 +100,7 @@ def _reading(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     return routes
 
 
-def _playing(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
+def _playing(api: "Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     @routes.post("/v1/stations", summary="Start a station", status_code=201, response_model=StationAnswer)
     def start(caller: Caller, asked: StartStation) -> Response:
         """From items, tags, texts and playlists: several seeds share alike."""
@@ -124,8 +125,8 @@ def _playing(api: "_Stations", live: LiveState, routes: APIRouter) -> APIRouter:
     return routes
 
 
-class _Stations:
-    """What the routes do."""
+class Stations:
+    """What the routes do, and the command line."""
 
     def __init__(self, active: ActiveRelease, live: LiveState, settings: StationSettings) -> None:
         self._active, self._live, self._settings = active, live, settings
@@ -192,7 +193,7 @@ class _Stations:
         with self._active.reading() as opened:
             pools = ReleasePools(opened, state.kind)
             listener = tastes_of(opened, self._live).listener(user, at=now())
-            why = stations.why(state, item, time.time(), pools, listener, self._settings)
+            why = station_why.why(state, item, time.time(), pools, listener, self._settings)
         return WhyTrackAnswer(text=why.text, chance=why.chance, because=_because(why.parts), nudges=why.nudges)
 
     def now_playing(self, user: str, asked: Queue) -> NowPlayingAnswer:
@@ -246,7 +247,7 @@ def track_answers(tracks: Sequence[stations.Track]) -> list[TrackAnswer]:
 
 
 def _because(parts: Sequence[Part]) -> list[Because]:
-    return [Because(origin=part.origin, source=part.source, share=part.share) for part in parts]
+    return [Because(origin=part.origin, source=part.source, share=round(part.share, 4)) for part in parts]
 
 
 def _answer(

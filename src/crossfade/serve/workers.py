@@ -24,7 +24,7 @@ from crossfade.serve.app import create_app
 from crossfade.serve.logs import log_readably
 from crossfade.serve.metrics import SHARED
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
 from crossfade.surfaces.station import StationSettings
 

@@ -25,7 +25,7 @@ _COLUMNS = "id, user, password IS NOT NULL, scopes, label, created_at, used_at"
 
 
 class AccountTables:
-    """Implements `crossfade.stores.live.Accounts`."""
+    """Implements `crossfade.stores.live_contract.Accounts`."""
 
     _database: Database
 
@@ -115,7 +115,7 @@ class AccountTables:
         self._database.write(delete)
 
     def authenticate(self, secret: str) -> Token | None:
-        token_id = secret.split("_")[1] if secret.count("_") == 2 else ""
+        token_id = secret.split("_")[1] if secret.isascii() and secret.count("_") == 2 else ""
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT {_COLUMNS}, digest FROM tokens WHERE id = ? AND digest IS NOT NULL",  # noqa: S608
@@ -154,6 +154,13 @@ def now() -> int:
 def require_account(connection: sqlite3.Connection, user: str) -> None:
     """Raise UnknownIdError unless ``user`` has an account."""
     _account(connection, user)
+
+
+def rows_of(database: Database, user: str, statement: str, values: Any) -> list[tuple[Any, ...]]:
+    """Return what a ``statement`` reads of ``user``; UnknownIdError without an account."""
+    with database.reading() as connection:
+        _account(connection, user)
+        return connection.execute(statement, values).fetchall()
 
 
 def changed(connection: sqlite3.Connection, user: str) -> None:

@@ -97,7 +97,8 @@ class Database:
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
         self._closed = threading.Event()
-        self._erase = True  # a process that was killed may have left deleted content in the log
+        self._erase = self._unerased = False
+        self._swept = -1  # the number of deletions when the log was emptied last
         with translated_storage_errors(place):
             make_directory(place.parent)
             os.close(private(str(place), os.O_CREAT | os.O_RDWR))  # beside it, SQLite makes files of the same mode
@@ -126,7 +127,8 @@ class Database:
 
     def write(self, make: Callable[[sqlite3.Connection], Result]) -> Result:
         """Call ``make`` in a transaction and return its result once it is on the disk; its errors are raised here."""
-        return self.hand_in(make).result()
+        with translated(self.place):
+            return self.hand_in(make).result()
 
     def hand_in(self, make: Callable[[sqlite3.Connection], Result]) -> "Future[Result]":
         """Have ``make`` called as `write` does, without waiting."""
@@ -142,12 +144,15 @@ class Database:
 
     def erase(self) -> None:
         """Empty the log after the commit, so that no earlier content is left in it; called within a change."""
-        self._erase = True
+        self._erase = self._unerased = True
 
     def sweep(self) -> None:
-        """Empty the log if that is still to be done."""
-        if self._erase:
-            self.write(lambda connection: None)
+        """Empty the log if that is still to be done, by this process or by one that has ended."""
+        with self.reading() as connection:
+            deletions = counter(connection, DELETIONS)
+        if self._unerased or deletions != self._swept:
+            self.write(lambda connection: self.erase())
+            self._swept = -1 if self._unerased else deletions
 
     def close(self) -> None:
         """Finish what was handed in and close the file."""
@@ -270,10 +275,11 @@ class Database:
                 change.done.set_exception(error)
             return
         if self._erase:
+            self._erase = False
             with contextlib.suppress(sqlite3.Error):
                 connection.execute(f"PRAGMA busy_timeout = {ERASE_SECONDS * 1000:.0f}")
-                # A reader may keep the log; the next commit tries again.
-                self._erase = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+                # A reader may keep the log; `sweep` tries again.
+                self._unerased = bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
             connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         for change, result, failed in results:
             if failed is None:

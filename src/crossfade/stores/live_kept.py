@@ -18,7 +18,7 @@ _TABLES = {Station: "stations", Playlist: "playlists"}
 
 
 class KeptTables:
-    """Implements `crossfade.stores.live.Kept`."""
+    """Implements `crossfade.stores.live_contract.Kept`."""
 
     _database: Database
     _shelf: Shelf

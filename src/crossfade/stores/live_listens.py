@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, require_time
-from crossfade.stores.live_accounts import changed, now, require_account
+from crossfade.stores.live_accounts import changed, now, require_account, rows_of
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written
@@ -24,7 +24,7 @@ LONGEST_PRIVATE = 24 * 3_600_000
 
 
 class ListenTables:
-    """Implements `crossfade.stores.live.Listening`."""
+    """Implements `crossfade.stores.live_contract.Listening`."""
 
     _database: Database
     _shelf: Shelf
@@ -58,21 +58,19 @@ class ListenTables:
     ) -> list[Listen]:
         where, values = _where(user, which)
         order = "ASC" if oldest_first else "DESC"
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute(
-                f"SELECT body FROM listens WHERE {where} ORDER BY listened_at {order}, number {order} "  # noqa: S608
-                "LIMIT :limit OFFSET :offset",
-                {**values, "limit": limit, "offset": offset},
-            )
-            return [read(Listen, row[0]) for row in rows]
+        rows = rows_of(
+            self._database,
+            user,
+            f"SELECT body FROM listens WHERE {where} ORDER BY listened_at {order}, number {order} "  # noqa: S608
+            "LIMIT :limit OFFSET :offset",
+            {**values, "limit": limit, "offset": offset},
+        )
+        return [read(Listen, body) for (body,) in rows]
 
     def count_listens(self, user: str, which: Which = ALL) -> int:
         where, values = _where(user, which)
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            row = connection.execute(f"SELECT count(*) FROM listens WHERE {where}", values).fetchone()  # noqa: S608
-            return int(row[0])
+        ((count,),) = rows_of(self._database, user, f"SELECT count(*) FROM listens WHERE {where}", values)  # noqa: S608
+        return int(count)
 
     def delete_listens(self, user: str, which: Which) -> int:
         where, values = _where(user, which)
@@ -165,12 +163,9 @@ class ListenTables:
             self._shelf.end(session)
 
     def private_until(self, user: str, *, at: int) -> int | None:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            row = connection.execute(
-                "SELECT max(until) FROM private WHERE user = ?1 AND since <= ?2 AND until > ?2", (user, at)
-            ).fetchone()
-            return None if row[0] is None else int(row[0])
+        statement = "SELECT max(until) FROM private WHERE user = ? AND until > ?"
+        ((until,),) = rows_of(self._database, user, statement, (user, at))
+        return None if until is None else int(until)
 
 
 def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:

@@ -14,14 +14,14 @@ from crossfade.stores.live import (
     Opinion,
     require_timezone,
 )
-from crossfade.stores.live_accounts import changed, require_account
+from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_rows import read, written
 
 
 class OpinionTables:
-    """Implements `crossfade.stores.live.Opinions`."""
+    """Implements `crossfade.stores.live_contract.Opinions`."""
 
     _database: Database
 
@@ -33,26 +33,26 @@ class OpinionTables:
                     continue
                 for one in feedback:
                     if one.user == user:
-                        _put(connection, one)
+                        self._keep(connection, one)
                 changed(connection, user)
 
         self._database.write(put)
 
     def feedback(self, user: str, sort: Opinion | None = None) -> list[Feedback]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute(
-                "SELECT body FROM feedback WHERE user = ?1 AND (?2 IS NULL OR sort = ?2) "
-                "ORDER BY given_at DESC, sort, track",
-                (user, sort),
-            )
-            return [read(Feedback, row[0]) for row in rows]
+        rows = rows_of(
+            self._database,
+            user,
+            "SELECT body FROM feedback WHERE user = ?1 AND (?2 IS NULL OR sort = ?2) "
+            "ORDER BY given_at DESC, sort, track",
+            (user, sort),
+        )
+        return [read(Feedback, body) for (body,) in rows]
 
     def block(self, block: Block) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, block.user)
-            if session_now(connection, block.user) is not None:
-                raise InputError("Nothing is kept in a private session. End it to block something.")
+            ended = block.user, block.created_at
+            connection.execute("DELETE FROM blocks WHERE user = ? AND until <= ?", ended)
             _require_room(connection, "blocks", block.user, MOST_KEPT)
             connection.execute(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)",
@@ -63,23 +63,20 @@ class OpinionTables:
         self._database.write(put)
 
     def unblock(self, user: str, item: ItemRef) -> bool:
-        def delete(connection: sqlite3.Connection) -> bool:
-            return _deleted(connection, user, "DELETE FROM blocks WHERE user = ? AND kind = ? AND item = ?", *item)
-
-        return self._database.write(delete)
+        return self._undo(user, "DELETE FROM blocks WHERE user = ? AND kind = ? AND item = ?", *item)
 
     def blocks(self, user: str, *, at: int) -> list[Block]:
-        with self._database.reading() as connection:
-            require_account(connection, user)
-            rows = connection.execute(
-                "SELECT kind, item, name, until, created_at FROM blocks "
-                "WHERE user = ? AND (until IS NULL OR until > ?) ORDER BY created_at DESC, kind, item",
-                (user, at),
-            )
-            return [
-                Block(user=user, item=ItemRef(kind, item), name=name, until=until, created_at=created)
-                for kind, item, name, until, created in rows
-            ]
+        rows = rows_of(
+            self._database,
+            user,
+            "SELECT kind, item, name, until, created_at FROM blocks "
+            "WHERE user = ? AND (until IS NULL OR until > ?) ORDER BY created_at DESC, kind, item",
+            (user, at),
+        )
+        return [
+            Block(user=user, item=ItemRef(kind, item), name=name, until=until, created_at=created)
+            for kind, item, name, until, created in rows
+        ]
 
     def exclude(self, exclusion: Exclusion) -> None:
         def put(connection: sqlite3.Connection) -> None:
@@ -92,29 +89,33 @@ class OpinionTables:
         self._database.write(put)
 
     def include(self, exclusion: Exclusion) -> bool:
-        def delete(connection: sqlite3.Connection) -> bool:
-            return _deleted(
-                connection,
-                exclusion.user,
-                "DELETE FROM exclusions WHERE user = ? AND body = ?",
-                written(exclusion),
-            )
-
-        return self._database.write(delete)
+        body = written(exclusion)
+        return self._undo(exclusion.user, "DELETE FROM exclusions WHERE user = ? AND body = ?", body)
 
     def exclusions(self, user: str) -> list[Exclusion]:
-        with self._database.reading() as connection:
+        rows = rows_of(self._database, user, "SELECT body FROM exclusions WHERE user = ? ORDER BY body", (user,))
+        return [read(Exclusion, body) for (body,) in rows]
+
+    def _keep(self, connection: sqlite3.Connection, one: Feedback) -> None:
+        key = one.user, one.sort, one.track.key
+        if one.value:
+            row = *key, one.given_at, written(one)
+            connection.execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)", row)
+        elif connection.execute("DELETE FROM feedback WHERE user = ? AND sort = ? AND track = ?", key).rowcount:
+            self._database.erase()
+
+    def _undo(self, user: str, statement: str, *values: object) -> bool:
+        """Return whether ``statement`` deleted something of ``user``, whose account has changed then."""
+
+        def delete(connection: sqlite3.Connection) -> bool:
             require_account(connection, user)
-            rows = connection.execute("SELECT body FROM exclusions WHERE user = ? ORDER BY body", (user,))
-            return [read(Exclusion, row[0]) for row in rows]
+            deleted = connection.execute(statement, (user, *values)).rowcount > 0
+            if deleted:
+                changed(connection, user)
+                self._database.erase()
+            return deleted
 
-
-def _put(connection: sqlite3.Connection, one: Feedback) -> None:
-    key = one.user, one.sort, one.track.key
-    if one.value:
-        connection.execute("INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)", (*key, one.given_at, written(one)))
-    else:
-        connection.execute("DELETE FROM feedback WHERE user = ? AND sort = ? AND track = ?", key)
+        return self._database.write(delete)
 
 
 def _require_room(connection: sqlite3.Connection, table: str, user: str, most: int) -> None:
@@ -122,12 +123,3 @@ def _require_room(connection: sqlite3.Connection, table: str, user: str, most: i
     count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,)).fetchone()[0]  # noqa: S608
     if count >= most:
         raise InputError(f"{user} has {count:,} {table}, the most of one user. Undo some first.")
-
-
-def _deleted(connection: sqlite3.Connection, user: str, statement: str, *values: object) -> bool:
-    """Return whether ``statement`` deleted something of ``user``, whose account has changed then."""
-    require_account(connection, user)
-    deleted = connection.execute(statement, (user, *values)).rowcount > 0
-    if deleted:
-        changed(connection, user)
-    return deleted

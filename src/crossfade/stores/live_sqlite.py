@@ -13,7 +13,7 @@ from crossfade.stores.live_private import Shelf
 
 
 class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
-    """A `crossfade.stores.live.LiveState` in the file ``place``."""
+    """A `crossfade.stores.live_contract.LiveState` in the file ``place``."""
 
     def __init__(self, place: Path) -> None:
         self._database = Database(place)

@@ -8,7 +8,7 @@ from crossfade.core.errors import SettingsError
 from crossfade.core.home import Home
 from crossfade.core.settings import Checked
 from crossfade.stores.contract import Registry, TableStore
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.stores.releases import Releases
 
 STORES: Mapping[str, str] = {

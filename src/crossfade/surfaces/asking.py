@@ -1,8 +1,9 @@
 """A release, opened to be asked: the lists of its tables, and lists by any of its models, computed for one key."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple, TypeVar
@@ -25,12 +26,15 @@ from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.stores.contract import Entry, Named, Reason, TableInfo, shortest
 from crossfade.stores.releases import Release
 from crossfade.surfaces.contract import Listing, Prepared, SurfaceInputs
-from crossfade.surfaces.discover import Pages
+from crossfade.surfaces.discover import Pages, Unwanted
 from crossfade.surfaces.reach import Reach, reach_of
 from crossfade.surfaces.registry import PAGES, kind_listed, registered
 from crossfade.surfaces.why import Why, why
 
 Part = TypeVar("Part")
+
+MOST_ROWS = 100_000
+"""Items whose rows in a model are remembered."""
 
 WORDS = "cultural"
 """The model that knows the words about items."""
@@ -97,8 +101,25 @@ class OpenRelease:
 
     def table(self, surface: str, kind: str | None = None) -> TableInfo:
         """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
+        return self.tables(surface, kind)[0]
+
+    def tables(self, surface: str, kind: str | None = None) -> list[TableInfo]:
+        """Return the table of ``surface`` that lists ``kind``; without it the default one, then all others.
+
+        Raises NotReadyError if there is none.
+        """
         tables = {table.kind: table for table in self.release.tables.tables.values() if table.surface == surface}
-        return tables[kind_listed(surface, {name: table.keys for name, table in tables.items()}, kind)]
+        players = {name: self._players(name) if table.keys else 0 for name, table in tables.items()}
+        first = tables.pop(kind_listed(surface, players, kind))
+        return [first, *(tables.values() if kind is None else ())]
+
+    def table_with(self, surface: str, key: str, kind: str | None = None) -> TableInfo | None:
+        """Return the first of `tables` in which ``key`` has a list that is not empty; None if there is none."""
+        for table in self.tables(surface, kind):
+            with suppress(UnknownIdError):
+                if self.release.tables.count(table.name, key):
+                    return table
+        return None
 
     def entries(
         self,
@@ -146,6 +167,10 @@ class OpenRelease:
     def interactions(self, kind: str) -> Interactions:
         """Return who played which items of ``kind``; NotReadyError if nobody played any."""
         return self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
+
+    def _players(self, kind: str) -> int:
+        """How many users played items of ``kind``."""
+        return len(self.interactions(kind).user_ids) if self._has(f"interactions-{kind}") else 0
 
     def made_with(self, part: str) -> Mapping[str, Any]:
         """Return the settings of the step that made a part of the release; NotReadyError if there is none."""
@@ -208,9 +233,11 @@ class OpenRelease:
             return lambda items: np.zeros(len(items))
         model = inputs.models[history.kind][0]
         profile = model.profiles(history)
+        # The same items are asked for again and again: finding one of 300,000 takes twenty comparisons in Python.
+        found_row = self._once(("row", history.kind), lambda: lru_cache(MOST_ROWS)(model.item_ids.find))
 
         def scores(items: Sequence[str]) -> npt.NDArray[np.float64]:
-            rows = model.item_ids.rows(items, missing="mark")
+            rows = np.array([found_row(item) for item in items], dtype=np.int32)
             known = rows != MISSING
             found = model.scores(profile, np.array([0, int(known.sum())]), rows[known])
             scored = np.full(len(items), found.min(initial=0.0), dtype=np.float64)
@@ -262,25 +289,32 @@ class OpenRelease:
         columns = played.plays[pairs].tolist(), played.last_played[pairs].tolist()
         return sorted(map(Played, ids, *columns), key=lambda one: (-one.plays, one.id))
 
-    def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> Why:
+    def why(
+        self,
+        user: str,
+        item: str,
+        *,
+        kind: str | None = None,
+        model: str | None = None,
+        made_of: Callable[[Pages], tuple[Mapping[str, Interactions], Unwanted]] | None = None,
+    ) -> Why:
         """Return why ``item`` is on the page of ``user`` (a full id), or why it isn't.
 
-        item   an id or a name
-        kind   of the item; None for that of the default page, or any other of which there are pages
-        model  the one that leads; None for the release's own
+        item     an id or a name
+        kind     of the item; None for that of the default page, or any other of which there are pages
+        model    the one that leads; None for the release's own
+        made_of  gives the user's histories by kind, and what is unwanted; None for what the release knows of the user
 
         Raises UnknownIdError for an item or a user that the release does not have, NotReadyError without pages.
         """
-        first = self.table(PAGES, kind)
-        others = [one for one in self.release.tables.tables.values() if kind is None and one.surface == PAGES]
-        tables = [first, *(one for one in others if one != first)]
-        table = next((one for one in tables if self._named(one.kind, item)), first)
+        tables = self.tables(PAGES, kind)
+        table = next((one for one in tables if self._named(one.kind, item)), tables[0])
         found = self.release.tables.item(table.kind, item)
         _, pages = self.pages(table.kind, model)
-        row = pages.keys.find(user)
-        if row == MISSING:
+        if made_of is None and pages.keys.find(user) == MISSING:
             raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
-        return why(pages, self._catalogue(), row, self._catalogue()[table.kind].ids.row(found.id))
+        row = self._catalogue()[table.kind].ids.row(found.id)
+        return why(pages, self._catalogue(), user, row, *(() if made_of is None else made_of(pages)))
 
     def _named(self, kind: str, text: str) -> bool:
         """Whether there is an item of ``kind`` with that id or name."""
@@ -358,11 +392,12 @@ class OpenRelease:
 
     def _once(self, key: Hashable, make: Callable[[], Part]) -> Part:
         """What ``make`` made for ``key`` the first time."""
-        with self._lock:
-            if key not in self._opened:
-                self._opened[key] = make()
-            opened: Part = self._opened[key]
-            return opened
+        if key not in self._opened:
+            with self._lock:
+                if key not in self._opened:  # no other thread was faster
+                    self._opened[key] = make()
+        opened: Part = self._opened[key]
+        return opened
 
     def _part(self, name: str, load: Callable[[Path], Part]) -> Part:
         """What ``load`` makes of a part of the release."""

@@ -168,7 +168,7 @@ class Pages:
             ),
             inputs.threads,
         )
-        self._trained = {name for name in self.played if name not in inputs.later}
+        self.trained = {name for name in self.played if name not in inputs.later}
         self._ids = {name: inputs.catalogue[name].ids for name in self.played}
         self._rows = {name: row_map(played.item_ids, self._ids[name]) for name, played in self.played.items()}
 
@@ -194,14 +194,16 @@ class Pages:
         """Return the pages of these users, with the columns ``score``, ``reason`` and ``reason_plays``."""
         return self.made_for(keys).assembled.lists
 
-    def model_parts(self, key: int, item: int) -> tuple[Mapping[str, float], float | None]:
-        """Return what each model of a blend that leads adds to its score of an item, and the chance of a play, by rows.
+    def model_parts(
+        self, histories: Mapping[str, Interactions], item: int, *, trained: Collection[str] = ()
+    ) -> tuple[Mapping[str, float], float | None]:
+        """Return what each model of a blend that leads adds to its score of an item, and the chance of a play.
 
-        Nothing where no blend leads; no chance where it had too little to learn that from.
+        Of one user's ``histories``, as in `pages`. Nothing where no blend leads; no chance where it had too little to
+        learn that from.
         """
-        histories = self.played[self.kind].histories(Ids.of(self.keys.select(np.array([key]))))
         leading = next(iter(self._models.values()))
-        asked = _asked(leading, histories, self.kind in self._trained)
+        asked = _asked(leading, histories[self.kind], self.kind in trained)
         pair = np.array([0, 1]), np.array([item], dtype=np.int32)
         parts, chances = leading.parts(asked, *pair), leading.chances(asked, *pair)
         return {name: float(part[0]) for name, part in parts.items()}, None if chances is None else float(chances[0])
@@ -209,8 +211,11 @@ class Pages:
     def made_for(self, keys: Rows) -> Making:
         """Return the same with all that they were made from."""
         users = self.keys if len(keys) == len(self.keys) else Ids.of(self.keys.select(keys))
-        histories = {kind: played.histories(users) for kind, played in self.played.items()}
-        return self.made(histories, trained=self._trained)
+        return self.made(self.histories(users), trained=self.trained)
+
+    def histories(self, users: Ids) -> dict[str, Interactions]:
+        """Return what ``users`` have played, by kind."""
+        return {kind: played.histories(users) for kind, played in self.played.items()}
 
     def pages(
         self,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crossfade.core.kinds import KINDS
-from crossfade.models.blend import FittedBlend
+from crossfade.models.blend_fitted import FittedBlend
 from crossfade.surfaces.asking import OpenRelease
 
 

@@ -67,24 +67,24 @@ def registered(name: str) -> Registered:
     return SURFACES[name]
 
 
-def kind_listed(surface: str, keys: Mapping[str, int], kind: str | None = None) -> str:
+def kind_listed(surface: str, players: Mapping[str, int], kind: str | None = None) -> str:
     """Return which kind of item ``surface`` lists: ``kind``, or where it is None the default of a release.
 
-    ``keys`` gives the number of keys of each table of the surface by the kind that it lists. The default is of the
-    first family in `KINDS` that has a table: its children if at least half as many keys have a list of these, else its
-    roots. Raises NotReadyError if the release has no such table.
+    ``players`` gives the number of users who play them for each kind that has a table of the surface, 0 if that is
+    empty. The default is of the first family in `KINDS` that has a table: its children if at least half as many users
+    play these, else its roots. Raises NotReadyError if the release has no such table.
     """
     title = registered(surface).title
     if kind is not None:
-        if kind not in keys:
-            kinds = ", ".join(keys) or "none"
+        if kind not in players:
+            kinds = ", ".join(players) or "none"
             raise NotReadyError(f"This release has no {title} of the kind {kind!r}. It has {title} of: {kinds}.")
         return kind
     # A table in which nobody has a list is no default, unless there is no other.
-    keys = {name: count for name, count in keys.items() if count} or keys
+    players = {name: count for name, count in players.items() if count} or players
     for root in KINDS:
-        family = [name for name in KINDS if name in keys and KINDS[name].root == root]
+        family = [name for name in KINDS if name in players and KINDS[name].root == root]
         for name in reversed(family):
-            if name == family[0] or keys[name] >= LEAST_SHARE * keys[family[0]]:
+            if name == family[0] or players[name] >= LEAST_SHARE * players[family[0]]:
                 return name
     raise NotReadyError(f"This release has no {title}. Run `crossfade run`.")

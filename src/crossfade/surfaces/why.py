@@ -4,22 +4,25 @@ The page is made again by the code that makes every page (`crossfade.surfaces.di
 candidates, their scores and what became of each, and the answer is read from these alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from crossfade.core.catalogue import Catalogue
-from crossfade.core.ids import MISSING, Rows
+from crossfade.core.ids import MISSING, Ids, Rows
+from crossfade.core.interactions import Interactions
 from crossfade.core.kinds import KINDS, kind_named
+from crossfade.ranking.reasons import BARRED
 from crossfade.ranking.scoring import Explains, Floats
 from crossfade.stores.contract import Named, Reason, shortest
-from crossfade.surfaces.discover import Making, Pages
+from crossfade.surfaces.discover import Making, Pages, Unwanted
 
 Outcome = Literal[
     "shown",  # on the page
     "played",  # in the user's history
+    "unwanted",  # blocked or disliked, or known from the user's own plays alone
     "familiar",  # its root was played too often to be a discovery
     "alias",  # another name of what was played
     "unknown root",  # nobody knows which artist or show it belongs to
@@ -88,10 +91,24 @@ class Why:
     evidence: tuple[Evidence, ...] = ()
 
 
-def why(pages: Pages, catalogue: Catalogue, key: int, item: int) -> Why:
-    """Return why an item, by row of ``catalogue``, is on the page of a user, by row of ``pages.keys``, or isn't."""
-    made = pages.made_for(np.array([key], dtype=np.int32))
-    return _Question(pages, catalogue, made, item).answer(pages.keys[key], *pages.model_parts(key, item))
+def why(
+    pages: Pages,
+    catalogue: Catalogue,
+    user: str,
+    item: int,
+    histories: Mapping[str, Interactions] | None = None,
+    unwanted: Unwanted | None = None,
+) -> Why:
+    """Return why an item, by row of ``catalogue``, is on the page of ``user``, or isn't.
+
+    histories  of the user, by kind; by default those that the pages of the release are made of
+    unwanted   what the user does not want
+    """
+    trained: Collection[str] = ()
+    if histories is None:
+        histories, trained = pages.histories(Ids.of([user])), pages.trained
+    made = pages.made(histories, trained=trained, unwanted=unwanted)
+    return _Question(pages, catalogue, made, item).answer(user, *pages.model_parts(histories, item, trained=trained))
 
 
 class _Question:
@@ -127,6 +144,8 @@ class _Question:
         parts: Mapping[str, Floats] = {}
         if pair is not None and isinstance(pages.scorer, Explains):
             parts = pages.scorer.contributions(made.candidates)
+            if (lost := scores - pages.scorer.score(made.candidates)).any():
+                parts = {**parts, "dislikes": lost}
         return Why(
             user=user,
             item=self._named(pages.kind, self.item),
@@ -179,6 +198,11 @@ class _Question:
         """Why the item was no candidate."""
         pages, made, settings = self.pages, self.made, self.pages.settings
         kinds = kind_named(pages.root_kind).plural
+        if BARRED in (
+            _plays(made.played.rows, made.played.plays, self.item),
+            _plays(made.familiar.rows, made.familiar.plays, self.root),
+        ):
+            return "unwanted", "It is blocked, disliked, or known from your own plays alone, or what it belongs to is."
         if (plays := _plays(made.played.rows, made.played.plays, self.item)) is not None:
             return "played", f"It is in your history already: {_times(plays)}. The page lists what is new to you."
         if self.root == MISSING:

@@ -51,6 +51,34 @@ def sample_of(masses: npt.NDArray[np.float64], size: int, rng: np.random.Generat
     return Sample(chosen.astype(np.int32), (1 / chances[chosen]).astype(np.float32))
 
 
+class LaidOut(NamedTuple):
+    """A sample of columns as `solve_rows` reads it, for the same columns again and again; see `laid_out`."""
+
+    by_column: Floats
+    by_factor: Floats
+    offsets: Floats
+    weights: Floats
+    places: npt.NDArray[np.int32]  # (n,) of the columns in the sample, -1 for others
+    samples: int
+
+
+def laid_out(fixed: Floats, offsets: Floats, sample: Sample) -> LaidOut:
+    """Return a ``sample`` of the columns ``fixed`` (n, width) with ``offsets`` (n,), laid out for `solve_rows`."""
+    columns, width = fixed.shape
+    count = len(sample.columns)
+    room = padded(count)
+    vectors, sample_offsets, sample_weights = aligned(room, width), aligned(room), aligned(room)
+    vectors[:count] = fixed[sample.columns]
+    sample_offsets[:count] = offsets[sample.columns]
+    sample_weights[:count] = sample.weights
+    places = np.full(columns, -1, dtype=np.int32)
+    places[sample.columns] = np.arange(count, dtype=np.int32)
+    by_column, by_factor = aligned(room // WIDTH, width, WIDTH), aligned(width // WIDTH, room, WIDTH)
+    by_column[:] = vectors.reshape(room // WIDTH, WIDTH, width).transpose(0, 2, 1)
+    by_factor[:] = vectors.reshape(room, width // WIDTH, WIDTH).transpose(1, 0, 2)
+    return LaidOut(by_column, by_factor, sample_offsets, sample_weights, places, count)
+
+
 def solve_rows(
     half: CSR,
     fixed: Floats,
@@ -59,7 +87,7 @@ def solve_rows(
     intercepts: Floats,
     *,
     penalties: npt.NDArray[np.float64],
-    sample: Sample,
+    sample: Sample | LaidOut,
     link: Link,
     free: bool = True,
     steps: int = 1,
@@ -82,18 +110,8 @@ def solve_rows(
     Gives back (rows,) Σ n z at the end of the whole way. Vectors come from `lanes.aligned`, padded with zeros to a
     multiple of `lanes.WIDTH`, and stay so.
     """
-    columns, width = fixed.shape
-    count = len(sample.columns)
-    room = padded(count)
-    vectors, sample_offsets, sample_weights = aligned(room, width), aligned(room), aligned(room)
-    vectors[:count] = fixed[sample.columns]
-    sample_offsets[:count] = offsets[sample.columns]
-    sample_weights[:count] = sample.weights
-    places = np.full(columns, -1, dtype=np.int32)
-    places[sample.columns] = np.arange(count, dtype=np.int32)
-    by_column, by_factor = aligned(room // WIDTH, width, WIDTH), aligned(width // WIDTH, room, WIDTH)
-    by_column[:] = vectors.reshape(room // WIDTH, WIDTH, width).transpose(0, 2, 1)
-    by_factor[:] = vectors.reshape(room, width // WIDTH, WIDTH).transpose(1, 0, 2)
+    laid = sample if isinstance(sample, LaidOut) else laid_out(fixed, offsets, sample)
+    room = len(laid.offsets)
     totals, entries = totals_of(half), np.diff(half.indptr)
     solved[totals <= 0] = 0.0
     rows = np.flatnonzero(totals > 0)
@@ -107,12 +125,12 @@ def solve_rows(
         constant(half.values),
         constant(fixed),
         constant(np.ascontiguousarray(offsets, dtype=np.float32)),
-        constant(by_column),
-        constant(by_factor),
-        constant(sample_offsets),
-        constant(sample_weights),
-        constant(places),
-        count,
+        constant(laid.by_column),
+        constant(laid.by_factor),
+        constant(laid.offsets),
+        constant(laid.weights),
+        constant(laid.places),
+        laid.samples,
         seen,
         constant(penalties.astype(np.float32)),
         constant(totals.astype(np.float32)),

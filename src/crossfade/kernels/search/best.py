@@ -130,6 +130,29 @@ def best_of_lists(indptr: Starts, items: Rows, scores: Floats, rows: Rows, best:
 
 
 @jit
+def gained(
+    indptr: Starts, scores: Floats, hits: npt.NDArray[np.bool_], gains: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """What the ``hits`` of n lists gain (n,) by their places; see `best_of_lists` for the order.
+
+    Without making the order: a hit's place is how many candidates come before it.
+    """
+    found = np.zeros(len(indptr) - 1)
+    for one in range(len(found)):
+        listed, hitting = scores[indptr[one] : indptr[one + 1]], hits[indptr[one] : indptr[one + 1]]
+        for hit in range(len(listed)):
+            if hitting[hit]:
+                score, place = listed[hit], np.int32(0)
+                for other in range(len(listed)):
+                    place += np.int32(listed[other] > score)
+                for other in range(hit):
+                    place += np.int32(listed[other] == score)
+                if place < len(gains):
+                    found[one] += gains[place]
+    return found
+
+
+@jit
 def ranked(keys: Keys) -> Keys:
     """``keys``, which are put into another order, from the largest on: halved by `move_largest` down to short runs."""
     count, width = len(keys), RUN

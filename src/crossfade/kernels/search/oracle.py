@@ -36,8 +36,8 @@ def top_k(scores: Floats, k: int, open_items: np.ndarray, excluded: Sequence[Seq
     rows = np.full((len(scores), k), MISSING, dtype=np.int32)
     best = np.full((len(scores), k), -np.inf, dtype=np.float32)
     for query, of_items in enumerate(scores):
-        left = [item for item in range(len(of_items)) if open_items[item] and item not in excluded[query]]
-        ranked = sorted(left, key=lambda item: (-of_items[item], item))[:k]
+        left = np.setdiff1d(np.flatnonzero(open_items), excluded[query])
+        ranked = left[np.argsort(-of_items[left], kind="stable")][:k]
         rows[query, : len(ranked)] = ranked
         best[query, : len(ranked)] = of_items[ranked]
     return rows, best

@@ -13,7 +13,8 @@ from crossfade.live.submitting import keep_listens, keep_opinion, keep_playing, 
 from crossfade.serve.audioscrobbler.listens import Names, began_at, rows, track_of
 from crossfade.serve.audioscrobbler.sessions import holder, opened, same
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Listen, LiveState
+from crossfade.stores.live import Listen
+from crossfade.stores.live_contract import LiveState
 
 CLOCK_SECONDS = 900  # a handshake is accepted as long before and after its time, so that nobody can repeat it for ever
 ENDED = "mdc"

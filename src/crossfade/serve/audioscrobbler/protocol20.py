@@ -22,7 +22,8 @@ from crossfade.serve.audioscrobbler.answers import Node
 from crossfade.serve.audioscrobbler.listens import Names, began_at, rows, track_of
 from crossfade.serve.audioscrobbler.sessions import holder, opened, same
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Listen, LiveState, Scope, Token, Track
+from crossfade.stores.live import Listen, Scope, Token, Track
+from crossfade.stores.live_contract import LiveState
 
 INVALID_METHOD, BAD_LOGIN, BAD_PARAMETERS, FAILED, BAD_SESSION, UNAVAILABLE, TOO_MANY = 3, 4, 6, 8, 9, 16, 29
 """Codes of errors."""

@@ -19,7 +19,7 @@ from crossfade.serve.audioscrobbler.listens import LONGEST_BODY, form
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import failure
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 
 PATH_12 = "/audioscrobbler/1.2"
 

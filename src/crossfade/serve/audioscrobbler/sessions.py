@@ -8,7 +8,8 @@ import binascii
 import hmac
 from collections.abc import Callable
 
-from crossfade.stores.live import LiveState, Token
+from crossfade.stores.live import Token
+from crossfade.stores.live_contract import LiveState
 
 _PURPOSE = b"crossfade audioscrobbler session of "
 _CODE_LETTERS = 40  # 160 bits

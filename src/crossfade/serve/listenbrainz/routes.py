@@ -39,7 +39,8 @@ from crossfade.serve.lists import OwnPages
 from crossfade.serve.replies import failure
 from crossfade.serve.routes import plain
 from crossfade.stores.contract import Entry
-from crossfade.stores.live import Feedback, ItemRef, Listen, LiveState, NowPlaying, Playlist, Track, Which
+from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Scope, Track, Which
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.registry import PAGES
 
 MOST_ROWS = 1000  # listens, recommendations or thumbs of one answer
@@ -79,23 +80,15 @@ def listenbrainz_routes(active: ActiveRelease, live: LiveState, limits: RateLimi
     routes = APIRouter(prefix="/1", include_in_schema=False, route_class=_route_class(limits))
     api = _Api(active, live, own)
 
-    @routes.post("/submit-listens")
-    async def submit_listens(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "submit")
-        body = await limited_body(request, LONGEST_BODY)
-        return await run_in_threadpool(api.submit, token.user, body)
+    def post(path: str, scope: Scope, most: int, answer: Callable[[str, bytes], Response]) -> None:
+        @routes.post(path)
+        async def posted(request: Request) -> Response:
+            token = required_token(live, request, scope)
+            return await run_in_threadpool(answer, token.user, await limited_body(request, most))
 
-    @routes.post("/delete-listen")
-    async def delete_listen(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "manage")
-        body = await limited_body(request, LONGEST_REQUEST)
-        return await run_in_threadpool(api.delete, token.user, body)
-
-    @routes.post("/feedback/recording-feedback")
-    async def recording_feedback(request: Request) -> Response:
-        token = await run_in_threadpool(required_token, live, request, "submit")
-        body = await limited_body(request, LONGEST_REQUEST)
-        return await run_in_threadpool(api.give_feedback, token.user, body)
+    post("/submit-listens", "submit", LONGEST_BODY, api.submit)
+    post("/delete-listen", "manage", LONGEST_REQUEST, api.delete)
+    post("/feedback/recording-feedback", "submit", LONGEST_REQUEST, api.give_feedback)
 
     @routes.get("/validate-token")
     def validate_token(request: Request, token: Annotated[str | None, Query(max_length=200)] = None) -> Response:

@@ -68,7 +68,7 @@ def _document(content: Content, *, as_json: bool, status: int = 200) -> Response
     else:
         named = {"xmlns": "http://subsonic.org/restapi", **content}
         body = '<?xml version="1.0" encoding="UTF-8"?>\n' + _element("subsonic-response", named)
-        kind = "application/xml"
+        kind = "text/xml"  # by which clients tell an error from sound and pictures
     headers = {"Cache-Control": "no-store"}
     return Response(body.encode(errors="replace"), status_code=status, media_type=kind, headers=headers)
 

@@ -24,7 +24,8 @@ from crossfade.serve.subsonic.answers import (
     Content,
     Failure,
 )
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 MOST_PARAMETERS = 11_000  # a playlist of 10,000 songs, and what goes with it
 LONGEST_VALUE = 2_000  # letters; no id, name or key is longer
@@ -35,16 +36,16 @@ Parameters: TypeAlias = Mapping[str, list[str]]
 
 @dataclass(frozen=True)
 class Library:
-    """What the calls are answered from; ``folder`` is None for a library without a music folder."""
+    """What one call is answered from.
+
+    folder  None for a library without a music folder
+    music   as it was read last when the call came
+    """
 
     live: LiveState
     active: ActiveRelease
     folder: MusicFolder | None
-
-    @property
-    def music(self) -> Music:
-        """The music as it was read last."""
-        return Music() if self.folder is None else self.folder.music()
+    music: Music
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from crossfade.live.music import Artist, Song
 from crossfade.live.playlists import ALBUM_MARKS
 from crossfade.serve.access import now
 from crossfade.serve.subsonic.calls import Library
-from crossfade.stores.live import ChangedError, ItemRef, LiveState, Playlist, Track
+from crossfade.stores.live import ChangedError, ItemRef, Playlist, Track
+from crossfade.stores.live_contract import LiveState
 
 ATTEMPTS = 5
 """How often a change is tried again that another one came between."""

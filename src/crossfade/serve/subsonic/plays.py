@@ -4,9 +4,11 @@ Nothing of a play with ``ignoreScrobble`` is kept anywhere, not even in memory: 
 """
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from crossfade.live.music import Song
+from crossfade.live.submitting import listen_of, playing_of
 from crossfade.serve.access import now
 from crossfade.serve.subsonic.answers import GENERIC, Content, Failure
 from crossfade.serve.subsonic.browsing import song_named
@@ -14,11 +16,10 @@ from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.describing import song_answer
 from crossfade.serve.subsonic.marks import marks_of
 from crossfade.serve.subsonic.recommending import similar
-from crossfade.stores.live import Listen, NowPlaying
+from crossfade.stores.live import Listen, NowPlaying, Track
 
 MOST_SCROBBLES = 1_000  # in one call
 HEARD_MS = 30_000  # that make a play, or half of a shorter track
-UNKNOWN_LENGTH_MS = 600_000  # a track without a length is shown as playing for so long
 
 _STATES = ("starting", "playing", "paused", "stopped")
 
@@ -34,17 +35,7 @@ def _scrobble(library: Library, call: Call) -> Content:
     # Without a time the song ends now.
     begun = [time or now() - song.duration * 1000 for song, time in zip(songs, _padded(times, len(songs)), strict=True)]
     with similar(library) as described:
-        listens = [
-            Listen(
-                user=call.user,
-                listened_at=at,
-                track=described.described(song),
-                source="library",
-                client=call.client or None,
-                received_at=now(),
-            )
-            for song, at in zip(songs, begun, strict=True)
-        ]
+        listens = [_listen(call, described.described(song), at) for song, at in zip(songs, begun, strict=True)]
     library.live.add_listens(listens)
     return {}
 
@@ -72,32 +63,21 @@ def _report(library: Library, call: Call) -> Content:
     if position >= min(HEARD_MS, song.tags.duration_ms / 2 or HEARD_MS):
         with similar(library) as described:
             track = described.described(song)
-        listen = Listen(
-            user=call.user,
-            listened_at=started_at,
-            track=track,
-            ms_played=position,
-            source="library",
-            client=call.client or None,
-            received_at=now(),
-        )
-        library.live.add_listens([listen])
+        library.live.add_listens([_listen(call, track, started_at, ms_played=position)])
     return {}
+
+
+def _listen(call: Call, track: Track, began: int, *, ms_played: int | None = None) -> Listen:
+    listen = listen_of(track, call.user, began / 1000, now(), ms_played=ms_played, client=call.client or None)
+    # Not of a whole second, which might lie before a private session.
+    return replace(listen, listened_at=began, source="library")
 
 
 def _play(library: Library, call: Call, song: Song, *, started_at: int, info: dict[str, object]) -> None:
     with similar(library) as described:
         track = described.described(song)
-    library.live.set_now_playing(
-        NowPlaying(
-            user=call.user,
-            track=track,
-            player=call.client,
-            started_at=started_at,
-            ends_at=now() + (song.tags.duration_ms or UNKNOWN_LENGTH_MS),
-            info=info,
-        )
-    )
+    playing = playing_of(track, call.user, now(), client=call.client, info=info)
+    library.live.set_now_playing(replace(playing, started_at=started_at))
 
 
 def _playing(library: Library, call: Call) -> list[NowPlaying]:

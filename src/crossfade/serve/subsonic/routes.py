@@ -1,12 +1,13 @@
 """The one route of Subsonic's API: ``/rest/<call>``, with ``.view`` or without, by GET or by a form."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from crossfade.core.errors import BusyError, CrossfadeError, InputError, UnknownIdError
+from crossfade.live.music import Music
 from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.access import RefusedError, count_request, limited_body
 from crossfade.serve.active import ActiveRelease
@@ -25,7 +26,8 @@ from crossfade.serve.subsonic.calls import (
     require,
     require_sound,
 )
-from crossfade.stores.live import ChangedError, LiveState, Scope
+from crossfade.stores.live import ChangedError, Scope
+from crossfade.stores.live_contract import LiveState
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -67,7 +69,10 @@ def subsonic_routes(
     active: ActiveRelease, live: LiveState, folder: MusicFolder | None, limits: RateLimits
 ) -> APIRouter:
     """Return the route that answers players in the words of Subsonic."""
-    routes, library = APIRouter(), Library(live, active, folder)
+    routes = APIRouter()
+
+    def library() -> Library:
+        return Library(live, active, folder, Music() if folder is None else folder.music())
 
     @routes.api_route("/rest/{call}", methods=["GET", "POST", "OPTIONS"], include_in_schema=False)
     async def rest(request: Request, call: str) -> Response:
@@ -94,10 +99,11 @@ def subsonic_routes(
     return routes
 
 
-def _answered(library: Library, name: str, parameters: Parameters, as_json: bool) -> Response:
+def _answered(opened: Callable[[], Library], name: str, parameters: Parameters, as_json: bool) -> Response:
     try:
         if name == OPEN:
             return answer(system.extensions(), as_json=as_json)
+        library = opened()
         token = caller(library.live, parameters)
         if name not in CALLS:
             raise Failure(GENERIC, "This server does not have that call.", status=404)
@@ -110,7 +116,10 @@ def _answered(library: Library, name: str, parameters: Parameters, as_json: bool
         raise Failure(UNKNOWN, str(error)) from error
     except (InputError, ChangedError, BusyError) as error:
         raise Failure(GENERIC, str(error)) from error
-    except CrossfadeError as error:
-        _log.error("%s", error)
+    except Failure:
+        raise
+    except Exception as error:
+        if isinstance(error, CrossfadeError):
+            _log.error("%s", error)
         failure(error)
-        raise Failure(GENERIC, "The server could not answer. See its log.") from error
+        raise Failure(GENERIC, "The server could not answer. See its log.", status=500) from error

@@ -12,7 +12,8 @@ from crossfade.serve.guard import Caller, User, guarded_routes
 from crossfade.serve.live_bodies import Text, Time
 from crossfade.serve.replies import json_reply
 from crossfade.serve.web.site import Site
-from crossfade.stores.live import LiveState, Scope, Token
+from crossfade.stores.live import Scope, Token
+from crossfade.stores.live_contract import LiveState
 
 _TOKENS = "/v1/users/{id:path}/tokens"
 

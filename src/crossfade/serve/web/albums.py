@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from crossfade.core.kinds import KINDS, Kind
-from crossfade.serve.answers import Answer
+from crossfade.serve.answers import LONGEST_TEXT, Answer
 from crossfade.serve.replies import json_reply, kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, Id, plain, problems
+from crossfade.serve.routes import NEVER_KEPT, Id, plain, problems
 from crossfade.serve.web.site import Site
 from crossfade.stores.contract import Item, Named
 from crossfade.surfaces.children import ALBUM, Album, album_tracks, albums, child_kind, children

@@ -12,11 +12,11 @@ from crossfade.core.errors import BusyError
 from crossfade.live.imported import Imported, imported
 from crossfade.live.jobs import Jobs
 from crossfade.serve.access import RefusedError, count_request, required_token
-from crossfade.serve.answers import Answer
+from crossfade.serve.answers import LONGEST_TEXT, Answer
 from crossfade.serve.connections import UPLOADING
 from crossfade.serve.guard import BEARER, Caller, guarded_routes
 from crossfade.serve.replies import json_reply
-from crossfade.serve.routes import LONGEST_TEXT, NEVER_KEPT, problems
+from crossfade.serve.routes import NEVER_KEPT, problems
 from crossfade.serve.web.runs import JobAnswer, job_answer
 from crossfade.serve.web.site import Site
 

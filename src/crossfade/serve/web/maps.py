@@ -6,9 +6,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from crossfade.core.kinds import KINDS, Kind
-from crossfade.serve.answers import Answer
+from crossfade.serve.answers import LONGEST_TEXT, Answer
 from crossfade.serve.replies import kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, Id, plain, problems
+from crossfade.serve.routes import Id, plain, problems
 from crossfade.serve.web.site import Site
 from crossfade.surfaces.around import Link, Node, Stop, around, way
 

@@ -13,7 +13,8 @@ from crossfade.serve.guard import guarded_routes
 from crossfade.serve.live_bodies import Time
 from crossfade.serve.replies import json_reply
 from crossfade.serve.web.site import Site
-from crossfade.stores.live import ENTRANCE, LiveState, Scope, Token
+from crossfade.stores.live import ENTRANCE, Scope, Token
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import WORDS
 
 LABEL = "Web page"

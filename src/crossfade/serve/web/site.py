@@ -13,7 +13,7 @@ from crossfade.live.music_folder import MusicFolder
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.settings import ServeSettings
-from crossfade.stores.live import LiveState
+from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.tags import tag_map
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from crossfade.live.tag_taste import TasteRoot, TasteTag, taste_map
-from crossfade.serve.answers import Answer
+from crossfade.serve.answers import LONGEST_TEXT, Answer
 from crossfade.serve.guard import User, guarded_routes
 from crossfade.serve.replies import json_reply, kept_reply
-from crossfade.serve.routes import LONGEST_TEXT, plain, problems
+from crossfade.serve.routes import plain, problems
 from crossfade.serve.web.site import Site
 from crossfade.stores.contract import Entry
 from crossfade.surfaces.tags import MOST_TAGS, Tag, similar_tags, tag_map, tagged
