@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,14 +57,6 @@ class _Neighbourhoods(Mapping[str, Neighbourhood]):
 
     def __len__(self) -> int:
         return len(self.models)
-
-
-class Played(NamedTuple):
-    """An item in a user's history: how often it was played, and when last (seconds since 1970, 0 if unknown)."""
-
-    id: str
-    plays: int
-    last: int
 
 
 class OpenRelease:
@@ -250,19 +242,6 @@ class OpenRelease:
         own = np.flatnonzero(np.asarray(items.parents) == row)
         best = own[np.lexsort((-items.plays[own], -items.listeners[own]))][:n]
         return [self._entry(kind, place, items.listeners[place]) for place in best.tolist()]
-
-    def played(self, user: str, kind: str) -> list[Played]:
-        """Return what ``user`` (a full id) has played of ``kind``, most often first; empty for a user without any."""
-        if not self._has(f"interactions-{kind}"):
-            return []
-        played = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
-        row = played.user_ids.find(user)
-        if row == MISSING:
-            return []
-        pairs = played.of_user(row)
-        ids = played.item_ids.select(played.indices[pairs])
-        columns = played.plays[pairs].tolist(), played.last_played[pairs].tolist()
-        return sorted(map(Played, ids, *columns), key=lambda one: (-one.plays, one.id))
 
     def why(
         self,
