@@ -88,7 +88,7 @@ class OpenRelease:
     @property
     def catalogue(self) -> Catalogue:
         """All items of the release."""
-        return self._catalogue()
+        return self._part("catalogue", Catalogue.load)
 
     def table(self, surface: str, kind: str | None = None) -> TableInfo:
         """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
@@ -190,7 +190,7 @@ class OpenRelease:
         root = KINDS[kind or kinds[0]].root if kinds else ""
         if root not in kinds:
             return None
-        return reach_of(user, self.interactions(root), self._catalogue()[root])
+        return reach_of(user, self.interactions(root), self.catalogue[root])
 
     def has_model(self, model: str, kind: str) -> bool:
         """Whether the release has ``model`` fitted on items of ``kind``."""
@@ -230,13 +230,13 @@ class OpenRelease:
             return []
         model: Any = self._model(WORDS, kind)
         rows, scores = model.about(text, n)
-        found = self._catalogue()[kind].ids.rows(model.item_ids.select(rows), missing="mark")
+        found = self.catalogue[kind].ids.rows(model.item_ids.select(rows), missing="mark")
         return [self._entry(kind, row, score) for row, score in zip(found.tolist(), scores, strict=True) if row >= 0]
 
     def children(self, kind: str, parent: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of a ``parent`` (its id) that have the most listeners, then plays."""
-        items, parent_kind = self._catalogue()[kind], KINDS[kind].parent
-        row = MISSING if parent_kind is None else self._catalogue()[parent_kind].ids.find(parent)
+        items, parent_kind = self.catalogue[kind], KINDS[kind].parent
+        row = MISSING if parent_kind is None else self.catalogue[parent_kind].ids.find(parent)
         if row == MISSING or items.parents is None:
             return []
         own = np.flatnonzero(np.asarray(items.parents) == row)
@@ -267,8 +267,8 @@ class OpenRelease:
         _, pages = self.pages(table.kind, model)
         if made_of is None and pages.keys.find(user) == MISSING:
             raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
-        row = self._catalogue()[table.kind].ids.row(found.id)
-        return why(pages, self._catalogue(), user, row, *(() if made_of is None else made_of(pages)))
+        row = self.catalogue[table.kind].ids.row(found.id)
+        return why(pages, self.catalogue, user, row, *(() if made_of is None else made_of(pages)))
 
     def _named(self, kind: str, text: str) -> bool:
         """Whether there is an item of ``kind`` with that id or name."""
@@ -322,7 +322,7 @@ class OpenRelease:
                     later.add(kind)
                 played[kind] = self.interactions(kind)
         return SurfaceInputs(
-            catalogue=self._catalogue(),
+            catalogue=self.catalogue,
             interactions=played,
             models=models,
             later=later,
@@ -357,9 +357,6 @@ class OpenRelease:
         """What ``load`` makes of a part of the release."""
         return self._once(name, lambda: load(self.release.part(name)))
 
-    def _catalogue(self) -> Catalogue:
-        return self._part("catalogue", Catalogue.load)
-
     def _model(self, model: str, kind: str) -> Fitted[Any]:
         return self._part(f"{model}-{kind}", load_fitted)
 
@@ -377,7 +374,7 @@ class OpenRelease:
 
     def _entry(self, kind: str, row: int, score: Any) -> Entry:
         """The item at ``row`` of the catalogue."""
-        parent_kind, parents = KINDS[kind].parent, self._catalogue()[kind].parents
+        parent_kind, parents = KINDS[kind].parent, self.catalogue[kind].parents
         parent = None
         if parent_kind is not None and parents is not None and parents[row] != MISSING:
             parent = Named(**self._described(parent_kind, parents[row]))
@@ -385,5 +382,5 @@ class OpenRelease:
         return Entry(id=item["id"], name=item["name"], parent=parent, score=shortest(np.float32(score)))
 
     def _described(self, kind: str, row: int) -> dict[str, str]:
-        items = self._catalogue()[kind]
+        items = self.catalogue[kind]
         return {"kind": kind, "id": items.ids[row], "name": items.names[row]}
