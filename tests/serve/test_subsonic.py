@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
+import anyio
 import numpy as np
+from tests.music_files import write_song
 
 from crossfade.core.home import Home
 from crossfade.live.weekly import RECIPES
@@ -23,8 +24,6 @@ from crossfade.serve.settings import ServeSettings
 from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
 from crossfade.stores.registry import open_releases
-
-write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
 
 SONGS = {
     "Björk": ["Army of Me", "Hunter"],
@@ -268,6 +267,17 @@ def test_a_song_is_streamed_whole_and_in_ranges(player):
     assert ranged("bytes=5-2").status_code in (400, 416)
     many = ranged("bytes=" + ",".join(f"{start}-{start}" for start in range(0, 20_000, 2)))
     assert len(many.content) <= len(whole)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=10-19"}, {"Range": "bytes=1-2,5-9"}])
+def test_what_a_file_is_about_is_told_without_reading_it(player, monkeypatch, headers):
+    opened, open_file = [], anyio.open_file
+    monkeypatch.setattr(anyio, "open_file", lambda path, **options: opened.append(path) or open_file(path, **options))
+    asked = f"/rest/stream?u={player.user}&p={player.password}&id={player.song('Creep').id}"
+    told, sent = (player.client.request(method, asked, headers=headers) for method in ("HEAD", "GET"))
+    assert len(opened) == 1, "by GET"
+    assert (told.status_code, told.content) == (sent.status_code, b"")
+    assert told.headers["content-length"] == str(len(sent.content))
 
 
 @pytest.mark.parametrize("call", ["stream", "download", "getCoverArt", "getSong", "getMusicDirectory"])
