@@ -25,6 +25,8 @@ from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
 from crossfade.stores.registry import open_releases
 
+PLAYED_AT = 1_700_000_000_000
+
 SONGS = {
     "Björk": ["Army of Me", "Hunter"],
     "Radiohead": ["Creep", "Just"],
@@ -317,6 +319,40 @@ def test_what_is_played_often_and_lately_leads_the_lists(player):
         for sort in ("frequent", "recent")
     }
     assert listed == {"frequent": [army.album_id, creep.album_id], "recent": [creep.album_id, army.album_id]}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time at which calls come, in milliseconds."""
+    return lambda at: monkeypatch.setattr("crossfade.serve.subsonic.plays.now", lambda: at)
+
+
+@pytest.mark.parametrize("call", ["scrobble", "reportPlayback"])
+def test_a_play_without_a_time_is_one_listen_when_it_is_sent_again(player, clock, call):
+    song = player.song("Army of Me")  # four seconds long: hearing two is a play
+    parameters = {"mediaId": song.id, "mediaType": "song", "positionMs": 4000, "state": "stopped"}
+    if call == "scrobble":
+        parameters = {"id": song.id}
+    began = []
+    for at in (PLAYED_AT, PLAYED_AT + 1900, PLAYED_AT + 4000):
+        clock(at)
+        player(call, **parameters)
+        began.append([listen.listened_at for listen in player.live.listens(player.user, limit=9)])
+    first, again = PLAYED_AT - 4000, PLAYED_AT
+    assert began == [[first], [first], [again, first]]
+
+
+def test_what_others_play_is_not_what_an_admin_played(player, clock):
+    song = player.song("Army of Me")
+    player.live.add_user("root")
+    _, key = player.live.add_token("root", scopes=frozenset({"admin"}))
+    report = {"mediaId": song.id, "mediaType": "song", "c": "test"}
+    clock(PLAYED_AT)
+    player("reportPlayback", positionMs=0, state="starting", **report)
+    clock(PLAYED_AT + 4000)
+    stopped = {**report, "positionMs": 3000, "state": "stopped", "apiKey": key}
+    assert 'status="ok"' in player.client.get("/rest/reportPlayback", params=stopped).text
+    assert [listen.listened_at for listen in player.live.listens("root", limit=9)] == [PLAYED_AT + 1000]
 
 
 def test_reported_playback_is_a_listen_once_enough_was_heard(player):
