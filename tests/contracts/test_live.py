@@ -28,8 +28,8 @@ from crossfade.stores.live import (
     Station,
     Track,
     Which,
+    now,
 )
-from crossfade.stores.live_accounts import now
 from crossfade.stores.registry import LIVE, StoreSettings, open_live
 
 AT = 1_700_000_000_000

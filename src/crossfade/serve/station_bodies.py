@@ -1,6 +1,5 @@
 """What clients of stations and of playlists send and get."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -38,10 +37,6 @@ class Drawn(Body):
     seed: int | None = Field(
         default=None, ge=0, lt=2**53, description="Of the draws; another one each time by default."
     )
-
-    def drawn_by(self) -> int:
-        """Return the seed, a new one if there is none."""
-        return secrets.randbelow(2**53) if self.seed is None else self.seed
 
 
 class StartStation(Drawn):

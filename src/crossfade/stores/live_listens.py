@@ -10,8 +10,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, require_time
-from crossfade.stores.live_accounts import changed, now, require_account, rows_of
+from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, now, require_time
+from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written

@@ -10,14 +10,13 @@ from typing import Any
 
 from crossfade.live.music import Song
 from crossfade.live.submitting import as_kept, listen_of, playing_of
-from crossfade.serve.access import now
 from crossfade.serve.subsonic.answers import GENERIC, Content, Failure
 from crossfade.serve.subsonic.browsing import song_named
 from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.describing import song_answer
 from crossfade.serve.subsonic.marks import marks_of
 from crossfade.serve.subsonic.recommending import similar
-from crossfade.stores.live import Listen, NowPlaying, Track
+from crossfade.stores.live import Listen, NowPlaying, Track, now
 
 MOST_SCROBBLES = 1_000  # in one call
 
