@@ -1,5 +1,7 @@
 """How much each model counts where items are compared: equal by inputs, learned within them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,9 @@ from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.models import blend_compared
+from crossfade.models.blend import Blend
 from crossfade.models.blend_compared import even, learned, mean_cosines, unit_points
+from crossfade.models.blend_weights import Weights
 from crossfade.models.cooccurrence import Cooccurrence
 from crossfade.models.factors import FittedItems
 
@@ -115,3 +119,21 @@ def test_vectors_have_the_mean_cosines(data):
     np.testing.assert_allclose(vectors @ vectors.T, 0.7 * one @ one.T + 0.3 * other @ other.T, atol=1e-5)
     more = Ids.of(["i005", "unknown"])
     np.testing.assert_allclose(unit_points(models[0], more), [one[5], np.zeros(TASTES)], atol=1e-6)
+
+
+def test_a_blend_compares_items_by_what_was_learned(data):
+    shown, hidden, right, wrong = data
+    members = {"als": fitted("als", wrong), "logistic": fitted("logistic", right)}
+    blend = Blend(factors=2 * TASTES)
+    weights = blend.weigh(members, shown, hidden)
+    assert weights.compared.tolist() == learned([*members.values()], shown, hidden).tolist()
+    for known, share in ((weights, weights.compared), (replace(weights, compared=None), (0.5, 0.5))):
+        vectors = blend.join(members, Weights.of(known.described()), shown).space.item_vectors
+        expected = mean_cosines([*members.values()], np.array(share, dtype=np.float32), IDS, 2 * TASTES)
+        np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-5)
+
+
+def test_as_many_weights_as_models_are_read():
+    described = Weights.even(["als", "logistic"]).described()
+    with pytest.raises(ValueError, match="2 models have 1 weights where items are compared"):
+        Weights.of(described | {"compared": [1.0]})
