@@ -24,12 +24,12 @@ from crossfade.live.playlists import (
 )
 from crossfade.live.pools import PLAYLIST, TEXT, ReleasePools
 from crossfade.live.stations import Source
-from crossfade.live.taste import tastes_of
+from crossfade.live.taste import Played, tastes_of
 from crossfade.live.weekly import RECIPES, current
 from crossfade.stores.contract import Entry, Named, Tables
 from crossfade.stores.live import ItemRef, Playlist, Track
 from crossfade.stores.live_contract import LiveState
-from crossfade.surfaces.asking import OpenRelease, Played
+from crossfade.surfaces.asking import OpenRelease
 
 LONGEST_TITLE = 200
 
