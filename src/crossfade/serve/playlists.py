@@ -3,7 +3,6 @@
 They are made (from a title, tags or items), continued, kept, and come and go as JSPF, XSPF and M3U.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -27,7 +26,6 @@ from crossfade.serve.station_bodies import (
     PlaylistAnswer,
     PlaylistRow,
     PlaylistsAnswer,
-    Seed,
 )
 from crossfade.serve.stations import track_answers
 from crossfade.stores.live import Playlist, now
@@ -104,20 +102,7 @@ def _reading(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRo
         if asked.keep:
             require_scope(caller, "manage")
         with active.reading() as opened:
-            made = own_playlists.make(
-                opened,
-                live,
-                caller.user,
-                _pairs(asked.seeds),
-                at=now(),
-                title=asked.title,
-                exclude=_pairs(asked.exclude),
-                kind=asked.kind,
-                length=asked.length,
-                adventure=asked.adventure,
-                seed=asked.seed,
-                keep=asked.keep,
-            )
+            made = own_playlists.make(opened, live, caller.user, at=now(), **asked.fields())
         return json_reply(_made(made))
 
     @routes.post("/v1/playlists/{id}/continue", summary="Go on with a playlist", response_model=MadeAnswer)
@@ -126,19 +111,7 @@ def _reading(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRo
         if asked.keep:
             require_scope(caller, "manage")
         with active.reading() as opened:
-            made = own_playlists.go_on(
-                opened,
-                live,
-                caller.user,
-                id,
-                at=now(),
-                include=_pairs(asked.include),
-                exclude=_pairs(asked.exclude),
-                length=asked.length,
-                adventure=asked.adventure,
-                seed=asked.seed,
-                keep=asked.keep,
-            )
+            made = own_playlists.go_on(opened, live, caller.user, id, at=now(), **asked.fields())
         return json_reply(_made(made))
 
     return routes
@@ -188,7 +161,3 @@ def _made(made: Made) -> MadeAnswer:
 
 def _file(playlist: Playlist, form: str, base: str) -> Response:
     return Response(as_file(playlist, form, base), media_type=TYPES[form])
-
-
-def _pairs(seeds: Sequence[Seed]) -> list[tuple[str, str]]:
-    return [(seed.kind, seed.id) for seed in seeds]

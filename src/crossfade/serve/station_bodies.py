@@ -38,6 +38,14 @@ class Drawn(Body):
         default=None, ge=0, lt=2**53, description="Of the draws; another one each time by default."
     )
 
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by their names, with pairs for seeds, as `crossfade.live` has them."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: [(seed.kind, seed.id) for seed in value] if isinstance(value, list) else value
+            for name, value in given.items()
+        }
+
 
 class StartStation(Drawn):
     """A station to start."""

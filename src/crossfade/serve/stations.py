@@ -106,20 +106,7 @@ def _playing(active: ActiveRelease, live: LiveState, settings: StationSettings, 
     def start(caller: Caller, asked: StartStation) -> Response:
         """From items, tags, texts and playlists: several seeds share alike."""
         with active.reading() as opened:
-            going = own_stations.start(
-                opened,
-                live,
-                caller.user,
-                [(seed.kind, seed.id) for seed in asked.seeds],
-                at=now(),
-                title=asked.title,
-                kind=asked.kind,
-                adventure=asked.adventure,
-                seed=asked.seed,
-                count=asked.count,
-                keep=asked.keep,
-                settings=settings,
-            )
+            going = own_stations.start(opened, live, caller.user, at=now(), settings=settings, **asked.fields())
         return json_reply(_answer(going), status=201)
 
     @routes.post("/v1/stations/next", summary="Go on with a station that is not kept", response_model=StationAnswer)
