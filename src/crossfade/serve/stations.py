@@ -151,7 +151,7 @@ def _signal(asked: StationSignal) -> Signal:
 
 
 def _because(parts: Sequence[Part]) -> list[Because]:
-    return [Because(origin=part.origin, source=part.source, share=round(part.share, 4)) for part in parts]
+    return [Because(origin=part.origin, source=part.source, share=part.share) for part in parts]
 
 
 def _answer(going: Going) -> StationAnswer:
