@@ -47,8 +47,7 @@ $(BUFFALO)/ready: requirements/buffalo.txt
 	@touch $@
 
 $(PLAYERS)/ready: requirements/players.txt
-	$(PYTHON) -m venv $(PLAYERS)
-	$(PLAYERS)/bin/python -m pip install $(INSTALL) requirements/players.txt
+	$(call install,$(PLAYERS),requirements/players.txt)
 	@touch $@
 
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result

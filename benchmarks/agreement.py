@@ -233,7 +233,9 @@ def learned_weights(fits: Mapping[str, Any], train: Interactions, chosen: argpar
     """What each model counts in the blend, learned on a cut of ``train``; a model of what is written has no cut."""
     cut = random_holdout(train, BlendSettings().hidden, np.random.default_rng(chosen.seed))
     parts = [
-        fit if model_class(name).learns_from == "texts" else model_class(name)().fit(cut.train)
+        fit
+        if model_class(name).learns_from == "texts"
+        else model_class(name)().fit(cut.train, threads=max(chosen.threads))
         for name, fit in fits.items()
     ]
     return blend_compared.learned(parts, cut.train, cut.test)

@@ -20,20 +20,20 @@ import numpy as np
 
 from benchmarks.case import Findings, run_case
 from benchmarks.generate import long_tailed
+from benchmarks.libraries import fitted_vectors
 from benchmarks.peers import present
 from benchmarks.record import Comparison, Side
 from benchmarks.turns import take_turns
 from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import silent
-from crossfade.core.spaces import VectorSpace
 from crossfade.evaluate.recommendation import evaluate
 from crossfade.evaluate.splits import Split, random_holdout
 from crossfade.kernels.lanes import aligned
 from crossfade.kernels.likelihood.half_pass import Link, sample_of, solve_rows, totals_of
 from crossfade.kernels.transposing import transposed
 from crossfade.models import likelihood
-from crossfade.models.factors import FittedFactors, FittedItems
+from crossfade.models.factors import FittedFactors
 from crossfade.models.likelihood import Likelihood
 from crossfade.models.logistic import Logistic
 from crossfade.models.vector_exp import VectorExp
@@ -203,16 +203,7 @@ def _fitted_by_peer(train: Interactions, factors: int, count: int, threads: int)
     model = LogisticMatrixFactorization(factors=factors, iterations=count, num_threads=threads, random_state=0)
     matrix = csr_matrix((np.log1p(train.weights), train.indices, train.indptr), shape=train.shape)
     model.fit(matrix, show_progress=False)
-    space = VectorSpace(
-        model="implicit",
-        kind=train.kind,
-        metric="dot",
-        item_ids=train.item_ids,
-        item_vectors=np.ascontiguousarray(model.item_factors),
-        user_ids=train.user_ids,
-        user_vectors=np.ascontiguousarray(model.user_factors),
-    )
-    return FittedItems(space=space, support=train.listeners())
+    return fitted_vectors("implicit", train, model.user_factors, model.item_factors)
 
 
 def _ndcg(model: FittedFactors, split: Split) -> float:

@@ -42,8 +42,6 @@ def fitted(name: str, items: int, factors: int, rng: np.random.Generator) -> Fit
         metric="dot",
         item_ids=Ids.of(f"{row:08x}-0000" for row in range(items)),
         item_vectors=(rng.standard_normal((items, factors)) / np.sqrt(factors)).astype(np.float32),
-        user_ids=None,
-        user_vectors=None,
         settings=as_table(replace(settings, factors=factors)),
     )
     return of_model(space=space, support=rng.integers(1, 1000, items))

@@ -317,6 +317,7 @@ TABLES = {
     "words": Table(plain, ("words",)),
     "quality": Table(quality, ("quality",)),
     "agreement": Table(estimates, ("agreement",)),
+    "heads": Table(estimates, ("heads",)),
     "eight-one-one": Table(estimates, ("eight-one-one",)),
     "missing": Table(estimates, ("missing",)),
     "sparse": Table(estimates, ("sparse",)),
@@ -342,7 +343,7 @@ def others(found: Records) -> list[str]:
     for case in sorted(set(CASES) - shown):
         command = [f"`{found[case].command}`", ""] if case in found else []
         lines += [f"### {case}", "", *command, *Table(plain, (case,)).of(found), ""]
-    return lines[:-1]
+    return lines[:-1] or ["Every case has its table above."]
 
 
 SUMMARIES: dict[str, Callable[[Records], list[str]]] = {"machines": machines, "peers": peers, "others": others}

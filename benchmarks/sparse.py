@@ -42,7 +42,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that has the data sets")
     parser.add_argument("--sets", nargs="+", default=[*SETS], choices=[*SETS])
     parser.add_argument("--models", nargs="+", default=list(MODELS))
-    parser.add_argument("--trials", type=int, default=15, help="of tuning each model; 0: none is tuned")
+    parser.add_argument("--trials", type=int, default=12, help="of tuning each model; 0: none is tuned")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn and of what is asked for")
 
 

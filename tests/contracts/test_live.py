@@ -28,8 +28,8 @@ from crossfade.stores.live import (
     Station,
     Track,
     Which,
+    now,
 )
-from crossfade.stores.live_accounts import now
 from crossfade.stores.registry import LIVE, StoreSettings, open_live
 
 AT = 1_700_000_000_000
@@ -487,7 +487,7 @@ def test_playlists_are_kept_in_order_and_listed_by_sort(live):
         live.playlist("p1")
 
 
-def test_a_playlist_that_is_made_of_listens_goes_with_them(live):
+def test_a_playlist_that_is_made_of_listens_goes_with_them(live, home, settings):
     live.add_listens([listen(), listen(user="bob")])
     made = playlist(id="jams", sort="weekly-jams", of_listens=live.deletions())
     kept, mine = live.put_playlist(made), live.put_playlist(playlist())
@@ -504,6 +504,17 @@ def test_a_playlist_that_is_made_of_listens_goes_with_them(live):
     live.start_private("ann", now() + MINUTE)
     live.put_playlist(dataclasses.replace(made, of_listens=live.deletions()))
     live.delete_listens("ann", Which())
+    assert live.playlists("ann") == [mine]
+    live.end_private("ann")
+    live.add_listens([listen()])
+    live.start_private("ann", now() + MINUTE)
+    kept = live.put_playlist(dataclasses.replace(made, of_listens=live.deletions()))
+    live.sweep()
+    assert live.playlists("ann") == [kept, mine]
+    other = open_live(home, settings)
+    other.delete_listens("ann", Which())
+    other.close()
+    live.sweep()
     assert live.playlists("ann") == [mine]
 
 

@@ -6,9 +6,8 @@ from crossfade.core.errors import InputError, UnknownIdError
 from crossfade.live import playlists
 from crossfade.live.playlists import as_track, continued, entry_of, excluded, forgotten, generated, is_mbid
 from crossfade.live.stations import MOST_DRAWN, Listener
-from crossfade.live.taste import tastes_of
+from crossfade.live.taste import Played, tastes_of
 from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Listen, Track
-from crossfade.surfaces.asking import Played
 
 NOW = 1_700_000_000
 DAY = 86_400
@@ -76,12 +75,13 @@ def test_a_continuation_needs_something(pools):
         excluded(pools, [("user", "ann")])
 
 
-def test_loved_but_forgotten(pools, genres):
-    found = forgotten(genres.played("ann", "track"), NOW, 10, pools)
+def test_loved_but_forgotten(pools, genres, live):
+    played = history_of(genres, live, "ann")["track"].values()
+    found = forgotten(played, NOW, 10, pools)
     # Ann played -1 to -3 five times or more, and longer than 60 days ago; -0 four times, -4 four days ago.
     assert [entry.id for entry, _ in found][:1] == ["a00-3"]
     assert {entry.id for entry, _ in found} <= {f"a{artist}-{place}" for artist in ("00", "03") for place in (1, 2, 3)}
-    assert not forgotten(genres.played("ann", "track"), NOW, 10, pools, Listener(barred={"a00", "a03"}))
+    assert not forgotten(played, NOW, 10, pools, Listener(barred={"a00", "a03"}))
     assert forgotten([Played("a00-1", 99, 0)], NOW, 10, pools) == []
 
 

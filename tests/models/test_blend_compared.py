@@ -1,5 +1,7 @@
 """How much each model counts where items are compared: equal by inputs, learned within them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,9 @@ from crossfade.core.ids import Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import VectorSpace
 from crossfade.models import blend_compared
+from crossfade.models.blend import Blend
 from crossfade.models.blend_compared import even, learned, mean_cosines, unit_points
+from crossfade.models.blend_weights import Weights
 from crossfade.models.cooccurrence import Cooccurrence
 from crossfade.models.factors import FittedItems
 
@@ -62,22 +66,49 @@ def test_equal_weights_stay_where_no_others_are_better(data):
     assert learned([fitted("als", wrong), fitted("logistic", right)], shown, few) is None
 
 
-def test_a_half_judges_by_pairs_that_the_other_has_not_learned_from(data, monkeypatch):
+@pytest.mark.parametrize("least", ["LEAST_GAIN", "LEAST_USERS"])
+def test_equal_weights_stay_where_too_little_tells_better_ones(data, monkeypatch, least):
     shown, hidden, right, wrong = data
-    asked = []
-    evidence = blend_compared._evidence
+    monkeypatch.setattr(blend_compared, least, 1e6)
+    assert learned([fitted("als", wrong), fitted("logistic", right)], shown, hidden) is None
+
+
+def test_each_half_judges_what_the_other_taught(data, monkeypatch):
+    shown, hidden, right, wrong = data
+    asked, halves, judged = [], [], []
+    evidence, ndcg = blend_compared._evidence, blend_compared.ndcg
     monkeypatch.setattr(
         blend_compared, "_evidence", lambda points, items, of: asked.append(items) or evidence(points, items, of)
     )
+    # One half teaches that the first model counts alone, the other that the second does.
+    monkeypatch.setattr(
+        blend_compared, "fitted", lambda half, models: halves.append(half) or np.eye(2)[len(halves) - 1]
+    )
+    monkeypatch.setattr(
+        blend_compared, "ndcg", lambda half, scores: judged.append((half, scores)) or ndcg(half, scores)
+    )
     learned([fitted("als", wrong), fitted("logistic", right)], shown, hidden)
-    one, other = asked
-    assert not np.intersect1d(one, other).size
-    some = evidence([unit_points(fitted("als", right), IDS)], one, hidden)
-    matrix = hidden.matrix()[:, one].toarray() > 0
+    assert not np.intersect1d(*asked).size
+    for half, taught in zip(halves, (1, 0), strict=True):
+        scores = next(scores for one, scores in judged if one is half)
+        np.testing.assert_array_equal(scores, half.columns[:, taught])
+
+
+def test_candidates_are_the_nearest_others_and_hits_share_a_hidden_listener(data):
+    _, hidden, right, _ = data
+    items = np.arange(0, ITEMS, 2, dtype=np.int32)
+    points = unit_points(fitted("als", right), IDS)
+    found = blend_compared._evidence([points], items, hidden)
+    matrix = hidden.matrix()[:, items].toarray() > 0
     together = (matrix.T.astype(int) @ matrix.astype(int)) > 0
     np.fill_diagonal(together, False)
-    assert some.hidden.tolist() == together.sum(axis=1).tolist()
-    assert some.hits.sum() <= together.sum()
+    assert found.hidden.tolist() == together.sum(axis=1).tolist()
+    cosines = points[items] @ points[items].T
+    np.fill_diagonal(cosines, -1)
+    nearest = np.sort(np.argsort(-cosines, axis=1)[:, : blend_compared.DEPTH], axis=1)
+    assert np.diff(found.indptr).tolist() == [blend_compared.DEPTH] * len(items)
+    np.testing.assert_allclose(found.columns[:, 0], np.take_along_axis(cosines, nearest, axis=1).ravel(), atol=1e-6)
+    assert found.hits.tolist() == np.take_along_axis(together, nearest, axis=1).ravel().tolist()
 
 
 def test_vectors_have_the_mean_cosines(data):
@@ -88,3 +119,21 @@ def test_vectors_have_the_mean_cosines(data):
     np.testing.assert_allclose(vectors @ vectors.T, 0.7 * one @ one.T + 0.3 * other @ other.T, atol=1e-5)
     more = Ids.of(["i005", "unknown"])
     np.testing.assert_allclose(unit_points(models[0], more), [one[5], np.zeros(TASTES)], atol=1e-6)
+
+
+def test_a_blend_compares_items_by_what_was_learned(data):
+    shown, hidden, right, wrong = data
+    members = {"als": fitted("als", wrong), "logistic": fitted("logistic", right)}
+    blend = Blend(factors=2 * TASTES)
+    weights = blend.weigh(members, shown, hidden)
+    assert weights.compared.tolist() == learned([*members.values()], shown, hidden).tolist()
+    for known, share in ((weights, weights.compared), (replace(weights, compared=None), (0.5, 0.5))):
+        vectors = blend.join(members, Weights.of(known.described()), shown).space.item_vectors
+        expected = mean_cosines([*members.values()], np.array(share, dtype=np.float32), IDS, 2 * TASTES)
+        np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-5)
+
+
+def test_as_many_weights_as_models_are_read():
+    described = Weights.even(["als", "logistic"]).described()
+    with pytest.raises(ValueError, match="2 models have 1 weights where items are compared"):
+        Weights.of(described | {"compared": [1.0]})

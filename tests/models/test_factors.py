@@ -59,6 +59,18 @@ def test_what_a_user_played_is_excluded_whatever_its_rows_are_elsewhere(fitted):
     assert names(fitted, fitted.recommend(["ann"], 1, exclude=nobody)) == [["beck"]]
 
 
+def test_histories_of_several_lists_of_ids_may_be_asked_for_at_the_same_time(fitted):
+    class Emptied(dict[Ids, object]):
+        """As another thread leaves it, whose histories come with other ids."""
+
+        def __setitem__(self, ids, rows):
+            self.clear()
+
+    vars(fitted)["_row_maps"] = Emptied()
+    found = fitted.histories_of(Interactions.from_counts(["eve", "eve"], ["aha", "beck"], [1, 2]))
+    assert found.indices.tolist() == [ITEMS.index("beck")]
+
+
 def test_items_that_may_and_may_not_be_recommended(fitted):
     assert names(fitted, fitted.recommend(["ann"], 4, exclude_items=["beck", "nobody"])) == [["abba", "devo", "cher"]]
     assert names(fitted, fitted.recommend(["ann"], 4, allowed_items=["cher", "abba", "zoe"])) == [["abba", "cher"]]

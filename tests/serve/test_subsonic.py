@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import runpy
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,9 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra `serve`")
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
+import anyio
 import numpy as np
+from tests.music_files import write_song
 
 from crossfade.core.home import Home
 from crossfade.live.weekly import RECIPES
@@ -24,7 +25,7 @@ from crossfade.serve.subsonic.routes import CALLS
 from crossfade.stores.live import Block, ItemRef
 from crossfade.stores.registry import open_releases
 
-write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
+PLAYED_AT = 1_700_000_000_000
 
 SONGS = {
     "Björk": ["Army of Me", "Hunter"],
@@ -270,6 +271,17 @@ def test_a_song_is_streamed_whole_and_in_ranges(player):
     assert len(many.content) <= len(whole)
 
 
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=10-19"}, {"Range": "bytes=1-2,5-9"}])
+def test_what_a_file_is_about_is_told_without_reading_it(player, monkeypatch, headers):
+    opened, open_file = [], anyio.open_file
+    monkeypatch.setattr(anyio, "open_file", lambda path, **options: opened.append(path) or open_file(path, **options))
+    asked = f"/rest/stream?u={player.user}&p={player.password}&id={player.song('Creep').id}"
+    told, sent = (player.client.request(method, asked, headers=headers) for method in ("HEAD", "GET"))
+    assert len(opened) == 1, "by GET"
+    assert (told.status_code, told.content) == (sent.status_code, b"")
+    assert told.headers["content-length"] == str(len(sent.content))
+
+
 @pytest.mark.parametrize("call", ["stream", "download", "getCoverArt", "getSong", "getMusicDirectory"])
 @pytest.mark.parametrize("wanted", ["../secret.txt", "secret.txt", "/etc/passwd", "..%2fsecret.txt", "", "tr-", "%00"])
 def test_no_id_becomes_a_path(player, call, wanted):
@@ -307,6 +319,40 @@ def test_what_is_played_often_and_lately_leads_the_lists(player):
         for sort in ("frequent", "recent")
     }
     assert listed == {"frequent": [army.album_id, creep.album_id], "recent": [creep.album_id, army.album_id]}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Sets the time at which calls come, in milliseconds."""
+    return lambda at: monkeypatch.setattr("crossfade.serve.subsonic.plays.now", lambda: at)
+
+
+@pytest.mark.parametrize("call", ["scrobble", "reportPlayback"])
+def test_a_play_without_a_time_is_one_listen_when_it_is_sent_again(player, clock, call):
+    song = player.song("Army of Me")  # four seconds long: hearing two is a play
+    parameters = {"mediaId": song.id, "mediaType": "song", "positionMs": 4000, "state": "stopped"}
+    if call == "scrobble":
+        parameters = {"id": song.id}
+    began = []
+    for at in (PLAYED_AT, PLAYED_AT + 1900, PLAYED_AT + 4000):
+        clock(at)
+        player(call, **parameters)
+        began.append([listen.listened_at for listen in player.live.listens(player.user, limit=9)])
+    first, again = PLAYED_AT - 4000, PLAYED_AT
+    assert began == [[first], [first], [again, first]]
+
+
+def test_what_others_play_is_not_what_an_admin_played(player, clock):
+    song = player.song("Army of Me")
+    player.live.add_user("root")
+    _, key = player.live.add_token("root", scopes=frozenset({"admin"}))
+    report = {"mediaId": song.id, "mediaType": "song", "c": "test"}
+    clock(PLAYED_AT)
+    player("reportPlayback", positionMs=0, state="starting", **report)
+    clock(PLAYED_AT + 4000)
+    stopped = {**report, "positionMs": 3000, "state": "stopped", "apiKey": key}
+    assert 'status="ok"' in player.client.get("/rest/reportPlayback", params=stopped).text
+    assert [listen.listened_at for listen in player.live.listens("root", limit=9)] == [PLAYED_AT + 1000]
 
 
 def test_reported_playback_is_a_listen_once_enough_was_heard(player):

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import runpy
 import shutil
 import socket
 import subprocess
@@ -19,9 +18,9 @@ import pytest
 
 pytest.importorskip("mutagen", reason="needs the extra `serve`")
 
-from crossfade.stores.live import Playlist, Track
+from tests.music_files import write_song
 
-write_song = runpy.run_path(str(Path(__file__).parents[1] / "music_files.py"))["write_song"]
+from crossfade.stores.live import Playlist, Track
 
 NODE_CLIENT = Path(__file__).parents[1] / "clients" / "node_modules" / "subsonic-api"
 PLAYED_AT = 1_700_000_000_000

@@ -14,8 +14,7 @@ from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.stores import live_database
-from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which
-from crossfade.stores.live_accounts import now
+from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which, now
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_sqlite import open_live
 

@@ -237,18 +237,6 @@ def test_the_most_popular_children_of_a_parent(opened, library):
     assert opened.children("track", "nobody", 3) == opened.children("artist", "a03", 3) == []
 
 
-def test_what_a_user_played_most_first(opened, library):
-    played = library[0].interactions["artist"]
-    row = played.user_ids.row("u05")
-    pairs = played.of_user(row)
-    found = opened.played("u05", "artist")
-    assert {one.id: one.plays for one in found} == dict(
-        zip(played.item_ids.select(played.indices[pairs]), played.plays[pairs].tolist(), strict=True)
-    )
-    assert [one.plays for one in found] == sorted((one.plays for one in found), reverse=True)
-    assert opened.played("nobody", "artist") == opened.played("u05", "episode") == []
-
-
 def test_terms_are_asked_by_item(opened):
     assert {term for term, _ in opened.top_terms("artist", UNPLAYED, 5)} == {"chamber", "folk"}
     with pytest.raises(NotReadyError, match="no words about tracks"):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +23,7 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.tables import EVERYONE, USER
 from crossfade.stores.contract import Entry, Item, TableInfo, Tables
+from crossfade.stores.live import now
 from crossfade.surfaces.registry import FALLBACK, POOL, Registered
 
 if TYPE_CHECKING:
@@ -162,10 +162,10 @@ def terms(home: Home, item: str, kind: str | None, limit: int, as_json: bool) ->
 @click.argument("asked", metavar="[USER] ITEM", nargs=-1, required=True, shell_complete=complete_names)
 @kind_option
 @_model_option
-@click.option("--now", is_flag=True, help="About the page as it is now, with what came since the release.")
+@click.option("--now", "fresh", is_flag=True, help="About the page as it is now, with what came since the release.")
 @json_option
 @home_option
-def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None, now: bool, as_json: bool) -> None:
+def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None, fresh: bool, as_json: bool) -> None:
     """Explain why an item is on a user's Discover page, or why it isn't.
 
     Says its place, what each model and feature adds to its score, its reason, and what else of the history it is close
@@ -177,12 +177,11 @@ def why(home: Home, asked: tuple[str, ...], kind: str | None, model: str | None,
         raise click.UsageError("Name a user and an item. Quote a name that has spaces.")
     with releases_of(home).open() as release:
         opened, user = OpenRelease(release), asked[0] if len(asked) > 1 else only_listener(home)
-        if now:
+        if fresh:
             from crossfade.live.fresh import why_fresh
 
             with accounts_of(home) as live:
-                at = time.time_ns() // 1_000_000
-                answer = why_fresh(opened, live, user, asked[-1], at=at, kind=kind, model=model)
+                answer = why_fresh(opened, live, user, asked[-1], at=now(), kind=kind, model=model)
         else:
             answer = opened.why(release.tables.user(user), asked[-1], kind=kind, model=model)
     if as_json:

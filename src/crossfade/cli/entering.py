@@ -36,6 +36,5 @@ def _listener(home: Home) -> str:
 
     with contextlib.suppress(CrossfadeError), releases_of(home).open() as release:
         opened, users = OpenRelease(release), release.tables.users(limit=LOOKED_AT)
-        kind = release.tables.kinds[0]
-        return max(users, key=lambda user: len(opened.played(user, kind)), default=DEFAULT_USER)
+        return max(users, key=lambda user: reach.plays if (reach := opened.reach(user)) else 0, default=DEFAULT_USER)
     return DEFAULT_USER

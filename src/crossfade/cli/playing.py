@@ -1,26 +1,24 @@
-"""What ``crossfade playlists`` and ``crossfade stations`` share: what they ask is what routes of HTTP answer."""
+"""What ``crossfade playlists`` and ``crossfade stations`` share."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from crossfade.cli.ask import as_plain
 from crossfade.cli.options import accounts_of, completing_home, releases_of
 from crossfade.cli.output import Column, print_json, print_table
-from crossfade.core.errors import CrossfadeError, MissingExtraError
+from crossfade.core.errors import CrossfadeError
 from crossfade.core.home import Home
 from crossfade.core.kinds import FIRST_KIND, KINDS
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from crossfade.serve.active import ActiveRelease
-    from crossfade.serve.station_bodies import MadeAnswer, Seed, StationAnswer
+    from crossfade.live.playlists import Seeds
+    from crossfade.live.stations import Track
     from crossfade.stores.live_contract import LiveState
-
-Asked = TypeVar("Asked", bound="BaseModel")
+    from crossfade.surfaces.asking import OpenRelease
 
 
 def complete_users(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -66,56 +64,49 @@ adventure_option = click.option(
     "--adventure", type=click.FloatRange(0, 1), help="From familiar (0) to adventurous (1); a new one has 0.5."
 )
 draws_option = click.option(
-    "--draws", "seed", type=click.IntRange(0), metavar="SEED", help="The same seed draws the same."
+    "--draws", "seed", type=click.IntRange(0, 2**53 - 1), metavar="SEED", help="The same seed draws the same."
 )
-count_option = click.option("-n", "--count", type=click.IntRange(0, 100), help="How many tracks, by default 10.")
+count_option = click.option(
+    "-n", "--count", type=click.IntRange(0, 100), default=10, show_default=True, help="How many tracks."
+)
 
 
 @contextlib.contextmanager
-def served(home: Home, user: str) -> "Iterator[tuple[ActiveRelease, LiveState]]":
-    """Open the releases and the live state as the server does.
+def opened_for(home: Home, user: str) -> "Iterator[tuple[OpenRelease, LiveState]]":
+    """Open the active release and the live state; UnknownIdError if ``user`` has no account."""
+    from crossfade.surfaces.asking import OpenRelease
 
-    Raises MissingExtraError without the extra ``serve``, UnknownIdError if ``user`` has no account.
-    """
-    try:
-        import fastapi  # noqa: F401 (what answers imports it)
-
-        from crossfade.serve.active import ActiveRelease
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Playlists and stations", extra="serve") from error
-    with accounts_of(home) as live, contextlib.closing(ActiveRelease(releases_of(home))) as active:
+    with accounts_of(home) as live:
         live.account(user)
-        yield active, live
+        with releases_of(home).open() as release:
+            yield OpenRelease(release), live
 
 
-def asked_for(model: "type[Asked]", **fields: Any) -> "Asked":
-    """Return the body of a request with those ``fields`` that are given; a usage error for what it refuses."""
-    from pydantic import ValidationError
-
-    try:
-        return model(**{name: value for name, value in fields.items() if value is not None})
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        raise click.UsageError(f"{' '.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that were given; what is left out is as the function that takes them has it."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
-def seeds_of(texts: Sequence[str]) -> "list[Seed]":
+def seeds_of(texts: Sequence[str]) -> "Seeds":
     """Return what ``KIND:NAME`` means; a name alone is that of an artist or a show."""
     from crossfade.live.pools import PLAYLIST, TAG, TEXT
-    from crossfade.serve.station_bodies import Seed
 
     found = []
     for text in texts:
         kind, _, name = text.partition(":")
         known = kind in (*KINDS, TAG, TEXT, PLAYLIST) and bool(name)
-        found.append(asked_for(Seed, kind=kind if known else FIRST_KIND, id=name if known else text))
+        found.append((kind, name) if known else (FIRST_KIND, text))
     return found
 
 
-def print_tracks(answer: "StationAnswer | MadeAnswer", as_json: bool) -> None:
-    """Print tracks that were drawn, each with its reason."""
-    if as_json:
-        print_json(answer.model_dump(mode="json", exclude_none=True))
+def print_tracks(title: str, tracks: "Sequence[Track]", told: dict[str, Any] | None) -> None:
+    """Print tracks that were drawn, each with its reason; as JSON with what else is ``told``, unless that is None."""
+    if told is not None:
+        listed = [
+            {**as_plain(one.entry), "text": one.text, "because": [part._asdict() for part in one.parts]}
+            for one in tracks
+        ]
+        print_json(given(**told, title=title, tracks=listed))
         return
     print_table(
         [
@@ -126,8 +117,8 @@ def print_tracks(answer: "StationAnswer | MadeAnswer", as_json: bool) -> None:
             Column("id", "id"),
         ],
         [
-            [rank, one.name, one.parent.name if one.parent else "", one.text, one.id]
-            for rank, one in enumerate(answer.tracks, start=1)
+            [rank, one.entry.name, one.entry.parent.name if one.entry.parent else "", one.text, one.entry.id]
+            for rank, one in enumerate(tracks, start=1)
         ],
-        title=answer.title,
+        title=title,
     )

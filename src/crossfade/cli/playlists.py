@@ -1,9 +1,8 @@
 """``crossfade playlists``: the playlists of the live state."""
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -19,18 +18,16 @@ from crossfade.cli.options import (
 from crossfade.cli.output import Column, print_json, print_line, print_table, say
 from crossfade.cli.playing import (
     adventure_option,
-    asked_for,
     draws_option,
+    given,
+    opened_for,
     playlist_argument,
     print_tracks,
     seeds_of,
-    served,
     user_argument,
 )
 from crossfade.core.home import Home
-
-if TYPE_CHECKING:
-    from crossfade.serve.playlists import Playlists
+from crossfade.stores.live import now
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,14 +47,6 @@ def _drawn(command: Command) -> Command:
     return command
 
 
-@contextlib.contextmanager
-def _opened(home: Home, user: str) -> "Iterator[Playlists]":
-    with served(home, user) as (active, live):
-        from crossfade.serve.playlists import Playlists
-
-        yield Playlists(active, live)
-
-
 @click.group(cls=SuggestingGroup)
 @group_home_option
 def playlists() -> None:
@@ -70,14 +59,17 @@ def playlists() -> None:
 @home_option
 def list_playlists(home: Home, user: str, as_json: bool) -> None:
     """List the playlists of USER; those of the week and the day are made if they aren't there yet."""
-    with _opened(home, user) as api:
-        answer = api.listed(user, None)
+    from crossfade.live.own_playlists import listed
+
+    with opened_for(home, user) as (opened, live):
+        found = listed(opened, live, user, at=now())
     if as_json:
-        print_json(answer.model_dump(mode="json"))
+        rows = [given(id=one.id, title=one.title, sort=one.sort, tracks=len(one.tracks)) for one in found]
+        print_json({"playlists": rows})
         return
     print_table(
         [Column("id", "name"), Column("title"), Column("made by"), Column("length", "number")],
-        [[one.id, one.title, one.sort, one.tracks] for one in answer.playlists],
+        [[one.id, one.title, one.sort, len(one.tracks)] for one in found],
     )
 
 
@@ -90,13 +82,13 @@ def generate_playlist(
     home: Home, user: str, seeds: tuple[str, ...], exclude: tuple[str, ...], as_json: bool, **drawn: Any
 ) -> None:
     """Make a playlist for USER from each SEED: an artist, or KIND:NAME, such as track:Creep or tag:rock."""
-    with _opened(home, user) as api:
-        from crossfade.serve.station_bodies import MakePlaylist
+    from crossfade.live.own_playlists import make
 
-        answer = api.make(user, asked_for(MakePlaylist, seeds=seeds_of(seeds), exclude=seeds_of(exclude), **drawn))
-    print_tracks(answer, as_json)
-    if answer.id is not None:
-        say(f"Kept as {answer.id}.")
+    with opened_for(home, user) as (opened, live):
+        made = make(opened, live, user, seeds_of(seeds), at=now(), exclude=seeds_of(exclude), **given(**drawn))
+    print_tracks(made.title, made.tracks, {"id": made.id} if as_json else None)
+    if made.id is not None:
+        say(f"Kept as {made.id}.")
 
 
 @playlists.command("continue")
@@ -114,12 +106,12 @@ def continue_playlist(
     **drawn: Any,
 ) -> None:
     """Go on with the playlist ID of USER, by tracks that are not in it."""
-    with _opened(home, user) as api:
-        from crossfade.serve.station_bodies import ContinuePlaylist
+    from crossfade.live.own_playlists import go_on
 
-        asked = asked_for(ContinuePlaylist, include=seeds_of(include), exclude=seeds_of(exclude), **drawn)
-        answer = api.go_on(user, playlist, asked)
-    print_tracks(answer, as_json)
+    more, less = seeds_of(include), seeds_of(exclude)
+    with opened_for(home, user) as (opened, live):
+        made = go_on(opened, live, user, playlist, at=now(), include=more, exclude=less, **given(**drawn))
+    print_tracks(made.title, made.tracks, {"id": made.id} if as_json else None)
 
 
 @playlists.command("forgotten")
@@ -129,14 +121,17 @@ def continue_playlist(
 @home_option
 def forgotten_tracks(home: Home, user: str, limit: int, as_json: bool) -> None:
     """Show what USER played often, and not for two months."""
-    with _opened(home, user) as api:
-        answer = api.forgotten(user, limit)
+    from crossfade.live.own_playlists import forgotten_by
+
+    with opened_for(home, user) as (opened, live):
+        found = forgotten_by(opened, live, user, limit, at=now())
     if as_json:
-        print_json(answer.model_dump(mode="json"))
+        rows = [{"id": one.id, "name": one.name, "plays": played.plays, "last": played.last} for one, played in found]
+        print_json(given(tracks=rows))
         return
     print_table(
         [Column("name"), Column("plays", "number"), Column("id", "id")],
-        [[one.name, one.plays, one.id] for one in answer.tracks],
+        [[one.name, played.plays, one.id] for one, played in found],
     )
 
 
@@ -150,9 +145,10 @@ def forgotten_tracks(home: Home, user: str, limit: int, as_json: bool) -> None:
 def export_playlist(home: Home, user: str, playlist: str, form: str) -> None:
     """Print the playlist ID of USER as a file."""
     from crossfade.formats.playlist_files import as_file
+    from crossfade.live.own_playlists import readable
 
-    with _opened(home, user) as api:
-        click.echo(as_file(api.readable(user, playlist), form, "http://127.0.0.1:8000"))
+    with accounts_of(home) as live:
+        click.echo(as_file(readable(live, user, playlist), form, "http://127.0.0.1:8000"))
 
 
 @playlists.command("import")
@@ -161,9 +157,11 @@ def export_playlist(home: Home, user: str, playlist: str, form: str) -> None:
 @home_option
 def import_playlist(home: Home, user: str, file: Path) -> None:
     """Keep FILE, a playlist as JSPF, XSPF or M3U, for USER, and print its id."""
-    with _opened(home, user) as api:
-        kept = api.keep(user, file.read_bytes())
-    say(f"{kept.title}: {len(kept.tracks)} tracks, {kept.dropped} entries that do not say which they are.")
+    from crossfade.live.own_playlists import read
+
+    with opened_for(home, user) as (opened, live):
+        kept, dropped = read(opened.release.tables, live, user, file.read_bytes(), at=now())
+    say(f"{kept.title}: {len(kept.tracks)} tracks, {dropped} entries that do not say which they are.")
     print_line(kept.id)
 
 

@@ -1,7 +1,5 @@
 """``crossfade stations``: the stations of the live state."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,28 +15,20 @@ from crossfade.cli.options import (
 from crossfade.cli.output import Column, print_json, print_line, print_table, say
 from crossfade.cli.playing import (
     adventure_option,
-    asked_for,
     count_option,
     draws_option,
+    given,
+    opened_for,
     print_tracks,
     seeds_of,
-    served,
     station_argument,
     user_argument,
 )
 from crossfade.core.home import Home
+from crossfade.stores.live import now
 
 if TYPE_CHECKING:
-    from crossfade.serve.stations import Stations
-
-
-@contextlib.contextmanager
-def _opened(home: Home, user: str) -> "Iterator[Stations]":
-    with served(home, user) as (active, live):
-        from crossfade.pipeline.settings import Settings
-        from crossfade.serve.stations import Stations
-
-        yield Stations(active, live, Settings.of(home).section("station"))
+    from crossfade.surfaces.station import StationSettings
 
 
 @click.group(cls=SuggestingGroup)
@@ -72,13 +62,14 @@ def list_stations(home: Home, user: str, as_json: bool) -> None:
 @home_option
 def start_station(home: Home, user: str, seeds: tuple[str, ...], as_json: bool, **drawn: Any) -> None:
     """Start a station for USER from each SEED: an artist, or KIND:NAME, such as track:Creep, tag:rock."""
-    with _opened(home, user) as api:
-        from crossfade.serve.station_bodies import StartStation
+    from crossfade.live.own_stations import start
 
-        answer = api.start(user, asked_for(StartStation, seeds=seeds_of(seeds), **drawn))
-    print_tracks(answer, as_json)
-    if answer.id is not None:
-        say(f"Go on with: crossfade stations next {user} {answer.id}")
+    with opened_for(home, user) as (opened, live):
+        asked = {"at": now(), "settings": _settings(home), **given(**drawn)}
+        going = start(opened, live, user, seeds_of(seeds), **asked)
+    print_tracks(going.state.title, going.tracks, {"id": going.id} if as_json else None)
+    if going.id is not None:
+        say(f"Go on with: crossfade stations next {user} {going.id}")
 
 
 @stations.command("next")
@@ -96,23 +87,23 @@ def next_tracks(
     home: Home,
     user: str,
     station: str,
-    count: int | None,
+    count: int,
     adventure: float | None,
     as_json: bool,
     **signals: str | None,
 ) -> None:
     """Steer the station ID of USER, and print what it plays next."""
-    given = [(action, item) for action, item in signals.items() if item is not None]
-    if len(given) > 1:
+    said: list[tuple[Any, str]] = [(action, item) for action, item in signals.items() if item is not None]
+    if len(said) > 1:
         raise click.UsageError("Say one thing at a time: --up, --down, --skip or --undo.")
-    action, item = given[0] if given else (None, None)
-    with _opened(home, user) as api:
-        from crossfade.serve.station_bodies import StationSignal
+    from crossfade.live.own_stations import steer
+    from crossfade.live.stations import Signal
 
-        answer = api.steer(
-            user, station, asked_for(StationSignal, action=action, item=item, adventure=adventure, count=count)
-        )
-    print_tracks(answer, as_json)
+    action, item = said[0] if said else (None, None)
+    signal = Signal(at=now() / 1000, action=action, item=item, adventure=adventure, count=count)
+    with opened_for(home, user) as (opened, live):
+        going = steer(opened, live, user, station, signal, _settings(home))
+    print_tracks(going.state.title, going.tracks, {"id": going.id, "marks": going.state.marks} if as_json else None)
 
 
 @stations.command("why")
@@ -123,12 +114,15 @@ def next_tracks(
 @home_option
 def why_track(home: Home, user: str, station: str, item: str, as_json: bool) -> None:
     """Say why the station ID of USER plays the track ITEM (an id), or why not."""
-    with _opened(home, user) as api:
-        answer = api.why(user, station, item)
+    from crossfade.live.own_stations import why
+
+    with opened_for(home, user) as (opened, live):
+        told = why(opened, live, user, station, item, at=now(), settings=_settings(home))
     if as_json:
-        print_json(answer.model_dump(mode="json", exclude_none=True))
+        parts = [part._asdict() for part in told.parts]
+        print_json({"text": told.text, "chance": told.chance, "because": parts, "nudges": told.nudges})
         return
-    print_line(answer.text)
+    print_line(told.text)
 
 
 @stations.command("delete")
@@ -139,3 +133,10 @@ def delete_station(home: Home, user: str, station: str) -> None:
     """Delete the station ID of USER for good."""
     with accounts_of(home) as live:
         live.delete_station(user, station)
+
+
+def _settings(home: Home) -> "StationSettings":
+    from crossfade.pipeline.settings import Settings
+
+    settings: StationSettings = Settings.of(home).section("station")
+    return settings

@@ -15,6 +15,9 @@ from typing import IO, TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+HEAD_BYTES = 64 << 10
+"""The first bytes of a file by which it is recognised: enough for its first rows."""
+
 DEFAULT_KIND = "track"
 """The kind of item that is listened to where a format names none."""
 
@@ -26,8 +29,8 @@ class Member:
     name      for messages: "endsong_0.json", "dump.tar.zst:listens/2024/1.listens"
     relative  its path below the imported folder or archive (the file's own name for a single file), without the
               compression suffixes (.gz, .zst, .bz2, .xz)
-    head      its first bytes after decompression, at most 64 KiB
-    footer    the beginning of a Parquet file's footer, which names its columns, at most 64 KiB; else empty
+    head      its first bytes after decompression, at most `HEAD_BYTES`
+    footer    the beginning of a Parquet file's footer, which names its columns, as long; else empty
     """
 
     name: str

@@ -6,10 +6,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from crossfade.formats import streams
-from crossfade.formats.contract import Member
-
-HEAD = 64 << 10
-"""First bytes that a format is recognised by."""
+from crossfade.formats.contract import HEAD_BYTES, Member
 
 
 class MemoryFiles:
@@ -18,7 +15,7 @@ class MemoryFiles:
     name = "memory"
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.members = [Member(name, PurePosixPath(name), files[name][:HEAD]) for name in sorted(files)]
+        self.members = [Member(name, PurePosixPath(name), files[name][:HEAD_BYTES]) for name in sorted(files)]
         self._files = files
 
     def open(self, member: Member) -> IO[bytes]:

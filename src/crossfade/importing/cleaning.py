@@ -70,12 +70,12 @@ class CleaningSettings(Checked):
 
     def is_play(self, ms_played: int | None, duration_ms: int | None) -> bool:
         """Tell whether a listen is a play: the rule for one row. A listen of unknown length is a play."""
-        if ms_played is None:
-            return True
+        return ms_played is None or ms_played >= self.least_ms(duration_ms)
+
+    def least_ms(self, duration_ms: int | None) -> float:
+        """Return how many milliseconds of an item of that length make a play; None or 0 for an unknown length."""
         enough = self.play_seconds * 1000
-        if duration_ms:
-            enough = min(enough, self.play_share * duration_ms)
-        return ms_played >= enough
+        return min(enough, self.play_share * duration_ms) if duration_ms else enough
 
 
 class Drops:

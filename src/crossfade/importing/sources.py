@@ -12,9 +12,8 @@ from crossfade.core.errors import InputError
 from crossfade.core.paths import shown
 from crossfade.core.progress import Progress
 from crossfade.formats import parquet_files, streams
-from crossfade.formats.contract import Member
+from crossfade.formats.contract import HEAD_BYTES, Member
 
-HEAD_BYTES = 64 << 10  # enough for a format to see its first rows
 SHORT_HEAD_BYTES = 2 << 10  # of every member after the first MANY, to bound the memory that heads take
 MANY = 256
 MAX_MEMBERS = 100_000  # as many as a library's playlists; more is a mistake, or an attack on memory

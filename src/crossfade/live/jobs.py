@@ -25,6 +25,7 @@ from crossfade.core.home import Home
 from crossfade.core.locking import locked
 from crossfade.core.progress import REPORT
 from crossfade.core.replacing import make_directory
+from crossfade.stores.live import now
 
 NICENESS = 10
 """How much a job gives way to requests."""
@@ -104,7 +105,7 @@ class Jobs:
         """Start ``crossfade sort arguments`` and return the job; BusyError if another one runs."""
         held = contextlib.ExitStack()
         held.enter_context(self._alone())
-        job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=_now(), state="running")
+        job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=now(), state="running")
         self._progress.unlink(missing_ok=True)
         self._keep(job)
         self._own = job.id
@@ -166,7 +167,7 @@ class Jobs:
         with held:
             if room is not None:
                 shutil.rmtree(room, ignore_errors=True)
-            self._keep(msgspec.structs.replace(job, state=state, ended=_now(), message=message, made=made))
+            self._keep(msgspec.structs.replace(job, state=state, ended=now(), message=message, made=made))
             self._own = None
 
     def _run(self, sort: Sort, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
@@ -197,7 +198,3 @@ def _made(sort: Sort, output: bytes) -> list[str]:
         return [told["release"]] if told.get("release") else []
     except (ValueError, KeyError, TypeError):
         return []
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -114,7 +114,7 @@ def _next(
     shares = parts[best.id]
     sources = sorted(zip(shares, recent, strict=True), key=lambda one: -one[0])
     named = tuple(
-        Part("played", Named(kind=pools.kind, id=one.id, name=one.name), share / sum(shares))
+        Part("played", Named(kind=pools.kind, id=one.id, name=one.name), round(share / sum(shares), 4))
         for share, one in sources
         if share
     )

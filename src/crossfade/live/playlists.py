@@ -15,10 +15,10 @@ from crossfade.formats import values
 from crossfade.live import stations
 from crossfade.live.pools import TAG, TEXT, ReleasePools
 from crossfade.live.stations import ANYBODY, MOST_DRAWN, Drawn, Listener, Signal, Source, Station
+from crossfade.live.taste import Played
 from crossfade.stores.contract import Entry, Item, Named
 from crossfade.stores.live import ItemRef, Playlist, Track
 from crossfade.stores.live_contract import LiveState
-from crossfade.surfaces.asking import Played
 from crossfade.surfaces.station import DEFAULTS, StationSettings, spaced
 
 LOVED_PLAYS = 5

@@ -377,7 +377,7 @@ class Pool:
         for row in np.flatnonzero(shares).tolist():
             merged[self._sources[row]] = merged.get(self._sources[row], 0.0) + float(shares[row] / shares.sum())
         best = sorted(merged.items(), key=lambda one: -one[1])
-        parts = tuple(Part(origin, source, share) for (origin, source), share in best)
+        parts = tuple(Part(origin, source, round(share, 4)) for (origin, source), share in best)
         return Track(entry=self.entries[place], parts=parts)
 
     def nudge(self, marked: str, place: int | None) -> float:

@@ -1,5 +1,6 @@
 """What the APIs of players have in common: which times are believed, what is playing now, and what is kept."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -7,12 +8,13 @@ from crossfade.core.errors import InputError
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.live.matching import matched
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import Feedback, Listen, NowPlaying, Opinion, Track
+from crossfade.stores.live import Feedback, Listen, NowPlaying, Opinion, Track, Which
 from crossfade.stores.live_contract import LiveState
 
 EARLIEST = 1_033_430_400  # 2002-10-01, the first scrobble ever; earlier times come from clocks that were never set
 CLOCK_ERROR = 24 * 3600  # seconds that a listen may be in the future, as imports allow
 UNKNOWN_LENGTH_MS = 600_000  # how long something is shown as playing whose length is unknown
+MOST_NEAR = 1000  # listens of a user that are looked through for one of the same time
 
 _PLAYS = CleaningSettings()
 
@@ -54,6 +56,18 @@ def listen_of(
         client=client,
         info=info or {},
     )
+
+
+def as_kept(live: LiveState, listen: Listen) -> Listen:
+    """Return ``listen``, whose time is a guess, with the time of the same play if that is kept already.
+
+    Two plays of a track cannot begin within less than what makes a play: the second is the first, sent again.
+    """
+    least = math.ceil(_PLAYS.least_ms(listen.track.duration_ms))
+    about = Which(since=listen.listened_at - least + 1, until=listen.listened_at + least)
+    near = live.listens(listen.user, about, limit=MOST_NEAR)
+    began = (one.listened_at for one in near if one.track.key == listen.track.key)
+    return replace(listen, listened_at=next(began, listen.listened_at))
 
 
 def playing_of(

@@ -32,7 +32,7 @@ from crossfade.live.stations import Listener
 from crossfade.stores.contract import Entry, TableInfo
 from crossfade.stores.live import Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.stores.live_contract import LiveState
-from crossfade.surfaces.asking import OpenRelease, Played
+from crossfade.surfaces.asking import OpenRelease
 
 LIKED = 5
 """Plays that a thumb up, a like, or a rating of 4 or 5 counts as: what is played as often can be a reason."""
@@ -63,6 +63,15 @@ MOST_PAGES = 1_000
 
 Item = tuple[str, int]
 """A kind, and a row of the catalogue."""
+
+
+class Played(NamedTuple):
+    """An item in a user's history: how often it was played, and when last (seconds since 1970, 0 if unknown)."""
+
+    id: str
+    plays: int
+    last: int
+
 
 History = Mapping[str, Mapping[str, Played]]
 """What a user has played: by kind, then by id."""

@@ -22,11 +22,11 @@ from crossfade.live.fresh import fresh_page
 from crossfade.live.playlists import apart, as_track, entry_of, generated
 from crossfade.live.pools import ReleasePools
 from crossfade.live.stations import MOST_SEEDS, Listener, Source
-from crossfade.live.taste import tastes_of
+from crossfade.live.taste import Played, tastes_of
 from crossfade.stores.contract import Entry, Named
 from crossfade.stores.live import ChangedError, ItemRef, Playlist
 from crossfade.stores.live_contract import LiveState
-from crossfade.surfaces.asking import OpenRelease, Played
+from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import PAGES
 
 LENGTH = 50

@@ -217,11 +217,12 @@ class Fitted(ABC, Generic[Profiles]):
             histories = histories.take(users)
         if interactions.item_ids == self.item_ids:
             return histories
-        maps = self._row_maps
-        if interactions.item_ids not in maps:
-            maps.clear()  # usually all histories come from one release
-            maps[interactions.item_ids] = row_map(interactions.item_ids, self.item_ids)
-        rows = maps[interactions.item_ids](histories.indices)
+        known = self._row_maps.get(interactions.item_ids)
+        if known is None:
+            known = row_map(interactions.item_ids, self.item_ids)
+            self._row_maps.clear()  # usually all histories come from one release
+            self._row_maps[interactions.item_ids] = known
+        rows = known(histories.indices)
         kept = rows != MISSING
         return CSR(starts_of(kept)[histories.indptr], rows[kept], histories.values[kept])
 

@@ -1,7 +1,6 @@
 """What all APIs that write need of a request: its token and what it allows, a body of limited size, the catalogue."""
 
 import contextlib
-import time
 from collections.abc import Iterator
 
 from starlette.requests import Request
@@ -104,8 +103,3 @@ def catalogue_of(active: ActiveRelease) -> Iterator[Tables | None]:
         except CrossfadeError:
             tables = None
         yield tables
-
-
-def now() -> int:
-    """Return the time, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000

@@ -21,6 +21,9 @@ from crossfade.serve.settings import ServeSettings
 ENCODED_SLASH = "\x00"
 """Replaces a %2F while a path is matched, so that a slash inside an id is not taken for one between parts."""
 
+HEAD = "head"
+"""Says in the state of a request whether only the headers of its answer are sent, so that no file is read for them."""
+
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -53,9 +56,10 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        without_body = scope["method"] == "HEAD"
-        reply = _Reply(send, scope.setdefault("state", {}), without_body=without_body)
-        inner = {**scope, "method": "GET" if without_body else scope["method"], "path": _path(scope)}
+        state = scope.setdefault("state", {})
+        state[HEAD] = scope["method"] == "HEAD"
+        reply = _Reply(send, state)
+        inner = {**scope, "method": "GET" if state[HEAD] else scope["method"], "path": _path(scope)}
         started = time.perf_counter()
         try:
             if self._settings.answers_to(_host(scope)):
@@ -78,10 +82,9 @@ class _Reply:
     state  of the request; its ``headers`` are added, as `crossfade.serve.access.count_request` leaves them
     """
 
-    def __init__(self, send: Send, state: Mapping[str, Any], *, without_body: bool) -> None:
+    def __init__(self, send: Send, state: Mapping[str, Any]) -> None:
         self._send = send
         self._state = state
-        self._without_body = without_body
         self.status = 0
         self.bytes = 0
 
@@ -93,7 +96,7 @@ class _Reply:
             added = (header for header in (*_HEADERS, *limits) if header[0] not in present)
             message = {**message, "headers": [*message["headers"], *added]}
         elif message["type"] == "http.response.body":
-            if self._without_body:
+            if self._state[HEAD]:
                 message = {**message, "body": b""}
             self.bytes += len(message.get("body", b""))
         await self._send(message)

@@ -15,7 +15,7 @@ from crossfade.core.errors import CrossfadeError, UnknownIdError
 from crossfade.core.kinds import KINDS
 from crossfade.core.tables import EVERYONE, USER
 from crossfade.live.fresh import Fresh, fresh_page, prepare, why_fresh
-from crossfade.serve.access import now, require_user, required_token, secret_of
+from crossfade.serve.access import require_user, required_token, secret_of
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.answers import LONGEST_TEXT, Listing, Station, WhyAnswer
 from crossfade.serve.metrics import Metrics
@@ -23,6 +23,7 @@ from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import NEVER_KEPT, Id, KindName, plain, problems
 from crossfade.serve.settings import ServeSettings
 from crossfade.stores.contract import Entry, Item, TableInfo, Tables
+from crossfade.stores.live import now
 from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.registry import FALLBACK, PAGES, POOL, SURFACES, Registered

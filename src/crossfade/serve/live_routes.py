@@ -10,7 +10,7 @@ from crossfade.core.kinds import FIRST_KIND, KINDS
 from crossfade.live.matching import matched
 from crossfade.live.sessions import session_of
 from crossfade.live.submitting import keep_listens, keep_playing, listen_of, playing_of
-from crossfade.serve.access import catalogue_of, now
+from crossfade.serve.access import catalogue_of
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.guard import SMALL_BODY, User, guarded_routes
 from crossfade.serve.limits import RateLimits
@@ -33,7 +33,7 @@ from crossfade.serve.live_bodies import (
 )
 from crossfade.serve.replies import json_reply
 from crossfade.stores.contract import Tables
-from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Scope, Which
+from crossfade.stores.live import LATEST_TIME, LONGEST_NAME, Block, Feedback, ItemRef, Listen, Scope, Which, now
 from crossfade.stores.live_contract import LiveState
 
 LARGEST_BODY = 10_485_760  # bytes: 1,000 listens of 10 KiB

@@ -1,6 +1,5 @@
 """What clients of stations and of playlists send and get."""
 
-import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -11,13 +10,12 @@ from crossfade.live.pools import PLAYLIST, TAG, TEXT
 from crossfade.serve.answers import LONGEST_TEXT, Answer, Body
 from crossfade.serve.live_bodies import TrackBody
 from crossfade.stores.contract import Named
-from crossfade.stores.live import Track
+from crossfade.stores.live import LONGEST_PLAYLIST, Track
 
 MOST_SEEDS = 20  # each of which may stand for ten tracks
 MOST_DRAWN = 100  # tracks of one answer of a station
 MOST_TRACKS = 500  # of a playlist that is made
 LONGEST_QUEUE = 200
-LONGEST_PLAYLIST = 10_000
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 Adventure = Annotated[float, Field(ge=0, le=1, description="From familiar (0) to adventurous (1).")]
@@ -41,9 +39,13 @@ class Drawn(Body):
         default=None, ge=0, lt=2**53, description="Of the draws; another one each time by default."
     )
 
-    def drawn_by(self) -> int:
-        """Return the seed, a new one if there is none."""
-        return secrets.randbelow(2**53) if self.seed is None else self.seed
+    def fields(self) -> dict[str, Any]:
+        """Return the fields by their names, with pairs for seeds, as `crossfade.live` has them."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: [(seed.kind, seed.id) for seed in value] if isinstance(value, list) else value
+            for name, value in given.items()
+        }
 
 
 class StartStation(Drawn):

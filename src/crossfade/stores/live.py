@@ -8,6 +8,7 @@ Times are whole milliseconds since 1970, UTC. A user is a user id of Crossfade: 
 
 import hashlib
 import json
+import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,11 @@ LONGEST_PLAYLIST = 10_000  # entries
 MOST_KEPT = 10_000  # stations of one user, and playlists, and blocks
 MOST_EXCLUSIONS = 100  # of one user; each listen is compared with all of them
 LATEST_TIME = 253_370_764_799_999  # the end of 9998: Python has no year 10000, which comes earlier in some time zones
+
+
+def now() -> int:
+    """Return the time."""
+    return time.time_ns() // 1_000_000
 
 
 class ChangedError(CrossfadeError):
@@ -270,9 +276,9 @@ class Which:
         if any(text is not None and not folded(text) for text in (self.artist, self.text)):
             # It would fit everything.
             raise InputError("A name to look for has a letter at least.")
-        for time in (self.since, self.until):
-            if time is not None:
-                require_time(time)
+        for one in (self.since, self.until):
+            if one is not None:
+                require_time(one)
 
 
 ALL = Which()

@@ -8,12 +8,11 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable
 from typing import Any
 
 from crossfade.core.errors import InputError, UnknownIdError
-from crossfade.stores.live import SCOPES, USUAL_SCOPES, Account, Scope, Token, require_texts, require_user
+from crossfade.stores.live import SCOPES, USUAL_SCOPES, Account, Scope, Token, now, require_texts, require_user
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 
 MOST_TOKENS = 100
@@ -144,11 +143,6 @@ class AccountTables:
                 lambda connection: connection.execute("UPDATE tokens SET used_at = ? WHERE id = ?", (today, token.id))
             )
         return token
-
-
-def now() -> int:
-    """Return the time in milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 def require_account(connection: sqlite3.Connection, user: str) -> None:

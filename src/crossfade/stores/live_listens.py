@@ -10,8 +10,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, require_time
-from crossfade.stores.live_accounts import changed, now, require_account, rows_of
+from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, now, require_time
+from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written
@@ -80,11 +80,9 @@ class ListenTables:
             deleted = connection.execute(f"DELETE FROM listens WHERE {where}", values).rowcount  # noqa: S608
             if deleted:
                 changed(connection, user)
-                next_counter(connection, DELETIONS)
+                self._shelf.remove_stale(next_counter(connection, DELETIONS))
                 connection.execute("DELETE FROM playlists WHERE user = ? AND of_listens IS NOT NULL", (user,))
                 connection.execute("DELETE FROM playing WHERE user = ? AND ends_at <= ?", (user, now()))
-                if (session := session_now(connection, user)) is not None:
-                    self._shelf.remove_made_of_listens(session)
                 self._database.erase()
             return deleted
 

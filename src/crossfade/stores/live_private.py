@@ -51,11 +51,12 @@ class Shelf:
         with self._lock:
             return self._things.get(session, {}).pop((of, thing_id), None) is not None
 
-    def remove_made_of_listens(self, session: Session) -> None:
-        """Remove the playlists that are made of listens."""
-        for playlist in self.all(session, Playlist):
-            if playlist.of_listens is not None:
-                self.remove(session, Playlist, playlist.id)
+    def remove_stale(self, deletions: int) -> None:
+        """Remove the playlists that are made of listens and older than the last of so many ``deletions``."""
+        for session in self.sessions():
+            for playlist in self.all(session, Playlist):
+                if playlist.of_listens is not None and playlist.of_listens < deletions:
+                    self.remove(session, Playlist, playlist.id)
 
     def sessions(self) -> list[Session]:
         """Return the sessions of which there are things."""

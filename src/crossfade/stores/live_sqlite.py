@@ -30,6 +30,7 @@ class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
 
     def sweep(self) -> None:
         self._database.sweep()
+        self._shelf.remove_stale(self.deletions())
         with self._database.reading() as connection:
             for session in self._shelf.sessions():
                 if session_now(connection, session.user) != session:

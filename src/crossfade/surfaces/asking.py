@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import RLock
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -60,14 +60,6 @@ class _Neighbourhoods(Mapping[str, Neighbourhood]):
         return len(self.models)
 
 
-class Played(NamedTuple):
-    """An item in a user's history: how often it was played, and when last (seconds since 1970, 0 if unknown)."""
-
-    id: str
-    plays: int
-    last: int
-
-
 class OpenRelease:
     """An open ``release``; its parts are opened when they are needed, once. Safe to use from any number of threads.
 
@@ -97,7 +89,7 @@ class OpenRelease:
     @property
     def catalogue(self) -> Catalogue:
         """All items of the release."""
-        return self._catalogue()
+        return self._part("catalogue", Catalogue.load)
 
     def table(self, surface: str, kind: str | None = None) -> TableInfo:
         """Return the table of ``surface`` that lists ``kind``, or the default one; NotReadyError if there is none."""
@@ -207,7 +199,7 @@ class OpenRelease:
         root = KINDS[kind or kinds[0]].root if kinds else ""
         if root not in kinds:
             return None
-        return reach_of(user, self.interactions(root), self._catalogue()[root])
+        return reach_of(user, self.interactions(root), self.catalogue[root])
 
     def has_model(self, model: str, kind: str) -> bool:
         """Whether the release has ``model`` fitted on items of ``kind``."""
@@ -263,31 +255,18 @@ class OpenRelease:
             return []
         model: Any = self._model(WORDS, kind)
         rows, scores = model.about(text, n)
-        found = self._catalogue()[kind].ids.rows(model.item_ids.select(rows), missing="mark")
+        found = self.catalogue[kind].ids.rows(model.item_ids.select(rows), missing="mark")
         return [self._entry(kind, row, score) for row, score in zip(found.tolist(), scores, strict=True) if row >= 0]
 
     def children(self, kind: str, parent: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of a ``parent`` (its id) that have the most listeners, then plays."""
-        items, parent_kind = self._catalogue()[kind], KINDS[kind].parent
-        row = MISSING if parent_kind is None else self._catalogue()[parent_kind].ids.find(parent)
+        items, parent_kind = self.catalogue[kind], KINDS[kind].parent
+        row = MISSING if parent_kind is None else self.catalogue[parent_kind].ids.find(parent)
         if row == MISSING or items.parents is None:
             return []
         own = np.flatnonzero(np.asarray(items.parents) == row)
         best = own[np.lexsort((-items.plays[own], -items.listeners[own]))][:n]
         return [self._entry(kind, place, items.listeners[place]) for place in best.tolist()]
-
-    def played(self, user: str, kind: str) -> list[Played]:
-        """Return what ``user`` (a full id) has played of ``kind``, most often first; empty for a user without any."""
-        if not self._has(f"interactions-{kind}"):
-            return []
-        played = self._part(f"interactions-{kind}", partial(Interactions.load, kind=kind))
-        row = played.user_ids.find(user)
-        if row == MISSING:
-            return []
-        pairs = played.of_user(row)
-        ids = played.item_ids.select(played.indices[pairs])
-        columns = played.plays[pairs].tolist(), played.last_played[pairs].tolist()
-        return sorted(map(Played, ids, *columns), key=lambda one: (-one.plays, one.id))
 
     def why(
         self,
@@ -313,8 +292,8 @@ class OpenRelease:
         _, pages = self.pages(table.kind, model)
         if made_of is None and pages.keys.find(user) == MISSING:
             raise UnknownIdError(f"{user!r} has no history of {kind_named(table.reason_kind or table.kind).plural}.")
-        row = self._catalogue()[table.kind].ids.row(found.id)
-        return why(pages, self._catalogue(), user, row, *(() if made_of is None else made_of(pages)))
+        row = self.catalogue[table.kind].ids.row(found.id)
+        return why(pages, self.catalogue, user, row, *(() if made_of is None else made_of(pages)))
 
     def _named(self, kind: str, text: str) -> bool:
         """Whether there is an item of ``kind`` with that id or name."""
@@ -368,7 +347,7 @@ class OpenRelease:
                     later.add(kind)
                 played[kind] = self.interactions(kind)
         return SurfaceInputs(
-            catalogue=self._catalogue(),
+            catalogue=self.catalogue,
             interactions=played,
             models=models,
             later=later,
@@ -403,9 +382,6 @@ class OpenRelease:
         """What ``load`` makes of a part of the release."""
         return self._once(name, lambda: load(self.release.part(name)))
 
-    def _catalogue(self) -> Catalogue:
-        return self._part("catalogue", Catalogue.load)
-
     def _model(self, model: str, kind: str) -> Fitted[Any]:
         return self._part(f"{model}-{kind}", load_fitted)
 
@@ -423,7 +399,7 @@ class OpenRelease:
 
     def _entry(self, kind: str, row: int, score: Any) -> Entry:
         """The item at ``row`` of the catalogue."""
-        parent_kind, parents = KINDS[kind].parent, self._catalogue()[kind].parents
+        parent_kind, parents = KINDS[kind].parent, self.catalogue[kind].parents
         parent = None
         if parent_kind is not None and parents is not None and parents[row] != MISSING:
             parent = Named(**self._described(parent_kind, parents[row]))
@@ -431,5 +407,5 @@ class OpenRelease:
         return Entry(id=item["id"], name=item["name"], parent=parent, score=shortest(np.float32(score)))
 
     def _described(self, kind: str, row: int) -> dict[str, str]:
-        items = self._catalogue()[kind]
+        items = self.catalogue[kind]
         return {"kind": kind, "id": items.ids[row], "name": items.names[row]}

@@ -11,7 +11,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from crossfade.core.errors import CrossfadeError, InputError, UnknownIdError
-from crossfade.serve.access import RefusedError, catalogue_of, count_request, limited_body, now
+from crossfade.serve.access import RefusedError, catalogue_of, count_request, limited_body
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.audioscrobbler import protocol12, protocol20
 from crossfade.serve.audioscrobbler.answers import refusal, reply
@@ -19,6 +19,7 @@ from crossfade.serve.audioscrobbler.listens import LONGEST_BODY, form
 from crossfade.serve.limits import RateLimits
 from crossfade.serve.replies import failure
 from crossfade.stores.contract import Tables
+from crossfade.stores.live import now
 from crossfade.stores.live_contract import LiveState
 
 PATH_12 = "/audioscrobbler/1.2"

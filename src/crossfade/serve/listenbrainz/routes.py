@@ -26,7 +26,6 @@ from crossfade.serve.access import (
     catalogue_of,
     count_request,
     limited_body,
-    now,
     require_user,
     required_token,
     secret_of,
@@ -39,7 +38,7 @@ from crossfade.serve.lists import OwnPages
 from crossfade.serve.replies import failure
 from crossfade.serve.routes import plain
 from crossfade.stores.contract import Entry
-from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Scope, Track, Which
+from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Scope, Track, Which, now
 from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.registry import PAGES
 

@@ -12,9 +12,8 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.core.names import folded, named_id
 from crossfade.live.music import Artist, Song
 from crossfade.live.playlists import ALBUM_MARKS
-from crossfade.serve.access import now
 from crossfade.serve.subsonic.calls import Library
-from crossfade.stores.live import ChangedError, ItemRef, Playlist, Track
+from crossfade.stores.live import ChangedError, ItemRef, Playlist, Track, now
 from crossfade.stores.live_contract import LiveState
 
 ATTEMPTS = 5

@@ -7,6 +7,7 @@ from crossfade.core.errors import InputError
 from crossfade.formats.audio_tags import CONTENT_TYPES
 from crossfade.live.music import Song
 from crossfade.serve.connections import PLAYING
+from crossfade.serve.envelope import HEAD
 from crossfade.serve.subsonic.answers import UNKNOWN, Failure
 from crossfade.serve.subsonic.browsing import song_named
 from crossfade.serve.subsonic.calls import Call, Handler, Library
@@ -19,8 +20,9 @@ class Sound(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file, or the ranges that were asked for; more than 100 ranges are answered by the whole file."""
-        scope.get("state", {})[PLAYING] = True
-        await super().__call__(scope, receive, send)
+        state = scope["state"]
+        state[PLAYING] = True
+        await super().__call__({**scope, "method": "HEAD"} if state[HEAD] else scope, receive, send)
 
 
 def _stream(library: Library, call: Call) -> Response:

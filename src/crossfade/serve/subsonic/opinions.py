@@ -1,12 +1,11 @@
 """Stars and ratings, which count for taste at once."""
 
 from crossfade.live.music import Artist, Song
-from crossfade.serve.access import now
 from crossfade.serve.subsonic.answers import GENERIC, UNKNOWN, Content, Failure
 from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.marks import mark_album
 from crossfade.serve.subsonic.recommending import similar
-from crossfade.stores.live import Feedback, Opinion
+from crossfade.stores.live import Feedback, Opinion, now
 
 
 def _starring(value: int) -> Handler:

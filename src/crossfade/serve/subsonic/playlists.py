@@ -12,14 +12,13 @@ from typing import Any
 from crossfade.core.errors import UnknownIdError
 from crossfade.live.music import Song
 from crossfade.live.playlists import BOOKMARKS, PLAY_QUEUE, playlist_named, playlists_of
-from crossfade.serve.access import now
 from crossfade.serve.subsonic.answers import FORBIDDEN, GENERIC, MISSING, UNKNOWN, Content, Failure, known, when
 from crossfade.serve.subsonic.browsing import song_named
 from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.describing import song_answer
 from crossfade.serve.subsonic.marks import keep_list, kept_list, marks_of
 from crossfade.serve.subsonic.recommending import similar
-from crossfade.stores.live import Playlist, Track
+from crossfade.stores.live import Playlist, Track, now
 
 
 def _tracks(library: Library, songs: list[Song]) -> tuple[Track, ...]:

@@ -3,23 +3,22 @@
 Nothing of a play with ``ignoreScrobble`` is kept anywhere, not even in memory: it is a private session of one track.
 """
 
+import itertools
 import zlib
 from dataclasses import replace
 from typing import Any
 
 from crossfade.live.music import Song
-from crossfade.live.submitting import listen_of, playing_of
-from crossfade.serve.access import now
+from crossfade.live.submitting import as_kept, listen_of, playing_of
 from crossfade.serve.subsonic.answers import GENERIC, Content, Failure
 from crossfade.serve.subsonic.browsing import song_named
 from crossfade.serve.subsonic.calls import Call, Handler, Library
 from crossfade.serve.subsonic.describing import song_answer
 from crossfade.serve.subsonic.marks import marks_of
 from crossfade.serve.subsonic.recommending import similar
-from crossfade.stores.live import Listen, NowPlaying, Track
+from crossfade.stores.live import Listen, NowPlaying, Track, now
 
 MOST_SCROBBLES = 1_000  # in one call
-HEARD_MS = 30_000  # that make a play, or half of a shorter track
 
 _STATES = ("starting", "playing", "paused", "stopped")
 
@@ -32,16 +31,14 @@ def _scrobble(library: Library, call: Call) -> Content:
     if not call.flag("submission", default=True):
         _play(library, call, songs[-1], started_at=now(), info={})
         return {}
-    # Without a time the song ends now.
-    begun = [time or now() - song.duration * 1000 for song, time in zip(songs, _padded(times, len(songs)), strict=True)]
+    listens = []
     with similar(library) as described:
-        listens = [_listen(call, described.described(song), at) for song, at in zip(songs, begun, strict=True)]
+        for song, time in itertools.zip_longest(songs, times[: len(songs)]):
+            # Without a time the song ends now.
+            listen = _listen(call, described.described(song), time or now() - song.duration * 1000)
+            listens.append(listen if time else as_kept(library.live, listen))
     library.live.add_listens(listens)
     return {}
-
-
-def _padded(times: list[int], length: int) -> list[int]:
-    return [*times[:length], *[0] * (length - len(times))]
 
 
 def _report(library: Library, call: Call) -> Content:
@@ -53,17 +50,18 @@ def _report(library: Library, call: Call) -> Content:
     song = song_named(library, call.text("mediaId"))
     if call.flag("ignoreScrobble", default=False):
         return {}
-    before = next((one for one in _playing(library, call) if one.player == call.client), None)
+    own = library.live.now_playing(call.user, at=now())
+    before = next((one for one in own if one.player == call.client), None)
     same = before is not None and library.music.find(before.track) is song
     started_at = before.started_at if before is not None and same else now() - position
     if state != "stopped":
         _play(library, call, song, started_at=started_at, info={"state": state, "positionMs": position})
         return {}
     library.live.stop_playing(call.user, call.client)
-    if position >= min(HEARD_MS, song.tags.duration_ms / 2 or HEARD_MS):
-        with similar(library) as described:
-            track = described.described(song)
-        library.live.add_listens([_listen(call, track, started_at, ms_played=position)])
+    with similar(library) as described:
+        listen = _listen(call, described.described(song), started_at, ms_played=position)
+    if not listen.skipped:
+        library.live.add_listens([as_kept(library.live, listen)])
     return {}
 
 

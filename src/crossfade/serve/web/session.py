@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from crossfade.core.errors import CrossfadeError
-from crossfade.serve.access import RefusedError, now, require_page
+from crossfade.serve.access import RefusedError, require_page
 from crossfade.serve.answers import Answer, Body
 from crossfade.serve.cookies import clear_cookie, cookie_of, set_cookie
 from crossfade.serve.guard import guarded_routes
 from crossfade.serve.live_bodies import Time
 from crossfade.serve.replies import json_reply
 from crossfade.serve.web.site import Site
-from crossfade.stores.live import ENTRANCE, Scope, Token
+from crossfade.stores.live import ENTRANCE, Scope, Token, now
 from crossfade.stores.live_contract import LiveState
 from crossfade.surfaces.asking import WORDS
 
