@@ -1,5 +1,6 @@
 // The player: a queue, two audio elements so that the next track is there when one ends, and the station that fills it.
 import { push } from 'svelte-spa-router'
+import { audible } from './audible.svelte'
 import { address, del, get, part, post, put } from './api'
 import { thumb } from './opinions.svelte'
 import { fromStation, heardAfter, moved, steered, without } from './queue'
@@ -70,13 +71,14 @@ class Player {
     return this.#audio[this.#front] as HTMLAudioElement
   }
 
-  /** Play a list from one of its items; `context` is the playlist that it is. */
-  play(pieces: Piece[], start = 0, context?: string): void {
+  /** Play what can be heard of a list from one of its items; `context` is the playlist that it is. */
+  async play(pieces: Piece[], start = 0, context?: string): Promise<void> {
+    const heard = await audible.only(pieces)
     this.#leave()
     this.station = null
     this.#context = context
-    this.queue = pieces
-    this.#go(start)
+    this.queue = heard
+    this.#go(Math.max(0, heard.indexOf(pieces[start] as Piece)))
   }
 
   /** Add an item to the queue: after what is playing, or at the end. */
@@ -93,7 +95,7 @@ class Player {
   async startStation(seeds: Seed[], adventure = 0.5): Promise<void> {
     await attempt(async () => {
       const asked = { seeds, adventure, count: DRAWN, kind: session.mainKind }
-      this.#tune(await post<StationAnswer>('stations', asked))
+      await this.#tune(await post<StationAnswer>('stations', asked))
       await push('/radio')
     })
   }
@@ -102,7 +104,7 @@ class Player {
   async resume(id: string): Promise<void> {
     await attempt(async () => {
       const known = await get<StationAnswer>(`stations/${part(id)}`)
-      this.#tune(await post<StationAnswer>(`stations/${part(id)}/next`, { count: DRAWN }), known)
+      await this.#tune(await post<StationAnswer>(`stations/${part(id)}/next`, { count: DRAWN }), known)
     })
   }
 
@@ -191,12 +193,18 @@ class Player {
     await this.#signal({ adventure, requeue: true, ...(item !== undefined && { item }) })
   }
 
-  #tune(answer: StationAnswer, known: StationAnswer = answer): void {
+  async #tune(answer: StationAnswer, known: StationAnswer = answer): Promise<void> {
+    const drawn = await this.#drawn(answer)
     this.#leave()
     this.#context = answer.id ?? undefined
     this.station = { ...known, ...answer }
-    this.queue = (answer.tracks ?? []).map((track) => fromStation(answer.kind, track))
+    this.queue = drawn
     this.#go(0)
+  }
+
+  /** What a station drew, and can be heard. */
+  #drawn(answer: Pick<StationAnswer, 'kind' | 'tracks'>): Promise<Piece[]> {
+    return audible.only((answer.tracks ?? []).map((track) => fromStation(answer.kind, track)))
   }
 
   /** Hand a signal to the station, after those before it; what it draws replaces or prolongs the queue. */
@@ -207,7 +215,7 @@ class Player {
       const path = station.id ? `stations/${part(station.id)}/next` : 'stations/next'
       const count = signal.requeue || this.following.length < AHEAD ? DRAWN : 0
       const answer = await post<StationAnswer>(path, { ...signal, count, ...(!station.id && { state: station.state }) })
-      const drawn = (answer.tracks ?? []).map((track) => fromStation(answer.kind, track))
+      const drawn = await this.#drawn(answer)
       this.station = answer
       if (signal.requeue) this.queue = steered(this.queue, this.at, signal.item ?? '', drawn, signal.action === 'down')
       else this.queue = [...this.queue, ...drawn]
@@ -262,9 +270,9 @@ class Player {
     const kind = this.queue.at(-1)?.kind
     const queue = this.queue.filter((one) => one.kind === kind).map((one) => one.id)
     const asked = { queue: queue.slice(-REMEMBERED), kind, count: DRAWN }
-    const { tracks } = await post<{ kind: string; tracks: TrackAnswer[] }>('now-playing', asked)
+    const drawn = await this.#drawn(await post<{ kind: string; tracks: TrackAnswer[] }>('now-playing', asked))
     const present = new Set(queue)
-    const added = tracks.filter((one) => !present.has(one.id)).map((one) => fromStation(kind ?? 'track', one))
+    const added = drawn.filter((one) => !present.has(one.id))
     if (this.station === null) this.queue = [...this.queue, ...added.map((one) => ({ ...one, added: true }))]
     this.#preload()
   }
