@@ -23,7 +23,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import one_blas_thread
-from crossfade.models.blend_weights import LEAST_USERS, Evidence, fitted, ndcg
+from crossfade.models.blend_weights import LEAST_GAIN, LEAST_USERS, Evidence, fitted, ndcg, standard_error
 from crossfade.models.contract import ComparesItems, Fitted
 from crossfade.models.factors import ComparedByCosine
 from crossfade.models.sketch import along_largest
@@ -36,9 +36,6 @@ ITEMS = 1500
 
 DEPTH = 50
 """Candidates of each model for an item."""
-
-LEAST_GAIN = 2.0
-"""Standard errors of NDCG@20 by which learned weights have to be better than equal ones."""
 
 
 def even(models: Sequence[Fitted[Any]]) -> Compared:
@@ -81,7 +78,7 @@ def learned(models: Sequence[Fitted[Any]], shown: Interactions, hidden: Interact
         for half, weights in zip(halves, reversed(found), strict=True)
     ]
     gain = np.concatenate(gains)
-    if gain.mean() <= LEAST_GAIN * gain.std() / np.sqrt(len(gain)):
+    if gain.mean() <= LEAST_GAIN * standard_error(gain):
         return None
     mean: Compared = np.mean(found, axis=0, dtype=np.float32)
     return mean

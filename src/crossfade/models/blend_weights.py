@@ -50,6 +50,9 @@ GAIN = 1e-6
 SLIGHT = 0.25
 """Standard errors of NDCG that leaving out a model may cost."""
 
+LEAST_GAIN = 2.0
+"""Standard errors of NDCG that trees, or weights of compared items, must gain on what they have not seen."""
+
 LEAST_USERS, LEAST_HITS = 100, 300
 """Users with hits among their candidates, and hits, below which weights would be chance: all models count the same."""
 
@@ -195,7 +198,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
     }
     for one in np.flatnonzero(weights).tolist():
         gain = best - ndcg(whole, scores - columns[:, one] * weights[one])[hitting]
-        report[models[one]] |= {"adds": float(gain.mean()), "error": _error(gain)}
+        report[models[one]] |= {"adds": float(gain.mean()), "error": standard_error(gain)}
     return Weights(models=models, weights=weights.astype(np.float32), unknown=unknown, learned=True, report=report)
 
 
@@ -209,7 +212,7 @@ def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]
     for one in np.argsort(weights, kind="stable").tolist():
         without = scores - weights[one] * columns[:, one]
         cost = ndcg(some, scores) - ndcg(some, without)
-        if weights[one] and np.count_nonzero(weights) > 1 and cost.mean() <= SLIGHT * _error(cost):
+        if weights[one] and np.count_nonzero(weights) > 1 and cost.mean() <= SLIGHT * standard_error(cost):
             scores, weights[one] = without, 0.0
     return weights * _scale(some, columns @ weights)
 
@@ -296,8 +299,8 @@ def _chances(
     return highest + np.log(totals), chances / np.repeat(totals, lengths) / len(lengths)
 
 
-def _error(values: PerUser) -> float:
-    """The standard error of the mean."""
+def standard_error(values: PerUser) -> float:
+    """Return the standard error of the mean."""
     return float(values.std() / np.sqrt(len(values)))
 
 
