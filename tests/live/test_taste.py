@@ -9,7 +9,7 @@ from crossfade.core.errors import UnknownIdError
 from crossfade.live import taste
 from crossfade.live.fresh import own_page
 from crossfade.live.taste import Tastes, excludes
-from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track
+from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.surfaces.asking import OpenRelease
 
 AT = 1_700_000_000_000
@@ -92,8 +92,10 @@ def test_a_listen_changes_the_next_page_and_its_reasons_count_it(library):
 
 def test_a_listen_of_a_wrong_clock_spoils_no_page(library):
     _, state = made = library("artist")
-    play(state, "new", artist("a03"), at=LATEST_TIME - LATEST_TIME % 1000)
+    play(state, "new", artist("a03"), at=LATEST_TIME)
     assert reasons(page(made, "new")) == {"a03"}
+    play(state, "new", artist("a02"))
+    assert reasons(page(made, "new")) == {"a02", "a03"}
 
 
 def test_a_listen_of_an_item_that_has_another_id_by_now_counts_by_its_names(library):
@@ -209,6 +211,49 @@ def test_only_the_latest_listens_count(library, monkeypatch):
     monkeypatch.setattr(taste, "MOST_LISTENS", 2)
     play(state, "new", artist("a00"), artist("a02"), artist("a06"))
     assert reasons(page(made, "new")) == {"a02", "a06"}
+
+
+@pytest.mark.parametrize("knows", ["artist and track", "show and episode"])
+def test_what_is_remembered_of_listens_is_what_reading_all_of_them_gives(library, monkeypatch, rng, knows):
+    tastes, state = library(knows, last_played=AT - 3 * 86_400_000)
+    monkeypatch.setattr(taste, "MOST_LISTENS", 30)
+    everything = Exclusion(user="u05", hours=(0, 24))
+    liked = Feedback(user="u05", sort="like", value=1, track=track("a03-0"), given_at=AT)
+    changes = {
+        8: lambda: state.exclude(everything),
+        10: lambda: state.include(everything),
+        12: lambda: state.give([liked]),
+        18: lambda: state.delete_listens("u05", Which(since=AT + 60_000 * 5)),
+    }
+    for step in range(24):
+        at = AT - 60_000 * step if step in (4, 5, 20) else AT + 60_000 * step  # a few arrive late
+        names = [f"a{root:02d}-{child}" for root, child in rng.integers([8, 2], size=(2, 2))]
+        play(
+            state,
+            "u05",
+            *map(track, names),
+            at=at,
+            skipped=bool(rng.random() < 0.2),
+            source=["radio", "search"][step % 2],
+        )
+        changes.get(step, list)()
+        kept, anew = (one.of("u05", at=AT) for one in (tastes, Tastes(tastes.opened, state)))
+        assert (kept.heard, kept.liked, kept.disliked) == (anew.heard, anew.liked, anew.disliked)
+        assert {item: count[1:] for item, count in kept.counts.items()} == {
+            item: count[1:] for item, count in anew.counts.items()
+        }
+        weights = [anew.counts[item].weight for item in kept.counts]
+        assert [count.weight for count in kept.counts.values()] == pytest.approx(weights)
+
+
+def test_only_listens_that_came_since_are_read(library, monkeypatch):
+    tastes, state = library("artist")
+    read, listens = [], state.listens
+    monkeypatch.setattr(state, "listens", lambda *some, **more: read.append(listens(*some, **more)) or read[-1])
+    for minute in range(5):
+        play(state, "new", artist("a02"), artist("a03"), at=AT + 60_000 * minute)
+        assert tastes.of("new", at=AT).counts[tastes.row(ItemRef("artist", "a02"))].plays == minute + 1
+    assert [len(found) for found in read] == [2] * 5
 
 
 def test_a_listen_fades_as_in_a_release(library):

@@ -10,7 +10,7 @@ times that if it is close to something skipped.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -77,13 +77,34 @@ History = Mapping[str, Mapping[str, Played]]
 """What a user has played: by kind, then by id."""
 
 
-@dataclass
-class Count:
+class Count(NamedTuple):
     """What came since of one item: how much it weighs in plays, how many plays, and the latest (seconds since 1970)."""
 
     weight: float = 0.0
     plays: int = 0
     latest: int = 0
+
+
+@dataclass(frozen=True)
+class Listened:
+    """What the live listens of a user say, by items of a release's catalogue.
+
+    known    by kind, what the release knows of the user
+    since    the time from which on listens count, in milliseconds since 1970
+    until    all of them are before it
+    number   how many they are
+    counts   plays that the release has not learned
+    heard    items that were played, whether or not the release has learned it
+    skipped  items that were skipped
+    """
+
+    known: Mapping[str, "Known"]
+    since: int
+    until: int
+    number: int = 0
+    counts: Mapping[Item, Count] = field(default_factory=dict)
+    heard: Set[Item] = frozenset()
+    skipped: Set[Item] = frozenset()
 
 
 @dataclass
@@ -102,7 +123,7 @@ class Taste:
     stamp: tuple[int, ...] = ()
     known: Mapping[str, "Known"] = field(default_factory=dict)
     counts: dict[Item, Count] = field(default_factory=dict)
-    heard: set[Item] = field(default_factory=set)
+    heard: Set[Item] = frozenset()
     liked: set[Item] = field(default_factory=set)
     disliked: dict[Item, float] = field(default_factory=dict)
     barred: set[Item] = field(default_factory=set)
@@ -165,6 +186,7 @@ class Remembered:
     def __init__(self, deletions: int) -> None:
         self.deletions = deletions
         self.items: dict[Track, Item | None] = {}
+        self.listened: Cache[Listened] = Cache(MOST_TASTES)
         self.tastes: Cache[Taste] = Cache(MOST_TASTES)
         self.pages: Cache[Page] = Cache(MOST_PAGES)
 
@@ -257,28 +279,60 @@ class Tastes:
         stamp = account.created_at, account.revision
         taste = remembered.tastes.find(user, stamp)
         if taste is None:
-            taste = self._made(user, Taste(stamp, self._known(user)), remembered.items)
+            listened = self._listened(user, account.created_at, remembered)
+            taste = self._made(user, stamp, listened, remembered.items)
             remembered.tastes.keep(user, taste, stamp)
         return taste
 
-    def _made(self, user: str, taste: Taste, items: dict[Track, Item | None]) -> Taste:
-        """``taste``, filled from the live state."""
-        skipped, learned = set[Item](), max((one.latest for one in taste.known.values()), default=0)
-        since = Which(since=max(learned - LATE_SECONDS, 0) * 1000)
-        exclusions = self._live.exclusions(user)
-        for listen in self._live.listens(user, since, limit=MOST_LISTENS):  # the latest first
-            item = self._item(listen.track, items)
-            if item is None or any(excludes(exclusion, listen) for exclusion in exclusions):
-                continue
-            if listen.skipped:
-                skipped.add(item)
-            elif KINDS[item[0]].repeats or item not in taste.heard:
-                taste.heard.add(item)
-                self._count(taste, listen, item)
+    def _made(self, user: str, stamp: tuple[int, ...], listened: Listened, items: dict[Track, Item | None]) -> Taste:
+        """What a user has done, without blocks: what they listened to, and said."""
+        taste = Taste(stamp, listened.known, dict(listened.counts), listened.heard)
         self._judge(taste, self._live.feedback(user), items)
-        for item in skipped - taste.heard - taste.liked:
+        for item in listened.skipped - listened.heard - taste.liked:
             taste.dislike(self.with_parent(item), SKIPPED)
         return taste
+
+    def _listened(self, user: str, created_at: int, remembered: Remembered) -> Listened:
+        """What the live listens of a user say; only those are read that came since it was asked for last."""
+        exclusions = self._live.exclusions(user)
+        stamp = created_at, *exclusions
+        before = remembered.listened.find(user, stamp)
+        if before is None:
+            known = self._known(user)
+            learned = max((one.latest for one in known.values()), default=0)
+            since = max(learned - LATE_SECONDS, 0) * 1000
+            before = Listened(known, since, since)
+        listened = self._with_later(user, before, exclusions, remembered.items)
+        remembered.listened.keep(user, listened, stamp)
+        return listened
+
+    def _with_later(
+        self, user: str, before: Listened, exclusions: Sequence[Exclusion], items: dict[Track, Item | None]
+    ) -> Listened:
+        """``before`` with the listens that are later; made anew where that is not all that has come."""
+        later = self._live.listens(user, Which(since=before.until), limit=MOST_LISTENS)  # the latest first
+        number = before.number + len(later)
+        played = [
+            (item, listen)
+            for listen in later
+            if (item := self._item(listen.track, items)) is not None
+            and not any(excludes(exclusion, listen) for exclusion in exclusions)
+        ]
+        if before.number and (
+            number > MOST_LISTENS
+            or number != self._live.count_listens(user, Which(since=before.since))
+            or any(item in before.heard and not KINDS[item[0]].repeats for item, _ in played)
+        ):
+            return self._with_later(user, Listened(before.known, before.since, before.since), exclusions, items)
+        counts, heard, skipped = dict(before.counts), set(before.heard), set(before.skipped)
+        for item, listen in played:
+            if listen.skipped:
+                skipped.add(item)
+            elif KINDS[item[0]].repeats or item not in heard:
+                heard.add(item)
+                self._count(counts, before.known, listen, item)
+        until = later[0].listened_at + 1 if later else before.until
+        return Listened(before.known, before.since, until, number, counts, heard, skipped)
 
     def _item(self, track: Track, items: dict[Track, Item | None]) -> Item | None:
         """The item that a track is, or if the release has no such track, its artist or show; None for neither."""
@@ -313,17 +367,16 @@ class Tastes:
                     )
         return known
 
-    def _count(self, taste: Taste, listen: Listen, item: Item) -> None:
+    def _count(self, counts: dict[Item, Count], known: Mapping[str, Known], listen: Listen, item: Item) -> None:
         """Count a play for its item and for what that belongs to, unless the release has learned it."""
         seconds = min(listen.listened_at // 1000, LATEST_SECOND)
-        if not KINDS[item[0]].repeats and taste.known[item[0]].of(item[1])[0]:
+        if not KINDS[item[0]].repeats and known[item[0]].of(item[1])[0]:
             return
         for kind, row in self.with_parent(item):
-            if seconds > taste.known[kind].of(row)[1]:
-                count = taste.counts.setdefault((kind, row), Count())
-                count.weight += self.weighing(kind).share(listen)
-                count.plays += 1
-                count.latest = max(count.latest, seconds)
+            if seconds > known[kind].of(row)[1]:
+                count = counts.get((kind, row), Count())
+                weight = count.weight + self.weighing(kind).share(listen)
+                counts[kind, row] = Count(weight, count.plays + 1, max(count.latest, seconds))
 
     def _judge(self, taste: Taste, feedback: Iterable[Feedback], items: dict[Track, Item | None]) -> None:
         """Count what the user said of items."""
@@ -339,7 +392,8 @@ class Tastes:
             elif opinion > 0:
                 for liked in self.with_parent(item):
                     taste.liked.add(liked)
-                    taste.counts.setdefault(liked, Count()).weight += LIKED
+                    count = taste.counts.get(liked, Count())
+                    taste.counts[liked] = count._replace(weight=count.weight + LIKED)
 
 
 def tastes_of(opened: OpenRelease, live: LiveState) -> Tastes:
