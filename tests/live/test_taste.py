@@ -7,8 +7,9 @@ import pytest
 
 from crossfade.core.errors import UnknownIdError
 from crossfade.live import taste
+from crossfade.live.counting import excludes
 from crossfade.live.fresh import own_page
-from crossfade.live.taste import Tastes, excludes
+from crossfade.live.taste import Tastes
 from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.surfaces.asking import OpenRelease
 
