@@ -88,6 +88,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Addresses and errors name people; where OpenTelemetry is set up, it would send them elsewhere.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     metrics = Metrics(active)
     own = None if live is None else OwnPages(live, active, metrics)
