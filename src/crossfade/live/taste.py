@@ -171,28 +171,18 @@ class Tastes:
         history too.
         """
         try:
-            taste = self._of(user)
+            return self._played(self._of(user))
         except UnknownIdError:
-            taste = Taste(known=self._known(user))
-        found: dict[str, dict[str, Played]] = {}
-        for kind in KINDS:
-            rows = dict(taste.known[kind].items) if kind in taste.known else {}
-            for (name, row), count in taste.counts.items():
-                if name == kind and count.plays:
-                    plays, latest = rows.get(row, (0, 0))
-                    rows[row] = plays + count.plays, max(latest, count.latest)
-            ids = self.opened.catalogue[kind].ids.select([*rows]) if rows else []
-            found[kind] = {one: Played(one, *seen) for one, seen in zip(ids, rows.values(), strict=True)}
-        return found
+            return self._played(Taste(known=self._known(user)))
 
     def listener(self, user: str, *, at: int) -> Listener:
         """Return what ``user`` knows, and does not want to hear at the time ``at``; nobody needs an account for it."""
-        known = {item for played in self.history(user).values() for item in played}
         try:
-            barred = self.of(user, at=at).barred
+            taste = self.of(user, at=at)
         except UnknownIdError:
-            barred = set()
-        return Listener(known=known, barred={self.opened.catalogue[kind].ids[row] for kind, row in barred})
+            taste = Taste(known=self._known(user))
+        known = {item for played in self._played(taste).values() for item in played}
+        return Listener(known=known, barred={self.opened.catalogue[kind].ids[row] for kind, row in taste.barred})
 
     def row(self, item: ItemRef) -> Item | None:
         """Return an item by its row of the catalogue; None if it is not there."""
@@ -219,6 +209,19 @@ class Tastes:
             names = [one.name for one in fields(InteractionSettings) if one.name in made]
             self._weighing[kind] = Weighing(InteractionSettings(**{name: made[name] for name in names}), latest)
         return self._weighing[kind]
+
+    def _played(self, taste: Taste) -> History:
+        """What was played of the catalogue."""
+        found: dict[str, dict[str, Played]] = {}
+        for kind in KINDS:
+            rows = dict(taste.known[kind].items) if kind in taste.known else {}
+            for (name, row), count in taste.counts.items():
+                if name == kind and count.plays:
+                    plays, latest = rows.get(row, (0, 0))
+                    rows[row] = plays + count.plays, max(latest, count.latest)
+            ids = self.opened.catalogue[kind].ids.select([*rows]) if rows else []
+            found[kind] = {one: Played(one, *seen) for one, seen in zip(ids, rows.values(), strict=True)}
+        return found
 
     def _of(self, user: str) -> Taste:
         """What a user has done, without blocks; from memory as long as the account is the same."""
