@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from crossfade.core.tables import EVERYONE
 from crossfade.live import fresh
 from crossfade.live.fresh import fresh_page, why_fresh
 from crossfade.live.taste import tastes_of
@@ -63,7 +64,12 @@ def test_where_there_is_nothing_of_the_main_kind_another_is_listed(made, monkeyp
     monkeypatch.setattr(fresh, "own_page", without_tracks)
     play(state, "a02-0", "a06-0")
     assert fresh_page(opened, state, "new", at=AT).table.name == "discover-artist"
-    assert fresh_page(opened, state, "new", at=AT, kind="track").table.name == "popular-track"
+    popular = fresh_page(opened, state, "new", at=AT, kind="track")
+    assert popular.table.name == "popular-track"
+    listed = opened.release.tables.entries("popular-track", EVERYONE)
+    played = {"a02-0", "a06-0"}
+    assert [one.id for one in popular.entries] == [one.id for one in listed if one.id not in played]
+    assert played & {one.id for one in listed}
 
 
 def test_a_page_is_made_again_when_a_block_has_ended(made):
