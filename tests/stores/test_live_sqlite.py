@@ -8,13 +8,27 @@ import sqlite3
 import sys
 import threading
 import time
+from dataclasses import replace
 from subprocess import PIPE
 
+import pytest
 from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.stores import live_database
-from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which, now
+from crossfade.stores.live import (
+    Block,
+    Exclusion,
+    Feedback,
+    ItemRef,
+    Listen,
+    NowPlaying,
+    Playlist,
+    Station,
+    Track,
+    Which,
+    now,
+)
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_sqlite import open_live
 
@@ -163,6 +177,39 @@ def test_a_reader_does_not_keep_others_from_writing_after_a_deletion(live, home)
         live.delete_listens("ann", Which())
         live.add_listens([listen(1)])
         assert time.monotonic() - before < live_database.BUSY_SECONDS / 2
+
+
+BIRD = Track(title=CANARY, artist="Portishead")
+LIKE = Feedback(user="ann", sort="like", value=1, track=BIRD, given_at=AT)
+BLOCK = Block(user="ann", item=ItemRef("track", "x"), name=CANARY, created_at=AT)
+LEFT_OUT = Exclusion(user="ann", context=CANARY)
+PLAYING = NowPlaying(user="ann", track=BIRD, player="mpd", started_at=AT, ends_at=AT + 1)
+
+
+@pytest.mark.parametrize(
+    ("keep", "undo"),
+    [
+        (lambda live: live.give([LIKE]), lambda live: live.give([replace(LIKE, value=0)])),
+        (lambda live: live.block(BLOCK), lambda live: live.unblock("ann", BLOCK.item)),
+        (lambda live: live.exclude(LEFT_OUT), lambda live: live.include(LEFT_OUT)),
+        (lambda live: live.set_now_playing(PLAYING), lambda live: live.start_private("ann", now() + 60_000)),
+        (lambda live: live.set_now_playing(PLAYING), lambda live: live.delete_listens("ann", Which())),
+        (lambda live: live.add_token("ann", label=CANARY), lambda live: live.revoke(live.tokens("ann")[0].id)),
+    ],
+)
+def test_what_is_taken_back_is_not_in_the_file(live, home, keep, undo):
+    live.add_listens([listen()])
+    keep(live)
+    assert CANARY.encode() in bytes_of(home)
+    undo(live)
+    assert CANARY.encode() not in bytes_of(home)
+
+
+def test_what_has_been_played_by_now_goes_with_the_next_that_is_playing(live, home):
+    live.set_now_playing(PLAYING)
+    live.set_now_playing(replace(PLAYING, track=Track(artist="A"), player="phone", started_at=AT + 1, ends_at=AT + 2))
+    with live._database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM playing").fetchone() == (1,)
 
 
 def test_the_name_of_a_removed_user_is_not_in_the_file(live, home):
