@@ -59,6 +59,13 @@ for thread in range(4):
 """Posts listens in four threads, and prints each once it is acknowledged."""
 
 
+BIRD = Track(title=CANARY, artist="Portishead")
+LIKE = Feedback(user="ann", sort="like", value=1, track=BIRD, given_at=AT)
+BLOCK = Block(user="ann", item=ItemRef("track", "x"), name=CANARY, created_at=AT)
+LEFT_OUT = Exclusion(user="ann", context=CANARY)
+PLAYING = NowPlaying(user="ann", track=BIRD, player="mpd", started_at=AT, ends_at=AT + 1)
+
+
 def bytes_of(home):
     return b"".join(path.read_bytes() for path in home.path.glob("state.sqlite*"))
 
@@ -125,15 +132,17 @@ def test_deleted_content_is_not_in_the_file_nor_in_a_backup(live, home, tmp_path
     assert live.count_listens("ann") == 50
 
 
-def test_what_a_reader_kept_in_the_log_goes_with_the_next_commit(home, monkeypatch):
+def test_what_a_reader_kept_in_the_log_is_swept(home, monkeypatch):
     monkeypatch.setattr(live_database, "BUSY_SECONDS", 0.05)
     with contextlib.closing(open_live(home)) as live:
         live.add_user("ann")
-        live.add_listens([listen(title=CANARY)])
+        live.give([LIKE])
+        live.sweep()
         with live._database.reading() as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT * FROM listens").fetchall()
-            live.delete_listens("ann", Which())
+            connection.execute("SELECT * FROM feedback").fetchall()
+            live.give([replace(LIKE, value=0)])
+            live.sweep()
             assert CANARY.encode() in bytes_of(home)
         live.sweep()
         assert CANARY.encode() not in bytes_of(home)
@@ -177,13 +186,6 @@ def test_a_reader_does_not_keep_others_from_writing_after_a_deletion(live, home)
         live.delete_listens("ann", Which())
         live.add_listens([listen(1)])
         assert time.monotonic() - before < live_database.BUSY_SECONDS / 2
-
-
-BIRD = Track(title=CANARY, artist="Portishead")
-LIKE = Feedback(user="ann", sort="like", value=1, track=BIRD, given_at=AT)
-BLOCK = Block(user="ann", item=ItemRef("track", "x"), name=CANARY, created_at=AT)
-LEFT_OUT = Exclusion(user="ann", context=CANARY)
-PLAYING = NowPlaying(user="ann", track=BIRD, player="mpd", started_at=AT, ends_at=AT + 1)
 
 
 @pytest.mark.parametrize(

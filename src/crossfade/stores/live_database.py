@@ -152,7 +152,7 @@ class Database:
             deletions = counter(connection, DELETIONS)
         if self._unerased or deletions != self._swept:
             self.write(lambda connection: self.erase())
-            self._swept = -1 if self._unerased else deletions
+            self._swept = deletions
 
     def close(self) -> None:
         """Finish what was handed in and close the file."""
