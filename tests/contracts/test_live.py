@@ -353,6 +353,8 @@ def test_a_private_session_that_ran_out_leaves_nothing(live):
     live.put_station(station())
     time.sleep(0.3)
     assert live.stations("ann") == []
+    with pytest.raises(UnknownIdError):
+        live.station("ann", station().id)
     live.start_private("ann", now() + MINUTE)
     assert live.stations("ann") == []
 
