@@ -264,7 +264,8 @@ def test_what_cannot_be_answered_is_said(opened, question, error, message):
 
 def test_every_part_is_opened_once_by_however_many_threads(opened, monkeypatch):
     loaded = []
-    load = Neighbourhood.load
+    load, prepared = Neighbourhood.load, OpenRelease._prepared
+    monkeypatch.setattr(OpenRelease, "_prepared", lambda *some: loaded.append("prepared") or prepared(*some))
     monkeypatch.setattr(
         asking.Neighbourhood, "load", lambda place, model: loaded.append(place.name) or load(place, model)
     )
@@ -277,4 +278,4 @@ def test_every_part_is_opened_once_by_however_many_threads(opened, monkeypatch):
         thread.join()
     assert len(answers) == 6
     assert all(answer == answers[0] for answer in answers)
-    assert sorted(loaded) == ["neighbours-als-artist"]
+    assert sorted(loaded) == ["neighbours-als-artist", "prepared"]
