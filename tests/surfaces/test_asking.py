@@ -138,7 +138,11 @@ def test_a_user_without_a_list_of_the_main_kind_has_that_of_another(opened, monk
 
 
 def test_the_main_kind_is_what_most_users_play_though_all_have_pages_of_it(opened, monkeypatch):
+    tables = opened.release.tables.tables
     assert opened.table("discover").kind == "track"
+    with monkeypatch.context() as patched:
+        patched.setitem(tables, "discover-track", dataclasses.replace(tables["discover-track"], keys=0))
+        assert opened.table("discover").kind == "artist"
     monkeypatch.setattr(OpenRelease, "_players", lambda self, kind: {"artist": 100, "track": 1}[kind])
     assert opened.table("discover").kind == "artist"
 
