@@ -134,6 +134,12 @@ def test_a_blend_compares_items_by_what_was_learned(data):
         np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-5)
 
 
+def test_what_an_older_version_did_not_learn_is_not_missed():
+    described = Weights.even(["als", "logistic"]).described()
+    del described["compared"]
+    assert Weights.of(described).compared is None
+
+
 def test_as_many_weights_as_models_are_read():
     described = Weights.even(["als", "logistic"]).described()
     with pytest.raises(ValueError, match="2 models have 1 weights where items are compared"):

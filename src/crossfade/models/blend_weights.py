@@ -149,7 +149,8 @@ class Weights:
         weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
         if not weights.shape == unknown.shape == (len(models),):
             raise ValueError(f"{len(models)} models have {len(weights)} weights")
-        trees, chances, again, compared = (described[name] for name in ("trees", "chances", "again", "compared"))
+        # What an older version of this did not learn is not in what it kept.
+        trees, chances, again, compared = map(described.get, ("trees", "chances", "again", "compared"))
         if again is not None and len(again) != len(models) + 1:
             raise ValueError(f"{len(models)} models and own plays have {len(again)} weights for what is played again")
         if compared is not None and len(compared) != len(models):
