@@ -94,7 +94,7 @@ def test_whoever_is_not_known_gets_what_is_popular_without_what_they_do_not_want
     assert unwanted.id not in [one.parent.id for one in entries]
 
 
-CANARY = Track(title="Kanarienvogel", artist="Item a03")
+CANARY = Track(title="Kanarienvogel im Speicher", artist="Item a03")  # a name of its own: other tests have canaries too
 
 
 def in_memory():
@@ -103,7 +103,7 @@ def in_memory():
     return any(type(one) is Track and one is not CANARY and one.title == CANARY.title for one in gc.get_objects())
 
 
-@pytest.mark.parametrize("delete", [lambda state: state.delete_listens("eve", Which(text="kanarienvogel")),
+@pytest.mark.parametrize("delete", [lambda state: state.delete_listens("eve", Which(text="kanarienvogel im")),
                                     lambda state: state.remove_user("eve")])  # fmt: skip
 def test_what_is_deleted_leaves_memory_though_its_user_asks_nothing_more(made, delete):
     opened, state = made
