@@ -91,19 +91,9 @@ def crossfade() -> None:
     """Recommendations from listening history: Discover, Related, Radio."""
 
 
-class _WithoutPandas:
-    """Keeps PyArrow from importing pandas, where that is installed, for any array made of a list: 0.3 s."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        """Raise ModuleNotFoundError for pandas, which no command needs."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
-
-
 def main() -> None:
     """The entry point of the ``crossfade`` command."""
     hold_standard_descriptors()
-    sys.meta_path.insert(0, _WithoutPandas())
     try:
         crossfade(prog_name="crossfade")
     except SystemExit as end:
