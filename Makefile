@@ -7,11 +7,11 @@ BENCH := .venv-bench
 BUFFALO := .venv-bench-buffalo
 PLAYERS := .venv-players
 DEMO_HOME ?= build/demo
-# pip would compile on one processor, and the tests of every library too.
+# pip would compile on one processor, and with what is loaded also tests and what is large and never loaded here.
 define install
 $(PYTHON) -m venv $(1)
 $(1)/bin/python -m pip install --disable-pip-version-check --quiet --no-compile --require-hashes --requirement $(2)
--@$(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib
+-@$(1)/bin/python -m compileall -qq -j 0 -x '/(tests?|mypyc?|playwright|sqlalchemy)/' $(1)/lib
 endef
 # A file's tests stay together, for the sake of what they share; long files come before the last ones. A process that
 # crashes ends the run: xdist may wait for ever for what replaces it.

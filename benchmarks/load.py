@@ -55,7 +55,7 @@ end
 _DONE = """
 done = function(summary, latency)
   local errors = summary.errors
-  io.write(string.format("RESULT %%d %%f %%f %%f %%d\\n", summary.requests, summary.duration / 1e6,
+  io.write(string.format("RESULT %d %f %f %f %d\\n", summary.requests, summary.duration / 1e6,
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end
@@ -95,7 +95,7 @@ class Server:
     def loaded(self, script: str, seconds: int, connections: int) -> Measured:
         """Return what wrk measures with a ``script``."""
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-            file.write(script + _DONE.replace("%%", "%"))
+            file.write(script + _DONE)
             file.flush()
             before = self.busy()
             command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", file.name, self.address]
@@ -113,7 +113,8 @@ class Server:
             failed += not asked(connection, number)
             taken.append(1000 * (time.perf_counter() - started))
         rate, processor = times / (time.perf_counter() - began), 1000 * (self.busy() - before) / times
-        return Measured(times, rate, *np.percentile(taken, [50, 99]).tolist(), processor, failed)
+        median, p99 = np.percentile(taken, [50, 99])
+        return Measured(times, rate, float(median), float(p99), processor, failed)
 
 
 def asked(
@@ -129,30 +130,18 @@ def asked(
 @contextlib.contextmanager
 def served(home: Path, workers: int) -> Iterator[Server]:
     """Serve a library."""
-    command = [
-        sys.executable,
-        "-m",
-        "crossfade",
-        "serve",
-        "--home",
-        str(home),
-        "--port",
-        "0",
-        "--workers",
-        str(workers),
-    ]
+    command = [sys.executable, *f"-m crossfade serve --port 0 --workers {workers} --home".split(), str(home)]
     with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:
         try:
-            place, found = "", None
+            found = None
             while found is None:
                 time.sleep(0.1)
                 log.seek(0)
                 found = re.search(r"Listening at (http://\S+)/,", log.read())
                 if process.poll() is not None:
                     raise SystemExit("The server ended. Try: crossfade serve")
-            place = found.group(1)
             time.sleep(WARM_SECONDS)
-            yield Server(process.pid, place)
+            yield Server(process.pid, found[1])
         finally:
             process.terminate()
 

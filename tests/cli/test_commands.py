@@ -690,3 +690,10 @@ def test_tune_says_what_is_better_and_how_to_evaluate_it(tmp_path, monkeypatch):
     assert ("--set cooccurrence.shrinkage=" in shown.output) == bool(tuned["settings"])
     refused = CliRunner().invoke(crossfade, ["tune", "--home", str(tmp_path / "none")])
     assert refused.exit_code == NotReadyError.exit_code, refused.output
+
+
+def test_a_command_ends_without_a_word_of_its_libraries():
+    """DuckDB complains of all that Python does not free at the end."""
+    code = "import duckdb, sys; from crossfade.cli import main; sys.argv[1:] = ['--version']; main()"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""

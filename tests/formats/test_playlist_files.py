@@ -101,8 +101,9 @@ def test_what_is_no_playlist_is_refused(content, message):
 def test_entries_that_say_nothing_are_counted():
     title, tracks, dropped = read_playlist(b'{"playlist": {"track": [{"title": "x"}, {"title": "y", "creator": "z"}]}}')
     assert (title, len(tracks), dropped) == ("", 1, 1)
-    tracks = [{"title": "x", "creator": "\x00"}, {"title": "y", "creator": "z"}]
-    assert read_playlist(json.dumps({"playlist": {"track": tracks}}).encode())[2] == 1
+    tracks = [{"title": "x", "creator": "\x00"}, {"title": "\x00", "creator": "z"}]
+    _, (track,), dropped = read_playlist(json.dumps({"playlist": {"track": tracks}}).encode())
+    assert (track.title, track.artist, dropped) == (None, "z", 1)
 
 
 def test_a_playlist_has_so_many_tracks():

@@ -686,6 +686,16 @@ def test_an_unknown_file_is_described(name: str, content: bytes, seen: str, home
     assert "crossfade import columns" in str(raised.value)
 
 
+@pytest.mark.parametrize("content", [b" " * 65_000, b" " * 65_000 + b"<", b"<!---->" * 26], ids=range(3))
+def test_an_unknown_file_is_described_in_no_longer_than_its_bytes(content: bytes, home: Home, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(content)
+    began = time.process_time()
+    with pytest.raises(InputError, match="It looks like plain text"):
+        import_paths(home, [tmp_path / "x"], now=NOW)
+    # Well under a second; it took eight where every blank, or every choice of comments, was tried.
+    assert time.process_time() - began < 4
+
+
 def test_the_command_for_an_unknown_table_is_one_that_works(home: Home, tmp_path: Path) -> None:
     path = tmp_path / "my table.csv"
     path.write_text("Who,The band,Their song,colour\nanna,Low,Fly,red\n")

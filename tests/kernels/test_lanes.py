@@ -16,6 +16,7 @@ from crossfade.kernels.lanes import (
     multiply_add,
     padded,
     prefetch,
+    reaching,
     scratch,
     spread,
     spread_first,
@@ -58,6 +59,11 @@ def _totals(numbers, written):
 
 
 @jit
+def _reaching(numbers, at, floor):
+    return reaching(numbers, at, floor)
+
+
+@jit
 def _address_of_scratch(size):
     room = scratch(size)
     return room.ctypes.data % 64, len(room), room.sum()
@@ -73,6 +79,13 @@ def test_each_operation_is_that_of_numpy(rng):
     np.testing.assert_array_equal(written[48:64], first * numbers[5])
     assert not written[64:80].any()
     assert written[80] == pytest.approx(first.sum(), rel=1e-5)
+
+
+def test_a_bit_for_each_number_that_reaches_a_floor():
+    numbers = np.array([9, *range(16)], dtype=np.float32)
+    numbers[[3, 16]] = -np.inf, np.nan
+    assert _reaching(numbers, 1, np.float32(12)) == 0b0111_0000_0000_0000
+    assert _reaching(numbers, 1, np.float32(np.finfo(np.float32).min)) == 0b0111_1111_1111_1011
 
 
 def test_eight_totals_stand_in_order(rng):

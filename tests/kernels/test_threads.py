@@ -1,11 +1,13 @@
 """Work on several threads."""
 
 import contextlib
+import sys
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from crossfade.kernels import threads
 from crossfade.kernels.threads import balanced, each, one_blas_thread
 
 
@@ -58,3 +60,15 @@ def test_blas_has_one_thread_until_all_who_asked_for_it_have_ended():
             first.close()
             assert limits() == {1}
         assert limits() == {3}
+
+
+def test_libraries_of_blas_are_looked_for_again_after_an_import(monkeypatch):
+    looks = []
+    monkeypatch.setattr(threads, "threadpool_limits", lambda *_, **options: looks.append(1) or threadpool_limits(1))
+    with one_blas_thread(), one_blas_thread():
+        assert len(looks) == 1
+        monkeypatch.setitem(sys.modules, "just_imported", sys)
+        with one_blas_thread():
+            assert len(looks) == 2
+    with one_blas_thread():
+        assert len(looks) == 3

@@ -3,11 +3,13 @@
 import itertools
 
 import pyarrow.parquet as pq
+import pytest
 
+from crossfade.core.errors import InputError
 from crossfade.importing.forgetting import pending
 from crossfade.importing.imports import import_paths
 from crossfade.importing.library import imports
-from crossfade.live.learning import import_live
+from crossfade.live.learning import import_live, require_no_live_import
 from crossfade.stores.live import ALL, Account, Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.stores.registry import open_releases
 
@@ -109,3 +111,25 @@ def test_who_is_removed_meanwhile_keeps_nobody_from_learning(home, live, monkeyp
     listed = [*live.accounts(), Account(user="gone", created_at=AT, revision=1)]
     monkeypatch.setattr(live, "accounts", lambda: listed)
     assert learn(home, live).tables["listens"] == 1
+
+
+def test_an_artist_is_known_by_an_id_that_is_of_nobody_else(home, live):
+    play(live, Track(title="Roads", artist="Portishead", artist_mbids=("8bfac288-ccc5-448d-9573-c33ea2aa5c30",)))
+    play(
+        live, Track(title="Duet", artist="A & B", artist_mbids=("8bfac288-ccc5-448d-9573-c33ea2aa5c30", "b")), at=AT + 1
+    )
+    learn(home, live)
+    parents = {one["parent_id"] for one in rows(home)}
+    assert len(parents) == 2
+    assert "8bfac288-ccc5-448d-9573-c33ea2aa5c30" in parents
+
+
+def test_the_import_is_forgotten_by_its_name_only_where_nothing_of_it_is_left(home, live):
+    play(live, ROADS)
+    learn(home, live)
+    require_no_live_import(home, ["another"])
+    with pytest.raises(InputError, match="crossfade listens delete"):
+        require_no_live_import(home, ["live"])
+    live.close()
+    home.live.unlink()
+    require_no_live_import(home, ["live"])

@@ -1,6 +1,6 @@
 import runpy
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,20 @@ def test_while_one_thread_takes_in_another_index_the_others_have_the_one_before(
         assert folder.music() is before
         go_on.set()
         assert len(after.result().songs) == 4
+
+
+def test_nobody_has_an_empty_folder_while_the_first_index_is_taken_in(folder, place, monkeypatch):
+    late, begun, go_on = MusicFolder(place / "music", place / "kept"), threading.Event(), threading.Event()
+    genuine = late._read
+    monkeypatch.setattr(late, "_read", lambda: begun.set() or (go_on.wait(30) and genuine()))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(late.music)
+        assert begun.wait(30)
+        second = pool.submit(late.music)
+        wait([second], timeout=0.1)
+        go_on.set()
+        assert first.result().songs
+        assert second.result() is first.result()
 
 
 def test_a_damaged_index_is_made_again(folder, place):

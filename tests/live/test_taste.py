@@ -5,11 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 
+from crossfade.core.computed import row_map
 from crossfade.core.errors import UnknownIdError
-from crossfade.live import taste
+from crossfade.core.ids import Ids
+from crossfade.live import fresh, taste
+from crossfade.live.counting import excludes
 from crossfade.live.fresh import own_page
-from crossfade.live.taste import Tastes, excludes
-from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track
+from crossfade.live.taste import Tastes
+from crossfade.stores.live import LATEST_TIME, Block, Exclusion, Feedback, ItemRef, Listen, Track, Which
 from crossfade.surfaces.asking import OpenRelease
 
 AT = 1_700_000_000_000
@@ -92,8 +95,10 @@ def test_a_listen_changes_the_next_page_and_its_reasons_count_it(library):
 
 def test_a_listen_of_a_wrong_clock_spoils_no_page(library):
     _, state = made = library("artist")
-    play(state, "new", artist("a03"), at=LATEST_TIME - LATEST_TIME % 1000)
+    play(state, "new", artist("a03"), at=LATEST_TIME)
     assert reasons(page(made, "new")) == {"a03"}
+    play(state, "new", artist("a02"))
+    assert reasons(page(made, "new")) == {"a02", "a03"}
 
 
 def test_a_listen_of_an_item_that_has_another_id_by_now_counts_by_its_names(library):
@@ -211,6 +216,49 @@ def test_only_the_latest_listens_count(library, monkeypatch):
     assert reasons(page(made, "new")) == {"a02", "a06"}
 
 
+@pytest.mark.parametrize("knows", ["artist and track", "show and episode"])
+def test_what_is_remembered_of_listens_is_what_reading_all_of_them_gives(library, monkeypatch, rng, knows):
+    tastes, state = library(knows, last_played=AT - 3 * 86_400_000)
+    monkeypatch.setattr(taste, "MOST_LISTENS", 30)
+    everything = Exclusion(user="u05", hours=(0, 24))
+    liked = Feedback(user="u05", sort="like", value=1, track=track("a03-0"), given_at=AT)
+    changes = {
+        8: lambda: state.exclude(everything),
+        10: lambda: state.include(everything),
+        12: lambda: state.give([liked]),
+        18: lambda: state.delete_listens("u05", Which(since=AT + 60_000 * 5)),
+    }
+    for step in range(24):
+        at = AT - 60_000 * step if step in (4, 5, 20) else AT + 60_000 * step  # a few arrive late
+        names = [f"a{root:02d}-{child}" for root, child in rng.integers([8, 2], size=(2, 2))]
+        play(
+            state,
+            "u05",
+            *map(track, names),
+            at=at,
+            skipped=bool(rng.random() < 0.2),
+            source=["radio", "search"][step % 2],
+        )
+        changes.get(step, list)()
+        kept, anew = (one.of("u05", at=AT) for one in (tastes, Tastes(tastes.opened, state)))
+        assert (kept.heard, kept.liked, kept.disliked) == (anew.heard, anew.liked, anew.disliked)
+        assert {item: count[1:] for item, count in kept.counts.items()} == {
+            item: count[1:] for item, count in anew.counts.items()
+        }
+        weights = [anew.counts[item].weight for item in kept.counts]
+        assert [count.weight for count in kept.counts.values()] == pytest.approx(weights)
+
+
+def test_only_listens_that_came_since_are_read(library, monkeypatch):
+    tastes, state = library("artist")
+    read, listens = [], state.listens
+    monkeypatch.setattr(state, "listens", lambda *some, **more: read.append(listens(*some, **more)) or read[-1])
+    for minute in range(5):
+        play(state, "new", artist("a02"), artist("a03"), at=AT + 60_000 * minute)
+        assert tastes.of("new", at=AT).counts[tastes.row(ItemRef("artist", "a02"))].plays == minute + 1
+    assert [len(found) for found in read] == [2] * 5
+
+
 def test_a_listen_fades_as_in_a_release(library):
     tastes, _ = library("artist", last_played=AT)
     listen = Listen(user="new", listened_at=AT - 90 * 86_400_000, track=artist("a01"), source="Radio")
@@ -228,3 +276,70 @@ def test_an_episode_counts_once_however_often_it_is_played(library):
     plays = {one.reason.id: one.reason.plays for one in page(made, "new", "show")}
     assert plays
     assert set(plays.values()) == {1}
+
+
+def test_an_episode_that_the_release_has_learned_is_not_counted_again(library):
+    tastes, state = library("show and episode", last_played=AT)
+    played = tastes.opened.interactions("episode")
+    first = played.item_ids.select(played.played(played.user_ids.find("u05")))[0]
+    play(state, "u05", track(first), at=AT + 60_000)
+    assert tastes.of("u05", at=AT).counts == {}
+
+
+def test_what_is_much_older_than_what_the_release_has_learned_does_not_count(library):
+    tastes, state = library("artist", last_played=AT)
+    play(state, "u05", artist("a39"), at=AT - (taste.LATE_SECONDS + 60) * 1000)
+    assert tastes.of("u05", at=AT).heard == set()
+    play(state, "u05", artist("a39"), at=AT - (taste.LATE_SECONDS - 60) * 1000)
+    assert tastes.of("u05", at=AT).heard == {tastes.row(ItemRef("artist", "a39"))}
+
+
+def test_a_skip_counts_against_nothing_that_is_played_or_liked(library):
+    tastes, state = library("artist")
+    play(state, "new", artist("a02"))
+    state.give([Feedback(user="new", sort="like", value=1, track=artist("a06"), given_at=AT)])
+    play(state, "new", artist("a02"), artist("a06"), artist("a10"), at=AT + 60_000, skipped=True)
+    assert tastes.of("new", at=AT).disliked == {tastes.row(ItemRef("artist", "a10")): taste.SKIPPED}
+    assert tastes.history("new")["artist"].keys() == {"a02"}
+
+
+def test_what_is_liked_counts_as_often_as_a_reason_needs(library):
+    _, state = made = library("artist")
+    for minute in range(10):
+        play(state, "new", *map(artist, ["a02", "a06", "a10"]), at=AT + 60_000 * minute)
+    play(state, "new", artist("a03"))
+    assert "a03" not in reasons(page(made, "new"))
+    state.give([Feedback(user="new", sort="like", value=1, track=artist("a03"), given_at=AT)])
+    assert "a03" in reasons(page(made, "new"))
+
+
+def test_a_reason_that_is_liked_says_how_often_it_was_played(library):
+    tastes, state = made = library("artist", last_played=AT)
+    state.add_user("u05")
+    reason = page(made, "u05")[0].reason
+    state.give([Feedback(user="u05", sort="like", value=1, track=artist(reason.id), given_at=AT)])
+    play(state, "u05", artist(reason.id), at=AT + 60_000)
+    (plays,) = {one.reason.plays for one in page(made, "u05") if one.reason.id == reason.id}
+    assert plays == reason.plays + 1 == tastes.history("u05")["artist"][reason.id].plays
+
+
+def test_what_nobody_in_the_release_has_played_is_not_listed_to_whoever_played_it(library):
+    tastes, state = made = library("artist")
+    catalogue = tastes.opened.catalogue["artist"].ids
+    played = Ids.of([one for one in catalogue if one != "a10"])
+    tastes.opened.once(("played", "artist"), lambda: row_map(catalogue, played))
+    play(state, "new", artist("a02"), artist("a06"))
+    assert "a10" in [one.id for one in page(made, "new")]
+    play(state, "new", artist("a10"), at=AT + 60_000)
+    assert "a10" not in [one.id for one in page(made, "new")]
+
+
+def test_a_history_says_when_an_item_was_played_last(library):
+    tastes, state = library("artist", last_played=AT)
+    played = tastes.opened.interactions("artist")
+    first, *others = played.item_ids.select(played.played(played.user_ids.find("u05")))
+    play(state, "u05", artist(first), at=AT + 60_000)
+    histories, _ = fresh._made_of(tastes, "u05", tastes.of("u05", at=AT), tastes.opened.pages()[1])
+    history = histories["artist"]
+    seconds = dict(zip(history.item_ids.select(history.indices), history.last_played.tolist(), strict=True))
+    assert seconds == {first: AT // 1000 + 60} | dict.fromkeys(others, AT // 1000)

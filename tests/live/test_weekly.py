@@ -3,6 +3,7 @@
 import pytest
 
 from crossfade.core.errors import UnknownIdError
+from crossfade.live import weekly
 from crossfade.live.fresh import fresh_page
 from crossfade.live.weekly import LENGTH, RECIPES, current, period_of
 from crossfade.stores.live import ALL, Block, ItemRef, Listen, Track
@@ -37,6 +38,14 @@ def test_exploration_is_new_and_has_what_discover_shows(genres, live):
     assert page
     assert len(page & set(ids(found))) > len(page) / 3
     assert found.info["reasons"][ids(found)[0]].startswith("Because you play ")
+
+
+def test_what_is_popular_is_no_reason_of_an_exploration(genres, live, pools):
+    live.add_user("bob")
+    page = fresh_page(genres, live, "bob", at=TUESDAY, kind="track")
+    assert (page.table.surface, bool(page.entries)) == ("popular", True)
+    assert weekly._of_page(pools, live, "bob", TUESDAY) == []
+    assert weekly._of_page(pools, live, "ann", TUESDAY)
 
 
 def test_jams_are_what_the_user_plays(genres, live):

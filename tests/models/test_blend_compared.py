@@ -97,13 +97,13 @@ def test_each_half_judges_what_the_other_taught(data, monkeypatch):
 def test_candidates_are_the_nearest_others_and_hits_share_a_hidden_listener(data):
     _, hidden, right, _ = data
     items = np.arange(0, ITEMS, 2, dtype=np.int32)
-    points = unit_points(fitted("als", right), IDS)
+    points = unit_points(fitted("als", right), IDS, items)
     found = blend_compared._evidence([points], items, hidden)
     matrix = hidden.matrix()[:, items].toarray() > 0
     together = (matrix.T.astype(int) @ matrix.astype(int)) > 0
     np.fill_diagonal(together, False)
     assert found.hidden.tolist() == together.sum(axis=1).tolist()
-    cosines = points[items] @ points[items].T
+    cosines = points @ points.T
     np.fill_diagonal(cosines, -1)
     nearest = np.sort(np.argsort(-cosines, axis=1)[:, : blend_compared.DEPTH], axis=1)
     assert np.diff(found.indptr).tolist() == [blend_compared.DEPTH] * len(items)
@@ -118,7 +118,8 @@ def test_vectors_have_the_mean_cosines(data):
     one, other = (points / np.linalg.norm(points, axis=1, keepdims=True) for points in (right, wrong))
     np.testing.assert_allclose(vectors @ vectors.T, 0.7 * one @ one.T + 0.3 * other @ other.T, atol=1e-5)
     more = Ids.of(["i005", "unknown"])
-    np.testing.assert_allclose(unit_points(models[0], more), [one[5], np.zeros(TASTES)], atol=1e-6)
+    found = unit_points(models[0], more, np.array([1, 0, 1], dtype=np.int32))
+    np.testing.assert_allclose(found, [np.zeros(TASTES), one[5], np.zeros(TASTES)], atol=1e-6)
 
 
 def test_a_blend_compares_items_by_what_was_learned(data):
@@ -131,6 +132,12 @@ def test_a_blend_compares_items_by_what_was_learned(data):
         vectors = blend.join(members, Weights.of(known.described()), shown).space.item_vectors
         expected = mean_cosines([*members.values()], np.array(share, dtype=np.float32), IDS, 2 * TASTES)
         np.testing.assert_allclose(vectors @ vectors.T, expected @ expected.T, atol=1e-5)
+
+
+def test_what_an_older_version_did_not_learn_is_not_missed():
+    described = Weights.even(["als", "logistic"]).described()
+    del described["compared"]
+    assert Weights.of(described).compared is None
 
 
 def test_as_many_weights_as_models_are_read():

@@ -7,10 +7,14 @@ import time
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
+import pyarrow.compute as pc
 import pytest
+from pyarrow.csv import read_csv
 from tests.programs import started
 
 from crossfade.core.home import Home
+from crossfade.models.blend import BlendSettings
+from crossfade.models.blend_weights import LEAST_HITS, LEAST_USERS
 from crossfade.pipeline import compiling
 
 
@@ -65,6 +69,20 @@ def test_a_process_that_has_compiled_ends_well_with_its_input_open(tmp_path):
     )
     with started(sys.executable, "-c", watched, tmp_path, stdin=PIPE) as process:
         assert process.wait() == 0
+
+
+@pytest.mark.parametrize("kind", ["artist", "track"])
+def test_the_tiny_library_has_enough_that_is_new_to_enough_users(kind, tmp_path):
+    compiling._write_library(tmp_path)
+    listens = read_csv(tmp_path / "listens.csv")
+    moment = pc.quantile(listens["timestamp"], 1 - BlendSettings().hidden)[0]
+    known, played = (
+        set(zip(*(one[name].to_pylist() for name in ("user", kind)), strict=True))
+        for one in (listens.filter(pc.less(listens["timestamp"], moment)), listens)
+    )
+    new = played - known
+    assert len({user for user, _ in new}) >= LEAST_USERS
+    assert len(new) >= LEAST_HITS
 
 
 @pytest.mark.slow

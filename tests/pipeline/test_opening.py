@@ -1,5 +1,7 @@
 """A release opened from Python."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -56,6 +58,14 @@ def test_a_page_has_what_the_table_has(release):
         f"Discover: hetrec:2 ({len(page)} items, release {release.version})\n   1 {page[0].name}"
     )
     assert f"Because you play {page[0].reason.name}" in repr(page).splitlines()[1]
+
+
+def test_a_user_without_a_list_of_the_main_kind_has_that_of_another(release, monkeypatch):
+    table, tables = release._release.tables.tables["discover-artist"], release._release.tables
+    main = replace(table, name="discover-track", kind="track")
+    monkeypatch.setattr(release._opened, "tables", lambda _, kind=None: [table] if kind == "artist" else [main, table])
+    monkeypatch.setattr(tables, "count", lambda name, key: int(name == table.name))
+    assert list(release.discover("hetrec:2")) == tables.entries(table.name, "hetrec:2")
 
 
 def test_items_are_asked_for_by_name(release):

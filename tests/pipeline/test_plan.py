@@ -133,6 +133,19 @@ def test_the_steps_of_the_pages_come_first_and_only_the_leading_model_gets_neigh
     assert {step.name for step in pages.of("surface", "fit")} >= {"cooccurrence-artist", "surface-radio-artist"}
 
 
+def test_what_pages_wait_for_longest_is_begun_first(planned):
+    plan = planned({"counts": counts(("artist", None))}, models=["blend", "als", "cooccurrence"])
+    order = [step.name for step in plan.by_urgency()]
+    assert sorted(order) == sorted(plan.steps)
+    assert order.index("cut-als-artist") < order.index("weights-artist") < order.index("als-artist")
+    assert order.index("surface-discover-artist") < order.index("surface-related-artist")
+    plan = planned({"counts": counts(("track", "a"))}, models=["cooccurrence", "als", "popularity"])
+    order = [step.name for step in plan.by_urgency()]
+    assert {*order[: len(plan.pages().steps)]} == plan.pages().steps.keys()
+    for place, name in enumerate(order):
+        assert plan.steps[name].needs.keys() <= {*order[:place]}, name
+
+
 def test_a_release_has_no_neighbour_tables_of_children(planned):
     plan = planned({"counts": counts(("track", "a"))})
     assert {step.name for step in plan.of("neighbours")} == {"neighbours-als-artist", "neighbours-als-track"}

@@ -11,7 +11,8 @@ from crossfade.core.home import Home
 from crossfade.core.progress import silent
 from crossfade.importing.imports import import_paths
 from crossfade.pipeline.run import preview, run
-from crossfade.pipeline.runner import Watch
+from crossfade.pipeline.runner import UNWATCHED, Watch
+from crossfade.ranking.aliases import Aliases
 from crossfade.stores.registry import open_releases
 from crossfade.surfaces.asking import OpenRelease
 
@@ -59,6 +60,13 @@ def watched(home):
         return seen, run(home, Watch(begun=report), models)
 
     return run_watched
+
+
+def test_the_names_of_a_catalogue_are_grouped_once_for_all_surfaces(home, monkeypatch):
+    grouped, genuine = [], Aliases._groups
+    monkeypatch.setattr(Aliases, "_groups", lambda self, rows: grouped.extend(rows.tolist()) or genuine(self, rows))
+    run(home, UNWATCHED)
+    assert sorted(grouped) == list(range(18))
 
 
 def test_pages_are_published_before_the_other_models_are_fitted(home, watched):

@@ -278,8 +278,7 @@ def test_the_most_popular_children_are_proposed_each_in_one_version():
         listeners=[8, 9, 5, 1, 5, 99],
         plays=[1, 1, 7, 1, 7, 1],
     )
-    same = Computed(6, Aliases(songs).groups, np.int64)
-    children = popular_children(songs.parents, 3, songs, same, 2)
+    children = popular_children(songs.parents, 3, songs, Aliases(songs).groups, 2)
     assert children(rows(2, 1, 0)).tolist() == [[MISSING, MISSING], [1, 2], [3, MISSING]]
 
 

@@ -9,8 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from crossfade.core.errors import InputError
+from crossfade.serve.app import create_app
 from crossfade.serve.audioscrobbler.answers import Node, refusal, reply
 from crossfade.serve.audioscrobbler.listens import LONGEST_BODY, form, rows
+from crossfade.serve.settings import ServeSettings
 from crossfade.stores.live import ItemRef
 
 AT = 1_700_000_000
@@ -56,6 +58,15 @@ class Player:
 @pytest.fixture
 def player(served, client):
     return Player(client, served.live)
+
+
+def test_a_player_that_asks_too_often_is_told_to_wait(served, client_of):
+    app = create_app(served.active, ServeSettings(requests=2), live=served.live)
+    player = Player(client_of(app), served.live)
+    # A window may end in between.
+    codes = [error.get("code") for _ in range(4) if (error := player.call("user.getInfo").find("error")) is not None]
+    assert "29" in codes
+    assert any(player.handshake().startswith("FAILED Too many requests") for _ in range(4))
 
 
 # 1.2

@@ -8,6 +8,7 @@ import pytest
 from starlette.requests import Request
 
 from crossfade import __version__
+from crossfade.serve import replies
 from crossfade.serve.answers import Health
 from crossfade.serve.kept import ENTRY_BYTES, Kept, KeptReplies
 from crossfade.serve.replies import kept_reply
@@ -73,7 +74,7 @@ def test_a_new_release_has_another_tag(empty, release_parts, releases):
 def test_an_answer_is_made_once_for_a_release(empty, release_parts, releases, monkeypatch):
     release_parts.publish(releases)
     first = empty.get("/v1/artists/mb:bjork?x=1")
-    monkeypatch.setattr(Kept, "keep", None)  # what is kept already is not made again
+    monkeypatch.setattr(replies, "tagged", None)  # what is kept already is not made again
     second = empty.get("/v1/artists/mb:bjork?x=1")
     assert (second.content, second.headers) == (first.content, first.headers)
     assert empty.request("HEAD", "/v1/artists/mb:bjork?x=1").headers == first.headers
@@ -83,27 +84,39 @@ def test_an_answer_is_made_once_for_a_release(empty, release_parts, releases, mo
     assert empty.get("/v1/artists/mb:bjork?x=1").json()["release"] == releases.active().version
 
 
-def test_what_is_kept_has_a_limit_of_bytes(active, release_parts, releases):
-    version, made = release_parts.publish(releases).version, []
+def made(active, version, paths, headers=()):
+    """Return the paths that are not answered from memory, which has room for two answers of the active release."""
+    found = []
 
     async def application(scope, receive, send):
-        made.append(scope["path"])
+        found.append(scope["path"])
         scope["route"] = None
         answer = Health(status="x" * 1000)
         reply = kept_reply(Request(scope), answer, version, personal=False, max_age=1)
         await reply(scope, receive, send)
 
-    async def asked(paths):
+    async def ask():
         for path in paths:
-            scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "state": {}}
-            await kept(scope, None, ignored)
+            scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "state": {}}
+            await kept({**scope, "headers": [*headers]}, None, ignored)
 
     async def ignored(message):
         pass
 
     kept = KeptReplies(application, active, most_bytes=2 * (ENTRY_BYTES + 1100))
-    asyncio.run(asked("abababcabc"))
-    assert made == ["a", "b", "c", "a", "b", "c"]
+    asyncio.run(ask())
+    return "".join(found)
+
+
+def test_what_is_kept_has_a_limit_of_bytes(active, release_parts, releases):
+    version = release_parts.publish(releases).version
+    assert made(active, version, "abacab") == "abcb"
+
+
+def test_nothing_is_kept_of_another_release_or_for_a_token(active, release_parts, releases):
+    version = release_parts.publish(releases).version
+    assert made(active, "another", "aa") == "aa"
+    assert made(active, version, "aa", [(b"authorization", b"Token x")]) == "aa"
 
 
 def test_what_is_kept_goes_with_its_release(empty, active, release_parts, releases):

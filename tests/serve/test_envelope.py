@@ -84,6 +84,17 @@ def test_the_log_says_what_was_asked_but_not_for_whom(client, caplog):
 
 
 @pytest.mark.parametrize(
+    "provider", ["trace.get_tracer_provider", "metrics.get_meter_provider", "_logs.get_logger_provider"]
+)
+def test_opentelemetry_is_not_told_who_asks_for_what(client, monkeypatch, provider):
+    pytest.importorskip("opentelemetry", reason="needs a FastAPI that tells it")
+    asked = []
+    monkeypatch.setattr(f"opentelemetry.{provider}", lambda: asked.append(provider))
+    assert client.get("/v1/users/hetrec:2/discover?limit=x").status_code == 422
+    assert not asked
+
+
+@pytest.mark.parametrize(
     "error", [RuntimeError("the secret of hetrec:2"), ArtifactError("/home/ann/library is damaged")]
 )
 def test_an_error_of_ours_tells_nothing(client, served, monkeypatch, caplog, error):

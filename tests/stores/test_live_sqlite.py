@@ -8,13 +8,27 @@ import sqlite3
 import sys
 import threading
 import time
+from dataclasses import replace
 from subprocess import PIPE
 
+import pytest
 from tests.programs import started
 
 from crossfade.core.home import Home
 from crossfade.stores import live_database
-from crossfade.stores.live import Feedback, ItemRef, Listen, NowPlaying, Playlist, Station, Track, Which, now
+from crossfade.stores.live import (
+    Block,
+    Exclusion,
+    Feedback,
+    ItemRef,
+    Listen,
+    NowPlaying,
+    Playlist,
+    Station,
+    Track,
+    Which,
+    now,
+)
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_sqlite import open_live
 
@@ -43,6 +57,13 @@ for thread in range(4):
     threading.Thread(target=post, args=(thread,)).start()
 """
 """Posts listens in four threads, and prints each once it is acknowledged."""
+
+
+BIRD = Track(title=CANARY, artist="Portishead")
+LIKE = Feedback(user="ann", sort="like", value=1, track=BIRD, given_at=AT)
+BLOCK = Block(user="ann", item=ItemRef("track", "x"), name=CANARY, created_at=AT)
+LEFT_OUT = Exclusion(user="ann", context=CANARY)
+PLAYING = NowPlaying(user="ann", track=BIRD, player="mpd", started_at=AT, ends_at=AT + 1)
 
 
 def bytes_of(home):
@@ -111,15 +132,17 @@ def test_deleted_content_is_not_in_the_file_nor_in_a_backup(live, home, tmp_path
     assert live.count_listens("ann") == 50
 
 
-def test_what_a_reader_kept_in_the_log_goes_with_the_next_commit(home, monkeypatch):
+def test_what_a_reader_kept_in_the_log_is_swept(home, monkeypatch):
     monkeypatch.setattr(live_database, "BUSY_SECONDS", 0.05)
     with contextlib.closing(open_live(home)) as live:
         live.add_user("ann")
-        live.add_listens([listen(title=CANARY)])
+        live.give([LIKE])
+        live.sweep()
         with live._database.reading() as connection:
             connection.execute("BEGIN")
-            connection.execute("SELECT * FROM listens").fetchall()
-            live.delete_listens("ann", Which())
+            connection.execute("SELECT * FROM feedback").fetchall()
+            live.give([replace(LIKE, value=0)])
+            live.sweep()
             assert CANARY.encode() in bytes_of(home)
         live.sweep()
         assert CANARY.encode() not in bytes_of(home)
@@ -163,6 +186,32 @@ def test_a_reader_does_not_keep_others_from_writing_after_a_deletion(live, home)
         live.delete_listens("ann", Which())
         live.add_listens([listen(1)])
         assert time.monotonic() - before < live_database.BUSY_SECONDS / 2
+
+
+@pytest.mark.parametrize(
+    ("keep", "undo"),
+    [
+        (lambda live: live.give([LIKE]), lambda live: live.give([replace(LIKE, value=0)])),
+        (lambda live: live.block(BLOCK), lambda live: live.unblock("ann", BLOCK.item)),
+        (lambda live: live.exclude(LEFT_OUT), lambda live: live.include(LEFT_OUT)),
+        (lambda live: live.set_now_playing(PLAYING), lambda live: live.start_private("ann", now() + 60_000)),
+        (lambda live: live.set_now_playing(PLAYING), lambda live: live.delete_listens("ann", Which())),
+        (lambda live: live.add_token("ann", label=CANARY), lambda live: live.revoke(live.tokens("ann")[0].id)),
+    ],
+)
+def test_what_is_taken_back_is_not_in_the_file(live, home, keep, undo):
+    live.add_listens([listen()])
+    keep(live)
+    assert CANARY.encode() in bytes_of(home)
+    undo(live)
+    assert CANARY.encode() not in bytes_of(home)
+
+
+def test_what_has_been_played_by_now_goes_with_the_next_that_is_playing(live, home):
+    live.set_now_playing(PLAYING)
+    live.set_now_playing(replace(PLAYING, track=Track(artist="A"), player="phone", started_at=AT + 1, ends_at=AT + 2))
+    with live._database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM playing").fetchone() == (1,)
 
 
 def test_the_name_of_a_removed_user_is_not_in_the_file(live, home):

@@ -138,7 +138,11 @@ def test_a_user_without_a_list_of_the_main_kind_has_that_of_another(opened, monk
 
 
 def test_the_main_kind_is_what_most_users_play_though_all_have_pages_of_it(opened, monkeypatch):
+    tables = opened.release.tables.tables
     assert opened.table("discover").kind == "track"
+    with monkeypatch.context() as patched:
+        patched.setitem(tables, "discover-track", dataclasses.replace(tables["discover-track"], keys=0))
+        assert opened.table("discover").kind == "artist"
     monkeypatch.setattr(OpenRelease, "_players", lambda self, kind: {"artist": 100, "track": 1}[kind])
     assert opened.table("discover").kind == "artist"
 
@@ -264,7 +268,8 @@ def test_what_cannot_be_answered_is_said(opened, question, error, message):
 
 def test_every_part_is_opened_once_by_however_many_threads(opened, monkeypatch):
     loaded = []
-    load = Neighbourhood.load
+    load, prepared = Neighbourhood.load, OpenRelease._prepared
+    monkeypatch.setattr(OpenRelease, "_prepared", lambda *some: loaded.append("prepared") or prepared(*some))
     monkeypatch.setattr(
         asking.Neighbourhood, "load", lambda place, model: loaded.append(place.name) or load(place, model)
     )
@@ -277,4 +282,4 @@ def test_every_part_is_opened_once_by_however_many_threads(opened, monkeypatch):
         thread.join()
     assert len(answers) == 6
     assert all(answer == answers[0] for answer in answers)
-    assert sorted(loaded) == ["neighbours-als-artist"]
+    assert sorted(loaded) == ["neighbours-als-artist", "prepared"]

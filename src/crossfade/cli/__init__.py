@@ -5,6 +5,7 @@ once. Exit codes are those of `crossfade.core.errors`; 2 is a usage error, 130 a
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -101,3 +102,6 @@ def main() -> None:
             # A step that has not stopped yet would crash while the interpreter is taken down around its thread.
             os._exit(INTERRUPTED)
         raise
+    finally:
+        # The end of the process frees everything; the interpreter would first look through it all, several times.
+        gc.disable()

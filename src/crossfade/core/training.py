@@ -14,8 +14,6 @@ from crossfade.core.ids import Ids
 from crossfade.core.kinds import kind_named
 from crossfade.core.texts import Texts, load_parts, save_parts
 
-_type_hints = functools.cache(get_type_hints)
-
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class TrainingData:
@@ -69,10 +67,11 @@ class TrainingData:
 
 def _parts_of(cls: type) -> Mapping[str, Any]:
     """The type of every part of the class: the dtype of an array (n,), or a class of texts."""
-    hints = {name: hint for name, hint in _type_hints(cls).items() if name not in ("kind", "trusted")}
+    hints = {name: hint for name, hint in get_type_hints(cls).items() if name not in ("kind", "trusted")}
     return {name: get_args(get_args(hint)[1])[0] if get_args(hint) else hint for name, hint in hints.items()}
 
 
+# Not as a decorator: mypy takes a dataclass for unhashable.
 _parts: Callable[[type], Mapping[str, Any]] = functools.cache(_parts_of)
 
 

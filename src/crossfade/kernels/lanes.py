@@ -142,6 +142,17 @@ def _store(typing: Any, array: Any, offset: Any, lanes: Any) -> Any:
 
 
 @described_by
+def _reaching(typing: Any, array: Any, offset: Any, floor: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = pointer_to(context, builder, signature.args[0], *args[:2])
+        numbers = builder.load(builder.bitcast(pointer, VECTOR.as_pointer()), align=4, typ=VECTOR)
+        bits = builder.fcmp_ordered(">=", numbers, repeated(builder, args[2]))
+        return builder.zext(builder.bitcast(bits, ir.IntType(WIDTH)), ir.IntType(64))
+
+    return (types.int64(array, types.int64, types.float32), generate) if is_floats(array) else None
+
+
+@described_by
 def _add(typing: Any, first: Any, second: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fadd(*args)
@@ -377,6 +388,10 @@ load: Callable[[Floats, int], Lanes] = _load
 
 store: Callable[[Floats, int, Lanes], None] = _store
 """Write sixteen numbers to an array from an offset on."""
+
+reaching: Callable[[Floats, int, np.float32], int] = _reaching
+"""A bit for each of the sixteen numbers from an offset of an array on, the first one's the lowest: whether it is no
+less than a number."""
 
 add: Callable[[Lanes, Lanes], Lanes] = _add
 """a + b"""

@@ -7,6 +7,7 @@ Numba's own threads do not promise.
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
@@ -31,7 +32,7 @@ MOST_HELPERS = 256
 
 _limiting = Lock()
 _limits: list[threadpool_limits] = []
-_users = 0
+_users = _modules = 0
 
 
 @contextlib.contextmanager
@@ -41,11 +42,13 @@ def one_blas_thread() -> Iterator[None]:
     With more threads BLAS adds in another order. Its limit is one of the whole process, so whoever ends first must not
     lift it for the others.
     """
-    global _users
+    global _users, _modules
     with _limiting:
         _users += 1
-        # Again for each of them: a library of BLAS may have been loaded since the last one.
-        _limits.append(threadpool_limits(1, user_api="blas"))
+        # What was imported since the last one may have loaded another library of BLAS; to look takes a millisecond.
+        if not _limits or len(sys.modules) != _modules:
+            _modules = len(sys.modules)
+            _limits.append(threadpool_limits(1, user_api="blas"))
     try:
         yield
     finally:

@@ -100,8 +100,9 @@ def why_fresh(
 
 def _made_of(tastes: Tastes, user: str, taste: Taste, pages: Pages) -> tuple[dict[str, Interactions], Unwanted]:
     """What a page of ``user`` is made of: histories by kind, and what is unwanted."""
-    histories = {name: _history(tastes, pages, name, user, taste) for name in pages.played}
-    return histories, _unwanted(tastes, pages, taste)
+    rows = {name: _played_rows(tastes, pages, name, taste) for name in pages.played}
+    histories = {name: _history(tastes, pages, name, user, taste, of_items) for name, of_items in rows.items()}
+    return histories, _unwanted(pages, taste, rows)
 
 
 def prepare(opened: OpenRelease, live: LiveState) -> None:
@@ -124,11 +125,12 @@ def _popular(tastes: Tastes, taste: Taste, kind: str | None) -> Page:
     return Page(table, entries)
 
 
-def _history(tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste) -> Interactions:
-    """What ``user`` has played of ``kind``, by the items that anybody in the release has played."""
+def _history(
+    tastes: Tastes, pages: Pages, kind: str, user: str, taste: Taste, of_items: Mapping[Item, int]
+) -> Interactions:
+    """What ``user`` has played of ``kind``, by the items that anybody in the release has played (``of_items``)."""
     before = pages.played[kind].histories([user])
     weighing = tastes.weighing(kind)
-    of_items = _played_rows(tastes, pages, kind, taste)
     new = [(row, taste.counts[item], item) for item, row in of_items.items() if row != MISSING]
     rows = np.array([row for row, *_ in new], dtype=np.int32)
     # What is liked can be a reason, as if it was played so often.
@@ -164,9 +166,8 @@ def _played_rows(tastes: Tastes, pages: Pages, kind: str, taste: Taste) -> dict[
     return dict(zip(items, rows.tolist(), strict=True))
 
 
-def _unwanted(tastes: Tastes, pages: Pages, taste: Taste) -> Unwanted:
+def _unwanted(pages: Pages, taste: Taste, rows: Mapping[str, Mapping[Item, int]]) -> Unwanted:
     # What was played, but by nobody in the release, no history can say.
-    rows = {kind: _played_rows(tastes, pages, kind, taste) for kind in pages.played}
     barred = {
         kind: _row_of_items(taste.barred | {item for item, row in of_items.items() if row == MISSING}, kind)
         for kind, of_items in rows.items()

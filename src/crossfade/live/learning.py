@@ -18,8 +18,8 @@ from crossfade.formats.contract import DEFAULT_KIND, Member, Sink, Source
 from crossfade.importing.cleaning import CleaningSettings
 from crossfade.importing.imports import replace_rows, replaced_by
 from crossfade.importing.ledger import Ledger
+from crossfade.live.counting import excludes
 from crossfade.live.matching import matched
-from crossfade.live.taste import excludes
 from crossfade.stores.contract import Tables
 from crossfade.stores.live import Exclusion, Listen, Track
 from crossfade.stores.live_contract import LiveState

@@ -82,8 +82,8 @@ class MusicFolder:
         # While one request takes in another index, the others go on with the one before, if there is one.
         if now - self._noticed_at >= NOTICE_SECONDS and self._lock.acquire(blocking=self._stamp is None):
             try:
-                self._noticed_at = now
                 self._notice()
+                self._noticed_at = now
             finally:
                 self._lock.release()
         return self._music

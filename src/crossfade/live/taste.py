@@ -10,23 +10,17 @@ times that if it is close to something skipped.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
-
-from crossfade.aggregation.interactions import LEAN_BACK, InteractionSettings
+from crossfade.aggregation.interactions import InteractionSettings
 from crossfade.core.computed import RowMap, row_map
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
-from crossfade.core.interactions import LEAST_WEIGHT, MOST_WEIGHT
 from crossfade.core.kinds import KINDS
 from crossfade.live.cache import Cache
+from crossfade.live.counting import Count, Known, Weighing, excludes
 from crossfade.live.matching import matched
 from crossfade.live.stations import Listener
 from crossfade.stores.contract import Entry, TableInfo
@@ -77,13 +71,26 @@ History = Mapping[str, Mapping[str, Played]]
 """What a user has played: by kind, then by id."""
 
 
-@dataclass
-class Count:
-    """What came since of one item: how much it weighs in plays, how many plays, and the latest (seconds since 1970)."""
+@dataclass(frozen=True)
+class Listened:
+    """What the live listens of a user say, by items of a release's catalogue.
 
-    weight: float = 0.0
-    plays: int = 0
-    latest: int = 0
+    known    by kind, what the release knows of the user
+    since    the time from which on listens count, in milliseconds since 1970
+    until    all of them are before it
+    number   how many they are
+    counts   plays that the release has not learned
+    heard    items that were played, whether or not the release has learned it
+    skipped  items that were skipped
+    """
+
+    known: Mapping[str, Known]
+    since: int
+    until: int
+    number: int = 0
+    counts: Mapping[Item, Count] = field(default_factory=dict)
+    heard: Set[Item] = frozenset()
+    skipped: Set[Item] = frozenset()
 
 
 @dataclass
@@ -100,9 +107,9 @@ class Taste:
     """
 
     stamp: tuple[int, ...] = ()
-    known: Mapping[str, "Known"] = field(default_factory=dict)
+    known: Mapping[str, Known] = field(default_factory=dict)
     counts: dict[Item, Count] = field(default_factory=dict)
-    heard: set[Item] = field(default_factory=set)
+    heard: Set[Item] = frozenset()
     liked: set[Item] = field(default_factory=set)
     disliked: dict[Item, float] = field(default_factory=dict)
     barred: set[Item] = field(default_factory=set)
@@ -111,45 +118,6 @@ class Taste:
         """Count an item as disliked, and what it belongs to, the second of ``items``, half as much."""
         for item, share in zip(items, (1.0, OF_ROOT), strict=False):
             self.disliked[item] = max(self.disliked.get(item, 0.0), strength * share)
-
-
-class Weighing(NamedTuple):
-    """What plays weigh: as ``settings`` say, aged towards ``reference``, in seconds since 1970."""
-
-    settings: InteractionSettings
-    reference: int
-
-    def share(self, listen: Listen) -> float:
-        """Return what one listen counts, in plays."""
-        settings = self.settings
-        share = settings.lean_back_weight if (listen.source or "").lower() in LEAN_BACK else settings.chosen_weight
-        age = max(0, self.reference - listen.listened_at // 1000)
-        return share * 0.5 ** (age / (settings.half_life_days * 86_400)) if settings.half_life_days else share
-
-    def plays(self, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Return what such ``weights`` (n,) count in plays."""
-        wide = weights.astype(np.float64)
-        return wide if self.settings.weight == "count" else self.settings.epsilon * np.expm1(wide)
-
-    def weights(self, plays: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Return the weights (n,) of so many ``plays``."""
-        weighed = plays if self.settings.weight == "count" else np.log1p(plays / self.settings.epsilon)
-        return weighed.clip(LEAST_WEIGHT, MOST_WEIGHT).astype(np.float32)
-
-
-class Known(NamedTuple):
-    """What a release knows of one user and kind: plays and the latest one (seconds since 1970), by catalogue row."""
-
-    items: Mapping[int, tuple[int, int]]
-
-    def of(self, row: int) -> tuple[int, int]:
-        """Return how often an item was played, and when last; zeros for one that was not."""
-        return self.items.get(row, (0, 0))
-
-    @property
-    def latest(self) -> int:
-        """When anything was played last."""
-        return max((latest for _, latest in self.items.values()), default=0)
 
 
 class Page(NamedTuple):
@@ -165,6 +133,7 @@ class Remembered:
     def __init__(self, deletions: int) -> None:
         self.deletions = deletions
         self.items: dict[Track, Item | None] = {}
+        self.listened: Cache[Listened] = Cache(MOST_TASTES)
         self.tastes: Cache[Taste] = Cache(MOST_TASTES)
         self.pages: Cache[Page] = Cache(MOST_PAGES)
 
@@ -202,28 +171,18 @@ class Tastes:
         history too.
         """
         try:
-            taste = self._of(user)
+            return self._played(self._of(user))
         except UnknownIdError:
-            taste = Taste(known=self._known(user))
-        found: dict[str, dict[str, Played]] = {}
-        for kind in KINDS:
-            rows = dict(taste.known[kind].items) if kind in taste.known else {}
-            for (name, row), count in taste.counts.items():
-                if name == kind and count.plays:
-                    plays, latest = rows.get(row, (0, 0))
-                    rows[row] = plays + count.plays, max(latest, count.latest)
-            ids = self.opened.catalogue[kind].ids.select([*rows]) if rows else []
-            found[kind] = {one: Played(one, *seen) for one, seen in zip(ids, rows.values(), strict=True)}
-        return found
+            return self._played(Taste(known=self._known(user)))
 
     def listener(self, user: str, *, at: int) -> Listener:
         """Return what ``user`` knows, and does not want to hear at the time ``at``; nobody needs an account for it."""
-        known = {item for played in self.history(user).values() for item in played}
         try:
-            barred = self.of(user, at=at).barred
+            taste = self.of(user, at=at)
         except UnknownIdError:
-            barred = set()
-        return Listener(known=known, barred={self.opened.catalogue[kind].ids[row] for kind, row in barred})
+            taste = Taste(known=self._known(user))
+        known = {item for played in self._played(taste).values() for item in played}
+        return Listener(known=known, barred={self.opened.catalogue[kind].ids[row] for kind, row in taste.barred})
 
     def row(self, item: ItemRef) -> Item | None:
         """Return an item by its row of the catalogue; None if it is not there."""
@@ -251,34 +210,79 @@ class Tastes:
             self._weighing[kind] = Weighing(InteractionSettings(**{name: made[name] for name in names}), latest)
         return self._weighing[kind]
 
+    def _played(self, taste: Taste) -> History:
+        """What was played of the catalogue."""
+        found: dict[str, dict[str, Played]] = {}
+        for kind in KINDS:
+            rows = dict(taste.known[kind].items) if kind in taste.known else {}
+            for (name, row), count in taste.counts.items():
+                if name == kind and count.plays:
+                    plays, latest = rows.get(row, (0, 0))
+                    rows[row] = plays + count.plays, max(latest, count.latest)
+            ids = self.opened.catalogue[kind].ids.select([*rows]) if rows else []
+            found[kind] = {one: Played(one, *seen) for one, seen in zip(ids, rows.values(), strict=True)}
+        return found
+
     def _of(self, user: str) -> Taste:
         """What a user has done, without blocks; from memory as long as the account is the same."""
         remembered, account = self.remembered(), self._live.account(user)
         stamp = account.created_at, account.revision
         taste = remembered.tastes.find(user, stamp)
         if taste is None:
-            taste = self._made(user, Taste(stamp, self._known(user)), remembered.items)
+            listened = self._listened(user, account.created_at, remembered)
+            taste = self._made(user, stamp, listened, remembered.items)
             remembered.tastes.keep(user, taste, stamp)
         return taste
 
-    def _made(self, user: str, taste: Taste, items: dict[Track, Item | None]) -> Taste:
-        """``taste``, filled from the live state."""
-        skipped, learned = set[Item](), max((one.latest for one in taste.known.values()), default=0)
-        since = Which(since=max(learned - LATE_SECONDS, 0) * 1000)
-        exclusions = self._live.exclusions(user)
-        for listen in self._live.listens(user, since, limit=MOST_LISTENS):  # the latest first
-            item = self._item(listen.track, items)
-            if item is None or any(excludes(exclusion, listen) for exclusion in exclusions):
-                continue
-            if listen.skipped:
-                skipped.add(item)
-            elif KINDS[item[0]].repeats or item not in taste.heard:
-                taste.heard.add(item)
-                self._count(taste, listen, item)
+    def _made(self, user: str, stamp: tuple[int, ...], listened: Listened, items: dict[Track, Item | None]) -> Taste:
+        """What a user has done, without blocks: what they listened to, and said."""
+        taste = Taste(stamp, listened.known, dict(listened.counts), listened.heard)
         self._judge(taste, self._live.feedback(user), items)
-        for item in skipped - taste.heard - taste.liked:
+        for item in listened.skipped - listened.heard - taste.liked:
             taste.dislike(self.with_parent(item), SKIPPED)
         return taste
+
+    def _listened(self, user: str, created_at: int, remembered: Remembered) -> Listened:
+        """What the live listens of a user say; only those are read that came since it was asked for last."""
+        exclusions = self._live.exclusions(user)
+        stamp = created_at, *exclusions
+        before = remembered.listened.find(user, stamp)
+        if before is None:
+            known = self._known(user)
+            learned = max((one.latest for one in known.values()), default=0)
+            since = max(learned - LATE_SECONDS, 0) * 1000
+            before = Listened(known, since, since)
+        listened = self._with_later(user, before, exclusions, remembered.items)
+        remembered.listened.keep(user, listened, stamp)
+        return listened
+
+    def _with_later(
+        self, user: str, before: Listened, exclusions: Sequence[Exclusion], items: dict[Track, Item | None]
+    ) -> Listened:
+        """``before`` with the listens that are later; made anew where that is not all that has come."""
+        later = self._live.listens(user, Which(since=before.until), limit=MOST_LISTENS)  # the latest first
+        number = before.number + len(later)
+        played = [
+            (item, listen)
+            for listen in later
+            if (item := self._item(listen.track, items)) is not None
+            and not any(excludes(exclusion, listen) for exclusion in exclusions)
+        ]
+        if before.number and (
+            number > MOST_LISTENS
+            or number != self._live.count_listens(user, Which(since=before.since))
+            or any(item in before.heard and not KINDS[item[0]].repeats for item, _ in played)
+        ):
+            return self._with_later(user, Listened(before.known, before.since, before.since), exclusions, items)
+        counts, heard, skipped = dict(before.counts), set(before.heard), set(before.skipped)
+        for item, listen in played:
+            if listen.skipped:
+                skipped.add(item)
+            elif KINDS[item[0]].repeats or item not in heard:
+                heard.add(item)
+                self._count(counts, before.known, listen, item)
+        until = later[0].listened_at + 1 if later else before.until
+        return Listened(before.known, before.since, until, number, counts, heard, skipped)
 
     def _item(self, track: Track, items: dict[Track, Item | None]) -> Item | None:
         """The item that a track is, or if the release has no such track, its artist or show; None for neither."""
@@ -313,17 +317,16 @@ class Tastes:
                     )
         return known
 
-    def _count(self, taste: Taste, listen: Listen, item: Item) -> None:
+    def _count(self, counts: dict[Item, Count], known: Mapping[str, Known], listen: Listen, item: Item) -> None:
         """Count a play for its item and for what that belongs to, unless the release has learned it."""
         seconds = min(listen.listened_at // 1000, LATEST_SECOND)
-        if not KINDS[item[0]].repeats and taste.known[item[0]].of(item[1])[0]:
+        if not KINDS[item[0]].repeats and known[item[0]].of(item[1])[0]:
             return
         for kind, row in self.with_parent(item):
-            if seconds > taste.known[kind].of(row)[1]:
-                count = taste.counts.setdefault((kind, row), Count())
-                count.weight += self.weighing(kind).share(listen)
-                count.plays += 1
-                count.latest = max(count.latest, seconds)
+            if seconds > known[kind].of(row)[1]:
+                count = counts.get((kind, row), Count())
+                weight = count.weight + self.weighing(kind).share(listen)
+                counts[kind, row] = Count(weight, count.plays + 1, max(count.latest, seconds))
 
     def _judge(self, taste: Taste, feedback: Iterable[Feedback], items: dict[Track, Item | None]) -> None:
         """Count what the user said of items."""
@@ -339,7 +342,8 @@ class Tastes:
             elif opinion > 0:
                 for liked in self.with_parent(item):
                     taste.liked.add(liked)
-                    taste.counts.setdefault(liked, Count()).weight += LIKED
+                    count = taste.counts.get(liked, Count())
+                    taste.counts[liked] = count._replace(weight=count.weight + LIKED)
 
 
 def tastes_of(opened: OpenRelease, live: LiveState) -> Tastes:
@@ -353,20 +357,3 @@ def _opinion(values: Mapping[str, int]) -> int:
         return thumb
     rating = values.get("rating", 0)
     return -1 if rating == 1 else 1 if rating >= 4 or values.get("like", 0) else 0
-
-
-def excludes(exclusion: Exclusion, listen: Listen) -> bool:
-    """Whether a listen is left out of taste."""
-    if exclusion.hours is None:
-        return exclusion.context == listen.context
-    first, last = exclusion.hours
-    hour = datetime.fromtimestamp(listen.listened_at / 1000, _zone(exclusion.timezone)).hour
-    return first <= hour < last if first <= last else hour >= first or hour < last
-
-
-@lru_cache
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):
-        return UTC

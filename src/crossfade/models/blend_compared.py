@@ -23,7 +23,7 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.search.panels import unit_vectors
 from crossfade.kernels.threads import one_blas_thread
-from crossfade.models.blend_weights import LEAST_USERS, Evidence, fitted, ndcg
+from crossfade.models.blend_weights import LEAST_GAIN, LEAST_USERS, Evidence, fitted, ndcg, standard_error
 from crossfade.models.contract import ComparesItems, Fitted
 from crossfade.models.factors import ComparedByCosine
 from crossfade.models.sketch import along_largest
@@ -36,9 +36,6 @@ ITEMS = 1500
 
 DEPTH = 50
 """Candidates of each model for an item."""
-
-LEAST_GAIN = 2.0
-"""Standard errors of NDCG@20 by which learned weights have to be better than equal ones."""
 
 
 def even(models: Sequence[Fitted[Any]]) -> Compared:
@@ -62,10 +59,10 @@ def learned(models: Sequence[Fitted[Any]], shown: Interactions, hidden: Interact
     if max(map(len, inputs), default=0) < 2:
         return None
     places = sorted(place for own in inputs for place in own)
-    points = [unit_points(models[place], shown.item_ids) for place in places]
     known = np.argsort(-shown.listeners(), kind="stable")[:ITEMS].astype(np.int32)
     known = np.random.default_rng(seed).permutation(known[hidden.listeners()[known] > 0])
-    halves = [_evidence(points, known[first::2], hidden) for first in (0, 1)]
+    points = [unit_points(models[place], shown.item_ids, known) for place in places]
+    halves = [_evidence([one[first::2] for one in points], known[first::2], hidden) for first in (0, 1)]
     found = []
     for half in halves:
         weights = equal.copy()
@@ -81,7 +78,7 @@ def learned(models: Sequence[Fitted[Any]], shown: Interactions, hidden: Interact
         for half, weights in zip(halves, reversed(found), strict=True)
     ]
     gain = np.concatenate(gains)
-    if gain.mean() <= LEAST_GAIN * gain.std() / np.sqrt(len(gain)):
+    if gain.mean() <= LEAST_GAIN * standard_error(gain):
         return None
     mean: Compared = np.mean(found, axis=0, dtype=np.float32)
     return mean
@@ -92,15 +89,16 @@ def mean_cosines(models: Sequence[Fitted[Any]], weights: Compared, ids: Ids, fac
 
     An item that a model does not know has the cosine 0 there.
     """
-    points = [unit_points(models[place], ids) * np.sqrt(weights[place]) for place in np.flatnonzero(weights).tolist()]
+    rows, counted = np.arange(len(ids), dtype=np.int32), np.flatnonzero(weights).tolist()
+    points = [unit_points(models[place], ids, rows) * np.sqrt(weights[place]) for place in counted]
     return along_largest(np.concatenate([np.zeros((len(ids), 0), dtype=np.float32), *points], axis=1), factors)
 
 
-def unit_points(model: Fitted[Any], ids: Ids) -> Vectors:
-    """Return the points (items, width) of ``ids`` in the space of ``model``, at length one; 0 for unknown ids."""
-    rows = row_map(ids, model.item_ids)(np.arange(len(ids), dtype=np.int32))
-    points = np.zeros((len(ids), model.space.points.shape[1]), dtype=np.float32)
-    points[rows != MISSING] = unit_vectors(np.array(model.space.points))[rows[rows != MISSING]]
+def unit_points(model: Fitted[Any], ids: Ids, rows: Rows) -> Vectors:
+    """Return the points (n, width) of ``rows`` (n,) of ``ids`` by ``model``, at length one; 0 where it knows none."""
+    own = row_map(ids, model.item_ids)(rows)
+    points = np.zeros((len(rows), model.space.points.shape[1]), dtype=np.float32)
+    points[own != MISSING] = unit_vectors(np.array(model.space.points[own[own != MISSING]]))
     return points
 
 
@@ -116,13 +114,16 @@ def _inputs(models: Sequence[Fitted[Any]]) -> list[list[int]]:
 
 
 def _evidence(points: Sequence[Vectors], items: Rows, hidden: Interactions) -> Evidence:
-    """The candidates among ``items`` of each of them, with their cosines, and which share a hidden listener."""
+    """The candidates among ``items`` of each of them, with their cosines, and which share a hidden listener.
+
+    points  by model, those of ``items`` (items, width)
+    """
     together = hidden.matrix()[:, items] > 0
     shared = (together.T.astype(np.float32) @ together.astype(np.float32)).toarray() > 0
     np.fill_diagonal(shared, False)
     # With more threads BLAS would add in another order.
     with one_blas_thread():
-        cosines = np.stack([one[items] @ one[items].T for one in points], axis=2)
+        cosines = np.stack([one @ one.T for one in points], axis=2)
     cosines[np.arange(len(items)), np.arange(len(items))] = -np.inf
     candidates = np.zeros(shared.shape, dtype=np.bool_)
     for each in np.moveaxis(cosines, 2, 0):

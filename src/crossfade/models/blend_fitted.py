@@ -257,7 +257,9 @@ class FittedBlend(ComparedByCosine["BlendProfiles"]):
             learned = Weights.of(described)
             current = frozenset(str(name) for name in described["current"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{directory} has no readable blend: {error}. Run `crossfade verify`.") from error
+            raise ArtifactError(
+                f"{directory} has no readable blend: {error}. Run `crossfade run` to make a new release."
+            ) from error
         return {
             "members": {name: load_fitted(directory / MEMBERS / name) for name in learned.models},
             "weights": learned,

@@ -14,14 +14,11 @@ import numpy.typing as npt
 from crossfade.models.blend_chances import Chances
 from crossfade.models.blend_features import AGREEMENT, SHARED, table
 from crossfade.models.blend_trees import MOST_ROUNDS, Examples, Trees, grow, lightgbm, text_of
-from crossfade.models.blend_weights import Evidence, Weights, fitted, learned_weights, ndcg
+from crossfade.models.blend_weights import LEAST_GAIN, Evidence, Weights, fitted, learned_weights, ndcg, standard_error
 
 Ranker = Literal["linear", "trees"]
 
 Scores = npt.NDArray[np.float64]
-
-LEAST_GAIN = 2.0
-"""Standard errors of NDCG@20 that trees must add, for users whom they have not seen, to be taken."""
 
 
 def learned(
@@ -96,7 +93,7 @@ def grown(
     for half, booster, curve in zip(halves, boosters, reversed(curves), strict=True):
         corrected[half.of_judges] += trees(booster, _best(curve)).scores(features[half.of_judges], threads)
     gain = (ndcg(evidence, corrected) - ndcg(evidence, judged))[evidence.hitting]
-    error = float(gain.std() / np.sqrt(len(gain)))
+    error = standard_error(gain)
     if gain.mean() <= LEAST_GAIN * error:
         return None, judged
     rounds = _best(np.mean([curve[: min(map(len, curves))] for curve in curves], axis=0))

@@ -50,6 +50,9 @@ GAIN = 1e-6
 SLIGHT = 0.25
 """Standard errors of NDCG that leaving out a model may cost."""
 
+LEAST_GAIN = 2.0
+"""Standard errors of NDCG that trees, or weights of compared items, must gain on what they have not seen."""
+
 LEAST_USERS, LEAST_HITS = 100, 300
 """Users with hits among their candidates, and hits, below which weights would be chance: all models count the same."""
 
@@ -146,7 +149,8 @@ class Weights:
         weights, unknown = (np.array(described[name], dtype=np.float32) for name in ("weights", "unknown"))
         if not weights.shape == unknown.shape == (len(models),):
             raise ValueError(f"{len(models)} models have {len(weights)} weights")
-        trees, chances, again, compared = (described[name] for name in ("trees", "chances", "again", "compared"))
+        # What an older version of this did not learn is not in what it kept.
+        trees, chances, again, compared = map(described.get, ("trees", "chances", "again", "compared"))
         if again is not None and len(again) != len(models) + 1:
             raise ValueError(f"{len(models)} models and own plays have {len(again)} weights for what is played again")
         if compared is not None and len(compared) != len(models):
@@ -195,7 +199,7 @@ def learned_weights(evidence: Evidence, models: Sequence[str]) -> Weights:
     }
     for one in np.flatnonzero(weights).tolist():
         gain = best - ndcg(whole, scores - columns[:, one] * weights[one])[hitting]
-        report[models[one]] |= {"adds": float(gain.mean()), "error": _error(gain)}
+        report[models[one]] |= {"adds": float(gain.mean()), "error": standard_error(gain)}
     return Weights(models=models, weights=weights.astype(np.float32), unknown=unknown, learned=True, report=report)
 
 
@@ -209,7 +213,7 @@ def fitted(evidence: Evidence, models: Sequence[int]) -> npt.NDArray[np.float64]
     for one in np.argsort(weights, kind="stable").tolist():
         without = scores - weights[one] * columns[:, one]
         cost = ndcg(some, scores) - ndcg(some, without)
-        if weights[one] and np.count_nonzero(weights) > 1 and cost.mean() <= SLIGHT * _error(cost):
+        if weights[one] and np.count_nonzero(weights) > 1 and cost.mean() <= SLIGHT * standard_error(cost):
             scores, weights[one] = without, 0.0
     return weights * _scale(some, columns @ weights)
 
@@ -296,8 +300,8 @@ def _chances(
     return highest + np.log(totals), chances / np.repeat(totals, lengths) / len(lengths)
 
 
-def _error(values: PerUser) -> float:
-    """The standard error of the mean."""
+def standard_error(values: PerUser) -> float:
+    """Return the standard error of the mean."""
     return float(values.std() / np.sqrt(len(values)))
 
 

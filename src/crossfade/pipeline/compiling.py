@@ -29,8 +29,9 @@ PAGES, OTHERS = "pages", "others"
 GATHERING = tuple(action for action, place in STEPS.items() if place.startswith("gathering:"))
 """The actions without kernels: those of `crossfade.pipeline.gathering`."""
 
-USERS, ARTISTS, TRACKS = 24, 48, 1152
-"""Of the tiny library: more tracks than `crossfade.kernels.search.sketch.CHUNK`, and fewer artists."""
+USERS, ARTISTS, TRACKS = 125, 48, 1152
+"""Of the tiny library: more tracks than `crossfade.kernels.search.sketch.CHUNK`, and fewer artists. The last
+listens are new to at least `LEAST_USERS` of `crossfade.models.blend_weights`, so that a blend learns its weights."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +23,7 @@ from crossfade.models.contract import InputKind, Model
 from crossfade.models.registry import load_fitted, model_class
 from crossfade.nearest.contract import IndexSettings
 from crossfade.pipeline.steps import FLOOR, Context, Step, place_of
+from crossfade.ranking.aliases import Aliases, aliases_of
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
 from crossfade.surfaces.contract import Listing, SurfaceInputs, build_table
 from crossfade.surfaces.registry import registered
@@ -251,6 +254,16 @@ class ComputeNeighbours(OfModel):
         draft.rows.update(items=len(rows), neighbours=int(np.count_nonzero(rows != MISSING)))
 
 
+_naming = Lock()
+
+
+@lru_cache(maxsize=1)
+def _named(place: Path) -> tuple[Catalogue, Mapping[str, Aliases]]:
+    """Open a catalogue, whose names are grouped once for all surfaces of a run."""
+    catalogue = Catalogue.load(place)
+    return catalogue, aliases_of(catalogue)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BuildSurface(Step):
     """Builds one table of a surface, with the lists of all keys.
@@ -282,8 +295,11 @@ class BuildSurface(Step):
         places = self.inputs(context.home)
         models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
         both = self.models.keys() & self.interactions.keys()
+        with _naming:
+            catalogue, aliases = _named(places[CATALOGUE])
         inputs = SurfaceInputs(
-            catalogue=Catalogue.load(places[CATALOGUE]),
+            catalogue=catalogue,
+            aliases=aliases,
             interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in self.interactions.items()},
             models={kind: [model] for kind, model in models.items()},
             later={

@@ -69,6 +69,18 @@ class Plan:
             steps={name: step for name, step in self.steps.items() if name in needed}, skipped={}, plays=self.plays
         )
 
+    def by_urgency(self) -> list[Step]:
+        """Return the steps in the order to begin them: first those that surfaces need, of these the longest chains.
+
+        Of equal chains the last one planned comes first, since weights, Discover and tracks take longest.
+        """
+        pages, following = self.pages().steps, dict.fromkeys(self.steps, 0)
+        steps = [*self.steps.values()][::-1]
+        for step in steps:
+            for name in step.needs:
+                following[name] = max(following[name], following[step.name] + 1)
+        return sorted(steps, key=lambda step: (step.name not in pages, -following[step.name]))
+
 
 def make_plan(home: Home, settings: Settings, *, full: bool = False) -> Plan:
     """Return the plan for what ``home`` has today; NotReadyError if nothing has been imported.

@@ -140,9 +140,9 @@ def run_locked(
         complete(plan.of(*GATHERING))
         compiling.wait(PAGES, watch)
     if waiting or (compiling.processes and not plan.blends):
-        complete(first.steps.values())
+        complete(first.by_urgency())
     compiling.wait(OTHERS, watch)
-    complete(plan.steps.values())
+    complete(plan.by_urgency())
     release = _publish(home, plan, released, releases, others)
     finish(home, releases, keep=release.version)
     if early is not None and early != release.version:

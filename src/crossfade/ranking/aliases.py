@@ -18,14 +18,17 @@ This compares names only: it doesn't claim that the ids should be merged.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.catalogue import Items
+from crossfade.core.catalogue import Catalogue, Items
+from crossfade.core.computed import Computed
 from crossfade.core.ids import MISSING, Rows
+from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 
 Groups = npt.NDArray[np.int64]
@@ -65,25 +68,35 @@ LONGEST_TITLE = 500
 """Characters of a title in which a version is looked for, since that takes time with their square."""
 
 
+def aliases_of(catalogue: Catalogue) -> "Mapping[str, Aliases]":
+    """Return the groups of all items of ``catalogue``, by kind."""
+    found: dict[str, Aliases] = {}
+    for kind, items in catalogue.items():  # parents come first
+        found[kind] = Aliases(items, found.get(KINDS[kind].parent or ""))
+    return found
+
+
 class Aliases:
-    """The groups of the ``items`` of one kind; ``parents`` are those of their parents, if the library has these."""
+    """The groups of the ``items`` of one kind; ``parents`` are those of their parents, if the library has these.
+
+    groups  the same number for rows that are one item, of a joint one for the first credited; children of an unknown
+            parent, and items without a letter in their name, are in no group
+    last    the same numbers, but of a joint item that of the last credited
+    """
 
     def __init__(self, items: Items, parents: "Aliases | None" = None) -> None:
         self._items = items
         self._parents = parents
         self._credited: dict[int, list[str]] = {}
+        self.groups = Computed(len(items), self._groups, np.int64)
+        self.last = Computed(len(items), self._last, np.int64)
 
-    def groups(self, rows: Rows) -> Groups:
-        """Return the same number (n,) for those of ``rows`` that are one item, of a joint one for the first credited.
-
-        Children of an unknown parent, and items without a letter in their name, are in no group.
-        """
+    def _groups(self, rows: Rows) -> Groups:
         if self._items.parents is None:
             return _numbers([self.credited(row)[0] for row in rows.tolist()], rows)
         return _numbers([self._song(row) for row in rows.tolist()], rows)
 
-    def last(self, rows: Rows) -> Groups:
-        """Return the same numbers, but of a joint item that of the last credited."""
+    def _last(self, rows: Rows) -> Groups:
         if self._items.parents is None:
             return _numbers([self.credited(row)[-1] for row in rows.tolist()], rows)
         return self.groups(rows)

@@ -101,6 +101,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # Addresses and errors name people; where OpenTelemetry is set up, it would send them elsewhere.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     metrics = Metrics(active)
     own = None if live is None else OwnPages(live, active, metrics)
@@ -117,8 +119,9 @@ def create_app(
             *station_routes(active, live, limits, station),
             *playlist_routes(active, live, limits),
             audioscrobbler_routes(active, live, limits),
-            subsonic_routes(active, live, music, limits),
         ]
+        # Its one route is many calls, which are compared with no other route then.
+        routers.insert(0, subsonic_routes(active, live, music, limits))
     # Their paths end in an id, so they come after longer ones.
     routers.append(catalogue_routes(active, settings))
     # Through a router that is included, FastAPI looks for each route twice.

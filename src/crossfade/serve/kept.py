@@ -41,13 +41,13 @@ class Kept:
         self._bytes = 0
 
     def find(self, key: Key) -> _Answer | None:
-        """Return the answer to the request ``key``."""
+        """Return the answer to the request ``key``; None if it is not kept."""
         if key in self._answers:
             self._answers.move_to_end(key)
         return self._answers.get(key)
 
     def keep(self, key: Key, response: Response, route: object) -> None:
-        """Keep an answer, and let go of those that were asked for longest ago."""
+        """Keep an answer, and drop the least recently used."""
         size = len(response.body) + len(key[0]) + len(key[1]) + ENTRY_BYTES
         if key not in self._answers:
             self._answers[key] = _Answer(response, route, size)

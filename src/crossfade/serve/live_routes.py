@@ -131,7 +131,7 @@ def _reading(live: LiveState, routes: APIRouter) -> APIRouter:
         until: _Time = None,
         artist: _Artist = None,
         text: _Text = None,
-        context: _Text = None,
+        context: _Context = None,
         limit: Annotated[int, Query(description="How many at most.", ge=1, le=MOST_LISTED)] = 25,
         offset: Annotated[int, Query(description="How many to leave out.", ge=0, le=FURTHEST)] = 0,
     ) -> Response:
@@ -181,7 +181,7 @@ def _deleting(live: LiveState, routes: APIRouter) -> APIRouter:
         until: _Time = None,
         artist: _Artist = None,
         text: _Text = None,
-        context: _Text = None,
+        context: _Context = None,
         everything: Annotated[bool, Query(description="All of them; without any other parameter.")] = False,
     ) -> Response:
         """Those that fit all parameters that are given. The next release has forgotten them."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -86,13 +87,14 @@ def add_problem_replies(app: FastAPI) -> None:
     """Turn every error that ends a request into a problem."""
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> Response:
+    async def refused(request: Request, error: HTTPException) -> Response:
         # Starlette's details repeat the name of the status, which is the title.
         standard = HTTPStatus(error.status_code).phrase
         headers = error.headers
-        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (path := _described(request)):
-            # Each route names its own methods alone.
-            headers = {"Allow": ", ".join(sorted(method.upper() for method in path))}
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # Each route names its own methods alone. In a thread: making the description takes a while.
+            path = await run_in_threadpool(_described, request)
+            headers = {"Allow": ", ".join(sorted(method.upper() for method in path))} if path else headers
         return problem(error.status_code, None if error.detail == standard else error.detail, headers=headers)
 
     def _described(request: Request) -> Mapping[str, object]:
@@ -101,7 +103,7 @@ def add_problem_replies(app: FastAPI) -> None:
         return paths.get(request.scope["path"]) or paths.get(request.scope["route"].path_format, {})
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         wrong = [
             InvalidParameter(where=" ".join(str(part) for part in one["loc"]), message=str(one["msg"]))
             for one in error.errors()
@@ -109,7 +111,7 @@ def add_problem_replies(app: FastAPI) -> None:
         return problem(422, "A parameter cannot be used.", errors=wrong)
 
     @app.exception_handler(CrossfadeError)
-    def failed(request: Request, error: CrossfadeError) -> Response:
+    async def failed(request: Request, error: CrossfadeError) -> Response:
         if isinstance(error, RefusedError):
             challenge = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
             return problem(error.status, str(error), headers=challenge)

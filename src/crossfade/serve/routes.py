@@ -47,20 +47,22 @@ KindName = Annotated[
 ]
 
 
+_PROBLEM = {"content": {PROBLEM: {"schema": schema_of(Problem)}}}
+_MEANINGS = {
+    401: "The token is missing or not valid.",
+    403: "The token is that of another user, or does not allow this.",
+    404: "The release has nothing of that name.",
+    409: "Somebody else has changed it meanwhile.",
+    413: "The body is too large.",
+    422: "A parameter cannot be used.",
+    429: "Too many requests; Retry-After says when to try again.",
+    503: "There is no release yet.",
+}
+
+
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of what can go wrong on a route."""
-    shown = {"content": {PROBLEM: {"schema": schema_of(Problem)}}}
-    meanings = {
-        401: "The token is missing or not valid.",
-        403: "The token is that of another user, or does not allow this.",
-        404: "The release has nothing of that name.",
-        409: "Somebody else has changed it meanwhile.",
-        413: "The body is too large.",
-        422: "A parameter cannot be used.",
-        429: "Too many requests; Retry-After says when to try again.",
-        503: "There is no release yet.",
-    }
-    return {status: {"description": meanings[status], **shown} for status in statuses}
+    return {status: {"description": _MEANINGS[status], **_PROBLEM} for status in statuses}
 
 
 def plain(part: str) -> str:

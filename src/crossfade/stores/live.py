@@ -83,9 +83,9 @@ def require_user(user: str) -> str:
     return user
 
 
-def require_time(time: int) -> int:
-    """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to 9999."""
-    if type(time) is not int or not 0 <= time <= LATEST_TIME:
+def require_time(time: int, latest: int = LATEST_TIME) -> int:
+    """Return ``time``; InputError unless it is a whole number of milliseconds from 1970 to ``latest``."""
+    if type(time) is not int or not 0 <= time <= latest:
         raise InputError("A time is a whole number of milliseconds since 1970, before the year 9999.")
     return time
 
@@ -278,7 +278,7 @@ class Which:
             raise InputError("A name to look for has a letter at least.")
         for one in (self.since, self.until):
             if one is not None:
-                require_time(one)
+                require_time(one, LATEST_TIME + 1)  # all listens are before that
 
 
 ALL = Which()

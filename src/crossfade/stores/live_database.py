@@ -23,7 +23,7 @@ from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import ArtifactError, BusyError, CrossfadeError, InputError, StorageError
 from crossfade.core.replacing import draft_beside, flush_directory, make_directory, private, remove
 
-LAYOUT = 1
+LAYOUT = 2
 """The version of the tables, in the file's ``user_version``."""
 
 APPLICATION = 0x43784C56
@@ -152,7 +152,7 @@ class Database:
             deletions = counter(connection, DELETIONS)
         if self._unerased or deletions != self._swept:
             self.write(lambda connection: self.erase())
-            self._swept = -1 if self._unerased else deletions
+            self._swept = deletions
 
     def close(self) -> None:
         """Finish what was handed in and close the file."""

@@ -53,7 +53,8 @@ class KeptTables:
         return found
 
     def playlists(self, user: str, sort: str | None = None) -> list[Playlist]:
-        return [one for one in self._all(user, Playlist) if sort is None or one.sort == sort]
+        found = self._all(user, Playlist, "" if sort is None else "AND sort = :sort", sort=sort)
+        return [one for one in found if sort in (None, one.sort)]
 
     def delete_playlist(self, user: str, playlist_id: str) -> None:
         self._delete(Playlist, user, playlist_id)
@@ -90,12 +91,13 @@ class KeptTables:
                 return found
         return kept
 
-    def _all(self, user: str, of: type[Thing]) -> list[Thing]:
+    def _all(self, user: str, of: type[Thing], condition: str = "", **values: str | None) -> list[Thing]:
+        """Return what is kept of a user and fits ``condition``, and all that is of a private session."""
         with self._database.reading() as connection:
             require_account(connection, user)
             rows = connection.execute(
-                f"SELECT body FROM {_TABLES[of]} WHERE user = ? ORDER BY changed_at DESC, id",  # noqa: S608
-                (user,),
+                f"SELECT body FROM {_TABLES[of]} WHERE user = :user {condition} ORDER BY changed_at DESC, id",  # noqa: S608
+                {"user": user, **values},
             )
             kept = [read(of, row[0]) for row in rows]
             session = session_now(connection, user)

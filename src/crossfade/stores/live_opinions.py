@@ -53,11 +53,11 @@ class OpinionTables:
             require_account(connection, block.user)
             ended = block.user, block.created_at
             connection.execute("DELETE FROM blocks WHERE user = ? AND until <= ?", ended)
-            _require_room(connection, "blocks", block.user, MOST_KEPT)
             connection.execute(
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)",
                 (block.user, *block.item, block.name, block.until, block.created_at),
             )
+            _require_at_most(connection, MOST_KEPT, "blocks", block.user)
             changed(connection, block.user)
 
         self._database.write(put)
@@ -81,8 +81,8 @@ class OpinionTables:
     def exclude(self, exclusion: Exclusion) -> None:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, exclusion.user)
-            _require_room(connection, "exclusions", exclusion.user, MOST_EXCLUSIONS)
             connection.execute("INSERT OR IGNORE INTO exclusions VALUES (?, ?)", (exclusion.user, written(exclusion)))
+            _require_at_most(connection, MOST_EXCLUSIONS, "exclusions", exclusion.user)
             changed(connection, exclusion.user)
 
         require_timezone(exclusion.timezone)
@@ -118,8 +118,8 @@ class OpinionTables:
         return self._database.write(delete)
 
 
-def _require_room(connection: sqlite3.Connection, table: str, user: str, most: int) -> None:
-    """Raise InputError if a user has as many rows of ``table`` as are kept."""
+def _require_at_most(connection: sqlite3.Connection, most: int, table: str, user: str) -> None:
+    """Raise InputError if a user has more rows of ``table`` than are kept; what was added is rolled back then."""
     count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,)).fetchone()[0]  # noqa: S608
-    if count >= most:
-        raise InputError(f"{user} has {count:,} {table}, the most of one user. Undo some first.")
+    if count > most:
+        raise InputError(f"{user} has {most:,} {table}, the most of one user. Undo some first.")

@@ -22,7 +22,7 @@ from crossfade.core.kinds import kind_named
 from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.models.contract import Fitted
-from crossfade.ranking.aliases import Aliases
+from crossfade.ranking.aliases import Aliases, aliases_of
 from crossfade.ranking.lists import Grouping, RankedLists
 from crossfade.ranking.neighbourhood import Neighbourhood
 
@@ -68,6 +68,7 @@ class SurfaceInputs:
                     of a user is that of the history, even if the model knows the user
     neighbourhoods  what is close to what, of the leading model that compares items
     threads         processors to use, None for all; lists do not depend on it
+    aliases         those of the catalogue, where they are shared with other surfaces
     """
 
     catalogue: Catalogue
@@ -76,6 +77,7 @@ class SurfaceInputs:
     later: Collection[str] = ()
     neighbourhoods: Mapping[str, Neighbourhood] = field(default_factory=dict)
     threads: int | None = None
+    aliases: Mapping[str, Aliases] | None = None
 
     @property
     def library(self) -> Library:
@@ -86,19 +88,16 @@ class SurfaceInputs:
     @cached_property
     def variants(self) -> Mapping[str, Computed]:
         """The groups of items that are the same thing to a listener (`crossfade.ranking.aliases`)."""
-        return {kind: Computed(len(self.catalogue[kind]), one.groups, np.int64) for kind, one in self._aliases.items()}
+        return {kind: one.groups for kind, one in self._aliases.items()}
 
     @cached_property
     def last_credited(self) -> Mapping[str, Computed]:
         """The same groups, but of what two are credited with that of the last."""
-        return {kind: Computed(len(self.catalogue[kind]), one.last, np.int64) for kind, one in self._aliases.items()}
+        return {kind: one.last for kind, one in self._aliases.items()}
 
     @cached_property
     def _aliases(self) -> Mapping[str, Aliases]:
-        found: dict[str, Aliases] = {}
-        for kind, items in self.catalogue.items():  # parents come first
-            found[kind] = Aliases(items, found.get(kind_named(kind).parent or ""))
-        return found
+        return aliases_of(self.catalogue) if self.aliases is None else self.aliases
 
     def neighbourhood(self, kind: str) -> Neighbourhood:
         """The neighbourhood of ``kind``; ArtifactError if there is none."""

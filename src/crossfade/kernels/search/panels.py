@@ -149,13 +149,3 @@ def score_tile(
     store(tile, 5 * WIDTH, f)
     store(tile, 6 * WIDTH, g)
     store(tile, 7 * WIDTH, h)
-
-
-@jit(inline=True)
-def any_reaches(tile: Floats, at: int, floor: np.float32) -> bool:
-    """Whether one of the sixteen scores from ``at`` on is ``floor`` or more."""
-    # Counting has no early way out, which lets LLVM compare all sixteen at once.
-    reached = 0
-    for lane in range(WIDTH):
-        reached += 1 if tile[at + lane] >= floor else 0
-    return reached > 0

@@ -15,9 +15,10 @@ import numpy as np
 from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.lanes import WIDTH, Floats, load
+from crossfade.kernels.lanes import WIDTH, Floats, load, reaching
 from crossfade.kernels.search.best import LOWEST, Keys, keep_largest, key_of, lay_out, room
-from crossfade.kernels.search.panels import GROUP, any_reaches, score_tile
+from crossfade.kernels.search.byte_lanes import lowest
+from crossfade.kernels.search.panels import GROUP, score_tile
 
 
 @jit
@@ -67,10 +68,9 @@ def probe(
                 score_tile(flat, panel * factors * WIDTH, start, interleaved, 0, factors, tile)
                 for member in range(together):
                     query, at = members[first + member], member * WIDTH
-                    if any_reaches(tile, at, floors[query]):
-                        filled[query] = _append(
-                            keys[query], filled[query], tile, at, floors[query], listed, panel * WIDTH
-                        )
+                    reached = reaching(tile, at, floors[query])
+                    if reached:
+                        filled[query] = _append(keys[query], filled[query], tile, at, reached, listed, panel * WIDTH)
                         if filled[query] > keys.shape[1] - WIDTH:
                             floors[query] = keep_largest(keys[query], filled[query], keep)
                             filled[query] = keep
@@ -116,13 +116,14 @@ def _append(
     filled: int,
     tile: Floats,
     at: int,
-    floor: np.float32,
+    reached: int,
     listed: Rows,
     lanes: int,
 ) -> int:
-    """Append the keys of those of sixteen scores that reach ``floor``; return how many keys there are now."""
-    for lane in range(WIDTH):
-        # Written always and counted where it reaches: half of all branches here would be guessed wrong.
+    """Append the keys of the scores whose bit in ``reached`` is set; return how many keys there are now."""
+    while reached:
+        lane = lowest(reached)
         keys[filled] = key_of(tile[at + lane], listed[lanes + lane])
-        filled += 1 if tile[at + lane] >= floor else 0
+        filled += 1
+        reached &= reached - 1
     return filled

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from crossfade.core.csr import Starts
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.lanes import WIDTH, Floats, zero
-from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, room, row_of
-from crossfade.kernels.search.panels import GROUP, any_reaches, score_tile
+from crossfade.kernels.lanes import WIDTH, Floats, reaching, zero
+from crossfade.kernels.search.best import LOWEST, Keys, contains, keep_largest, key_of, lay_out, room
+from crossfade.kernels.search.byte_lanes import lowest
+from crossfade.kernels.search.panels import GROUP, score_tile
 
 CHUNK_BYTES = 256 * 1024
 """Panels that stay in the core's own cache while all queries of a block meet them; half of a common second level."""
@@ -57,19 +58,15 @@ def scan(
         for group in range(groups):
             for panel in range(start, end):
                 score_tile(flat, panel * size, zero(), interleaved, group * factors * GROUP, factors, tile)
+                first = panel * WIDTH
+                lanes = (1 << min(WIDTH, items - first)) - 1
                 for member in range(GROUP):
-                    query, first = group * GROUP + member, panel * WIDTH
-                    if any_reaches(tile, member * WIDTH, floors[query]):
+                    query = group * GROUP + member
+                    reached = reaching(tile, member * WIDTH, floors[query]) & lanes
+                    if reached:
+                        excluded = indices[indptr[query] : indptr[query + 1]]
                         filled[query] = _append(
-                            keys[query],
-                            filled[query],
-                            tile,
-                            member * WIDTH,
-                            min(WIDTH, items - first),
-                            floors[query],
-                            first,
-                            open_items,
-                            indices[indptr[query] : indptr[query + 1]],
+                            keys[query], filled[query], tile, member * WIDTH, reached, first, open_items, excluded
                         )
                         if filled[query] > keys.shape[1] - WIDTH:
                             # Items come in ascending order, so those of equal scores are too late.
@@ -85,25 +82,20 @@ def _append(
     filled: int,
     tile: Floats,
     at: int,
-    count: int,
-    floor: np.float32,
+    reached: int,
     first: int,
     open_items: npt.NDArray[np.bool_],
     excluded: Rows,
 ) -> int:
-    """Append the keys of those of ``count`` scores that reach ``floor`` and may be given; return how many there are."""
-    reached = filled
-    for lane in range(count):
-        # Written always and counted where it reaches: half of all branches here would be guessed wrong.
-        keys[reached] = key_of(tile[at + lane], first + lane)
-        reached += 1 if tile[at + lane] >= floor else 0
-    kept = filled
-    for place in range(filled, reached):
-        key = keys[place]
-        item = int(row_of(key))
-        keys[kept] = key
-        kept += 1 if open_items[item] and not contains(excluded, item) else 0
-    return kept
+    """Append the keys of the items whose bit in ``reached`` is set and that may be given; return how many there are."""
+    while reached:
+        lane = lowest(reached)
+        item = first + lane
+        if open_items[item] and not contains(excluded, item):
+            keys[filled] = key_of(tile[at + lane], item)
+            filled += 1
+        reached &= reached - 1
+    return filled
 
 
 @jit
