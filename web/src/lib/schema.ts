@@ -959,7 +959,7 @@ export interface components {
             parent?: components["schemas"]["Named"] | null;
             model: string;
             /** @enum {string} */
-            outcome: "shown" | "played" | "familiar" | "alias" | "unknown root" | "not learned" | "not proposed" | "not among the popular" | "scored too low" | "too alike" | "enough of its root" | "reason used up" | "no reason";
+            outcome: "shown" | "played" | "unwanted" | "familiar" | "alias" | "unknown root" | "not learned" | "not proposed" | "not among the popular" | "scored too low" | "too alike" | "enough of its root" | "reason used up" | "no reason";
             text: string;
             place?: number | null;
             page: number;
