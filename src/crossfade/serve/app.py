@@ -160,11 +160,14 @@ async def _keep_turning(active: ActiveRelease, live: LiveState | None) -> None:
     # requests for a fifth of a second.
     gc.collect()
     gc.freeze()
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        await asyncio.to_thread(active.turn)
-        if live is not None:
-            await asyncio.to_thread(_sweep, active, live)
+    try:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.to_thread(active.turn)
+            if live is not None:
+                await asyncio.to_thread(_sweep, active, live)
+    finally:
+        gc.unfreeze()
 
 
 def _sweep(active: ActiveRelease, live: LiveState) -> None:
