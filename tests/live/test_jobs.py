@@ -1,5 +1,6 @@
 """Imports and runs in another process."""
 
+import os
 import sys
 import time
 
@@ -105,3 +106,22 @@ def test_a_job_whose_server_is_gone_was_interrupted(jobs, home):
     one.require_free()
     (home.jobs / "job.json").write_bytes(content)
     assert Jobs(home).latest()[0].state == "interrupted"
+
+
+def test_a_command_that_is_killed_says_so(jobs):
+    one = jobs("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    one.start("run", [])
+    job = ended(one)
+    assert job.state == "failed"
+    assert "SIGKILL" in job.message
+
+
+def test_a_file_of_a_server_that_was_killed_is_removed(jobs, home):
+    one = jobs("")
+    kept, abandoned = one.room(), one.room()
+    for room in (kept, abandoned):
+        (room / "x.zip").write_text("half of it")
+    for path in (abandoned / "x.zip", abandoned):
+        os.utime(path, (0, 0))
+    one.require_free()
+    assert [path for path in home.jobs.iterdir() if path.is_dir()] == [kept]

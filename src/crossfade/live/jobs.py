@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +33,9 @@ NICENESS = 10
 
 PATIENCE = 0.5
 """Seconds that a job waits for the one before, which is shown as ended a moment before it has let go of its lock."""
+
+ABANDONED_SECONDS = 3600
+"""A file that is received and did not grow for so long is not received any more."""
 
 LONGEST_MESSAGE = 2_000  # letters
 
@@ -87,12 +91,11 @@ class Jobs:
 
     def __init__(self, home: Home, command: Sequence[str] = (sys.executable, "-m", "crossfade")) -> None:
         self._home, self._command = home, [*command]
-        self._own: str | None = None
 
     def require_free(self) -> None:
         """Raise BusyError if a job runs, or another process writes in the home."""
         with self._alone(), locked(self._home.path, "a job of the web page"):
-            pass
+            self._remove_abandoned()
 
     def room(self) -> Path:
         """Return a new directory for a file that is to be imported; `start` removes it in the end."""
@@ -103,25 +106,26 @@ class Jobs:
 
     def start(self, sort: Sort, arguments: Sequence[str], *, what: str = "", room: Path | None = None) -> Job:
         """Start ``crossfade sort arguments`` and return the job; BusyError if another one runs."""
-        held = contextlib.ExitStack()
-        held.enter_context(self._alone())
-        job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=now(), state="running")
-        self._progress.unlink(missing_ok=True)
-        self._keep(job)
-        self._own = job.id
-        threading.Thread(target=self._carry_out, args=(job, arguments, room, held), name="job", daemon=True).start()
+        with contextlib.ExitStack() as held:
+            held.enter_context(self._alone())
+            job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=now(), state="running")
+            self._progress.unlink(missing_ok=True)
+            self._keep(job)
+            work = (job, arguments, room, held.pop_all())
+            threading.Thread(target=self._carry_out, args=work, name="job", daemon=True).start()
         return job
 
     def latest(self) -> tuple[Job, Moving] | None:
         """Return the job that was started last, by whichever process, and how far it is; None before the first."""
-        try:
-            job = msgspec.json.decode(self._state.read_bytes(), type=Job)
-        except (OSError, msgspec.MsgspecError):
-            return None
-        if job.state == "running" and job.id != self._own:
+        job = self._kept()
+        if job is not None and job.state == "running":
             with contextlib.suppress(BusyError), self._alone(patience=0):
-                # Nobody carries it out any more: the server was stopped.
-                job = msgspec.structs.replace(job, state="interrupted")
+                # Nobody carries it out any more: it has ended just now, or the server was stopped.
+                job = self._kept() or job
+                if job.state == "running":
+                    job = msgspec.structs.replace(job, state="interrupted")
+        if job is None:
+            return None
         moving = Moving()
         if job.state == "running":
             with contextlib.suppress(OSError, msgspec.MsgspecError):
@@ -154,12 +158,26 @@ class Jobs:
     def _keep(self, job: Job) -> None:
         write_file(self._state, msgspec.json.encode(job))
 
+    def _kept(self) -> Job | None:
+        try:
+            return msgspec.json.decode(self._state.read_bytes(), type=Job)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def _remove_abandoned(self) -> None:
+        """Remove files that were being received when a server was killed; no job runs."""
+        for room in self._home.jobs.iterdir():
+            with contextlib.suppress(OSError):
+                latest = max(one.stat().st_mtime for one in (room, *room.iterdir()))
+                if time.time() - latest > ABANDONED_SECONDS:
+                    shutil.rmtree(room)
+
     def _carry_out(self, job: Job, arguments: Sequence[str], room: Path | None, held: contextlib.ExitStack) -> None:
         state: State = "failed"
         made: list[str] = []
         try:
             status, output, errors = self._run(job.sort, arguments)
-            message = None if status == 0 else _message(errors)
+            message = None if status == 0 else _message(status, errors)
             if status == 0:
                 state, made = "done", _made(job.sort, output)
         except OSError as error:
@@ -168,7 +186,6 @@ class Jobs:
             if room is not None:
                 shutil.rmtree(room, ignore_errors=True)
             self._keep(msgspec.structs.replace(job, state=state, ended=now(), message=message, made=made))
-            self._own = None
 
     def _run(self, sort: Sort, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
         command = [*self._command, sort, "--home", str(self._home.path), "--json", *arguments]
@@ -182,10 +199,13 @@ class Jobs:
             return process.returncode, output, errors
 
 
-def _message(errors: bytes) -> str:
-    """What the command said last."""
+def _message(status: int, errors: bytes) -> str:
+    """What the command said last, or what ended it."""
+    if status < 0:
+        name = signal.Signals(-status).name
+        return f"It was stopped by the system ({name}), perhaps for want of memory. What was complete is kept: try again."
     lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    said = lines[-1] if lines else "It ended without a message. See the server's log."
+    said = lines[-1] if lines else f"It ended with exit code {status}. Try the same command at a terminal."
     return said.removeprefix("Error: ")[:LONGEST_MESSAGE]
 
 

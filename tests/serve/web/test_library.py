@@ -73,6 +73,19 @@ def test_a_file_that_is_sent_is_imported(client, admin, home, log):
     assert {path.name for path in home.jobs.iterdir()} <= {"job.json", "progress.json", ".lock"}
 
 
+@pytest.mark.parametrize("name", ["ä" * 190 + ".csv", "..", "a/../..\x00.csv"])
+def test_whatever_a_file_is_called_it_is_received(client, admin, home, log, name):
+    sent = client.request("POST", "/v1/imports", params={"name": name}, content=log.read_bytes(), headers=admin)
+    assert sent.status_code == 202, sent.text
+    assert waited(client, admin)["state"] == "done"
+
+
+def test_a_listener_that_cannot_be_one_is_refused(client, admin, home):
+    sent = client.request("POST", "/v1/imports", params={"name": "x", "user": "a\x00"}, content=b"x", headers=admin)
+    assert sent.status_code == 422
+    assert client.get("/v1/runs", headers=admin).json() == {}
+
+
 def test_a_file_of_no_format_fails_in_words(client, admin, ann):
     client.request("POST", "/v1/imports", params={"name": "x.bin"}, content=b"\x00\x01\x02", headers=admin)
     job = waited(client, admin)

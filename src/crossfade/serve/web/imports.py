@@ -19,6 +19,7 @@ from crossfade.serve.replies import json_reply
 from crossfade.serve.routes import NEVER_KEPT, problems
 from crossfade.serve.web.runs import JobAnswer, job_answer
 from crossfade.serve.web.site import Site
+from crossfade.stores.live import require_user
 
 LARGEST_IMPORT = 4 * 1024**3
 """Bytes of a file that is dropped on the page; larger ones are imported at a terminal."""
@@ -27,6 +28,7 @@ LEFT_FREE = 1024**3
 """Bytes that an upload leaves on the disk."""
 
 _PART = 1024 * 1024  # bytes that are written at a time
+_LONGEST = 200  # bytes of a file's name: systems take 255
 
 
 class ImportsAnswer(Answer):
@@ -94,13 +96,14 @@ def _sending(site: Site, jobs: Jobs) -> APIRouter:
         """The body is the file as it was downloaded. It is read by a job, whose state is at /v1/runs."""
         count_request(request, site.limits)
         token = required_token(site.live, request, "admin")
+        listener = require_user(user or token.user)
         try:
             await run_in_threadpool(jobs.require_free)
             room = await run_in_threadpool(jobs.room)
             try:
                 place = room / _safe(name)
                 await _received(request, place)
-                arguments = ["--user", user or token.user, str(place)]
+                arguments = ["--user", listener, str(place)]
                 await run_in_threadpool(jobs.start, "import", arguments, what=name, room=room)
             except BaseException:
                 shutil.rmtree(room, ignore_errors=True)
@@ -146,4 +149,4 @@ def _require_room(size: int, most: int) -> None:
 def _safe(name: str) -> str:
     """Return a name for the file: what follows the last slash, without what is no text; formats look at its end."""
     plain = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())
-    return plain.lstrip(".") or "file"
+    return plain.encode()[-_LONGEST:].decode(errors="ignore").lstrip(".") or "file"
