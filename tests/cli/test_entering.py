@@ -37,3 +37,9 @@ def test_the_page_is_opened_and_its_address_said(home, monkeypatch, capsys):
     [address] = opened
     assert address.startswith("http://127.0.0.1:8000/#/enter/cf_")
     assert address in capsys.readouterr().err
+
+
+def test_a_link_ends_the_one_before(home):
+    before, after = entrance(home), entrance(home)
+    assert token_of(home, before) is None
+    assert token_of(home, after) is not None

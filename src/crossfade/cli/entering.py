@@ -17,16 +17,19 @@ LOOKED_AT = 50
 def open_in_browser(home: Home, address: str) -> None:
     """Open the page at ``address`` in a browser as the library's owner, and print where that is."""
     place = f"{address}#/enter/{entrance(home)}"
-    say(f"Open {place} in a browser. The link works once.")
+    say(f"Open {place} in a browser. The link works once, within an hour.")
     webbrowser.open(place)
 
 
 def entrance(home: Home) -> str:
-    """Return the secret of a token that begins one session of the owner, who may do everything."""
+    """Return the secret of a token that begins one session of the owner, who may do everything; it ends the last."""
     with contextlib.closing(live_of(home)) as live:
         accounts = sorted(live.accounts(), key=lambda account: account.created_at)
         user = accounts[0].user if accounts else _listener(home)
         live.add_user(user)
+        for token in live.tokens(user):
+            if token.label == ENTRANCE:
+                live.revoke(token.id)
         return live.add_token(user, label=ENTRANCE, scopes=frozenset(SCOPES))[1]
 
 

@@ -203,7 +203,9 @@ def _message(status: int, errors: bytes) -> str:
     """What the command said last, or what ended it."""
     if status < 0:
         name = signal.Signals(-status).name
-        return f"It was stopped by the system ({name}), perhaps for want of memory. What was complete is kept: try again."
+        return (
+            f"It was stopped by the system ({name}), perhaps for want of memory. What was complete is kept: try again."
+        )
     lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
     said = lines[-1] if lines else f"It ended with exit code {status}. Try the same command at a terminal."
     return said.removeprefix("Error: ")[:LONGEST_MESSAGE]

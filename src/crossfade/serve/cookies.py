@@ -8,6 +8,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 COOKIE = "crossfade"
+"""The name of the cookie, before a dash and the port: browsers send cookies of one host to all of its ports."""
+
 PAGE_HEADER, PAGE = "X-Crossfade", "page"
 API = "/v1/"
 """Below it the cookie counts as a token; the APIs of players have tokens of their own."""
@@ -22,7 +24,7 @@ def cookie_of(request: HTTPConnection) -> str | None:
     """Return the secret in the cookie of a request to our own API without ``Authorization``; None if there is none."""
     if "Authorization" in request.headers or not request.scope["path"].startswith(API):
         return None
-    return request.cookies.get(COOKIE) or None
+    return request.cookies.get(_name(request)) or None
 
 
 def is_from_page(request: HTTPConnection) -> bool:
@@ -32,11 +34,15 @@ def is_from_page(request: HTTPConnection) -> bool:
 
 def set_cookie(request: HTTPConnection, response: Response, secret: str) -> None:
     """Have the browser keep ``secret``; behind TLS it sends it only there."""
-    response.set_cookie(
-        COOKIE, secret, max_age=KEPT_SECONDS, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
+    secure = request.url.scheme == "https"
+    response.set_cookie(_name(request), secret, max_age=KEPT_SECONDS, httponly=True, samesite="strict", secure=secure)
 
 
-def clear_cookie(response: Response) -> None:
+def clear_cookie(request: HTTPConnection, response: Response) -> None:
     """Have the browser forget the cookie."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(_name(request), httponly=True, samesite="strict")
+
+
+def _name(request: HTTPConnection) -> str:
+    port = request.headers.get("Host", "").rpartition(":")[2]
+    return f"{COOKIE}-{port}" if port.isdecimal() else COOKIE

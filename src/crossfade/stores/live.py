@@ -31,7 +31,9 @@ SCOPES: Mapping[Scope, str] = {
 USUAL_SCOPES: frozenset[Scope] = frozenset({"read", "submit", "manage"})
 
 ENTRANCE = "Opens the web page once"
-"""The label of a token that ends when a session has begun with it."""
+"""The label of a token that ends when a session has begun with it, or after `ENTRANCE_LASTS`."""
+
+ENTRANCE_LASTS = 3_600_000  # milliseconds
 
 Opinion = Literal["thumb", "like", "rating"]
 

@@ -12,7 +12,18 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfade.core.errors import InputError, UnknownIdError
-from crossfade.stores.live import SCOPES, USUAL_SCOPES, Account, Scope, Token, now, require_texts, require_user
+from crossfade.stores.live import (
+    ENTRANCE,
+    ENTRANCE_LASTS,
+    SCOPES,
+    USUAL_SCOPES,
+    Account,
+    Scope,
+    Token,
+    now,
+    require_texts,
+    require_user,
+)
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 
 MOST_TOKENS = 100
@@ -120,8 +131,11 @@ class AccountTables:
                 f"SELECT {_COLUMNS}, digest FROM tokens WHERE id = ? AND digest IS NOT NULL",  # noqa: S608
                 (token_id,),
             ).fetchone()
-        right = hmac.compare_digest(_digest(secret), b"" if row is None else row[-1])
-        return self._used(_token(row[:-1])) if right else None
+        if not hmac.compare_digest(_digest(secret), b"" if row is None else row[-1]):
+            return None
+        token = _token(row[:-1])
+        is_over = token.label == ENTRANCE and now() > token.created_at + ENTRANCE_LASTS
+        return None if is_over else self._used(token)
 
     def authenticate_password(self, user: str, accepts: Callable[[str], bool]) -> Token | None:
         with self._database.reading() as connection:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from crossfade.stores.live import ENTRANCE
+from crossfade.stores.live import ENTRANCE, now
 
 PAGE = {"X-Crossfade": "page"}
+COOKIE = "crossfade-8000"  # the tests' client calls 127.0.0.1:8000
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def enter(client, secret, **options):
 def cookie(client, secret):
     answer = enter(client, secret)
     assert answer.status_code == 200, answer.text
-    return {"Cookie": f"crossfade={answer.cookies['crossfade']}"}
+    return {"Cookie": f"{COOKIE}={answer.cookies[COOKIE]}"}
 
 
 def test_a_token_becomes_a_cookie_that_only_this_page_sends(client, secret, live):
@@ -92,12 +93,12 @@ def test_apis_of_players_do_not_know_the_cookie(client, cookie):
 def test_a_session_ends_here_and_at_the_server(client, cookie, live):
     answer = client.request("DELETE", "/v1/session", headers={**cookie, **PAGE})
     assert answer.status_code == 204
-    assert 'crossfade="";' in answer.headers["set-cookie"]
+    assert f'{COOKIE}="";' in answer.headers["set-cookie"]
     assert [one.label for one in live.tokens("ann")] == ["mine"]
     assert client.get("/v1/users/ann/listens", headers=cookie).status_code == 401
     gone = client.get("/v1/session", headers=cookie)
     assert "user" not in gone.json()
-    assert 'crossfade="";' in gone.headers["set-cookie"]  # a browser sends it no more
+    assert f'{COOKIE}="";' in gone.headers["set-cookie"]  # a browser sends it no more
 
 
 def test_entering_again_ends_the_session_before(client, secret, cookie, live):
@@ -118,6 +119,30 @@ def test_the_link_that_opens_the_page_works_once(client, live):
     assert enter(client, secret).status_code == 401
 
 
+def test_the_link_that_opens_the_page_works_for_an_hour(client, live, monkeypatch):
+    live.add_user("ann")
+    secret = live.add_token("ann", label=ENTRANCE)[1]
+    monkeypatch.setattr("crossfade.stores.live_accounts.now", lambda: now() + 3_601_000)
+    assert enter(client, secret).status_code == 401
+
+
+def test_a_link_of_somebody_else_does_not_change_who_is_signed_in(client, cookie, live):
+    live.add_user("eve")
+    link = live.add_token("eve", label=ENTRANCE)[1]
+    refused = enter(client, link, **cookie)
+    assert (refused.status_code, "signed in as ann" in refused.json()["detail"]) == (409, True)
+    assert client.get("/v1/session", headers=cookie).json()["user"] == "ann"
+    assert enter(client, link).json()["user"] == "eve"
+
+
+def test_servers_on_one_machine_have_cookies_of_their_own(client, cookie, secret):
+    other = {"Host": "127.0.0.1:8001"}
+    assert "user" not in client.get("/v1/session", headers={**cookie, **other}).json()
+    assert "set-cookie" not in client.get("/v1/session", headers={**cookie, **other}).headers
+    assert "crossfade-8001=" in enter(client, secret, **other).headers["set-cookie"]
+    assert "crossfade=" in enter(client, secret, Host="localhost").headers["set-cookie"]
+
+
 @pytest.mark.parametrize("wrong", ["", "cf_0_0", "x" * 201])
 def test_a_wrong_token_begins_nothing(client, wrong):
     answer = enter(client, wrong)
@@ -134,6 +159,6 @@ def test_a_kept_answer_is_not_that_of_the_user(served, client_of):
     answer = enter(client, served.live.add_token(user)[1])
     address = f"/v1/users/{user}/discover"
     assert "etag" in client.get(address).headers
-    own = client.get(address, headers={"Cookie": f"crossfade={answer.cookies['crossfade']}"})
+    own = client.get(address, headers={"Cookie": f"{COOKIE}={answer.cookies[COOKIE]}"})
     assert own.headers["cache-control"] == "no-store"
     served.live.remove_user(user)

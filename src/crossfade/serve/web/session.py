@@ -65,7 +65,11 @@ def session_routes(site: Site) -> APIRouter:
         token = live.authenticate(body.token)
         if token is None:
             raise RefusedError(401, "The token is not valid. Make another with `crossfade tokens`.")
-        _end(live, cookie_of(request))
+        before = _signed_in(live, request)
+        if before is not None and before.user != token.user:
+            # A link that somebody sends must not put what is played here into an account of theirs.
+            raise RefusedError(409, f"This browser is signed in as {before.user}. Sign out first.")
+        _end(live, before)
         if token.label == ENTRANCE:
             live.revoke(token.id)
         kept, secret = _begun(live, token)
@@ -76,20 +80,19 @@ def session_routes(site: Site) -> APIRouter:
     @routes.get("/v1/session", summary="Who is there, and what the library has", response_model=SessionAnswer)
     def session(request: Request) -> Response:
         """Answers without a user where there is no session."""
-        secret = cookie_of(request)
-        token = None if secret is None else live.authenticate(secret)
+        token = _signed_in(live, request)
         response = json_reply(_answer(site, token))
-        if secret is not None and token is None:
-            clear_cookie(response)
+        if token is None and cookie_of(request) is not None:
+            clear_cookie(request, response)
         return response
 
     @routes.delete("/v1/session", summary="End the session", status_code=204)
     def leave(request: Request) -> Response:
         """Revokes the token of this browser, and removes the cookie."""
         require_page(request)
-        _end(live, cookie_of(request))
+        _end(live, _signed_in(live, request))
         response = Response(status_code=204)
-        clear_cookie(response)
+        clear_cookie(request, response)
         return response
 
     return routes
@@ -104,9 +107,14 @@ def _begun(live: LiveState, token: Token) -> tuple[Token, str]:
     return live.add_token(token.user, label=LABEL, scopes=token.scopes)
 
 
-def _end(live: LiveState, secret: str | None) -> None:
+def _signed_in(live: LiveState, request: Request) -> Token | None:
+    """The token in the cookie of a request; None without a valid one."""
+    secret = cookie_of(request)
+    return None if secret is None else live.authenticate(secret)
+
+
+def _end(live: LiveState, token: Token | None) -> None:
     """Revoke the token of a session, if there is one; a token that was made otherwise stays."""
-    token = None if secret is None else live.authenticate(secret)
     if token is not None and token.label == LABEL:
         live.revoke(token.id)
 
