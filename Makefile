@@ -22,9 +22,16 @@ SELF = --disable-pip-version-check --quiet --no-deps --no-build-isolation --edit
 # The kernels are compiled beside the checks of types.
 MAKEFLAGS += --jobs=2
 # Node and npm: those of the machine, or those that the environment has.
-NPM = $(BIN)/python web/npm.py
+NPM = $(BIN)/python web/node.py npm
+# What a lock names, into node_modules beside it. Where the registry of npm cannot be reached, what needs them is skipped
+# and says so; every other failure is one.
+UNREACHABLE = npm error code (E[A-Z_]*TIMED?OUT|E[A-Z]+UNREACH|EAI_AGAIN|ENOTFOUND|ECONN[A-Z]+|E5[0-9]+)$$
+define packages
+@rm -f $@; said=$$($(NPM) ci --prefix $(<D) --loglevel error --no-audit --no-fund --prefer-offline --fetch-retries 1 \
+	2>&1 > /dev/null) && touch $@ || { echo "$$said"; echo "$$said" | grep -qE "$(UNREACHABLE)"; }
+endef
 
-.PHONY: help demo test test-all page page-check kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
+.PHONY: help demo test test-all page page-check chromium kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,29 +60,32 @@ $(PLAYERS)/ready: requirements/players.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint kernels page-check tests/clients/node_modules  ## Lint, types, layers, and every test that takes seconds
+test: lint kernels page-check chromium tests/clients/node_modules/ready  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels page-check tests/clients/node_modules $(PLAYERS)/ready  ## The same with the slow tests
+test-all: lint kernels page-check chromium tests/clients/node_modules/ready $(PLAYERS)/ready  ## The same with the slow tests
 	$(PYTEST)
 
-# A player's library; without npm or its registry its test is skipped, and says so.
-tests/clients/node_modules: tests/clients/package-lock.json
-	@if command -v npm > /dev/null; then npm ci --silent --prefix tests/clients || true; fi
+# The library of a player.
+tests/clients/node_modules/ready: tests/clients/package-lock.json $(VENV)/ready
+	$(packages)
 
 web/node_modules/ready: web/package-lock.json $(VENV)/ready
-	$(NPM) ci --silent --no-audit --no-fund
-	@touch $@
+	$(packages)
 
 page: web/node_modules/ready  ## Build the web page into the package
-	$(NPM) run --silent build
+	$(NPM) --prefix web run --silent build
 
 # The page is committed, so that installing needs no Node: what is committed must be what the sources make.
 page-check: web/node_modules/ready  ## Types and tests of the web page, and that it is built from its sources
-	$(NPM) run --silent check
-	$(NPM) run --silent test
-	$(NPM) run --silent build -- --outDir $(CURDIR)/build/page --logLevel error
+	@if [ ! -e $< ]; then echo "Skipped page-check: the registry of npm cannot be reached"; exit; fi; set -ex; \
+	$(NPM) --prefix web run --silent check; \
+	$(NPM) --prefix web run --silent test; \
+	$(NPM) --prefix web run --silent build -- --outDir $(CURDIR)/build/page --logLevel error; \
 	diff -r build/page src/crossfade/serve/page || { echo "The page is not built from web/: run make page."; exit 1; }
+
+chromium: $(VENV)/ready  ## Install Chromium for the tests of the page, if there is none
+	@$(BIN)/python -m tests.web.chromium
 
 # Otherwise each process of the tests would compile most of them.
 kernels: $(VENV)/ready  ## Compile the kernels that are not, in two processes

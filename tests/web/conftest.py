@@ -4,7 +4,6 @@ import contextlib
 import http.server
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,12 +12,12 @@ from dataclasses import dataclass
 import pytest
 from click.testing import CliRunner
 from tests.programs import started
+from tests.web import chromium
 
 from crossfade.cli import crossfade
 from crossfade.core.home import Home
 from crossfade.stores.registry import open_live
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 USER = "ann-1"
 QUIET = [
     "--autoplay-policy=no-user-gesture-required",
@@ -107,17 +106,18 @@ def elsewhere():
 @pytest.fixture(scope="session")
 def browser(elsewhere):
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+    place = chromium.found()
+    if place is None:
+        pytest.skip(chromium.MISSING)
     playwright.expect.set_options(timeout=20_000)
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=CHROMIUM,
+        launched = driver.chromium.launch(
+            executable_path=place,
             args=QUIET,
             proxy={"server": f"http://127.0.0.1:{elsewhere[0]}", "bypass": "127.0.0.1"},
         )
-        yield chromium
-        chromium.close()
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

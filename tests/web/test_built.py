@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"
 
 
-@pytest.mark.skipif(not (WEB / "node_modules").is_dir(), reason="needs the page's tools: make page")
+@pytest.mark.skipif(not (WEB / "node_modules" / "ready").is_file(), reason="needs the page's tools: make page")
 def test_the_types_of_the_api_are_those_of_the_server(tmp_path):
     home = Home(tmp_path)
     home.prepare()
@@ -29,7 +29,8 @@ def test_the_types_of_the_api_are_those_of_the_server(tmp_path):
     active.close()
     description, written = tmp_path / "openapi.json", tmp_path / "schema.ts"
     description.write_text(json.dumps(described))
-    subprocess.run([sys.executable, WEB / "npm.py", "run", "--silent", "types", "--", description, written], check=True)
+    npm = [sys.executable, WEB / "node.py", "npm", "--prefix", WEB]
+    subprocess.run([*npm, "run", "--silent", "types", "--", description, written], check=True)
     fresh = written.read_text() == (WEB / "src" / "lib" / "schema.ts").read_text()
     assert fresh, f"Write them again: npm run types -- {description}"
 
@@ -53,3 +54,16 @@ def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert "crossfade/serve/page/index.html" in names
     assert sum(name.endswith((".js", ".css")) for name in names) >= 2
+
+
+@pytest.mark.parametrize("machines", [None, "v18.20.8", "v22.4.0"])
+def test_a_machine_without_node_or_with_an_older_one_uses_that_of_the_environment(tmp_path, machines):
+    if machines is not None:
+        for program in ("node", "npm"):
+            (tmp_path / program).write_text(f"#!/bin/sh\necho {machines}\n")
+            (tmp_path / program).chmod(0o755)
+    for program in ("node", "npm"):
+        command = [sys.executable, WEB / "node.py", program, "--version"]
+        done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() not in {"", machines}
