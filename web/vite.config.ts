@@ -12,6 +12,7 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0, // the policy of the page allows no data: scripts or styles
     modulePreload: { polyfill: false },
+    license: { fileName: 'licenses.md' }, // of what is built in
     target: 'es2022',
   },
   server: { proxy: { '/v1': { target: server, changeOrigin: true } } },

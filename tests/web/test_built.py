@@ -52,7 +52,7 @@ def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
     subprocess.run([*hatch, tmp_path], cwd=copy, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "crossfade/serve/page/index.html" in names
+    assert {f"crossfade/serve/page/{name}" for name in ("index.html", "licenses.md")} <= {*names}
     assert sum(name.endswith((".js", ".css")) for name in names) >= 2
 
 
