@@ -81,7 +81,13 @@ def planned(tmp_path):
 
 def test_a_library_without_history_says_what_to_do(planned):
     with pytest.raises(NotReadyError, match="crossfade import"):
-        planned({"tags": [{"kind": "track", "item_id": "i", "tag": "t", "count": 1}]})
+        planned({})
+
+
+def test_tags_alone_are_learned_from(planned):
+    plan = planned({"tags": [{"kind": "track", "item_id": "i", "tag": "t", "count": 1}]}, models=["als", "cultural"])
+    assert plan.skipped == {"als-track": "no interactions of tracks in this library"}
+    assert [step.name for step in plan.of("surface")] == ["surface-radio-track", "surface-popular-track"]
 
 
 def test_every_kind_that_was_played_gets_its_steps(planned):

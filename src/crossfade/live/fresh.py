@@ -7,6 +7,7 @@ A page is kept in memory until something changes.
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 
 from crossfade.core.computed import row_map
 from crossfade.core.csr import CSR
+from crossfade.core.errors import NotReadyError
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.tables import EVERYONE
@@ -50,7 +52,8 @@ def fresh_page(
     kind   of the items; None for the release's default, or if there is nothing of that for the user, another
     model  the one that leads; None for the release's own
 
-    A user of whom too little is known gets what most people play. Raises UnknownIdError for a user without an account,
+    A user of whom too little is known gets what most people play, as does everyone where the release has no pages of
+    ``kind``: nobody had played anything. Raises UnknownIdError for a user without an account,
     and the errors of `OpenRelease.pages`.
     """
     tastes = tastes_of(opened, live)
@@ -58,7 +61,10 @@ def fresh_page(
     if (kept := pages.find(key, taste.stamp)) is not None:
         return Fresh(*kept)
     started = time.perf_counter()
-    for table in opened.tables(PAGES, kind):
+    tables: list[TableInfo] = []
+    with suppress(NotReadyError):
+        tables = opened.tables(PAGES, kind)
+    for table in tables:
         page = own_page(tastes, user, taste, table.kind, model)
         if page.entries:
             break

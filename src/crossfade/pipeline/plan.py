@@ -4,7 +4,8 @@
                   └─────► catalogue of all items ─────────────────────────────────────────────┴─► surfaces ─► release
 
 Every kind of item that was played has steps of its own, and so has one that is only in playlists: models learn from
-those then, as if a playlist was a user, but there are no users. A model whose input the library lacks has no steps. Of
+those then, as if a playlist was a user, but there are no users. Of one that only has tags, as in a folder of music
+files, models of texts are fitted. A model whose input the library lacks has no steps. Of
 models in ``[run] search``, settings that nobody has set are searched before the fit. Surfaces are built from the first
 model of ``[run] models`` that compares items, by default the blend of all others (`crossfade.pipeline.blending`), and
 only its neighbours are computed beforehand. The steps of the surfaces come first. Where little has come since a model
@@ -102,9 +103,9 @@ class _Planning:
         found = imports(home)
         self._settings, self._full = settings, full
         self._kinds = Kinds.of(tables_of(home))
-        if not self._kinds.played and not self._kinds.listed:
+        if not any(self._kinds):
             raise NotReadyError(
-                f"There is no listening history in {home.path}. Import some with `crossfade import PATH`, or try "
+                f"There are no plays, playlists or tags in {home.path}. Import some by `crossfade import PATH`, or try "
                 "`crossfade demo`."
             )
         # What an import has depends on what was there before it, so its content names it, not its origin.
@@ -126,7 +127,7 @@ class _Planning:
         skipped = self._fit()
         models: dict[str, Step] = {}
         neighbours: dict[str, Step] = {}
-        for name, kind in [(name, kind) for name in self._settings.run.models for kind in self._today.counted]:
+        for name, kind in [(name, kind) for name in self._settings.run.models for kind in self._today.learned]:
             fit = self._steps.get(f"{name}-{kind}")
             if isinstance(fit, learning.OfModel):
                 models.setdefault(kind, fit)
@@ -147,13 +148,13 @@ class _Planning:
         """Add the steps that fit models, or keep fits; why others are left out, by name."""
         skipped: dict[str, str] = {}
         blends = [name for name in self._settings.run.models if model_class(name).blends]
-        led = {*self._today.counted} if blends[:1] == [*self._settings.run.models[:1]] else set()
+        led = {*self._today.learned} if blends[:1] == [*self._settings.run.models[:1]] else set()
         for name in self._settings.run.models:
             model = model_class(name)
             if name in blends:
                 continue
             extra = missing_extra(model)
-            for kind in self._today.counted:
+            for kind in self._today.learned:
                 source = None if extra else self._today.source(model.learns_from, kind)
                 if source is None:
                     reason = f"no {model.learns_from} of {kind_named(kind).plural} in this library"
@@ -168,7 +169,7 @@ class _Planning:
                     if search is not None:
                         self._add(search)
                 self._add(fit)
-        for name, kind in [(name, kind) for name in blends for kind in self._today.counted]:
+        for name, kind in [(name, kind) for name in blends for kind in self._today.learned]:
             if why := self._blend(name, kind):
                 skipped[f"{name}-{kind}"] = why
         return skipped

@@ -45,6 +45,7 @@ class Sources:
     steps    those that every run needs, by name
     counted  the interactions by kind: of users, or of playlists with what nobody played
     users    those of users
+    learned  the kinds that there is anything to learn of: also those that were only written about
     """
 
     def __init__(self, settings: Settings, kinds: Kinds, imports: Imports) -> None:
@@ -52,6 +53,7 @@ class Sources:
         self._catalog = gathering.BuildCatalog(imports=imports, settings=section(settings, "catalog"))
         self.counted = {kind: self._count(kind) for kind in KINDS if kind in {*kinds.played, *kinds.listed}}
         self.users = {kind: step for kind, step in self.counted.items() if kind in kinds.played}
+        self.learned = [kind for kind in KINDS if kind in {*self.counted, *kinds.described}]
         names = {kind: step.name for kind, step in self.users.items()}
         needs = needing(self._catalog, *self.users.values())
         self.catalogue = gathering.NameItems(needs=needs, counted=names)
@@ -70,7 +72,9 @@ class Sources:
 
     def source(self, learns_from: InputKind, kind: str) -> Step | None:
         """Return the step that makes what a model learns from; None if there is nothing of it."""
-        counted = self.catalogue if learns_from == "texts" else self.counted[kind]
+        counted = self.catalogue if learns_from == "texts" else self.counted.get(kind)
+        if counted is None:
+            return None
         about: dict[str, Any] = {"kind": kind, "counted": counted.name, "needs": needing(self._catalog, counted)}
         if learns_from == "sequences" and kind in self._kinds.ordered:
             settings = section(self._settings, "sequences")
