@@ -72,6 +72,28 @@ def test_terms_of_too_few_or_too_many_say_nothing():
     }
 
 
+def test_a_phrase_begins_and_ends_with_terms():
+    """Where "of" and "the" are written about everything, phrases lie between other words; tags need not."""
+    about = {f"{row}": [("prose", "of the", 1)] for row in range(8)}
+    for artist in "01":
+        about[artist] += [("playlist", "loud rock of its the era", 1), ("tag", "Tales of the", 1)]
+    found = all_of(about, least=2, most=0.5)
+    assert set(found["0"]) == {
+        *("loud", "rock", "its", "era", "loud rock", "rock of its", "its the era", "tales of the"),
+    }
+
+
+def test_people_are_shown_tags_first_and_no_parts_of_other_terms():
+    about = {f"{row}": [("tag", "indie rock", 9), ("playlist", "classic era indie", 9)] for row in range(4)}
+    about["0"] += [("tag", "rock", 2), ("prose", "slow", 40), ("playlist", "era", 9)]
+    for artist in "45678":
+        about[artist] = [("tag", "rock", 1), ("playlist", "era", 9)]
+    fitted = Cultural(least_items=1, most_items=1.0).fit(writings(about))
+    # "classic", "indie", "classic era" and "era indie" are always of "classic era indie"; "rock" and "era" are not.
+    assert [term for term, _ in fitted.top_terms("0", 8)] == ["indie rock", "rock", "slow", "classic era indie", "era"]
+    assert [term for term, _ in fitted.top_terms("0", 2)] == ["indie rock", "rock"]
+
+
 def test_an_artists_own_name_says_nothing_of_them():
     about = {
         "eagles": [("playlist", "Best of The Eagles", 1)],
@@ -184,6 +206,9 @@ def test_saved_and_loaded_it_knows_its_words(planted, tmp_path):
     fitted.save(tmp_path)
     loaded = FittedCultural.load(tmp_path)
     assert loaded.top_terms("07") == fitted.top_terms("07")
+    assert loaded.tagged.tolist() == [not term.startswith("mix") and not term.isdigit() for term in loaded.vocabulary]
+    (tmp_path / "tagged.npy").unlink()
+    assert FittedCultural.load(tmp_path).tagged.all()  # as in a release of before
     np.save(tmp_path / "words_indices.npy", fitted.words.indices[1:])
     with pytest.raises(ArtifactError, match="words"):
         FittedCultural.load(tmp_path)

@@ -15,12 +15,14 @@ Robertson & Zaragoza, "The probabilistic relevance framework: BM25 and beyond", 
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.core.arrays import load_array
 from crossfade.core.csr import CSR, starts_of
 from crossfade.core.ids import Id, Rows
 from crossfade.core.progress import Progress, silent
@@ -35,6 +37,12 @@ from crossfade.models.contract import Configured, InputKind, require
 from crossfade.models.factors import FittedItems
 from crossfade.models.sketch import sketched
 from crossfade.models.terms import Mentions, mentions, terms_in
+
+COVERED = 0.8
+"""A term is part of a longer one that contains it and has at least this share of its items: "time" of "all time"."""
+
+CHUNK = 4_000_000
+"""Terms of items that are counted at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +68,50 @@ class FittedCultural(FittedItems):
     """Items by what is written about them, with the words themselves.
 
     vocabulary  the terms, ascending
+    tagged      (terms,) whether somebody gives the term as a tag; the others are phrases of titles and prose
     words       (items, terms) the terms of each item, heaviest first, at length 1
     """
 
     vocabulary: Texts
+    tagged: npt.NDArray[np.bool_]
     words: CSR
 
+    @cached_property
+    def frequencies(self) -> npt.NDArray[np.int64]:
+        """(terms,) how many items keep each term."""
+        counts = np.zeros(len(self.vocabulary), dtype=np.int64)
+        for start in range(0, len(self.words.indices), CHUNK):
+            counts += np.bincount(self.words.indices[start : start + CHUNK], minlength=len(counts))
+        return counts
+
     def top_terms(self, item_id: Id, n: int = 10) -> list[tuple[str, float]]:
-        """Return the ``n`` terms that say most about an item, with their weights; UnknownIdError for an unknown one."""
-        terms = self.words.take(self.item_ids.rows([item_id])).first(n)
-        return [
-            (self.vocabulary[int(term)], float(weight))
-            for term, weight in zip(terms.indices, terms.values, strict=True)
+        """Return the ``n`` terms that say most about an item, with their weights, in the order of `told`.
+
+        Raises UnknownIdError for an unknown item.
+        """
+        own = self.words.take(self.item_ids.rows([item_id]))
+        weights = dict(zip(own.indices.tolist(), own.values.tolist(), strict=True))
+        return [(self.vocabulary[term], weights[term]) for term in self.told(own.indices, n).tolist()]
+
+    def told(self, terms: npt.NDArray[np.integer[Any]], n: int) -> npt.NDArray[np.int64]:
+        """Return the ``n`` of ``terms``, rows of the vocabulary with the best first, that people are shown.
+
+        Tags come before phrases. Of the first 2n those are left out that are part of another: of a tag only tags say
+        whether it is.
+        """
+        tagged = self.tagged[terms]
+        first = np.concatenate([terms[tagged], terms[~tagged]])[: 2 * n].astype(np.int64)
+        tagged, counts = self.tagged[first], self.frequencies[first]
+        names = [f" {self.vocabulary[term]} " for term in first.tolist()]
+        whole = [
+            not any(
+                name in longer and name != longer and counts[other] >= COVERED * counts[place]
+                for other, longer in enumerate(names)
+                if tagged[other] or not tagged[place]
+            )
+            for place, name in enumerate(names)
         ]
+        return first[whole][:n]
 
     def about(self, text: str, n: int = 10) -> tuple[Rows, npt.NDArray[np.float32]]:
         """Return the rows and weights of the ``n`` items of which the terms in ``text`` say most, best first.
@@ -95,11 +134,19 @@ class FittedCultural(FittedItems):
 
     def _save_more(self, directory: Path) -> None:
         self.vocabulary.save(directory / "vocabulary")
+        np.save(directory / "tagged.npy", self.tagged, allow_pickle=False)
         self.words.save(directory, "words")
 
     @classmethod
     def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
-        return {"vocabulary": Texts.load(directory / "vocabulary"), "words": CSR.load(directory, "words")}
+        vocabulary = Texts.load(directory / "vocabulary")
+        return {
+            "vocabulary": vocabulary,
+            "tagged": load_array(directory / "tagged.npy", dtype=np.bool_, ndim=1)
+            if (directory / "tagged.npy").exists()
+            else np.ones(len(vocabulary), dtype=np.bool_),  # a release that was made before this was kept
+            "words": CSR.load(directory, "words"),
+        }
 
 
 class Cultural(Configured[CulturalSettings]):
@@ -143,6 +190,7 @@ class Cultural(Configured[CulturalSettings]):
             ),
             support=np.bincount(writings.items, minlength=items).astype(np.int64),
             vocabulary=mentioned.vocabulary,
+            tagged=mentioned.tagged,
             words=words,
         )
 

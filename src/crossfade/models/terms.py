@@ -1,8 +1,9 @@
 """The terms that are written about items, and how often.
 
-A tag is one term; a title or prose has every one to three words in a row as terms. Letters are folded and punctuation
-separates words, so that "Hip-Hop" and "hip hop" are one. An item's own name says nothing about it: terms that contain
-the whole name, or are several words of it, are left out.
+A tag is one term; a title or prose has every one to three words in a row as terms, if the first and the last are terms
+themselves: "of its" is none where "of" is written about nearly everything. Letters are folded and punctuation separates
+words, so that "Hip-Hop" and "hip hop" are one. An item's own name says nothing about it: terms that contain the whole
+name, or are several words of it, are left out.
 """
 
 import re
@@ -32,6 +33,7 @@ class Mentions:
     """Which terms are written about which items: n pairs, each once, by item and term ascending.
 
     vocabulary     the terms that are written about neither too few nor too many items, ascending
+    tagged         (terms,) whether somebody gives the term as a tag
     items, terms   (n,) rows of items, places in the vocabulary
     strengths      (n,) float64 Σ over the sources of their share times ln(1 + how many wrote it)
     frequencies    (terms,) of how many items each term is written
@@ -39,6 +41,7 @@ class Mentions:
     """
 
     vocabulary: Texts
+    tagged: npt.NDArray[np.bool_]
     items: Numbers
     terms: Numbers
     strengths: npt.NDArray[np.float64]
@@ -54,7 +57,7 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     most    share of the items written about that it is written about at most
     """
     codes: dict[str, int] = {}
-    items, terms, strengths = [_no_numbers()], [_no_numbers()], [np.zeros(0)]
+    items, terms, strengths, tags = [_no_numbers()], [_no_numbers()], [np.zeros(0)], [_no_numbers()]
     for source, share in enumerate(shares):
         if not share:
             continue
@@ -62,6 +65,7 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
         items.append(of_items)
         terms.append(of_terms)
         strengths.append(share * np.log1p(counts))
+        tags += [of_terms] if SOURCES[source] == "tag" else []
     names = [_words(name) for name in writings.names]
     width = max(len(codes), 1)
     keys, places = np.unique(np.concatenate(items) * width + np.concatenate(terms), return_inverse=True)
@@ -71,6 +75,9 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     kept = ~_own_names(item, term, names, codes)
     frequency = np.bincount(term[kept], minlength=width)
     counted = (frequency >= least) & (frequency <= max(most * written_about, least))
+    tagged = np.zeros(width, dtype=bool)
+    tagged[np.concatenate(tags)] = True
+    counted &= tagged | counted[_ends(codes)].all(axis=1)
     kept &= counted[term]
     # Ascending by their text, so that nothing depends on the order in which texts were read.
     spelled = list(codes)
@@ -80,6 +87,7 @@ def mentions(writings: Writings, shares: npt.NDArray[np.float64], least: int, mo
     order = np.lexsort((place[term[kept]], item[kept]))
     return Mentions(
         vocabulary=Texts.of([spelled[code] for code in chosen]),
+        tagged=tagged[chosen],
         items=item[kept][order],
         terms=place[term[kept]][order],
         strengths=strength[kept][order],
@@ -138,6 +146,15 @@ def _parts(codes: dict[str, int]) -> Numbers:
         parts[code, : len(inside)] = inside
         parts[code, -1] = code
     return parts
+
+
+def _ends(codes: dict[str, int]) -> Numbers:
+    """(terms, 2) the codes of the first and the last word of each term; of a tag whose words are no terms, its own."""
+    ends = np.zeros((max(len(codes), 1), 2), dtype=np.int64)
+    for term, code in codes.items():
+        words = term.split(" ")
+        ends[code] = codes.get(words[0], code), codes.get(words[-1], code)
+    return ends
 
 
 def _words(text: str) -> list[str]:

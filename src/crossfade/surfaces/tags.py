@@ -36,12 +36,6 @@ MOST_TAGS = 300
 LEADING = 50
 """Terms of an item, the heaviest, that count for what tags say and where they lie."""
 
-CHUNK = 4_000_000
-"""Terms of items that are counted at a time."""
-
-COVERED = 0.8
-"""A term is left out if a longer one that contains it has at least this share of its items: "time" by "all time"."""
-
 SHORTEST = 2
 """Letters of a tag."""
 
@@ -137,7 +131,7 @@ def leading_term(opened: OpenRelease, kind: str, row: int) -> str | None:
     found = MISSING if words is None else words.item_ids.find(opened.catalogue[kind].ids[row])
     if words is None or found == MISSING:
         return None
-    own = words.words.indices[words.words.of(found)]
+    own = words.told(words.words.indices[words.words.of(found)], 1)
     return words.vocabulary[int(own[0])] if len(own) else None
 
 
@@ -180,16 +174,16 @@ def _made(opened: OpenRelease) -> TagMap:
     said = np.bincount(
         leading.indices, weights=leading.values**2 * listened[owners], minlength=len(words.vocabulary)
     ).astype(np.float64)
-    counts = np.zeros(len(words.vocabulary), dtype=np.int64)
-    for start in range(0, len(words.words.indices), CHUNK):
-        counts += np.bincount(words.words.indices[start : start + CHUNK], minlength=len(counts))
-    terms = _chosen(words, said, counts)
+    order = np.argsort(-said, kind="stable")
+    wordy = [len(words.vocabulary[int(term)]) >= SHORTEST for term in order]
+    terms = words.told(order[wordy & (said[order] > 0)], MOST_TAGS)
+    terms = terms[np.argsort(-said[terms], kind="stable")]
     vectors = _vectors(words, leading, terms, owners)
     places = _places(vectors)
     tags = [
         Tag(
             name=words.vocabulary[int(term)],
-            items=int(counts[term]),
+            items=int(words.frequencies[term]),
             weight=float(said[term] / said[terms[0]]),
             x=float(x),
             y=float(y),
@@ -205,23 +199,6 @@ def _leading(words: CSR) -> CSR:
     starts = starts_of(lengths)
     places = np.arange(starts[-1]) + np.repeat(words.indptr[:-1] - starts[:-1], lengths)
     return CSR(starts, words.indices[places], words.values[places])
-
-
-def _chosen(words: FittedCultural, said: Places, counts: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.int64]:
-    """The terms for the map, those that say most first, without parts of others."""
-    order = np.argsort(-said, kind="stable")[: 2 * MOST_TAGS]
-    order = order[said[order] > 0]
-    names = [f" {words.vocabulary[int(term)]} " for term in order]
-    kept = [
-        int(term)
-        for term, name in zip(order, names, strict=True)
-        if len(name) - 2 >= SHORTEST
-        and not any(
-            name in other and len(other) > len(name) and counts[longer] >= COVERED * counts[term]
-            for longer, other in zip(order, names, strict=True)
-        )
-    ]
-    return np.array(kept[:MOST_TAGS], dtype=np.int64)
 
 
 def _vectors(
