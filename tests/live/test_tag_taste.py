@@ -20,11 +20,13 @@ def opened(make_genre_release, tmp_path, home):
 
 
 def test_taste_is_the_tags_of_what_is_played(opened, live):
-    """ann plays two artists of the first genre."""
+    """ann plays two artists of the first genre, of which the same two tags are said alike."""
     made = taste_map(opened, live, "ann")
-    assert {one.tag.name for one in made.tags} == {"doom", "metal"}
-    assert made.tags[0].share == 1.0
+    assert {one.tag.name: one.share for one in made.tags} == pytest.approx({"doom": 0.5, "metal": 0.5}, abs=0.2)
+    assert sum(one.share for one in made.tags) == pytest.approx(1.0)
     assert {root.item.id for root in made.roots} == {"a00", "a03"}
+    plays = sum(root.plays for root in made.roots)
+    assert [root.share for root in made.roots] == [root.plays / plays for root in made.roots]
     one, other = (tag for tag in tag_map(opened).tags if tag.name in {"doom", "metal"})
     middle = (one.x + other.x) / 2, (one.y + other.y) / 2
     assert (made.roots[0].x, made.roots[0].y) == pytest.approx(middle, abs=0.1)

@@ -238,7 +238,7 @@ const english = {
   you: {
     title: 'You',
     tabs: { taste: 'Taste', history: 'History', without: 'Left out', players: 'Players', account: 'Account' } as Record<string, string>,
-    tasteHelp: 'Genres and tags of what you play. The brighter, the more you play it.',
+    tasteHelp: 'Genres and tags of what you play, with their share of your plays. The brighter, the more you play it.',
     noTaste: 'Not enough plays yet to draw a map of your taste.',
     roots: 'Artists that shape it',
     mapLabel: 'Map of genres with your taste lit. Arrow keys move, Enter opens.',

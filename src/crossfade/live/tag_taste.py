@@ -17,7 +17,7 @@ MOST_ROOTS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class TasteTag:
-    """A tag, and how much of the user's taste it is: 1 for the strongest."""
+    """A tag, and its share of the user's plays: of all shares the sum is at most 1."""
 
     tag: Tag
     share: float
@@ -27,7 +27,7 @@ class TasteTag:
 class TasteRoot:
     """An artist or a show that the user plays; x and y are None if no tag of the map is known of it.
 
-    share  of the plays of the most played one
+    share  of the user's plays
     """
 
     item: Named
@@ -48,7 +48,7 @@ class TasteMap:
 def taste_map(opened: OpenRelease, live: LiveState, user: str) -> TasteMap:
     """Return where the taste of ``user`` lies, what came since the release counted; NotReadyError without tags.
 
-    A root counts by the root of its plays, so that one favourite does not hide the rest.
+    A play is divided among the tags of the map that its root has, by the squares of their weights.
     """
     known = tag_map(opened)
     played = sorted(tastes_of(opened, live).history(user)[known.kind].values(), key=lambda one: (-one.plays, one.id))
@@ -57,8 +57,11 @@ def taste_map(opened: OpenRelease, live: LiveState, user: str) -> TasteMap:
     rows = known.words.item_ids.rows([one.id for one in played], missing="mark")
     said = np.zeros((len(played), len(known.tags)))
     said[rows != MISSING] = known.weights(rows[rows != MISSING])
-    shares = np.sqrt([one.plays for one in played]) @ said
-    shares /= max(float(shares.max(initial=0.0)), 1e-12)
+    squares = said**2
+    divided = squares / np.maximum(squares.sum(axis=1, keepdims=True), 1e-12)
+    plays = np.array([one.plays for one in played])
+    total = max(int(plays.sum()), 1)
+    shares = plays @ divided / total
     items = opened.catalogue[known.kind]
     roots = []
     for one, place in zip(played[:MOST_ROOTS], known.placed(said[:MOST_ROOTS]), strict=True):
@@ -68,7 +71,7 @@ def taste_map(opened: OpenRelease, live: LiveState, user: str) -> TasteMap:
             TasteRoot(
                 item=Named(kind=known.kind, id=one.id, name=name),
                 plays=one.plays,
-                share=one.plays / played[0].plays,
+                share=one.plays / total,
                 x=x,
                 y=y,
             )

@@ -855,7 +855,7 @@ export interface components {
         /**
          * @description An artist or a show that the user plays; x and y are None if no tag of the map is known of it.
          *
-         *     share  of the plays of the most played one
+         *     share  of the user's plays
          */
         TasteRoot: {
             item: components["schemas"]["Named"];
@@ -864,7 +864,7 @@ export interface components {
             x?: number | null;
             y?: number | null;
         };
-        /** @description A tag, and how much of the user's taste it is: 1 for the strongest. */
+        /** @description A tag, and its share of the user's plays: of all shares the sum is at most 1. */
         TasteTag: {
             tag: components["schemas"]["Tag"];
             share: number;

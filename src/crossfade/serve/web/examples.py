@@ -60,8 +60,8 @@ WEB: tuple[BaseModel, ...] = (
     ),
     TasteAnswer(
         release=_RELEASE,
-        tags=[TasteTag(tag=_TAG, share=1.0)],
-        roots=[TasteRoot(item=_BAND, plays=41, share=1.0, x=-0.2, y=0.38)],
+        tags=[TasteTag(tag=_TAG, share=0.12)],
+        roots=[TasteRoot(item=_BAND, plays=41, share=0.08, x=-0.2, y=0.38)],
     ),
     ImportsAnswer(
         imports=[
