@@ -6,7 +6,7 @@ import pytest
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.stores.registry import open_releases
 from crossfade.surfaces.asking import OpenRelease
-from crossfade.surfaces.tags import _places, leading_term, similar_tags, tag_map, tagged
+from crossfade.surfaces.tags import leading_term, similar_tags, tag_map, tagged
 
 
 @pytest.fixture
@@ -59,15 +59,3 @@ def test_a_library_without_words_has_no_tags(release_parts, home):
         with pytest.raises(NotReadyError):
             tag_map(opened)
         assert leading_term(opened, "artist", 0) is None
-
-
-def test_places_keep_the_distances_of_what_lies_in_a_plane():
-    """Three groups of vectors: distances on the map order as the cosines do."""
-    rng = np.random.default_rng(3)
-    vectors = np.repeat(np.eye(3), 5, axis=0) + rng.normal(0, 0.1, (15, 3))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    places = _places(vectors)
-    group = np.repeat(np.arange(3), 5)
-    gaps = np.linalg.norm(places[:, None] - places[None], axis=2)
-    assert gaps[group[:, None] == group].max() < gaps[group[:, None] != group].min()
-    np.testing.assert_array_equal(places, _places(vectors))

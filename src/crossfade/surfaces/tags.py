@@ -7,11 +7,8 @@ A tag is a term of the model that knows the words about items (`crossfade.models
 which favours what leads the descriptions of items that are played over what is mentioned of all. Its vector is the sum
 of its items' vectors by their weights, less the mean of all tags, at length 1: tags are alike if these vectors are.
 
-Places on the map keep each tag close to those that are alike (t-SNE): the chance q that two tags are neighbours on the
-map, which falls as 1 / (1 + distance²), is brought close to the chance p that they are neighbours by their vectors.
-Cost: O(words + rounds · tags²), once for each release.
-
-van der Maaten & Hinton, "Visualizing data using t-SNE", JMLR 2008.
+Places on the map keep each tag close to those that are alike (`crossfade.surfaces.tsne`). Both are computed once for
+each release, in O(words) and O(tags²).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +26,7 @@ from crossfade.core.kinds import KINDS
 from crossfade.models.cultural import FittedCultural
 from crossfade.stores.contract import Entry
 from crossfade.surfaces.asking import OpenRelease
+from crossfade.surfaces.tsne import Places, places_of
 
 MOST_TAGS = 300
 """On the map."""
@@ -38,14 +36,6 @@ LEADING = 50
 
 SHORTEST = 2
 """Letters of a tag."""
-
-PERPLEXITY = 10.0
-"""Tags that are neighbours of a tag, roughly."""
-
-ROUNDS = 300
-"""Of moving the tags; in the first third neighbours attract each other four times as much."""
-
-Places = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +169,7 @@ def _made(opened: OpenRelease) -> TagMap:
     terms = words.told(order[wordy & (said[order] > 0)], MOST_TAGS)
     terms = terms[np.argsort(-said[terms], kind="stable")]
     vectors = _vectors(words, leading, terms, owners)
-    places = _places(vectors)
+    places = places_of(vectors)
     tags = [
         Tag(
             name=words.vocabulary[int(term)],
@@ -218,47 +208,3 @@ def _vectors(
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit: Places = vectors / np.where(lengths > 0, lengths, 1.0)
     return unit
-
-
-def _places(vectors: Places) -> Places:
-    """(n, 2) places of unit ``vectors`` (n, factors) between -1 and 1."""
-    count = len(vectors)
-    if count < 3:
-        return np.array([[0.0, 0.0], [1.0, 0.0]])[:count]
-    wanted = _chances(np.clip(2.0 - 2.0 * vectors @ vectors.T, 0.0, None))
-    _, axes = np.linalg.eigh(vectors.T @ vectors)
-    places = vectors @ axes[:, [-1, -2]]
-    places *= np.sign(places[np.abs(places).argmax(axis=0), [0, 1]])  # axes have no sign of their own
-    places *= 1e-2 / np.maximum(places.std(axis=0), 1e-9)
-    moved, gain = np.zeros_like(places), np.ones_like(places)
-    for number in range(ROUNDS):
-        early = number < ROUNDS // 3
-        squares = (places**2).sum(axis=1)
-        near = 1.0 / (1.0 + np.maximum(squares[:, None] + squares - 2.0 * places @ places.T, 0.0))
-        np.fill_diagonal(near, 0.0)
-        pull = ((4.0 if early else 1.0) * wanted - near / near.sum()) * near
-        slope = 4.0 * (pull.sum(axis=1)[:, None] * places - pull @ places)
-        gain = np.where(np.sign(slope) != np.sign(moved), gain + 0.2, np.maximum(gain * 0.8, 0.01))
-        moved = (0.5 if early else 0.8) * moved - max(count / 12.0, 10.0) * gain * slope
-        places = places + moved
-        places -= places.mean(axis=0)
-    places -= (places.max(axis=0) + places.min(axis=0)) / 2
-    spread: Places = np.round(places / max(float(np.abs(places).max()), 1e-9), 4)
-    return spread
-
-
-def _chances(squares: Places) -> Places:
-    """(n, n) the chance that two are neighbours by their ``squares`` of distances; each has `PERPLEXITY` of them."""
-    count = len(squares)
-    target = np.log(min(PERPLEXITY, (count - 1) / 2))
-    low, high, sharpness = np.zeros(count), np.full(count, np.inf), np.ones(count)
-    for _ in range(40):  # halves the interval each time
-        chances = np.exp(-squares * sharpness[:, None])
-        np.fill_diagonal(chances, 0.0)
-        chances /= np.maximum(chances.sum(axis=1, keepdims=True), 1e-300)
-        entropy = -(chances * np.log(np.maximum(chances, 1e-300))).sum(axis=1)
-        broad = entropy > target
-        low, high = np.where(broad, sharpness, low), np.where(broad, high, sharpness)
-        sharpness = np.where(np.isinf(high), 2.0 * sharpness, (low + high) / 2)
-    both: Places = (chances + chances.T) / (2 * count)
-    return both
