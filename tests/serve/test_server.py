@@ -20,7 +20,7 @@ from tests.programs import started
 
 import crossfade
 from crossfade.core.errors import BusyError, MissingExtraError, SettingsError
-from crossfade.serve.server import listening, serve
+from crossfade.serve.server import free_port, listening, serve
 from crossfade.serve.settings import ServeSettings
 from crossfade.serve.workers import SharedAddress
 
@@ -124,6 +124,13 @@ def test_a_taken_port_is_named(releases):
         port = taken.getsockname()[1]
         with pytest.raises(BusyError, match=f"Port {port} is used"):
             serve(lambda: (releases, None), ServeSettings(port=port))
+
+
+def test_a_demo_takes_another_port_where_its_own_is_taken():
+    with listening(ServeSettings(port=0)) as taken:
+        settings = ServeSettings(port=taken.getsockname()[1])
+        assert free_port(settings).port == 0
+    assert free_port(settings) == settings
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "x" * 300])

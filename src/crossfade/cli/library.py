@@ -245,20 +245,18 @@ def demo(home: Home, listeners: int | None, artists: int | None, seed: int | Non
     if open_page and sys.stdout.isatty():
         from crossfade.cli.entering import open_in_browser
         from crossfade.pipeline.settings import Settings
-        from crossfade.serve.server import serve
+        from crossfade.serve.server import free_port, serve
 
         settings_of = Settings.of(home).section
-        # A free port: a demo should not fail because something else is being served.
-        free = dataclasses.replace(settings_of("serve"), port=0)
         serve(
             functools.partial(served_of, home),
-            free,
+            free_port(settings_of("serve")),  # a demo should not fail because something else is being served
             station=settings_of("station"),
             home=home,
             ready=functools.partial(open_in_browser, home),
         )
     else:
-        for command in (*shown, "serve"):
+        for command in (*shown, "serve --open"):
             say(f"Try: crossfade {command} --home {shlex.quote(str(home.path))}")
 
 
@@ -360,13 +358,14 @@ def _say_what_is_missing(home: Home) -> None:
 def _show_demo(home: Home) -> list[str]:
     """Show a listener's recommendations, and what is related to the reason of the first; return these commands."""
     from crossfade.cli.ask import print_entries
+    from crossfade.cli.entering import longest_heard
     from crossfade.surfaces.asking import OpenRelease
 
     shown: list[str] = []
-    # The first listener may have nothing that is new to them.
+    # The listener may have nothing that is new to them.
     with contextlib.suppress(UnknownIdError), releases_of(home).open() as release:
         opened = OpenRelease(release)
-        user = release.tables.users(limit=1)[0]
+        user = longest_heard(opened)
         page = opened.entries("discover", user, limit=10)
         click.echo()
         print_entries(page, title=f"Discover for {user}", note=f"release {release.version}")

@@ -1,6 +1,7 @@
 """The server: a socket, and the application behind it in one process or several."""
 
 import contextlib
+import dataclasses
 import errno
 import logging
 import signal
@@ -114,6 +115,15 @@ def listening(
         if error.errno == errno.EADDRINUSE:
             raise BusyError(f"Port {settings.port} is used by another program. Choose another with --port.") from error
         raise SettingsError(f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.") from error
+
+
+def free_port(settings: ServeSettings) -> ServeSettings:
+    """Return ``settings`` with any free port where theirs is taken; errors as for `serve` otherwise."""
+    try:
+        listening(settings).close()
+    except BusyError:
+        return dataclasses.replace(settings, port=0)
+    return settings
 
 
 def _bound(family: int, place: tuple[Any, ...]) -> socket.socket:
