@@ -20,6 +20,7 @@ from crossfade.live.music_folder import MusicFolder, keep_scanning
 from crossfade.live.taste import tastes_of
 from crossfade.serve.active import CHECK_SECONDS, ActiveRelease
 from crossfade.serve.audioscrobbler.routes import audioscrobbler_routes
+from crossfade.serve.cookies import mark_of
 from crossfade.serve.envelope import Envelope
 from crossfade.serve.examples import add_examples
 from crossfade.serve.kept import KeptReplies
@@ -104,6 +105,7 @@ def create_app(
         # Addresses and errors name people; where OpenTelemetry is set up, it would send them elsewhere.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.home = mark_of(home)
     metrics = Metrics(active)
     own = None if live is None else OwnPages(live, active, metrics)
     routers = [

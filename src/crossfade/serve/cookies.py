@@ -4,11 +4,16 @@ Browsers send a cookie by themselves, also for a request that a page elsewhere m
 changes anything needs the header `PAGE_HEADER`, which a page of another origin cannot send without permission.
 """
 
+import hashlib
+
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from crossfade.core.home import Home
+
 COOKIE = "crossfade"
-"""The name of the cookie, before a dash and the port: browsers send cookies of one host to all of its ports."""
+"""What the cookie's name begins with. The port and a mark of the home follow: browsers send cookies of one host to all
+of its ports, and tomorrow another home may be served at this one."""
 
 PAGE_HEADER, PAGE = "X-Crossfade", "page"
 API = "/v1/"
@@ -18,6 +23,11 @@ KEPT_SECONDS = 365 * 86_400
 """How long a browser keeps the cookie, unless the session is ended."""
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def mark_of(home: Home | None) -> str:
+    """Return what tells the cookies of this home from those of others on the machine; "" without one."""
+    return "" if home is None else hashlib.sha256(bytes(home.path.resolve())).hexdigest()[:8]
 
 
 def cookie_of(request: HTTPConnection) -> str | None:
@@ -45,4 +55,4 @@ def clear_cookie(request: HTTPConnection, response: Response) -> None:
 
 def _name(request: HTTPConnection) -> str:
     port = request.headers.get("Host", "").rpartition(":")[2]
-    return f"{COOKIE}-{port}" if port.isdecimal() else COOKIE
+    return "-".join(filter(None, [COOKIE, port if port.isdecimal() else "", request.app.state.home]))

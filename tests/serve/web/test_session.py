@@ -2,10 +2,13 @@
 
 import pytest
 
+from crossfade.core.home import Home
+from crossfade.serve.app import create_app
+from crossfade.serve.cookies import mark_of
+from crossfade.serve.settings import ServeSettings
 from crossfade.stores.live import ENTRANCE, now
 
 PAGE = {"X-Crossfade": "page"}
-COOKIE = "crossfade-8000"  # the tests' client calls 127.0.0.1:8000
 
 
 @pytest.fixture
@@ -23,11 +26,15 @@ def enter(client, secret, **options):
     return client.request("POST", "/v1/session", json={"token": secret}, headers={**PAGE, **options})
 
 
+def sent(answer):
+    """The header by which a browser sends the cookie of an answer."""
+    assert answer.status_code == 200, answer.text
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
 @pytest.fixture
 def cookie(client, secret):
-    answer = enter(client, secret)
-    assert answer.status_code == 200, answer.text
-    return {"Cookie": f"{COOKIE}={answer.cookies[COOKIE]}"}
+    return sent(enter(client, secret))
 
 
 def test_a_token_becomes_a_cookie_that_only_this_page_sends(client, secret, live):
@@ -93,12 +100,12 @@ def test_apis_of_players_do_not_know_the_cookie(client, cookie):
 def test_a_session_ends_here_and_at_the_server(client, cookie, live):
     answer = client.request("DELETE", "/v1/session", headers={**cookie, **PAGE})
     assert answer.status_code == 204
-    assert f'{COOKIE}="";' in answer.headers["set-cookie"]
+    assert answer.headers["set-cookie"].startswith(f'{cookie["Cookie"].partition("=")[0]}="";')
     assert [one.label for one in live.tokens("ann")] == ["mine"]
     assert client.get("/v1/users/ann/listens", headers=cookie).status_code == 401
     gone = client.get("/v1/session", headers=cookie)
     assert "user" not in gone.json()
-    assert f'{COOKIE}="";' in gone.headers["set-cookie"]  # a browser sends it no more
+    assert '="";' in gone.headers["set-cookie"]  # a browser sends it no more
 
 
 def test_entering_again_ends_the_session_before(client, secret, cookie, live):
@@ -135,12 +142,27 @@ def test_a_link_of_somebody_else_does_not_change_who_is_signed_in(client, cookie
     assert enter(client, link).json()["user"] == "eve"
 
 
+def test_homes_that_are_served_in_turn_have_cookies_of_their_own(unpublished, client_of, secret, tmp_path):
+    """A cookie of one home neither ends nor hides that of the other, at the same address."""
+    clients, cookies = [], []
+    for name in ("one", "other"):
+        made = create_app(unpublished.active, ServeSettings(), live=unpublished.live, home=Home(tmp_path / name))
+        clients.append(client_of(made))
+        cookies.append(sent(enter(clients[-1], secret))["Cookie"])
+    assert len({cookie.partition("=")[0] for cookie in cookies}) == 2
+    assert "user" not in clients[1].get("/v1/session", headers={"Cookie": cookies[0]}).json()
+    assert "set-cookie" not in clients[1].get("/v1/session", headers={"Cookie": cookies[0]}).headers
+    for client in clients:
+        assert client.get("/v1/session", headers={"Cookie": "; ".join(cookies)}).json()["user"] == "ann"
+    assert mark_of(Home(tmp_path / "one")) == mark_of(Home(tmp_path / "other" / ".." / "one"))
+
+
 def test_servers_on_one_machine_have_cookies_of_their_own(client, cookie, secret):
     other = {"Host": "127.0.0.1:8001"}
     assert "user" not in client.get("/v1/session", headers={**cookie, **other}).json()
     assert "set-cookie" not in client.get("/v1/session", headers={**cookie, **other}).headers
-    assert "crossfade-8001=" in enter(client, secret, **other).headers["set-cookie"]
-    assert "crossfade=" in enter(client, secret, Host="localhost").headers["set-cookie"]
+    assert enter(client, secret, **other).headers["set-cookie"].startswith("crossfade-8001-")
+    assert enter(client, secret, Host="localhost").headers["set-cookie"].startswith("crossfade-")
 
 
 @pytest.mark.parametrize("wrong", ["", "cf_0_0", "x" * 201])
@@ -159,6 +181,6 @@ def test_a_kept_answer_is_not_that_of_the_user(served, client_of):
     answer = enter(client, served.live.add_token(user)[1])
     address = f"/v1/users/{user}/discover"
     assert "etag" in client.get(address).headers
-    own = client.get(address, headers={"Cookie": f"{COOKIE}={answer.cookies[COOKIE]}"})
+    own = client.get(address, headers=sent(answer))
     assert own.headers["cache-control"] == "no-store"
     served.live.remove_user(user)
