@@ -1,17 +1,24 @@
-"""Refuses to build a wheel without the web page."""
+"""Refuses to build a wheel, or what wheels are built from, without the web page."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-INDEX = Path("src/crossfade/serve/page/index.html")
+PAGE = Path("src/crossfade/serve/page")
 
 
 class PageHook(BuildHookInterface[Any]):
-    """Looks for the built page before a wheel is built; a checkout in use may be without it."""
+    """Looks for the built page before anything is built; a checkout in use may be without it."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Raise FileNotFoundError if there is no page; ``version`` is "editable" for a checkout."""
-        if version != "editable" and not (Path(self.root) / INDEX).is_file():
-            raise FileNotFoundError(f"{INDEX} is missing, so the wheel would have no web page. Build it: make page")
+        """Raise FileNotFoundError if the page or a file of it is missing; ``version`` is "editable" for a checkout."""
+        if version == "editable":
+            return
+        page = Path(self.root) / PAGE
+        index = page / "index.html"
+        files = [page / name for name in re.findall(r'"\./(.+?)"', index.read_text())] if index.is_file() else [index]
+        for file in files:
+            if not file.is_file():
+                raise FileNotFoundError(f"The web page is incomplete: {file} is missing. Build it: make page")

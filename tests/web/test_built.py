@@ -36,24 +36,26 @@ def test_the_types_of_the_api_are_those_of_the_server(tmp_path):
 
 
 def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
-    hatch = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
+    def built(target):
+        command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", tmp_path]
+        return subprocess.run(command, cwd=copy, capture_output=True, text=True)
+
     copy = tmp_path / "checkout"
-    for name in ("pyproject.toml", "README.md", "LICENSE", "web/wheel.py", "src/crossfade/core/version.py"):
+    page = ROOT / "src" / "crossfade" / "serve" / "page"
+    files = {file.relative_to(ROOT) for file in page.rglob("*.*")}
+    for name in ("pyproject.toml", "README.md", "LICENSE", "web/wheel.py", "src/crossfade/core/version.py", *files):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())
-    refused = subprocess.run([*hatch, tmp_path], cwd=copy, capture_output=True, text=True)
-    assert refused.returncode
-    assert "make page" in refused.stderr
-    page = ROOT / "src" / "crossfade" / "serve" / "page"
-    for file in page.rglob("*.*"):
-        place = copy / file.relative_to(ROOT)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(file.read_bytes())
-    subprocess.run([*hatch, tmp_path], cwd=copy, check=True, capture_output=True)
+    done = built("wheel")
+    assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {f"crossfade/serve/page/{name}" for name in ("index.html", "licenses.md")} <= {*names}
-    assert sum(name.endswith((".js", ".css")) for name in names) >= 2
+    assert {str(file.relative_to("src")) for file in files} <= {*zipfile.ZipFile(wheel).namelist()}
+    for name, target in (("favicon.svg", "wheel"), ("index.html", "sdist")):
+        missing = copy / page.relative_to(ROOT) / name
+        missing.unlink()
+        refused = built(target)
+        assert refused.returncode
+        assert f"{missing} is missing. Build it: make page" in refused.stderr
 
 
 @pytest.mark.parametrize("machines", [None, "v18.20.8", "v22.4.0"])
