@@ -11,7 +11,8 @@ from crossfade.core.artifacts import writing
 from crossfade.core.errors import UnknownIdError
 from crossfade.demo.audio import RATE, Sound, synthesised
 from crossfade.demo.genres import GENRES
-from crossfade.demo.settings import SMALL, audio_place, truth_place
+from crossfade.demo.importing import import_demo
+from crossfade.demo.settings import SMALL, DemoSettings, audio_place, truth_place
 from crossfade.demo.sounds import Sounds
 from crossfade.demo.truth import truth_identity
 
@@ -82,6 +83,20 @@ def test_the_world_is_made_before_anybody_listens(demo_home, home, monkeypatch):
     sounds.prepare()
     monkeypatch.setattr("crossfade.demo.catalogue.build", None)
     assert sounds.path_of("demo:track:3").is_file()
+
+
+def test_a_world_that_is_made_anew_sounds_anew_while_it_is_served(home):
+    """Tracks of both worlds have the same ids, and the same seed."""
+    settings = DemoSettings(listeners=10, artists=20)
+    import_demo(home, settings)
+    sounds = Sounds(home)
+    before = sounds.path_of("demo:track:3")
+    content = before.read_bytes()
+    import_demo(home, settings)
+    assert sounds.path_of("demo:track:3") == before
+    import_demo(home, replace(settings, artists=30))
+    assert not before.exists()
+    assert sounds.path_of("demo:track:3").read_bytes() != content
 
 
 def test_only_so_many_bytes_are_kept(demo_home, monkeypatch):

@@ -15,7 +15,9 @@ from crossfade.core.home import Home
 from crossfade.core.ids import Ids
 from crossfade.core.schemas import TABLES
 from crossfade.demo.importing import import_demo
-from crossfade.demo.settings import DemoSettings, truth_place
+from crossfade.demo.settings import DemoSettings, audio_place, truth_place
+from crossfade.demo.sounds import Sounds
+from crossfade.demo.truth import Truth
 from crossfade.importing import library
 from crossfade.importing.forgetting import pending
 from crossfade.importing.imports import import_paths
@@ -333,7 +335,23 @@ def test_playlists_and_friends_go_too(tmp_path):
     contexts = {row for path in one.files("listens") for row in pq.read_table(path)["context"].to_pylist()}
     gone = {context for context in contexts if context and context.startswith("demo:playlist")} - known
     assert not gone
+
+
+def test_a_demo_world_sounds_on_until_it_is_forgotten(tmp_path):
+    """The truth about its listeners goes with the first of them, its sound with the import."""
+    demo = Home(tmp_path / "demo")
+    import_demo(demo, DemoSettings(listeners=40, artists=40))
+    before = Sounds(demo).path_of("demo:track:3").read_bytes()
+    forgetting.forget(demo, users=[sorted(people_of(imports(demo)[0]))[0]])
+    with pytest.raises(ArtifactError):
+        Truth.load(truth_place(demo))
+    assert [path.name for path in truth_place(demo).iterdir()] == ["manifest.json"]
+    place = Sounds(demo).path_of("demo:track:3")
+    assert place.read_bytes() == before
+    forgetting.forget(demo, ["demo"])
+    assert not Sounds(demo).invented
     assert not truth_place(demo).exists()
+    assert not audio_place(demo).exists()
 
 
 def test_a_damaged_import_can_be_forgotten_as_a_whole(home, tmp_path):

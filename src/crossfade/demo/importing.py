@@ -12,7 +12,8 @@ import pyarrow as pa
 from crossfade.core.artifacts import is_whole
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress, silent
-from crossfade.demo.settings import DemoSettings, truth_place
+from crossfade.core.replacing import remove
+from crossfade.demo.settings import DemoSettings, audio_place, truth_place
 from crossfade.demo.truth import truth_identity
 from crossfade.demo.world import World, simulate
 from crossfade.formats.contract import Member, Sink, Source
@@ -35,6 +36,7 @@ def import_demo(home: Home, settings: DemoSettings | None = None, progress: Prog
     form = _DemoFormat(world, progress)
     ledger = import_rows(home, NAME, form, inputs={NAME: identity.fingerprint}, now=float(settings.end_seconds))
     if not is_whole(truth_place(home), identity.fingerprint):
+        remove(audio_place(home))
         if not form.outcomes:  # the very same world was imported before, so that nothing was simulated now
             form.outcomes = [(chunk.left_at, chunk.satisfaction) for chunk in world.history()]
         left_at, satisfaction = (np.concatenate(column) for column in zip(*form.outcomes, strict=True))

@@ -3,11 +3,10 @@
 import contextlib
 import os
 import threading
-from functools import cached_property
 from pathlib import Path
 
 from crossfade.core.artifacts import read_manifest, write_file
-from crossfade.core.errors import ArtifactError, UnknownIdError
+from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.replacing import make_directory
 from crossfade.core.settings import from_table
@@ -16,6 +15,7 @@ from crossfade.demo.audio import Sound, synthesised
 from crossfade.demo.catalogue import Catalogue
 from crossfade.demo.genres import GENRES
 from crossfade.demo.settings import DemoSettings, audio_place, truth_place
+from crossfade.demo.truth import truth_identity
 
 MOST_BYTES = 256 * 1024 * 1024
 """Of cached sound: some 230 tracks. What was asked for longest ago goes first."""
@@ -29,6 +29,7 @@ class Sounds:
     def __init__(self, home: Home, most_bytes: int = MOST_BYTES) -> None:
         self._home, self._most_bytes = home, most_bytes
         self._lock = threading.Lock()
+        self._made: tuple[DemoSettings, Catalogue] | None = None
 
     @property
     def invented(self) -> bool:
@@ -42,8 +43,7 @@ class Sounds:
     def prepare(self) -> None:
         """Make the world's catalogue again, if there is a world, so that no listener waits for it."""
         if self.invented:
-            with self._lock:
-                self._catalogue  # noqa: B018 (computed once)
+            self._catalogue(self._world()[1])
 
     def path_of(self, track_id: str) -> Path:
         """Return a WAV file of the track; UnknownIdError if the world has no such track.
@@ -53,40 +53,29 @@ class Sounds:
         if not self.has(track_id):
             raise UnknownIdError(f"There is no sound of {track_id!r}.")
         row = int(track_id.removeprefix(_PREFIX))
-        place = audio_place(self._home) / f"{self._settings.seed}-{row}.wav"
+        world, settings = self._world()
+        place = audio_place(self._home) / f"{world}-{row}.wav"
         with contextlib.suppress(OSError):
             os.utime(place)
             return place
-        with self._lock:
-            sound = self._sound(row)
+        sound = _sound(self._catalogue(settings), row)
         make_directory(place.parent)
         write_file(place, synthesised(sound))
         self._prune(place)
         return place
 
-    @cached_property
-    def _settings(self) -> DemoSettings:
-        table = dict(read_manifest(truth_place(self._home)).identity.settings)
-        try:
-            return from_table(DemoSettings, table, "the demo world")
-        except TypeError as error:
-            raise ArtifactError("The demo world is of another version. Import it again.") from error
+    def _world(self) -> tuple[str, DemoSettings]:
+        """What tells the world of the home from others, and its settings; it may be replaced while it is served."""
+        table = read_manifest(truth_place(self._home)).identity.settings
+        settings = from_table(DemoSettings, table, "the demo world")
+        return truth_identity(settings).fingerprint[:12], settings
 
-    @cached_property
-    def _catalogue(self) -> Catalogue:
-        return catalogue.build(self._settings)
-
-    def _sound(self, row: int) -> Sound:
-        music = self._catalogue
-        if row >= len(music.titles):
-            raise UnknownIdError(f"There is no sound of '{_PREFIX}{row}'.")
-        return Sound(
-            genre=GENRES[music.genre[music.artist_of[row]]].name,
-            tempo=float(music.tempo[row]),
-            energy=float(music.energy[row]),
-            brightness=float(music.brightness[row]),
-            seed=int(music.recording[row]),  # a compilation has the same recordings
-        )
+    def _catalogue(self, settings: DemoSettings) -> Catalogue:
+        """The catalogue of the world, made once."""
+        with self._lock:
+            if self._made is None or self._made[0] != settings:
+                self._made = settings, catalogue.build(settings)
+            return self._made[1]
 
     def _prune(self, newest: Path) -> None:
         """Remove what was asked for longest ago, until the rest is within the limit."""
@@ -99,3 +88,15 @@ class Sounds:
             kept += size
             if kept > self._most_bytes and path != newest:
                 path.unlink(missing_ok=True)
+
+
+def _sound(music: Catalogue, row: int) -> Sound:
+    if row >= len(music.titles):
+        raise UnknownIdError(f"There is no sound of '{_PREFIX}{row}'.")
+    return Sound(
+        genre=GENRES[music.genre[music.artist_of[row]]].name,
+        tempo=float(music.tempo[row]),
+        energy=float(music.energy[row]),
+        brightness=float(music.brightness[row]),
+        seed=int(music.recording[row]),  # a compilation has the same recordings
+    )

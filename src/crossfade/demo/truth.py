@@ -20,7 +20,7 @@ from crossfade.demo.listeners import Listeners
 from crossfade.demo.settings import DemoSettings
 from crossfade.demo.tables import numbered
 
-KIND = "demo-truth"
+KIND, WORLD = "demo-truth", "demo-world"
 _VERSION = 1
 _ARRAYS: dict[str, tuple[type[Any], int]] = {
     "interests": (np.int32, 2),
@@ -138,6 +138,16 @@ def truth_identity(settings: DemoSettings) -> Identity:
     """What a world is made from; how many listeners are simulated at once changes nothing."""
     settings_of_world = {name: value for name, value in as_table(settings).items() if name != "chunk"}
     return Identity(kind=KIND, version=_VERSION, settings=settings_of_world, seed=settings.seed)
+
+
+def forget_listeners(place: Path) -> None:
+    """Keep of the truth at ``place`` only the settings of its world, from which its tracks get their sound.
+
+    Raises ArtifactError if there is none, or it cannot be read.
+    """
+    world = replace(read_manifest(place).identity, kind=WORLD)
+    with writing(place, world):
+        pass
 
 
 def _sorted(ids: list[str]) -> npt.NDArray[np.int64]:

@@ -12,8 +12,10 @@ from crossfade.core.artifacts import MANIFEST, Manifest, discard, read_manifest
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.home import Home
 from crossfade.core.replacing import remove
-from crossfade.demo.settings import truth_place
+from crossfade.demo.settings import audio_place, truth_place
+from crossfade.demo.truth import forget_listeners
 from crossfade.importing.forgetting import Pending, checksums, clean_imports, pending, record, require_gone
+from crossfade.importing.library import imports
 from crossfade.pipeline import journal
 from crossfade.stores.contract import Version
 from crossfade.stores.releases import Releases
@@ -59,8 +61,9 @@ def catch_up(home: Home, releases: Releases) -> Pending | None:
         record(home, wish)
         for place in found.artifacts:
             discard(place) if (place / MANIFEST).exists() else remove(place)
-        for place in (home.unfinished, home.path / "spill", truth_place(home), home.jobs, home.evaluation):
+        for place in (home.unfinished, home.path / "spill", home.jobs, home.evaluation):
             remove(place)
+        _forget_world(home)
         journal.prune(home)
         wish = replace(wish, gone=())
         record(home, wish)
@@ -84,6 +87,18 @@ def finish(home: Home, releases: Releases, keep: Version | None = None) -> None:
     for directory in (home.runs, home.releases):
         require_gone(directory)
     record(home, None)
+
+
+def _forget_world(home: Home) -> None:
+    """Forget the truth about listeners of a demo world, and the sound of one that is gone."""
+    try:
+        if any(one.invented for one in imports(home)):
+            forget_listeners(truth_place(home))
+            return
+    except ArtifactError:
+        pass
+    for place in (truth_place(home), audio_place(home)):
+        remove(place)
 
 
 def _served(releases: Releases) -> Version | None:
