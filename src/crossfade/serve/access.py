@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from crossfade.core.errors import CrossfadeError
 from crossfade.serve.active import ActiveRelease
-from crossfade.serve.cookies import PAGE, PAGE_HEADER, cookie_of, is_from_page
+from crossfade.serve.cookies import PAGE, PAGE_HEADER, TOKEN_SCHEMES, cookie_of, is_from_page
 from crossfade.serve.limits import RateLimits
 from crossfade.stores.contract import Tables
 from crossfade.stores.live import Scope, Token
@@ -27,7 +27,7 @@ def secret_of(request: Request) -> str | None:
     if (secret := cookie_of(request)) is not None:
         return secret
     scheme, _, secret = request.headers.get("Authorization", "").strip().partition(" ")
-    return secret.strip() or None if scheme.lower() in {"token", "bearer"} else None
+    return secret.strip() or None if scheme.lower() in TOKEN_SCHEMES else None
 
 
 def valid_token(live: LiveState, request: Request) -> Token:

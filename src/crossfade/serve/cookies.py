@@ -16,6 +16,9 @@ COOKIE = "crossfade"
 of its ports, and tomorrow another home may be served at this one."""
 
 PAGE_HEADER, PAGE = "X-Crossfade", "page"
+TOKEN_SCHEMES = frozenset({"token", "bearer"})
+"""Of ``Authorization``, with a token after it."""
+
 API = "/v1/"
 """Below it the cookie counts as a token; the APIs of players have tokens of their own."""
 
@@ -31,8 +34,10 @@ def mark_of(home: Home | None) -> str:
 
 
 def cookie_of(request: HTTPConnection) -> str | None:
-    """Return the secret in the cookie of a request to our own API without ``Authorization``; None if there is none."""
-    if "Authorization" in request.headers or not request.scope["path"].startswith(API):
+    """Return the secret in the cookie of a request to our own API that brings no token; None if there is none."""
+    # Behind a proxy with a login, browsers send that with the cookie: Authorization: Basic.
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    if scheme in TOKEN_SCHEMES or not request.scope["path"].startswith(API):
         return None
     return request.cookies.get(_name(request)) or None
 

@@ -49,6 +49,13 @@ def test_a_token_becomes_a_cookie_that_only_this_page_sends(client, secret, live
     assert own.id == answer.json()["token"]
 
 
+def test_the_login_of_a_proxy_and_the_cookie_go_together(client, secret, cookie):
+    asked = client.request("GET", "/v1/session", headers={**cookie, "Authorization": "Basic YW5uOnNlY3JldA=="})
+    assert asked.json()["user"] == "ann"
+    token = {**cookie, "Authorization": "Token cf_unknown"}
+    assert "user" not in client.request("GET", "/v1/session", headers=token).json()
+
+
 def test_behind_tls_the_cookie_is_for_tls_alone(unpublished, client_of, secret):
     app = unpublished.app
 
