@@ -46,3 +46,11 @@ def test_every_model_has_a_page(model):
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_guide_to_the_web_page_has_all_of_its_keys():
+    strings = (DOCS.parent / "web" / "src" / "strings.ts").read_text()
+    meanings = re.findall(r"\['.+', '(.+)'\],", strings.partition("  keys: {")[2])
+    assert meanings
+    guide = (DOCS / "guides" / "web-page.md").read_text().casefold()
+    assert not [meaning for meaning in meanings if meaning.casefold() not in guide]
