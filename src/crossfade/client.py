@@ -10,8 +10,9 @@ The answers are the types that the server answers with. It needs the extra `clie
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -44,6 +45,25 @@ from crossfade.serve.station_bodies import (
     StationSignal,
     WhyTrackAnswer,
 )
+from crossfade.serve.web.bodies import (
+    AlbumAnswer,
+    AlbumsAnswer,
+    ChildrenAnswer,
+    EvaluationAnswer,
+    ImportsAnswer,
+    JobAnswer,
+    MapAnswer,
+    ModelsAnswer,
+    NewTokenAnswer,
+    NewTokenBody,
+    PathAnswer,
+    RunBody,
+    TagAnswer,
+    TagsAnswer,
+    TasteAnswer,
+    TokensAnswer,
+)
+from crossfade.surfaces.children import child_kind
 
 TIMEOUT_SECONDS = 30.0
 
@@ -101,6 +121,36 @@ class Client:
         """Return items like one."""
         return self._asked(Listing, "GET", f"{_path(kind, text)}/related", model=model, limit=limit, offset=offset)
 
+    def map(self, text: str, kind: str = FIRST_KIND, *, size: int = 60) -> MapAnswer:
+        """Return a map of ``size`` items around one, with the links between them."""
+        return self._asked(MapAnswer, "GET", f"{_path(kind, text)}/map", size=size)
+
+    def path(self, text: str, other: str, kind: str = FIRST_KIND) -> PathAnswer:
+        """Return the chain of related items from one to another."""
+        return self._asked(PathAnswer, "GET", f"{_path(kind, text)}/path/{_part(other)}")
+
+    def children(self, text: str, kind: str = FIRST_KIND, *, limit: int = 20, offset: int = 0) -> ChildrenAnswer:
+        """Return the tracks of an artist or the episodes of a show, most listeners first."""
+        child = child_kind(kind)
+        path = f"{_path(kind, text)}/{kind_named(child or kind).plural}"
+        return self._asked(ChildrenAnswer, "GET", path, limit=limit, offset=offset)
+
+    def albums(self, artist: str) -> AlbumsAnswer:
+        """Return the albums of an artist."""
+        return self._asked(AlbumsAnswer, "GET", f"{_path('artist', artist)}/albums")
+
+    def album(self, artist: str, name: str) -> AlbumAnswer:
+        """Return an album of an artist with its tracks."""
+        return self._asked(AlbumAnswer, "GET", "/v1/albums", artist=artist, name=name)
+
+    def tags(self, *, limit: int = 300) -> TagsAnswer:
+        """Return the tags that say most, with their places on a map."""
+        return self._asked(TagsAnswer, "GET", "/v1/tags", limit=limit)
+
+    def tag(self, name: str, *, limit: int = 30) -> TagAnswer:
+        """Return the items that a tag says most about, and similar tags."""
+        return self._asked(TagAnswer, "GET", f"/v1/tags/{_part(name)}", limit=limit)
+
     def station(
         self, text: str, kind: str = FIRST_KIND, *, model: str | None = None, length: int = 25, seed: int | None = None
     ) -> Station:
@@ -118,6 +168,10 @@ class Client:
         """Return the Discover page of ``user``; with the user's token, as it is now."""
         path = f"/v1/users/{_part(user)}/discover"
         return self._asked(Listing, "GET", path, kind=kind, model=model, limit=limit, offset=offset)
+
+    def taste(self, user: str) -> TasteAnswer:
+        """Return the tags and the most played artists or shows of ``user``, with their places on the map of tags."""
+        return self._asked(TasteAnswer, "GET", f"/v1/users/{_part(user)}/taste")
 
     def why(self, user: str, item: str, *, kind: str | None = None, model: str | None = None) -> WhyAnswer:
         """Return why an item is on the page of ``user``, or why it isn't."""
@@ -177,16 +231,58 @@ class Client:
         """Return what the token's user played often, and not for two months."""
         return self._asked(ForgottenAnswer, "GET", "/v1/playlists/forgotten", limit=limit)
 
+    def tokens(self, user: str) -> TokensAnswer:
+        """Return the tokens and app passwords of ``user``, without their secrets."""
+        return self._asked(TokensAnswer, "GET", f"/v1/users/{_part(user)}/tokens")
+
+    def make_token(self, user: str, asked: NewTokenBody) -> NewTokenAnswer:
+        """Make a token or an app password of ``user``, and return it with its secret."""
+        return self._asked(NewTokenAnswer, "POST", f"/v1/users/{_part(user)}/tokens", body=asked)
+
+    def revoke_token(self, user: str, token: str) -> TokensAnswer:
+        """End the token with the id ``token``, and return those that are left."""
+        return self._asked(TokensAnswer, "DELETE", f"/v1/users/{_part(user)}/tokens", token=token)
+
+    def models(self) -> ModelsAnswer:
+        """Return the models of the release, and what each adds."""
+        return self._asked(ModelsAnswer, "GET", "/v1/models")
+
+    def evaluation(self) -> EvaluationAnswer:
+        """Return the figures of the last evaluation of the library."""
+        return self._asked(EvaluationAnswer, "GET", "/v1/evaluation")
+
+    def imports(self) -> ImportsAnswer:
+        """Return what was imported, and what was dropped and why: of the token's user, with the scope admin all."""
+        return self._asked(ImportsAnswer, "GET", "/v1/imports")
+
+    def import_file(self, place: Path, *, user: str | None = None) -> JobAnswer:
+        """Send a file to be imported, the history of ``user`` if it does not say; `job` tells how far that is."""
+        with place.open("rb") as file:
+            return self._asked(JobAnswer, "POST", "/v1/imports", body=file, name=place.name, user=user)
+
+    def run(self, *, full: bool = False) -> JobAnswer:
+        """Start a run of the pipeline, which fits all models anew if ``full``; `job` tells how far it is."""
+        return self._asked(JobAnswer, "POST", "/v1/runs", body=RunBody(full=full))
+
+    def job(self) -> JobAnswer:
+        """Return the import or run that was started last, and how far it is."""
+        return self._asked(JobAnswer, "GET", "/v1/runs")
+
     def _asked(
-        self, wanted: type[Answered], method: str, path: str, *, body: BaseModel | None = None, **query: Any
+        self,
+        wanted: type[Answered],
+        method: str,
+        path: str,
+        *,
+        body: BaseModel | BinaryIO | None = None,
+        **query: Any,
     ) -> Answered:
+        asked = {name: value for name, value in query.items() if value is not None}
+        sent: dict[str, Any] = {"content": body}
+        if isinstance(body, BaseModel):
+            sent = {"json": body.model_dump(mode="json", exclude_none=True)}
         try:
-            answer = self._http.request(
-                method,
-                path,
-                params={name: value for name, value in query.items() if value is not None},
-                json=None if body is None else body.model_dump(mode="json", exclude_none=True),
-            )
+            answer = self._http.request(method, path, params=asked, **sent)
         except httpx.HTTPError as error:
             raise ServerError(f"{self._http.base_url} does not answer: {error}.") from error
         if answer.is_error:

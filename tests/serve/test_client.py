@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from crossfade.client import Client, ServerError
 from crossfade.serve.live_bodies import FeedbackBody, ListenBody, TrackBody
 from crossfade.serve.station_bodies import ContinuePlaylist, MakePlaylist, Queue, Seed, StartStation, StationSignal
+from crossfade.serve.web.bodies import NewTokenBody
 
 
 class InProcess(httpx.BaseTransport):
@@ -37,6 +39,43 @@ def test_it_reads_what_a_release_has(client):
         page = crossfade.discover("hetrec:2", limit=1)
         assert (page.release, page.surface, len(page.entries)) == (release, "discover", 1)
         assert crossfade.popular().surface == "popular"
+
+
+def test_it_walks_the_catalogue(client):
+    with client_for(client) as crossfade:
+        assert [one.id for one in crossfade.children("Björk", limit=1).items] == ["t:hunter"]
+        assert crossfade.children("Quiz Night", "show").total == 2
+        (album,) = crossfade.albums("Björk").albums
+        assert [one.name for one in crossfade.album("Björk", album.name).tracks] == ["Army of Me"]
+
+
+def test_it_knows_tags_and_taste(tmp_path, make_genre_release, serve_library, client_of):
+    with serve_library(tmp_path) as library:
+        make_genre_release(tmp_path).publish(library.releases)
+        library.live.add_user("ann")
+        with client_for(client_of(library.app), library.live.add_token("ann")[1]) as crossfade:
+            assert len(crossfade.tags(limit=2).tags) == 2
+            assert len(crossfade.tag("jazz", limit=1).items["artist"]) == 1
+            assert {one.tag.name for one in crossfade.taste("ann").tags} == {"doom", "metal"}
+
+
+def test_it_imports_a_file_and_makes_tokens(empty, unpublished, tmp_path):
+    unpublished.live.add_user("ann")
+    _, secret = unpublished.live.add_token("ann", scopes=frozenset({"admin", "manage"}))
+    (tmp_path / "ann.tsv").write_text("artist\ttrack\tlistened_at\nCan\tVitamin C\t1763640000\n")
+    with client_for(empty, secret) as crossfade:
+        made = crossfade.make_token("ann", NewTokenBody(label="phone"))
+        assert {one.label for one in crossfade.tokens("ann").tokens} == {"", "phone"}
+        assert [one.label for one in crossfade.revoke_token("ann", made.token.id).tokens] == [""]
+        job = crossfade.import_file(tmp_path / "ann.tsv").job
+        while job.state == "running":
+            time.sleep(0.05)
+            job = crossfade.job().job
+        assert (job.sort, job.what, job.state, job.message) == ("import", "ann.tsv", "done", None)
+        (found,) = crossfade.imports().imports
+        assert (found.listener, found.plays) == ("ann", 1)
+        with pytest.raises(ServerError, match="not evaluated yet"):
+            crossfade.evaluation()
 
 
 def test_it_says_why_the_server_refused(client):

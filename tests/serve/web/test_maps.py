@@ -1,7 +1,9 @@
 """Maps and ways over HTTP."""
 
 import pytest
+from tests.serve.test_client import InProcess
 
+from crossfade.client import Client
 from crossfade.serve.active import ActiveRelease
 from crossfade.serve.app import create_app
 from crossfade.serve.settings import ServeSettings
@@ -31,6 +33,13 @@ def test_a_way_leads_from_one_to_the_other(client):
     path = client.get("/v1/artists/a00/path/Item a04").json()["path"]
     assert [stop["node"]["item"]["id"] for stop in path][:: len(path) - 1] == ["a00", "a04"]
     assert "closeness" not in path[0]
+
+
+def test_our_client_walks_it(client):
+    with Client("http://127.0.0.1:8000", transport=InProcess(client)) as crossfade:
+        near = crossfade.map("Item a05", size=2).nodes[1].item
+        assert [stop.node.item.id for stop in crossfade.path("a05", near.name).path] == ["a05", near.id]
+        assert [one.name for one in crossfade.models().models] == ["als"]
 
 
 @pytest.mark.parametrize("path", ["nobody/map", "a00/path/nobody", "nobody/path/a00"])

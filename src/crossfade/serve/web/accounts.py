@@ -1,56 +1,19 @@
 """The tokens of a user, and the end of an account."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
 from crossfade.core.errors import UnknownIdError
 from crossfade.serve.access import RefusedError
-from crossfade.serve.answers import Answer, Body
 from crossfade.serve.guard import Caller, User, guarded_routes
-from crossfade.serve.live_bodies import Text, Time
 from crossfade.serve.replies import json_reply
+from crossfade.serve.web.bodies import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
 from crossfade.serve.web.site import Site
-from crossfade.stores.live import Scope, Token
+from crossfade.stores.live import Token
 from crossfade.stores.live_contract import LiveState
 
 _TOKENS = "/v1/users/{id:path}/tokens"
-
-
-class TokenAnswer(Answer):
-    """A token or an app password, without its secret."""
-
-    id: str
-    label: str
-    sort: Literal["token", "password"]
-    scopes: list[Scope]
-    created_at: Time
-    used_at: Time | None = Field(default=None, description="The last day on which it was used.")
-    current: bool = Field(description="Whether this request came with it.")
-
-
-class TokensAnswer(Answer):
-    """A user's tokens and app passwords, oldest first."""
-
-    tokens: list[TokenAnswer]
-
-
-class NewTokenBody(Body):
-    """What a token is for, and what it allows."""
-
-    label: Text = Field(default="", examples=["my phone"])
-    scopes: list[Scope] | None = Field(
-        default=None, min_length=1, max_length=4, description="By default those of the request's own token, but admin."
-    )
-    password: bool = Field(default=False, description="An app password, for players of Subsonic and Audioscrobbler.")
-
-
-class NewTokenAnswer(Answer):
-    """A new token with its secret, which is shown once."""
-
-    token: TokenAnswer
-    secret: str
 
 
 def account_routes(site: Site) -> APIRouter:

@@ -5,41 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from crossfade.core.kinds import KINDS, Kind
-from crossfade.serve.answers import LONGEST_TEXT, Answer
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import NEVER_KEPT, Id, plain, problems
+from crossfade.serve.web.bodies import AlbumAnswer, AlbumsAnswer, ChildrenAnswer
 from crossfade.serve.web.site import Site
 from crossfade.stores.contract import Item, Named
-from crossfade.surfaces.children import ALBUM, Album, album_tracks, albums, child_kind, children
+from crossfade.surfaces.children import ALBUM, album_tracks, albums, child_kind, children
 
 MOST_CHILDREN = 200
-
-
-class ChildrenAnswer(Answer):
-    """What belongs to an item, most listeners first."""
-
-    release: str
-    item: Named
-    total: int
-    offset: int
-    items: list[Item]
-
-
-class AlbumsAnswer(Answer):
-    """The albums of an artist, most listeners first."""
-
-    release: str
-    item: Named
-    albums: list[Album]
-
-
-class AlbumAnswer(Answer):
-    """An album with its tracks: in the order of the music folder, else most listeners first."""
-
-    release: str
-    item: Named
-    album: Album
-    tracks: list[Item]
 
 
 def album_routes(site: Site) -> APIRouter:

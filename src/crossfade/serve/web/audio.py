@@ -3,28 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, Security
-from pydantic import Field
 
 from crossfade.core.kinds import KINDS
 from crossfade.live.music_audio import KIND
 from crossfade.serve.access import count_request, required_token
-from crossfade.serve.answers import Answer
 from crossfade.serve.guard import BEARER
 from crossfade.serve.replies import json_reply
 from crossfade.serve.routes import NEVER_KEPT, Id, plain, problems
 from crossfade.serve.subsonic.media import Sound
+from crossfade.serve.web.bodies import PlayableAnswer
 from crossfade.serve.web.site import Site
 
 MOST_ASKED = 200
 """Tracks of one question."""
 
 _FOREVER, _ASKED_AGAIN = "private, max-age=86400", "private, no-cache"
-
-
-class PlayableAnswer(Answer):
-    """Those of the tracks that can be heard, in the order of the question."""
-
-    playable: list[str] = Field(examples=[["hetrec:51:roads"]])
 
 
 def audio_routes(site: Site) -> APIRouter:

@@ -4,15 +4,30 @@ from pydantic import BaseModel
 
 from crossfade.live.imported import Dropped, Imported
 from crossfade.live.tag_taste import TasteRoot, TasteTag
-from crossfade.serve.web.accounts import NewTokenAnswer, NewTokenBody, TokenAnswer, TokensAnswer
-from crossfade.serve.web.albums import AlbumAnswer, AlbumsAnswer, ChildrenAnswer
-from crossfade.serve.web.audio import PlayableAnswer
-from crossfade.serve.web.imports import ImportsAnswer
-from crossfade.serve.web.maps import MapAnswer, PathAnswer
-from crossfade.serve.web.runs import JobAnswer, JobDescribed, ProgressAnswer, RunBody, WorkAnswer
+from crossfade.serve.web.bodies import (
+    AlbumAnswer,
+    AlbumsAnswer,
+    ChildrenAnswer,
+    EvaluationAnswer,
+    ImportsAnswer,
+    JobAnswer,
+    JobDescribed,
+    MapAnswer,
+    ModelsAnswer,
+    NewTokenAnswer,
+    NewTokenBody,
+    PathAnswer,
+    PlayableAnswer,
+    ProgressAnswer,
+    RunBody,
+    TagAnswer,
+    TagsAnswer,
+    TasteAnswer,
+    TokenAnswer,
+    TokensAnswer,
+    WorkAnswer,
+)
 from crossfade.serve.web.session import EnterBody, LibraryAnswer, SessionAnswer
-from crossfade.serve.web.system import EvaluationAnswer, ModelsAnswer
-from crossfade.serve.web.tags import TagAnswer, TagsAnswer, TasteAnswer
 from crossfade.stores.contract import Entry, Item, Named
 from crossfade.surfaces.around import Link, Node, Stop
 from crossfade.surfaces.children import Album

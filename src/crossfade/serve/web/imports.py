@@ -9,15 +9,16 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from crossfade.core.errors import BusyError
-from crossfade.live.imported import Imported, imported
+from crossfade.live.imported import imported
 from crossfade.live.jobs import Jobs
 from crossfade.serve.access import RefusedError, count_request, required_token
-from crossfade.serve.answers import LONGEST_TEXT, Answer
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.connections import UPLOADING
 from crossfade.serve.guard import BEARER, Caller, guarded_routes
 from crossfade.serve.replies import json_reply
 from crossfade.serve.routes import NEVER_KEPT, problems
-from crossfade.serve.web.runs import JobAnswer, job_answer
+from crossfade.serve.web.bodies import ImportsAnswer, JobAnswer
+from crossfade.serve.web.runs import job_answer
 from crossfade.serve.web.site import Site
 from crossfade.stores.live import require_user
 
@@ -29,12 +30,6 @@ LEFT_FREE = 1024**3
 
 _PART = 1024 * 1024  # bytes that are written at a time
 _LONGEST = 200  # bytes of a file's name: systems take 255
-
-
-class ImportsAnswer(Answer):
-    """Imports with their ledgers, the latest first."""
-
-    imports: list[Imported]
 
 
 def import_routes(site: Site) -> list[APIRouter]:

@@ -3,31 +3,16 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
 
 from crossfade.core.kinds import KINDS, Kind
-from crossfade.serve.answers import LONGEST_TEXT, Answer
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.replies import kept_reply
 from crossfade.serve.routes import Id, plain, problems
+from crossfade.serve.web.bodies import MapAnswer, PathAnswer
 from crossfade.serve.web.site import Site
-from crossfade.surfaces.around import Link, Node, Stop, around, way
+from crossfade.surfaces.around import around, way
 
 LARGEST_MAP = 300
-
-
-class MapAnswer(Answer):
-    """A map around an item: the node in the middle first, then the closest first; links name nodes by their places."""
-
-    release: str
-    nodes: list[Node]
-    links: list[Link]
-
-
-class PathAnswer(Answer):
-    """A chain of related items from one to another."""
-
-    release: str
-    path: list[Stop] = Field(description="Each with its closeness to the one before.")
 
 
 def map_routes(site: Site) -> APIRouter:

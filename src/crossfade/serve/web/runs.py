@@ -2,61 +2,15 @@
 
 import msgspec
 from fastapi import APIRouter, Response
-from pydantic import Field
 
 from crossfade.core.errors import BusyError
-from crossfade.live.jobs import Jobs, Sort, State
+from crossfade.live.jobs import Jobs
 from crossfade.serve.access import RefusedError
-from crossfade.serve.answers import Answer, Body
 from crossfade.serve.guard import Caller, guarded_routes
-from crossfade.serve.live_bodies import Time
 from crossfade.serve.replies import json_reply
+from crossfade.serve.web.bodies import JobAnswer, JobDescribed, ProgressAnswer, RunBody
 from crossfade.serve.web.site import Site
 from crossfade.stores.live import Token
-
-
-class WorkAnswer(Answer):
-    """A piece of work that is going on."""
-
-    title: str
-    share: float | None = None
-
-
-class ProgressAnswer(Answer):
-    """What a terminal shows: steps, a bar, and the time left in words."""
-
-    steps: int
-    done: int
-    share: float | None = Field(default=None, description="From 0 to 1; left out while it is unknown.")
-    left: str = Field(description="The time left, empty while it is unknown.")
-    running: list[WorkAnswer]
-    note: str
-
-
-class JobDescribed(Answer):
-    """An import or a run."""
-
-    id: str
-    sort: Sort
-    what: str = Field(description="The file that is imported; empty for a run.")
-    state: State
-    started: Time
-    ended: Time | None = None
-    message: str | None = Field(default=None, description="Why it failed.")
-    made: list[str] = Field(description="The names of imports, or the release.")
-    progress: ProgressAnswer
-
-
-class JobAnswer(Answer):
-    """The job that was started last; left out before the first."""
-
-    job: JobDescribed | None = None
-
-
-class RunBody(Body):
-    """How to run."""
-
-    full: bool = Field(default=False, description="Fit all models from nothing.")
 
 
 def run_routes(site: Site) -> list[APIRouter]:

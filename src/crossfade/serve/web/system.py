@@ -1,32 +1,15 @@
 """What is fitted, and how good it was when it was last measured."""
 
-from typing import Any
-
 import msgspec
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
 
 from crossfade.core.errors import NotReadyError
-from crossfade.serve.answers import Answer
 from crossfade.serve.guard import guarded_routes
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import problems
+from crossfade.serve.web.bodies import EvaluationAnswer, ModelsAnswer
 from crossfade.serve.web.site import Site
-from crossfade.surfaces.fitted import ModelOf, models_of
-
-
-class ModelsAnswer(Answer):
-    """The models of the release; `adds` is in NDCG@20, on plays that were hidden when the blend was learned."""
-
-    release: str
-    models: list[ModelOf]
-
-
-class EvaluationAnswer(Answer):
-    """The figures of the last `crossfade evaluate` of this library, as `--json` prints them."""
-
-    finished: int = Field(description="Milliseconds since 1970.")
-    figures: dict[str, Any]
+from crossfade.surfaces.fitted import models_of
 
 
 def system_routes(site: Site) -> list[APIRouter]:

@@ -1,48 +1,20 @@
 """The library's tags on a map, what they are said of, and a user's taste among them."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import Field
 
-from crossfade.live.tag_taste import TasteRoot, TasteTag, taste_map
-from crossfade.serve.answers import LONGEST_TEXT, Answer
+from crossfade.live.tag_taste import taste_map
+from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.guard import User, guarded_routes
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import plain, problems
+from crossfade.serve.web.bodies import TagAnswer, TagsAnswer, TasteAnswer
 from crossfade.serve.web.site import Site
-from crossfade.stores.contract import Entry
-from crossfade.surfaces.tags import MOST_TAGS, Tag, similar_tags, tag_map, tagged
+from crossfade.surfaces.tags import MOST_TAGS, similar_tags, tag_map, tagged
 
 MOST_ITEMS = 200
 MOST_SIMILAR = 12
-
-
-class TagsAnswer(Answer):
-    """The tags that say most, first the strongest, with places from -1 to 1."""
-
-    release: str
-    kind: str = Field(description="What they are said of.")
-    total: int
-    tags: list[Tag]
-
-
-class TagAnswer(Answer):
-    """What a tag is said of."""
-
-    release: str
-    tag: str
-    items: Mapping[str, list[Entry]] = Field(description="By kind, those that it says most about first.")
-    similar: list[Tag] = Field(description="Tags that lie close on the map.")
-
-
-class TasteAnswer(Answer):
-    """A user's taste on the map."""
-
-    release: str
-    tags: list[TasteTag]
-    roots: list[TasteRoot]
 
 
 def tag_routes(site: Site) -> list[APIRouter]:
