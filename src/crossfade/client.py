@@ -135,9 +135,9 @@ class Client:
         path = f"{_path(kind, text)}/{kind_named(child or kind).plural}"
         return self._asked(ChildrenAnswer, "GET", path, limit=limit, offset=offset)
 
-    def albums(self, artist: str) -> AlbumsAnswer:
+    def albums(self, text: str, kind: str = FIRST_KIND) -> AlbumsAnswer:
         """Return the albums of an artist."""
-        return self._asked(AlbumsAnswer, "GET", f"{_path('artist', artist)}/albums")
+        return self._asked(AlbumsAnswer, "GET", f"{_path(kind, text)}/albums")
 
     def album(self, artist: str, name: str) -> AlbumAnswer:
         """Return an album of an artist with its tracks."""

@@ -62,6 +62,12 @@ def test_the_bar_and_the_time_left_follow_the_work(clock):
     display.begin("last", "Last")
     display.end("last")
     assert text_of(display, 80) == [f"3 of 3 steps {'━' * 61}  100%"]
+    # Waiting for kernels is no step: it is shown, and counts for nothing.
+    display.begin("compiling", "Compile kernels")(1, 2, "kernels")
+    assert text_of(display, 80)[0].startswith("  Compile kernels")
+    assert (display.state()["done"], display.state()["share"]) == (3, 1.0)
+    display.end("compiling")
+    assert text_of(display, 80) == [f"3 of 3 steps {'━' * 61}  100%"]
 
 
 def test_one_piece_of_work_is_one_line(clock):

@@ -63,8 +63,11 @@ class Display:
             self._estimate = KNOWN_ESTIMATE if known else FIRST_ESTIMATE
 
     def begin(self, name: str, title: str) -> Progress:
-        """Show ``title`` until `end` is called with ``name``; returns what its progress is reported to."""
-        work = _Work(title, self._weights.get(name, 1.0))
+        """Show ``title`` until `end` is called with ``name``; returns what its progress is reported to.
+
+        What is not expected is shown, and counts for nothing.
+        """
+        work = _Work(title, self._weights.get(name, 0.0))
         with self._lock:
             self._running[name] = work
         self.announce(title)
@@ -82,16 +85,20 @@ class Display:
             elif name not in self._done:
                 self._weights.pop(name, None)
 
+    def _counted(self) -> tuple[list[_Work], int, int, float | None]:
+        """What runs, how many steps are expected and are done, and the share of the work that is done, if known."""
+        with self._lock:
+            running, done = list(self._running.values()), self._done & self._weights.keys()
+            steps, weight = len(self._weights), sum(self._weights.values())
+            finished = sum(self._weights[name] for name in done)
+        if steps:
+            share = (finished + sum(work.share * work.weight for work in running)) / max(weight, 1e-9)
+            return running, steps, len(done), share
+        return running, 0, 0, running[0].share if running and running[0].total else None
+
     def state(self) -> dict[str, Any]:
         """Return what `lines` shows, for other programs: shares from 0 to 1, None where they are unknown."""
-        with self._lock:
-            running = list(self._running.values())
-            weight = sum(self._weights.values())
-            finished = sum(self._weights.get(name, 0.0) for name in self._done)
-            steps, done = len(self._weights), len(self._done & self._weights.keys())
-        share = (finished + sum(work.share * work.weight for work in running)) / weight if weight else None
-        if share is None and running:
-            share = running[0].share if running[0].total else None
+        running, steps, done, share = self._counted()
         return {
             "steps": steps,
             "done": done,
@@ -103,20 +110,15 @@ class Display:
 
     def lines(self, width: int) -> list[tuple[str, str, str]]:
         """Return what to show in ``width`` cells: of each line the plain part, the bar's full part, and the rest."""
-        with self._lock:
-            running = list(self._running.values())
-            steps = len(self._weights)
-            weight = sum(self._weights.values())
-            finished = sum(self._weights.get(name, 0.0) for name in self._done)
-        if not steps:
+        running, steps, done, share = self._counted()
+        if not steps or share is None:
             return [self._bar_line(width, self.title, running[0])] if running else []
-        share = (finished + sum(work.share * work.weight for work in running)) / max(weight, 1e-9)
-        counted = f"{len(self._done)} of {steps} steps"
         shown = [_row(width, work.title, f"{work.share:.0%}" if work.total else "") for work in running[:SHOWN]]
         more = f"and {len(running) - SHOWN} more" if len(running) > SHOWN else ""
         if extra := ", ".join(part for part in (more, self.note()) if part):
             shown.append(_row(width, extra, ""))
-        return [*((line, "", "") for line in shown), _bar(width, counted, share, f"{share:.0%}", self._left(share))]
+        bar = _bar(width, f"{done} of {steps} steps", share, f"{share:.0%}", self._left(share))
+        return [*((line, "", "") for line in shown), bar]
 
     def _bar_line(self, width: int, title: str, work: _Work) -> tuple[str, str, str]:
         """The single line of work that has no parts."""
