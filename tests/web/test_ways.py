@@ -139,6 +139,24 @@ def test_what_was_heard_is_in_the_history(open_page, api, library):
         assert time.monotonic() < deadline
 
 
+def test_home_shows_what_another_player_plays(open_page, api):
+    """As long as it plays; what the page itself plays is not elsewhere."""
+    page = open_page("/search")
+    page.clock.install()
+    (entry,) = api("GET", f"users/{USER}/discover?kind=track&limit=1")["entries"]
+    track = {"item": {"kind": "track", "id": entry["id"]}, "title": entry["name"], "artist": "Somebody"}
+    api("PUT", f"users/{USER}/playing", {"track": {**track, "title": "Elsewhere"}, "player": "Web page"})
+    api("PUT", f"users/{USER}/playing", {"track": track, "player": "my phone"})
+    page.goto(re.sub("#.*", "#/", page.url))
+    playing = page.get_by_role("region", name="Playing on my phone")
+    expect(playing.get_by_role("link", name=entry["name"])).to_be_visible()
+    expect(page.get_by_text("Elsewhere")).to_have_count(0)
+    api("DELETE", f"users/{USER}/playing?player=my phone")
+    api("DELETE", f"users/{USER}/playing?player=Web page")
+    page.clock.run_for(11_000)
+    expect(playing).to_have_count(0)
+
+
 def test_a_private_session_shows_and_ends(open_page, api):
     page = open_page()
     page.get_by_role("button", name="Start a private session").click()

@@ -14,6 +14,7 @@ export type StationAnswer = Schemas['StationAnswer']
 export type PlaylistAnswer = Schemas['PlaylistAnswer']
 export type PlaylistRow = Schemas['PlaylistRow']
 export type Listen = Schemas['ListenAnswer']
+export type Playing = Schemas['PlayingAnswer']
 export type ReleaseAnswer = Schemas['ActiveReleaseAnswer']
 
 /** What a list shows and the player plays: an item, and why it is there. */
