@@ -254,6 +254,21 @@ def make_genre_release() -> Callable[[Path], ReleaseParts]:
     return genre_release
 
 
+@pytest.fixture(scope="session")
+def genres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The release of `genre_release`, opened; tests only read it."""
+    from crossfade.stores.registry import open_releases
+    from crossfade.surfaces.asking import OpenRelease
+
+    directory = tmp_path_factory.mktemp("genres")
+    home = Home(directory / "home")
+    home.prepare()
+    releases = open_releases(home)
+    genre_release(directory).publish(releases)
+    with releases.open() as release:
+        yield OpenRelease(release)
+
+
 GENRES = ("doom metal", "acid jazz", "dub techno")
 
 

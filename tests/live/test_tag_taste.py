@@ -6,33 +6,23 @@ import pytest
 
 from crossfade.live.tag_taste import taste_map
 from crossfade.stores.live import Listen, Track
-from crossfade.stores.registry import open_releases
-from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.tags import tag_map
 
 
-@pytest.fixture
-def opened(make_genre_release, tmp_path, home):
-    releases = open_releases(home)
-    make_genre_release(tmp_path).publish(releases)
-    with releases.open() as release:
-        yield OpenRelease(release)
-
-
-def test_taste_is_the_tags_of_what_is_played(opened, live):
+def test_taste_is_the_tags_of_what_is_played(genres, live):
     """ann plays two artists of the first genre, of which the same two tags are said alike."""
-    made = taste_map(opened, live, "ann")
+    made = taste_map(genres, live, "ann")
     assert {one.tag.name: one.share for one in made.tags} == pytest.approx({"doom": 0.5, "metal": 0.5}, abs=0.2)
     assert sum(one.share for one in made.tags) == pytest.approx(1.0)
     assert {root.item.id for root in made.roots} == {"a00", "a03"}
     plays = sum(root.plays for root in made.roots)
     assert [root.share for root in made.roots] == [root.plays / plays for root in made.roots]
-    one, other = (tag for tag in tag_map(opened).tags if tag.name in {"doom", "metal"})
+    one, other = (tag for tag in tag_map(genres).tags if tag.name in {"doom", "metal"})
     middle = (one.x + other.x) / 2, (one.y + other.y) / 2
     assert (made.roots[0].x, made.roots[0].y) == pytest.approx(middle, abs=0.1)
 
 
-def test_what_was_just_played_counts(opened, live):
+def test_what_was_just_played_counts(genres, live):
     at = int(time.time() * 1000)
     live.add_listens(
         [
@@ -42,11 +32,11 @@ def test_what_was_just_played_counts(opened, live):
             for number in range(5)
         ]
     )
-    assert {"acid", "jazz"} <= {one.tag.name for one in taste_map(opened, live, "ann").tags}
-    assert "a01" in {root.item.id for root in taste_map(opened, live, "ann").roots}
+    assert {"acid", "jazz"} <= {one.tag.name for one in taste_map(genres, live, "ann").tags}
+    assert "a01" in {root.item.id for root in taste_map(genres, live, "ann").roots}
 
 
-def test_who_has_played_nothing_has_an_empty_map(opened, live):
+def test_who_has_played_nothing_has_an_empty_map(genres, live):
     live.add_user("bob")
-    made = taste_map(opened, live, "bob")
+    made = taste_map(genres, live, "bob")
     assert (made.tags, made.roots) == ([], [])

@@ -9,17 +9,9 @@ from crossfade.surfaces.asking import OpenRelease
 from crossfade.surfaces.tags import leading_term, similar_tags, tag_map, tagged
 
 
-@pytest.fixture
-def opened(make_genre_release, tmp_path, home):
-    releases = open_releases(home)
-    make_genre_release(tmp_path).publish(releases)
-    with releases.open() as release:
-        yield OpenRelease(release)
-
-
-def test_tags_say_of_how_many_items_and_lie_by_likeness(opened):
+def test_tags_say_of_how_many_items_and_lie_by_likeness(genres):
     """Each genre has two words, which are said of the same four artists."""
-    tags = {tag.name: tag for tag in tag_map(opened).tags}
+    tags = {tag.name: tag for tag in tag_map(genres).tags}
     assert {name: tag.items for name, tag in tags.items()} == dict.fromkeys(
         ["doom", "metal", "acid", "jazz", "dub", "techno"], 4
     )
@@ -29,26 +21,26 @@ def test_tags_say_of_how_many_items_and_lie_by_likeness(opened):
         return np.hypot(tags[one].x - tags[other].x, tags[one].y - tags[other].y)
 
     assert apart("doom", "metal") < 0.5 * min(apart("doom", "jazz"), apart("doom", "techno"), apart("jazz", "dub"))
-    assert similar_tags(opened, "doom", 1) == [tags["metal"]]
-    assert similar_tags(opened, "polka", 3) == []
+    assert similar_tags(genres, "doom", 1) == [tags["metal"]]
+    assert similar_tags(genres, "polka", 3) == []
 
 
-def test_it_is_computed_once_a_release(opened):
-    assert tag_map(opened) is tag_map(opened)
+def test_it_is_computed_once_a_release(genres):
+    assert tag_map(genres) is tag_map(genres)
 
 
-def test_a_tag_leads_to_its_items(opened):
-    found = tagged(opened, "jazz", 10)
+def test_a_tag_leads_to_its_items(genres):
+    found = tagged(genres, "jazz", 10)
     assert set(found) == {"artist"}
     assert {entry.id for entry in found["artist"]} == {"a01", "a04", "a07", "a10"}
     with pytest.raises(UnknownIdError) as unknown:
-        tagged(opened, "zz", 10)
+        tagged(genres, "zz", 10)
     assert unknown.value.suggestions == ("jazz",)
 
 
-def test_a_track_is_described_by_its_artist(opened):
-    row = opened.catalogue["track"].ids.find("a01-3")
-    assert leading_term(opened, "track", row) in {"acid", "jazz"}
+def test_a_track_is_described_by_its_artist(genres):
+    row = genres.catalogue["track"].ids.find("a01-3")
+    assert leading_term(genres, "track", row) in {"acid", "jazz"}
 
 
 def test_a_library_without_words_has_no_tags(release_parts, home):
