@@ -6,7 +6,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crossfade.core.errors import InputError
@@ -89,6 +89,7 @@ def test_where_the_pieces_end_changes_nothing(size):
     assert records(content, ("plays",), size) == expected
 
 
+@example([], {"0\x1f": None}, 1, 1, None, False)  # the pieces of a string end in the middle
 @given(
     st.lists(VALUES, max_size=6), VALUES, st.integers(1, 9), st.sampled_from([1, 30]), st.sampled_from([None, 2]),
     st.booleans(),

@@ -31,8 +31,9 @@ _DEEPEST = 64  # levels of nesting: more than any real file has, and far below P
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _BLANKS_AND_COMMAS = re.compile(r"[ \t\r\n,]*")
 _STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-# Everything up to the next bracket, or up to a string that does not end here.
-_FLAT = re.compile(r'(?:[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+# Everything up to the next bracket, or up to a string that does not end here. The string is an atomic group: without it
+# Python before 3.11.5 also takes the part of a string that does not end.
+_FLAT = re.compile(r'(?:[^"\[\]{}]++|(?>"[^"\\]*+(?:\\.[^"\\]*+)*+"))*+', re.DOTALL)
 # Where a number or a word ends, and where something ends that is no value.
 _AFTER_WORD = re.compile(r'[\[\]{}",: \t\r\n]')
 _DELIMITER = re.compile(r'[\[\]{}",]')

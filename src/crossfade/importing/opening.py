@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import IO, Self
+from typing import IO
 
 from crossfade.core.errors import InputError
 from crossfade.formats import sqlite_files, streams
@@ -256,12 +256,12 @@ class _Tar:
 class _Header(tarfile.TarInfo):
     """An entry of a tar; tarfile.ReadError if its long name or its attributes are implausibly long."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        info = super().frombuf(buf, encoding, errors)
-        if not 0 <= info.size <= _MAX_HEADER_BYTES and info.type in _IN_MEMORY:
-            raise tarfile.ReadError(f"a name or attribute of {info.size:,} bytes")
-        return info
+    # The library's place for a subclass to look at a header: `frombuf` is not called by all versions of Python.
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        if not 0 <= self.size <= _MAX_HEADER_BYTES and self.type in _IN_MEMORY:
+            raise tarfile.ReadError(f"a name or attribute of {self.size:,} bytes")
+        member: tarfile.TarInfo | None = super()._proc_member(archive)  # type: ignore[misc]
+        return member
 
 
 class _Ending(io.RawIOBase):
