@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -19,6 +20,7 @@ from crossfade.core.home import Home
 from crossfade.stores.registry import open_live
 
 USER = "ann-1"
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 QUIET = [
     "--autoplay-policy=no-user-gesture-required",
     "--mute-audio",
@@ -30,6 +32,14 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def within(seconds, holds):
+    """Wait until something holds. (The page's policy forbids to wait in it.)"""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @dataclass

@@ -4,11 +4,9 @@ import re
 import time
 
 import pytest
-from tests.web.conftest import USER
+from tests.web.conftest import HOSTILE, USER, within
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it").expect
-
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
 def an_artist(api):
@@ -24,12 +22,14 @@ def queue_of(page):
 
 
 def heard_beyond(page, seconds):
-    """Wait until so much of the track was played; return how much. (The page's policy forbids to wait in it.)"""
-    position, deadline = page.get_by_role("slider", name="Position in the track"), time.monotonic() + 30
-    while (heard := float(position.input_value())) <= seconds:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return heard
+    """Wait until so much of the track was played; return how much."""
+    position = page.get_by_role("slider", name="Position in the track")
+    within(30, lambda: float(position.input_value()) > seconds)
+    return float(position.input_value())
+
+
+def listens_of(api):
+    return api("GET", f"users/{USER}/listens")["listens"]
 
 
 def start_radio(page, api):
@@ -57,9 +57,11 @@ def test_the_map_is_walked_and_leads_to_another_artist(open_page, api):
     page = open_page(f"/artist/{artist['id']}")
     canvas = page.locator("canvas")
     canvas.focus()
+    reached = page.locator("[aria-live=polite]:not([role])")
     for key in ("ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"):
-        canvas.press(key)
-    name = page.locator("[aria-live=polite]:not([role])").inner_text()
+        if reached.inner_text() in {"", artist["name"]}:  # no artist lies that way, or the step went back
+            canvas.press(key)
+    name = reached.inner_text()
     assert name not in {"", artist["name"]}
     canvas.press("Enter")
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
@@ -83,14 +85,16 @@ def test_thumbs_change_the_queue(open_page, api):
     playing = page.get_by_role("main").get_by_role("region", name="Player")
     playing.get_by_role("button", name=re.compile("^Thumb up")).click()
     expect(playing.get_by_role("button", name=re.compile("^Thumb up"))).to_have_attribute("aria-pressed", "true")
-    deadline = time.monotonic() + 20
-    while queue_of(page) == before:
-        assert time.monotonic() < deadline
+    # What was to come is replaced; without the thumb, more would only be added behind it.
+    within(20, lambda: queue_of(page)[: len(before)] != before)
     title = playing.get_by_role("heading").inner_text()
     disliked = page.get_by_role("region", name="Up next").locator("[data-row]").first
     gone = disliked.get_attribute("data-id")
     disliked.get_by_role("button", name=re.compile("^Thumb down")).click()
     expect(page.locator(f'section ul [data-id="{gone}"]')).to_have_count(0)
+    marks = api("GET", "stations?limit=1")["stations"][0]["marks"]
+    assert [*marks.values()] == ["up", "down"]
+    assert gone in marks
     expect(playing.get_by_role("heading")).to_have_text(title)
     playing.get_by_role("button", name="Skip").click()
     expect(playing.get_by_role("heading")).not_to_have_text(title)
@@ -117,15 +121,24 @@ def test_discover_says_why(open_page):
 def test_audio_plays_on_while_one_browses(open_page, api):
     page = open_page()
     start_radio(page, api)
-    heard_beyond(page, 0.4)
+    heard = heard_beyond(page, 0.4)
     page.get_by_role("link", name="Genres").click()
     expect(page.get_by_role("heading", level=1, name="Genres and tags")).to_be_visible()
-    heard = heard_beyond(page, 0)
+    assert heard_beyond(page, 0) >= heard  # it did not begin anew
     heard_beyond(page, heard + 0.8)
     metadata = page.evaluate("[navigator.mediaSession.metadata.title, navigator.mediaSession.metadata.artist]")
     assert all(metadata)
+    paused = page.get_by_role("button", name="Play", exact=True).first
     page.keyboard.press("Space")
-    expect(page.get_by_role("button", name="Play", exact=True).first).to_be_visible()
+    expect(paused).to_be_visible()
+    page.keyboard.press("Space")
+    expect(paused).to_be_hidden()
+    # Another tab that plays is heard instead.
+    other = page.context.new_page()
+    other.goto(page.url)
+    start_radio(other, api)
+    heard_beyond(other, 0.2)
+    expect(paused).to_be_visible()
 
 
 def test_what_was_heard_is_in_the_history(open_page, api, library):
@@ -134,9 +147,7 @@ def test_what_was_heard_is_in_the_history(open_page, api, library):
     title = page.get_by_role("main").get_by_role("region", name="Player").get_by_role("heading").inner_text()
     heard_beyond(page, 1.2)
     page.get_by_role("button", name="Next track").click()
-    deadline = time.monotonic() + 10
-    while title not in [one["track"].get("title") for one in api("GET", f"users/{USER}/listens")["listens"]]:
-        assert time.monotonic() < deadline
+    within(10, lambda: title in [one["track"].get("title") for one in listens_of(api)])
 
 
 def test_home_shows_what_another_player_plays(open_page, api):
@@ -157,12 +168,45 @@ def test_home_shows_what_another_player_plays(open_page, api):
     expect(playing).to_have_count(0)
 
 
-def test_a_private_session_shows_and_ends(open_page, api):
+def test_what_is_heard_while_the_server_is_gone_is_told_later(open_page, api):
     page = open_page()
+    start_radio(page, api)
+    title = page.get_by_role("main").get_by_role("region", name="Player").get_by_role("heading").inner_text()
+    heard_beyond(page, 1.2)
+    page.evaluate(
+        """() => {
+            window.before = fetch
+            const gone = (url) => url.endsWith('/listens') && Promise.reject(new TypeError())
+            window.fetch = (url, options) => gone(url) || before(url, options)
+        }"""
+    )
+    page.get_by_role("button", name="Next track").click()
+    heard_beyond(page, 1.2)
+    page.evaluate("() => { window.fetch = before }")
+    with page.expect_response("**/listens") as told:
+        page.get_by_role("button", name="Next track").click()
+    assert told.value.json()["added"] == 2
+    assert title in [one["track"]["title"] for one in listens_of(api)[:2]]
+
+
+def test_a_private_session_shows_and_keeps_nothing(open_page, api):
+    page = open_page()
+    before = listens_of(api)
     page.get_by_role("button", name="Start a private session").click()
     expect(page.get_by_text("Private session.")).to_be_visible()
     assert api("GET", f"users/{USER}/private")["until"]
+    start_radio(page, api)
+    heard_beyond(page, 1.2)
+    with page.expect_response("**/listens") as told:
+        page.get_by_role("button", name="Next track").click()
+    assert told.value.json()["added"] == 0
+    assert listens_of(api) == before
+    assert not api("GET", f"users/{USER}/playing")["playing"]
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("Private session.")).to_be_visible()
     page.get_by_role("button", name="End it").click()
+    expect(other.get_by_text("Private session.")).to_have_count(0)
     expect(page.get_by_text("Private session.")).to_have_count(0)
     assert "until" not in api("GET", f"users/{USER}/private")
 
@@ -197,7 +241,7 @@ def test_undo_brings_a_card_back(open_page):
 
 
 def test_listens_are_deleted_and_hostile_names_are_text(open_page, api):
-    at = int(time.time() * 1000) - 60_000
+    at = int(time.time() * 1000) - 86_400_000  # before all private sessions: what reaches into one is not kept
     tracks = [{"title": HOSTILE, "artist": HOSTILE}, {"title": "Sleep sounds", "artist": "Rain"}]
     listens = [{"listened_at": at - 5000 * place, "track": track} for place, track in enumerate(tracks)]
     api("POST", f"users/{USER}/listens", {"listens": listens})
@@ -228,6 +272,15 @@ def test_a_playlist_is_made_continued_and_edited(open_page, api):
     expect(rows).to_have_count(count)
     page.get_by_role("button", name="Undo").last.click()
     expect(rows).to_have_count(count + 1)
+    # A file may have a track twice: one of them is removed.
+    playlist = f"playlists/{page.url.rpartition('/')[2]}"
+    first = api("GET", playlist)["tracks"][0]
+    kind, item = first["item"]
+    api("PUT", playlist, {"tracks": [{"title": first["title"], "item": {"kind": kind, "id": item}}] * 2})
+    page.reload()
+    expect(rows).to_have_count(2)
+    rows.first.get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(rows).to_have_count(1)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("heading", level=1, name="Playlists")).to_be_visible()
     assert page.title() != "owned"
@@ -257,9 +310,9 @@ def test_a_dropped_file_is_imported_with_its_ledger(open_page, bare):
     )
     page.dispatch_event("body", "drop", {"dataTransfer": dropped})
     ledger = page.locator("[data-import]")
-    expect(ledger).to_contain_text("4", timeout=60_000)
+    expect(ledger.locator("dd")).to_have_text(["5", "4", "1"], timeout=60_000)  # rows read, plays, dropped
     ledger.get_by_text("What was dropped, and why").click()
-    expect(ledger.locator("table")).to_be_visible()
+    expect(ledger.locator("table")).to_contain_text("1")
 
 
 def test_the_page_works_by_keyboard_alone(open_page, api):
@@ -297,6 +350,32 @@ def test_signing_out_ends_the_session(open_page):
     page.get_by_role("textbox", name="Token").fill("cf_wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not valid")
+
+
+def test_playing_stops_where_the_session_has_ended(open_page, api):
+    page = open_page()
+    start_radio(page, api)
+    heard_beyond(page, 0.2)
+    session = next(one for one in reversed(api("GET", f"users/{USER}/tokens")["tokens"]) if one["label"] == "Web page")
+    api("DELETE", f"users/{USER}/tokens?token={session['id']}")
+    page.get_by_role("link", name="Playlists").click()
+    expect(page.get_by_role("heading", name="Sign in with a token")).to_be_visible()
+    within(10, lambda: page.title() == "Crossfade")  # no title of a track
+
+
+def test_a_link_that_is_over_opens_the_page_or_says_so(open_page, library):
+    page = open_page()
+    page.goto(f"{library.address}/#/enter/cf_0_0")
+    expect(page.get_by_role("heading", name=f"Hello, {USER}")).to_be_visible()
+    expect(page.get_by_role("status").get_by_text("not valid")).to_be_visible()
+    page.context.clear_cookies()
+    for link in ("cf_0_0", "%"):
+        page.goto("about:blank")
+        page.goto(f"{library.address}/#/enter/{link}")
+        expect(page.get_by_role("alert")).to_contain_text("not valid")
+    page.goto("about:blank")
+    page.goto(f"{library.address}/#/enter/")
+    expect(page.get_by_role("heading", name="Sign in with a token")).to_be_visible()
 
 
 def test_the_token_of_the_address_stays_in_no_history(open_page):

@@ -19,6 +19,10 @@ export function address(path: string, query: Query = {}): string {
   return `v1/${path}${given.length ? `?${parameters}` : ''}`
 }
 
+let signedOut = (): void => undefined
+/** Have `handle` called when the server does not know this browser's session any more. */
+export const whenSignedOut = (handle: () => void): void => void (signedOut = handle)
+
 async function call<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { 'X-Crossfade': 'page' }
   const json = body !== undefined && !(body instanceof Blob)
@@ -32,6 +36,7 @@ async function call<T>(method: string, url: string, body?: unknown, signal?: Abo
     throw new Refused(0, text.errors.unreachable)
   }
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
+  if (response.status === 401 && url !== address('session')) signedOut()
   const problem = await response.json().catch(() => ({}))
   throw new Refused(response.status, problem.detail ?? problem.title ?? response.statusText, problem.suggestions ?? [])
 }

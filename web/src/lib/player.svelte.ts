@@ -3,8 +3,10 @@ import { push } from 'svelte-spa-router'
 import { audible } from './audible.svelte'
 import { address, del, get, part, post, put } from './api'
 import { thumb } from './opinions.svelte'
-import { fromStation, heardAfter, moved, steered, without } from './queue'
+import { Outbox } from './outbox'
+import { fromStation, heardAfter, inserted, moved, steered, without } from './queue'
 import { session } from './session.svelte'
+import { hear, tell } from './tabs'
 import { attempt, toasts } from './toasts.svelte'
 import type { Piece, StationAnswer, TrackAnswer } from './types'
 import { text } from '../strings'
@@ -22,9 +24,10 @@ export interface Seed {
   id: string
 }
 
+/** A share that this browser remembers. */
 const stored = (name: string, fallback: number): number => {
   const kept = Number(localStorage.getItem(name) ?? Number.NaN)
-  return Number.isNaN(kept) ? fallback : kept
+  return Number.isNaN(kept) ? fallback : Math.min(1, Math.max(0, kept))
 }
 
 class Player {
@@ -52,6 +55,7 @@ class Player {
   #unheard = 0
   #signals: Promise<unknown> = Promise.resolve()
   #filling = false
+  #listens = new Outbox<object>((listens) => post(`${session.own}/listens`, { listens }))
 
   constructor() {
     for (const element of this.#audio) {
@@ -59,11 +63,13 @@ class Player {
       const ours = (handle: () => void) => () => element === this.#element && handle()
       element.addEventListener('timeupdate', ours(() => this.#ticked(element.currentTime)))
       element.addEventListener('durationchange', ours(() => (this.length = element.duration || 0)))
-      element.addEventListener('play', ours(() => (this.playing = true)))
+      element.addEventListener('play', ours(() => this.#began()))
       element.addEventListener('pause', ours(() => (this.playing = false)))
       element.addEventListener('ended', ours(() => void this.#ended()))
       element.addEventListener('error', ours(() => this.#failed()))
     }
+    // One tab at a time is heard.
+    hear('playing', () => this.#element.pause())
     this.#mediaKeys()
   }
 
@@ -74,7 +80,7 @@ class Player {
   /** Play what can be heard of a list from one of its items; `context` is the playlist that it is. */
   async play(pieces: Piece[], start = 0, context?: string): Promise<void> {
     const heard = await audible.only(pieces)
-    this.#leave()
+    void this.#leave()
     this.station = null
     this.#context = context
     this.queue = heard
@@ -108,15 +114,16 @@ class Player {
     })
   }
 
-  /** Leave the station and the queue. */
-  stop(): void {
-    this.#leave()
+  /** Leave the station and the queue, once what was heard is told. */
+  async stop(): Promise<void> {
+    const told = this.#leave()
     this.station = null
     this.queue = []
     this.at = -1
     this.#element.pause()
     this.#element.removeAttribute('src')
     this.#show()
+    await told
   }
 
   toggle(): void {
@@ -131,17 +138,17 @@ class Player {
     if (left === undefined) return
     const skipped = this.station !== null && !this.#told
     if (skipped) void this.#signal({ action: 'skip', item: left.id, heard: this.#heard })
-    this.#leave()
+    void this.#leave()
     if (this.at + 1 < this.queue.length) this.#go(this.at + 1)
   }
 
+  /** Play the track before; one that has begun is played anew, which is another listen. */
   previous(): void {
-    if (this.seconds > 4 || this.at <= 0) this.seek(0)
-    else this.jump(this.at - 1)
+    if (this.current) this.jump(this.seconds > 4 ? this.at : Math.max(0, this.at - 1))
   }
 
   jump(place: number): void {
-    this.#leave()
+    void this.#leave()
     this.#go(place)
   }
 
@@ -159,10 +166,12 @@ class Player {
   remove(place: number): void {
     const removed = this.queue[place]
     if (removed === undefined || place === this.at) return
-    const before = [this.queue, this.at] as const
     ;[this.queue, this.at] = without(this.queue, this.at, place)
     this.#preload()
-    toasts.say(text.player.removed(removed.name), () => ([this.queue, this.at] = [...before]))
+    toasts.say(text.player.removed(removed.name), () => {
+      ;[this.queue, this.at] = inserted(this.queue, this.at, place, removed)
+      this.#preload()
+    })
   }
 
   move(from: number, to: number): void {
@@ -195,7 +204,7 @@ class Player {
 
   async #tune(answer: StationAnswer, known: StationAnswer = answer): Promise<void> {
     const drawn = await this.#drawn(answer)
-    this.#leave()
+    void this.#leave()
     this.#context = answer.id ?? undefined
     this.station = { ...known, ...answer }
     this.queue = drawn
@@ -242,6 +251,7 @@ class Player {
       else front.src = url
       this.#element.volume = this.volume
       this.#element.currentTime = 0
+      this.length = this.#element.duration || this.length // what was loaded ahead has told its length already
       void this.#element.play().catch(() => (this.playing = false))
       void put(`${session.own}/playing`, { track: trackOf(piece), player: text.player.name }).catch(() => undefined)
     }
@@ -277,17 +287,22 @@ class Player {
     this.#preload()
   }
 
+  #began(): void {
+    this.playing = true
+    tell('playing')
+  }
+
   #ticked(seconds: number): void {
     const passed = seconds - this.seconds
     // A jump is no listening.
     if (passed > 0 && passed < 2) this.#heard += passed
     this.seconds = seconds
     if (seconds > 0) this.#unheard = 0
-    if (!this.#told && this.#heard >= heardAfter(this.length)) this.#tell()
+    if (!this.#told && this.#heard >= heardAfter(this.length)) void this.#tell()
   }
 
   /** Report what was heard: once, when it counts, or when a track is left before that. */
-  #tell(): void {
+  async #tell(): Promise<void> {
     const piece = this.current
     if (piece === undefined || this.#told || !session.playable) return
     this.#told = true
@@ -299,16 +314,17 @@ class Player {
       ...(this.station && { source: 'radio' }),
       ...(this.#context && { context: this.#context }),
     }
-    void attempt(() => post(`${session.own}/listens`, { listens: [listen] }))
+    await attempt(() => this.#listens.send(listen))
   }
 
-  #leave(): void {
-    if (this.current !== undefined && this.#heard > 1) this.#tell()
+  async #leave(): Promise<void> {
+    if (this.#heard > 1) await this.#tell()
   }
 
   async #ended(): Promise<void> {
-    this.#leave()
-    if (this.at + 1 < this.queue.length) this.#go(this.at + 1)
+    void this.#leave()
+    if (!this.following.length) await this.#fill()
+    if (this.following.length) this.#go(this.at + 1)
     else {
       this.playing = false
       await del(`${session.own}/playing`, { player: text.player.name }).catch(() => undefined)

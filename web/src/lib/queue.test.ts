@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { heardAfter, moved, steered, strips, without } from './queue'
+import { heardAfter, inserted, keyed, moved, steered, strips, without } from './queue'
 import type { Entry, Piece } from './types'
 
 const track = (id: string): Piece => ({ kind: 'track', id, name: id })
@@ -31,9 +31,16 @@ describe('a signal to the station', () => {
 })
 
 describe('the queue', () => {
+  it('has a key for each time that a track is in it', () => {
+    expect(keyed(queue('aba')).map(([key]) => key)).toEqual(['a 1', 'b 1', 'a 2'])
+  })
   it('goes on playing the same track when one before it is removed', () => {
     const [left, at] = without(queue('abc'), 1, 0)
     expect([ids(left), at]).toEqual(['bc', 0])
+  })
+  it('goes on playing the same track when one is put back before it', () => {
+    const [whole, at] = inserted(queue('bc'), 1, 0, track('a'))
+    expect([ids(whole), at]).toEqual(['abc', 2])
   })
   it('moves a track, and goes on playing the same', () => {
     const [order, at] = moved(queue('abcd'), 0, 3, 1)

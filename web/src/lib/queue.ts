@@ -48,12 +48,23 @@ export function without(queue: Piece[], at: number, place: number): [Piece[], nu
   return [queue.filter((_, index) => index !== place), place < at ? at - 1 : at]
 }
 
+/** The queue with an item put back to `place`, and where it plays then. */
+export function inserted(queue: Piece[], at: number, place: number, piece: Piece): [Piece[], number] {
+  return [queue.toSpliced(place, 0, piece), place <= at ? at + 1 : at]
+}
+
 /** The queue with the item at `from` moved to `to`, and where it plays then. */
 export function moved<T>(queue: T[], at: number, from: number, to: number): [T[], number] {
   const playing = queue[at]
   const rest = queue.filter((_, index) => index !== from)
   const next = [...rest.slice(0, to), queue[from] as T, ...rest.slice(to)]
   return [next, playing === undefined ? at : next.indexOf(playing)]
+}
+
+/** The items with keys that differ also where one is there twice. */
+export function keyed(queue: Piece[]): [string, Piece][] {
+  const times: Record<string, number> = {}
+  return queue.map((piece) => [`${piece.id} ${(times[piece.id] = (times[piece.id] ?? 0) + 1)}`, piece])
 }
 
 /** Entries in strips by their reason, the fullest reasons first as the page ranks them; single ones share the last. */

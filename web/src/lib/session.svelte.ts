@@ -1,6 +1,7 @@
 // Who is there: the account of this browser, what it may do, what the library has, the private session.
-import { del, get, part, post, put } from './api'
+import { del, get, part, post, put, whenSignedOut } from './api'
 import type { components } from './schema'
+import { hear, tell } from './tabs'
 
 type Schemas = components['schemas']
 
@@ -15,6 +16,12 @@ class Session {
   scopes = $state<string[]>([])
   privateUntil = $state<number | null>(null)
   library = $state.raw<Library>({ kinds: [], lists: {}, words: false, invented: false })
+  #privacy: ReturnType<typeof setTimeout> | undefined
+
+  constructor() {
+    whenSignedOut(() => (this.place = 'out'))
+    hear('session', () => void this.ask())
+  }
 
   get admin(): boolean {
     return this.scopes.includes('admin')
@@ -40,31 +47,44 @@ class Session {
     try {
       this.#take(await get<Answer>('session'))
     } catch {
-      this.place = 'gone'
+      if (this.place !== 'in') this.place = 'gone'
     }
   }
 
   async enter(token: string): Promise<void> {
+    const before = this.user
     this.#take(await post<Answer>('session', { token }))
+    tell('session')
+    // Nothing that the page remembers of somebody else stays.
+    if (before && before !== this.user) location.reload()
   }
 
   async leave(): Promise<void> {
     await del('session')
     this.place = 'out'
+    tell('session')
   }
 
   async setPrivate(on: boolean): Promise<void> {
     const path = `${this.own}/private`
     const answer = await (on ? put<{ until?: number }>(path, {}) : del<{ until?: number }>(path))
-    this.privateUntil = answer.until ?? null
+    this.#setPrivacy(answer.until)
+    tell('session')
   }
 
   #take(answer: Answer): void {
     this.user = answer.user ?? ''
     this.scopes = answer.scopes ?? []
-    this.privateUntil = answer.private_until ?? null
+    this.#setPrivacy(answer.private_until)
     this.library = answer.library
     this.place = answer.user ? 'in' : 'out'
+  }
+
+  /** Show until when the private session lasts; the server is asked again when it is over. */
+  #setPrivacy(until: number | null | undefined): void {
+    clearTimeout(this.#privacy)
+    this.privateUntil = until ?? null
+    if (until != null) this.#privacy = setTimeout(() => void this.ask(), Math.max(1000, until - Date.now()))
   }
 }
 
