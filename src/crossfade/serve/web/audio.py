@@ -1,6 +1,6 @@
 """The sound of tracks, for the page's player."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response, Security
 
@@ -17,6 +17,7 @@ from crossfade.serve.web.site import Site
 MOST_ASKED = 200
 """Tracks of one question."""
 
+_BYTES: dict[str, Any] = {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}, "example": ""}}}
 _FOREVER, _ASKED_AGAIN = "private, max-age=86400", "private, no-cache"
 
 
@@ -34,10 +35,7 @@ def audio_routes(site: Site) -> APIRouter:
         f"/v1/{KINDS[KIND].plural}/{{id:path}}/audio",
         summary="The sound of a track",
         response_class=Sound,
-        responses={
-            200: {"content": {"audio/*": {"schema": {"type": "string", "format": "binary"}, "example": ""}}},
-            206: {"description": "The part that Range asks for."},
-        },
+        responses={200: _BYTES, 206: {"description": "The part that Range asks for.", **_BYTES}},
     )
     def audio(request: Request, text: Id) -> Response:
         """A file of the music folder as it is, or in a demo world 25 seconds that are synthesised. Takes Range."""
