@@ -31,10 +31,10 @@ def install():
         apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "--option=Acquire::Retries=1"]
         package = ["install", "--yes", "--no-install-recommends", "chromium"]
         # Only downloads are limited: to stop apt while it installs would leave the system half configured.
-        steps = [["timeout", str(LIMIT), *apt, *step] for step in (["update"], [*package, "--download-only"])]
-        for step in (*steps, [*apt, *package]):
-            if failure := _failure(*as_root, *step):
-                print(f"apt-get: {failure}")
+        limited = [*as_root, "timeout", str(LIMIT), *apt]
+        _failure(*limited, "update")  # a source of somebody else's may fail
+        if failure := _failure(*limited, *package, "--download-only") or _failure(*as_root, *apt, *package):
+            print(f"apt-get: {failure}")
         if found():
             return
     if failure := _failure(sys.executable, "-m", "playwright", "install", "chromium", seconds=LIMIT):
