@@ -2,6 +2,7 @@
 
 import logging
 import re
+from http.client import HTTPConnection, IncompleteRead
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -9,6 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from crossfade.core.errors import ArtifactError, SettingsError
+from crossfade.serve.envelope import Envelope
+from crossfade.serve.metrics import Metrics
 from crossfade.serve.settings import ServeSettings
 
 
@@ -113,6 +116,18 @@ def test_an_error_of_ours_tells_nothing(client, served, monkeypatch, caplog, err
     assert "test_envelope.py" in caplog.text
     assert type(error).__name__ in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_reply_that_fails_in_the_middle_ends_its_connection(active, serve_on_loopback):
+    async def cut_short(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
+        await send({"type": "http.response.body", "body": b"short"})
+
+    with serve_on_loopback(Envelope(cut_short, ServeSettings(), Metrics(active))) as port:
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/")
+        with pytest.raises(IncompleteRead):
+            connection.getresponse().read()
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

@@ -8,7 +8,7 @@ const components = sources.filter((name) => name.endsWith('.svelte'))
 
 describe('texts', () => {
   it('count', () => {
-    expect([text.tracks(1), text.tracks(2000), text.player.time(65)]).toEqual(['1 track', '2,000 tracks', '1:05'])
+    expect([text.count('track', 1), text.count('track', 2000), text.player.time(65)]).toEqual(['1 track', '2,000 tracks', '1:05'])
   })
   it.each(components)('are not written in %s', (name) => {
     const markup = readFileSync(join(import.meta.dirname, name), 'utf8')

@@ -68,8 +68,11 @@ class Envelope:
                 await problem(421, "This server does not answer to that host name.")(inner, receive, reply.send)
         except Exception as error:  # noqa: BLE001 (no detail of it may reach the client)
             response = failure(error)
-            if not reply.status:
-                await response(inner, receive, reply.send)
+            if reply.status:
+                # Of a reply that has begun, say of a file that is cut short while it plays, only the end of the
+                # connection tells that nothing more will come. The server ends it for an error.
+                raise ConnectionAbortedError("A reply was broken off.") from None
+            await response(inner, receive, reply.send)
         route = getattr(inner.get("route"), "path_format", "(no route)")
         took = time.perf_counter() - started
         self._metrics.answered(scope["method"], route, reply.status, took)

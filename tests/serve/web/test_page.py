@@ -41,6 +41,7 @@ def test_the_index_is_asked_for_again_and_assets_are_not(client):
     asset = client.get("/assets/index-4f3a.js")
     assert "immutable" in asset.headers["cache-control"]
     assert asset.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert client.get("/icon.svg").headers["cache-control"] == "public, max-age=86400"
 
 
 def test_what_is_large_is_sent_compressed(client):

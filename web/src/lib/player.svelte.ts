@@ -192,7 +192,14 @@ class Player {
       if (!(await attempt(() => thumb(piece, value)))) return
       const { [piece.id]: _, ...others } = this.thumbs
       this.thumbs = back ? others : { ...others, [piece.id]: action }
-    } else await this.#signal({ action: back ? 'undo' : action, item: piece.id, requeue: true })
+    } else {
+      // Shown at once: what the station draws after it takes longer than a glance.
+      const before = this.station.marks
+      const { [piece.id]: _, ...others } = before
+      this.station = { ...this.station, marks: back ? others : { ...others, [piece.id]: action } }
+      const sent = await this.#signal({ action: back ? 'undo' : action, item: piece.id, requeue: true })
+      if (!sent && this.station) this.station = { ...this.station, marks: before }
+    }
     if (action === 'down' && !back && piece.id === this.current?.id) this.next()
   }
 
@@ -242,7 +249,6 @@ class Player {
     this.#startedAt = Date.now()
     const piece = this.current
     if (piece === undefined) return
-    this.length = (piece.length ?? 0) / 1000
     if (session.playable) {
       const url = audioOf(piece)
       const [front, back] = [this.#element, this.#audio[1 - this.#front] as HTMLAudioElement]
@@ -255,6 +261,8 @@ class Player {
       void this.#element.play().catch(() => (this.playing = false))
       void put(`${session.own}/playing`, { track: trackOf(piece), player: text.player.name }).catch(() => undefined)
     }
+    // One that was loaded ahead said how long it is when nobody listened.
+    this.length = this.#element.duration || (piece.length ?? 0) / 1000
     this.#show()
     this.#preload()
     void this.#fill()

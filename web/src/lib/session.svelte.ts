@@ -43,6 +43,11 @@ class Session {
     return kinds.find((kind) => kind === 'track' || kind === 'episode') ?? kinds[0] ?? 'artist'
   }
 
+  /** Whether the library knows artists or shows, and nothing of them that could be played. */
+  get rootsOnly(): boolean {
+    return this.library.kinds.every((kind) => kind === 'artist' || kind === 'show')
+  }
+
   async ask(): Promise<void> {
     try {
       this.#take(await get<Answer>('session'))

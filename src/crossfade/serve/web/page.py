@@ -41,7 +41,7 @@ HEADERS = {
 }
 """Of every file of the page, besides those of all answers."""
 
-_FOREVER = "public, max-age=31536000, immutable"
+_ALWAYS_ASKED, _A_DAY, _FOREVER = "no-cache", "public, max-age=86400", "public, max-age=31536000, immutable"
 _SMALLEST = 1024  # bytes: a smaller file is not worth compressing
 _MEDIA_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}  # a system may have others
 
@@ -49,7 +49,7 @@ _MEDIA_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+
 class _File:
     """A file of the page, with its headers; compressed for clients that take it so."""
 
-    def __init__(self, name: str, content: bytes, *, changes: bool) -> None:
+    def __init__(self, name: str, content: bytes, caching: str) -> None:
         suffix = name[name.rfind(".") :]
         media = _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         smaller = gzip.compress(content, mtime=0) if len(content) >= _SMALLEST else content
@@ -57,7 +57,7 @@ class _File:
         self._headers = {
             **HEADERS,
             "Content-Type": f"{media}; charset=utf-8" if media.startswith("text/") else media,
-            "Cache-Control": "no-cache" if changes else _FOREVER,
+            "Cache-Control": caching,
             "ETag": f'"{hashlib.sha256(content).hexdigest()[:16]}"',
             "Vary": "Accept-Encoding",
         }
@@ -97,7 +97,9 @@ def _files(place: Traversable) -> Iterator[tuple[str, _File]]:
     """The files of the page by their paths: those beside the index, and the assets, whose content never changes."""
     for one in place.iterdir():
         if one.is_file():
-            yield f"/{one.name}", _File(one.name, one.read_bytes(), changes=True)
+            # A browser asks for the icon at each step in the history unless it may keep it.
+            caching = _ALWAYS_ASKED if one.name == INDEX else _A_DAY
+            yield f"/{one.name}", _File(one.name, one.read_bytes(), caching)
     assets = place / ASSETS
     for one in assets.iterdir() if assets.is_dir() else ():
-        yield f"/{ASSETS}/{one.name}", _File(one.name, one.read_bytes(), changes=False)
+        yield f"/{ASSETS}/{one.name}", _File(one.name, one.read_bytes(), _FOREVER)
