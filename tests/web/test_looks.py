@@ -33,6 +33,9 @@ PAGES = [
     "/system/imports",
     "/nowhere",
 ]
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LONG = "\u202eW" * 80  # turns what follows, and breaks nowhere
 LARGEST = 200_000  # bytes of all that is loaded, gzipped
 
 
@@ -61,12 +64,12 @@ def test_axe_finds_nothing_serious(open_page, library, scheme):
 
 
 def test_nothing_is_cut_off_at_phone_width(open_page, library):
-    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page = open_page(**PHONE)
     wide = []
     for path in PAGES:
         page.goto(f"{library.address}/#{path}")
         settled(page)
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        if page.evaluate(TOO_WIDE):
             wide.append(path)
     assert not wide
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Home").tap()
@@ -128,7 +131,7 @@ def test_names_that_are_scripts_are_text_on_every_page(open_page, library):
             return {name: spoilt(one, name) for name, one in value.items()}
         if isinstance(value, list):
             return [spoilt(one, field) for one in value]
-        return f"{HOSTILE}{value}" if field in shown and isinstance(value, str) else value
+        return f"{HOSTILE}{value}{LONG}" if field in shown and isinstance(value, str) else value
 
     def answer(route):
         response = route.fetch()
@@ -137,16 +140,18 @@ def test_names_that_are_scripts_are_text_on_every_page(open_page, library):
         else:
             route.fulfill(response=response)
 
-    page = open_page()
+    page = open_page(**PHONE)
     page.route("**/v1/**", answer)
-    told = 0
+    told, wide = 0, []
     for path in reversed(PAGES):
         page.goto(f"{library.address}/#{path}")
         settled(page)
+        wide += [path] if page.evaluate(TOO_WIDE) else []
         told += page.get_by_text(HOSTILE).count()
         assert page.locator("img[src=x], main script").count() == 0, path
         assert page.title() != "owned", path
     assert told > 100
+    assert not wide
 
 
 @pytest.fixture

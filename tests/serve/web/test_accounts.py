@@ -75,3 +75,17 @@ def test_nobody_deletes_another_account(client, live, call):
     assert call("DELETE", "/feedback").status_code == 405  # no user is called ann/feedback
     admin = live.add_token("bob", scopes=frozenset(SCOPES))[1]
     assert call("DELETE", "", token=admin).status_code == 204
+
+
+def test_no_route_of_a_user_answers_another_one(client, live):
+    """Whatever is added: what everybody may read of a release is not that of somebody who says who they are."""
+    live.add_user("ann")
+    live.add_user("bob")
+    bob = {"Authorization": f"Token {live.add_token('bob')[1]}"}
+    paths = client.get("/openapi.json").json()["paths"]
+    asked = [(method, path) for path, methods in paths.items() for method in methods if "/users/{id}" in path]
+    assert len(asked) > 20
+    for method, path in asked:
+        own = path.replace("{id}", "ann")
+        answer = client.request(method.upper(), own, params={"item": "x"}, json={}, headers=bob)
+        assert answer.status_code == 403, (method, path)

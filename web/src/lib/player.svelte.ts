@@ -360,8 +360,8 @@ class Player {
   #mediaKeys(): void {
     if (!('mediaSession' in navigator)) return
     const keys: Partial<Record<MediaSessionAction, (details: MediaSessionActionDetails) => void>> = {
-      play: () => this.toggle(),
-      pause: () => this.toggle(),
+      play: () => this.#element.paused && this.toggle(),
+      pause: () => this.#element.pause(),
       nexttrack: () => this.next(),
       previoustrack: () => this.previous(),
       seekto: (details) => details.seekTime !== undefined && this.seek(details.seekTime),

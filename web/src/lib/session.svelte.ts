@@ -61,7 +61,10 @@ class Session {
     this.#take(await post<Answer>('session', { token }))
     tell('session')
     // Nothing that the page remembers of somebody else stays.
-    if (before && before !== this.user) location.reload()
+    if (before && before !== this.user) {
+      location.replace('#/')
+      location.reload()
+    }
   }
 
   async leave(): Promise<void> {
