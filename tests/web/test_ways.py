@@ -38,6 +38,19 @@ def start_radio(page, api):
     page.get_by_role("region", name="Up next").wait_for()
 
 
+def drop(page, name, content):
+    """Drop a file on the page."""
+    dropped = page.evaluate_handle(
+        """([name, content]) => {
+            const data = new DataTransfer()
+            data.items.add(new File([content], name))
+            return data
+        }""",
+        [name, content],
+    )
+    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+
+
 def test_home_says_why_in_strips(open_page):
     page = open_page()
     expect(page.get_by_role("heading", name=re.compile("^Because you ")).first).to_be_visible()
@@ -300,19 +313,21 @@ def test_a_dropped_file_is_imported_with_its_ledger(open_page, bare):
     rows += [f"{1_700_000_000 + 300 * n},,Portishead,,Dummy,,Roads {n}," for n in range(4)] + [
         "never,,Nobody,,,,None,,"
     ]
-    dropped = page.evaluate_handle(
-        """rows => {
-            const data = new DataTransfer()
-            data.items.add(new File([rows], 'scrobbles.csv'))
-            return data
-        }""",
-        "\n".join(rows),
-    )
-    page.dispatch_event("body", "drop", {"dataTransfer": dropped})
+    drop(page, "scrobbles.csv", "\n".join(rows))
     ledger = page.locator("[data-import]")
     expect(ledger.locator("dd")).to_have_text(["5", "4", "1"], timeout=60_000)  # rows read, plays, dropped
     ledger.get_by_text("What was dropped, and why").click()
     expect(ledger.locator("table")).to_contain_text("1")
+
+
+def test_a_demo_world_says_where_a_dropped_file_belongs(open_page):
+    page = open_page("/system/imports")
+    expect(page.get_by_text("crossfade import FILE --home DIRECTORY")).to_be_visible()
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    drop(page, "mine.csv", "x")
+    expect(page.get_by_text("mine.csv was not sent")).to_be_visible()
+    assert not sent
 
 
 def test_the_page_works_by_keyboard_alone(open_page, api):

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from crossfade.core.artifacts import writing
 from crossfade.core.locking import locked
+from crossfade.demo.settings import SMALL, truth_place
+from crossfade.demo.truth import truth_identity
 from crossfade.importing.imports import import_paths
 from crossfade.stores.live import SCOPES
 
@@ -42,6 +45,17 @@ def waited(client, headers):
         assert time.monotonic() < until
         time.sleep(0.1)
     return job
+
+
+def test_a_demo_world_takes_no_file(client, admin, home, log, live):
+    """It says so before it reads the body, and what to do."""
+    with writing(truth_place(home), truth_identity(SMALL)):
+        pass
+    answer = client.request("POST", "/v1/imports", params={"name": "a.csv"}, content=log.read_bytes(), headers=admin)
+    assert answer.status_code == 409
+    assert "crossfade import FILE --home DIRECTORY" in answer.json()["detail"]
+    assert client.get("/v1/runs", headers=admin).json() == {}
+    assert not home.jobs.exists()
 
 
 def test_a_ledger_says_what_was_dropped_and_why(client, ann, admin, home, log, live):

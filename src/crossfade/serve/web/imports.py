@@ -28,6 +28,10 @@ LARGEST_IMPORT = 4 * 1024**3
 LEFT_FREE = 1024**3
 """Bytes that an upload leaves on the disk."""
 
+_INVENTED = (
+    "This library is a demo world, whose invented listeners would mix with yours. Import the file into a library of "
+    "its own: crossfade import FILE --home DIRECTORY"
+)
 _PART = 1024 * 1024  # bytes that are written at a time
 _LONGEST = 200  # bytes of a file's name: systems take 255
 
@@ -92,6 +96,8 @@ def _sending(site: Site, jobs: Jobs) -> APIRouter:
         count_request(request, site.limits)
         token = required_token(site.live, request, "admin")
         listener = require_user(user or token.user)
+        if site.audio.invented:
+            raise RefusedError(409, _INVENTED)
         try:
             await run_in_threadpool(jobs.require_free)
             room = await run_in_threadpool(jobs.room)
