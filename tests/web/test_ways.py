@@ -159,8 +159,11 @@ def test_what_was_heard_is_in_the_history(open_page, api, library):
     start_radio(page, api)
     title = page.get_by_role("main").get_by_role("region", name="Player").get_by_role("heading").inner_text()
     heard_beyond(page, 1.2)
+    page.get_by_role("slider", name="Position in the track").fill("20")
+    heard_beyond(page, 20.2)
     page.get_by_role("button", name="Next track").click()
     within(10, lambda: title in [one["track"].get("title") for one in listens_of(api)])
+    assert listens_of(api)[0]["skipped"]  # what was jumped over was not heard
 
 
 def test_home_shows_what_another_player_plays(open_page, api):

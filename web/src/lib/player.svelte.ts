@@ -301,9 +301,8 @@ class Player {
   }
 
   #ticked(seconds: number): void {
-    const passed = seconds - this.seconds
-    // A jump is no listening.
-    if (passed > 0 && passed < 2) this.#heard += passed
+    // However late this comes: what jumps, `seek`, sets the place that it is counted from.
+    this.#heard += Math.max(0, seconds - this.seconds)
     this.seconds = seconds
     if (seconds > 0) this.#unheard = 0
     if (!this.#told && this.#heard >= heardAfter(this.length)) void this.#tell()
