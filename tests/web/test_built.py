@@ -1,6 +1,7 @@
 """What the page is built from is up to date, and a wheel has it."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -43,7 +44,9 @@ def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
     copy = tmp_path / "checkout"
     page = ROOT / "src" / "crossfade" / "serve" / "page"
     files = {file.relative_to(ROOT) for file in page.rglob("*.*")}
-    for name in ("pyproject.toml", "README.md", "LICENSE", "web/wheel.py", "src/crossfade/core/version.py", *files):
+    container = (ROOT / "docs" / "deployment.md").read_text()
+    copied = " ".join(re.findall("^COPY (.+) /opt/crossfade/", container, re.MULTILINE)).split()
+    for name in (*[one for one in copied if one != "src"], "src/crossfade/core/version.py", *files):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())
     done = built("wheel")
