@@ -1,6 +1,7 @@
 """What is answered over HTTP."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def test_the_release_describes_itself(client, served):
     manifest = served.releases.verify()
     assert answer["release"] == served.releases.active().version
     assert answer["pinned"] is False
+    assert 1_700_000_000_000 < answer["published_at"] < 1_000 * time.time() + 1_000
     assert answer["fingerprint"] == manifest.fingerprint
     assert answer["code"] == __version__
     assert answer["rows"] == {

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.web.conftest import HOSTILE, USER, within
 
+from crossfade.cli.measuring import keep
+
 expect = pytest.importorskip("playwright.sync_api", reason="needs playwright: the group `test` has it").expect
 
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -65,15 +67,19 @@ def test_axe_finds_nothing_serious(open_page, library, scheme):
     assert not found
 
 
-def test_nothing_is_cut_off_at_phone_width(open_page, library):
+def test_no_page_is_wider_than_the_window(open_page, library):
     page = open_page(**PHONE)
     wide = []
     for path in PAGES:
+        page.set_viewport_size({"width": 360, "height": 740})
         page.goto(f"{library.address}/#{path}")
         settled(page)
-        if page.evaluate(TOO_WIDE):
-            wide.append(path)
+        for width in (360, 768, 1360):
+            page.set_viewport_size({"width": width, "height": 740})
+            if page.evaluate(TOO_WIDE):
+                wide.append((path, width))
     assert not wide
+    page.set_viewport_size({"width": 360, "height": 740})
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Home").tap()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
 
@@ -201,3 +207,53 @@ def test_what_is_loaded_is_small():
     page = resources.files("crossfade.serve") / "page"
     loaded = [page / "index.html", *(page / "assets").iterdir()]
     assert sum(len(gzip.compress(one.read_bytes())) for one in loaded) < LARGEST
+
+
+def test_cards_show_why_and_what_one_can_do_without_a_mouse(open_page):
+    page = open_page()
+    card = page.locator("section li[data-row]", has=page.get_by_role("button", name=re.compile("^Why "))).first
+    expect(card).to_contain_text("Because you ")
+    seen = "button => +getComputedStyle(button.closest('.tools, .play')).opacity"
+    tools = [card.get_by_role("button", name=re.compile(f"^{name}")) for name in ("Play", "Why", "Not for me")]
+    assert [tool.evaluate(seen) for tool in tools] == [0, 0, 0]
+    card.get_by_role("link").first.focus()
+    assert [tool.evaluate(seen) for tool in tools] == [1, 1, 1]
+    heights = page.locator("[data-list]").evaluate_all("cards => cards.map(card => card.offsetHeight)")
+    assert len(set(heights)) == 1
+
+
+def test_a_map_has_the_colours_of_the_theme(open_page):
+    page = open_page("/artist/demo:artist:1")
+    settled(page)
+    colours = page.locator("canvas").evaluate(
+        """canvas => {
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+            return [...new Set(new Uint32Array(data.buffer))].map(one => [0, 8, 16].map(by => (one >> by) & 255))
+        }"""
+    )
+    assert [111, 216, 180] in colours  # the accent of the dark theme, of what the page is about
+
+
+def test_the_page_goes_on_when_the_server_is_back(open_page):
+    page = open_page()
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Genres").click()
+    expect(page.get_by_text("This page goes on as soon as it does.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("Most used")).to_be_visible()
+    expect(page.get_by_text("This page goes on as soon as it does.")).to_have_count(0)
+
+
+def test_an_evaluation_is_plotted_with_intervals_or_as_tables(open_page, library):
+    estimate = {"value": 0.25, "low": 0.2, "high": 0.3}
+    models = [{"model": name, "estimates": {"recall@20": estimate}} for name in ("als", "popularity")]
+    keep(library.home, {"kind": "artist", "users": 60, "items": 60, "split": "a tenth hidden", "models": models})
+    try:
+        page = open_page("/system/evaluation")
+        expect(page.get_by_role("list", name="Recall").get_by_role("listitem")).to_have_text(
+            [re.compile("als"), re.compile("popularity")]
+        )
+        page.get_by_role("button", name="Tables").click()
+        expect(page.get_by_role("row", name="als 0.250 0.200 0.300")).to_be_visible()
+    finally:
+        library.home.evaluation.unlink()

@@ -84,6 +84,7 @@ class ActiveReleaseAnswer(Answer):
 
     release: _Release
     pinned: bool = Field(description="Whether newer releases are published without being served.")
+    published_at: int = Field(description="Milliseconds since 1970.", examples=[1_700_000_000_000])
     fingerprint: str = Field(description="Equal for releases made from the same inputs, settings and code.")
     code: str = Field(description="The version of Crossfade that made it.", examples=["0.1.0"])
     rows: Mapping[str, int] = Field(description="How many rows each of its tables has.")

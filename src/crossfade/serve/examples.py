@@ -79,6 +79,7 @@ _MODELS: tuple[BaseModel, ...] = (
     answers.ActiveReleaseAnswer(
         release=_RELEASE,
         pinned=False,
+        published_at=1_700_000_000_000,
         fingerprint="1f0c9a2b77de" + 52 * "0",
         code="0.1.0",
         rows={"catalogue": 88_000, f"discover-{DEFAULT_KIND}": 1_892},

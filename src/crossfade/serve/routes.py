@@ -108,6 +108,7 @@ def service_routes(active: ActiveRelease, settings: ServeSettings, metrics: Metr
             answer = ActiveReleaseAnswer(
                 release=version,
                 pinned=active.pinned,
+                published_at=round(opened.release.published_at * 1000),
                 fingerprint=manifest.fingerprint,
                 code=manifest.code,
                 rows=manifest.rows,

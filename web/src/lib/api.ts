@@ -1,5 +1,6 @@
 // Requests to the API: JSON there and back, the cookie of this page, errors as the server tells them.
 import { text } from '../strings'
+import { server } from './server.svelte'
 
 /** An answer that is not a success; `status` is 0 where the server could not be reached. */
 export class Refused extends Error {
@@ -33,6 +34,7 @@ async function call<T>(method: string, url: string, body?: unknown, signal?: Abo
     response = await fetch(url, { method, headers, body: sent, signal: signal ?? null })
   } catch (error) {
     if (signal?.aborted) throw error
+    server.lost()
     throw new Refused(0, text.errors.unreachable)
   }
   if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T

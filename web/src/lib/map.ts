@@ -120,6 +120,19 @@ function coloursNow(): Colours {
 
 const widths = new Map<string, number>() // of names, which are slow to measure
 
+type Box = [left: number, top: number, right: number, bottom: number]
+
+const LEADING = 10 // one in so many names may cover points
+const LINE = 17 // pixels that a name is high
+
+const meet = (a: Box, b: Box): boolean => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+
+/** Where a name of some width may stand at a point: below, above, right, left. */
+function boxes({ x, y }: Point, reach: number, width: number): [Box, ...Box[]] {
+  const box = (left: number, top: number): Box => [left, top, left + width, top + LINE]
+  return [box(x - width / 2, y + reach), box(x - width / 2, y - reach - LINE), box(x + reach, y - LINE / 2), box(x - reach - width, y - LINE / 2)]
+}
+
 /** Draw the map. Names are drawn where they have room, those that matter most first. */
 export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
   const { nodes, links, places, size, view } = drawing
@@ -174,28 +187,39 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     context.fill()
   }
 
-  const taken: [number, number, number, number][] = []
+  // A name is drawn below its point, or above or beside it, where it covers no point and no other name; else not at all.
+  // The names that matter most may cover points.
+  const points = nodes.flatMap((node) => {
+    const place = at(node.id)
+    const reach = radius(node) + 1
+    return place ? [{ id: node.id, box: [place.x - reach, place.y - reach, place.x + reach, place.y + reach] as Box }] : []
+  })
+  const names: Box[] = []
   const rank = (node: Node) => (marked.has(node.id) ? 10 : 0) + node.weight + node.glow
-  for (const node of [...nodes].sort((a, b) => rank(b) - rank(a))) {
+  const leading = Math.ceil(nodes.length / LEADING)
+  for (const [order, node] of [...nodes].sort((a, b) => rank(b) - rank(a)).entries()) {
     const place = at(node.id)
     if (!place) continue
     const strong = marked.has(node.id)
     context.font = `${strong ? 650 : 500} 13px system-ui, sans-serif`
     const key = `${strong} ${node.name}`
-    const known = widths.get(key) ?? context.measureText(node.name).width
-    widths.set(key, known)
-    const box: [number, number, number, number] = [place.x - known / 2 - 3, place.y + radius(node) + 2, place.x + known / 2 + 3, place.y + radius(node) + 19]
-    const free = taken.every((one) => box[2] < one[0] || one[2] < box[0] || box[3] < one[1] || one[3] < box[1])
-    if (!free && !strong) continue
-    taken.push(box)
-    context.globalAlpha = 1
+    const width = widths.get(key) ?? context.measureText(node.name).width + 6
+    widths.set(key, width)
+    const around = boxes(place, radius(node) + 2, width)
+    const inside = (box: Box) => box[0] > 0 && box[2] < size.width && box[1] > 0 && box[3] < size.height
+    const roomy = around.filter((box) => inside(box) && !names.some((one) => meet(one, box)))
+    const free = roomy.find((box) => !points.some((one) => one.id !== node.id && meet(one.box, box)))
+    const box = free ?? (order < leading ? roomy[0] : undefined) ?? (strong ? around[0] : undefined)
+    if (!box) continue
+    names.push(box)
+    const left = Math.min(size.width - width, Math.max(0, box[0])) + 3
     context.fillStyle = strong || node.glow > 0.35 ? colours.text : colours.muted
-    context.textAlign = 'center'
+    context.globalAlpha = 1
     context.lineJoin = 'round'
-    context.lineWidth = 3
+    context.lineWidth = 4
     context.strokeStyle = colours.surface
-    context.strokeText(node.name, place.x, box[1] + 13)
-    context.fillText(node.name, place.x, box[1] + 13)
+    context.strokeText(node.name, left, box[1] + 13)
+    context.fillText(node.name, left, box[1] + 13)
   }
   context.globalAlpha = 1
 }

@@ -4,11 +4,13 @@ import { audible } from './audible.svelte'
 import { address, del, get, part, post, put } from './api'
 import { thumb } from './opinions.svelte'
 import { Outbox } from './outbox'
+import { known, tracksOf } from './playlist'
 import { fromStation, heardAfter, inserted, moved, steered, without } from './queue'
+import { server } from './server.svelte'
 import { session } from './session.svelte'
 import { hear, tell } from './tabs'
 import { attempt, toasts } from './toasts.svelte'
-import type { Piece, StationAnswer, TrackAnswer } from './types'
+import type { Piece, PlaylistAnswer, StationAnswer, TrackAnswer } from './types'
 import { text } from '../strings'
 
 const AHEAD = 5 // tracks that are always to come, while there is a source of them
@@ -66,7 +68,7 @@ class Player {
       element.addEventListener('play', ours(() => this.#began()))
       element.addEventListener('pause', ours(() => (this.playing = false)))
       element.addEventListener('ended', ours(() => void this.#ended()))
-      element.addEventListener('error', ours(() => this.#failed()))
+      element.addEventListener('error', ours(() => void this.#failed()))
     }
     // One tab at a time is heard.
     hear('playing', () => this.#element.pause())
@@ -95,6 +97,14 @@ class Player {
     toasts.say(text.player.queued(piece.name))
     if (idle) this.#go(0)
     else this.#preload()
+  }
+
+  /** Play a playlist by its id. */
+  async playList(id: string): Promise<void> {
+    await attempt(async () => {
+      const playlist = await get<PlaylistAnswer>(`playlists/${part(id)}`)
+      await this.play(known(tracksOf(playlist), session.mainKind, playlist.reasons), 0, id)
+    })
   }
 
   /** Start a station from items, tags, texts or playlists, and show it. */
@@ -172,6 +182,20 @@ class Player {
       ;[this.queue, this.at] = inserted(this.queue, this.at, place, removed)
       this.#preload()
     })
+  }
+
+  /** Take all that is to come out of the queue. */
+  clear(): void {
+    const before = this.queue
+    this.queue = before.slice(0, this.at + 1)
+    this.#preload()
+    toasts.say(text.radio.cleared, () => (this.queue = before))
+  }
+
+  /** Whether similar tracks follow the last of the queue. */
+  setEndless(on: boolean): void {
+    this.endless = on
+    if (on) void this.#fill()
   }
 
   move(from: number, to: number): void {
@@ -259,7 +283,7 @@ class Player {
       this.#element.currentTime = 0
       this.length = this.#element.duration || this.length // what was loaded ahead has told its length already
       void this.#element.play().catch(() => (this.playing = false))
-      void put(`${session.own}/playing`, { track: trackOf(piece), player: text.player.name }).catch(() => undefined)
+      if (session.submits) void put(`${session.own}/playing`, { track: trackOf(piece), player: text.player.name }).catch(() => undefined)
     }
     // One that was loaded ahead said how long it is when nobody listened.
     this.length = this.#element.duration || (piece.length ?? 0) / 1000
@@ -311,7 +335,7 @@ class Player {
   /** Report what was heard: once, when it counts, or when a track is left before that. */
   async #tell(): Promise<void> {
     const piece = this.current
-    if (piece === undefined || this.#told || !session.playable) return
+    if (piece === undefined || this.#told || !session.playable || !session.submits) return
     this.#told = true
     const listen = {
       listened_at: this.#startedAt,
@@ -338,9 +362,20 @@ class Player {
     }
   }
 
-  #failed(): void {
+  async #failed(): Promise<void> {
     const piece = this.current
     if (piece === undefined || !this.#element.getAttribute('src')) return
+    const { seconds } = this
+    if (!(await server.answers())) {
+      // It plays on from here as soon as the server is back.
+      this.playing = false
+      await server.back()
+      if (piece !== this.current) return
+      this.#element.src = audioOf(piece)
+      this.#element.currentTime = seconds
+      void this.#element.play().catch(() => undefined)
+      return
+    }
     toasts.say(text.player.noAudio(piece.name), undefined, true)
     if (++this.#unheard < UNHEARD && this.at + 1 < this.queue.length) this.#go(this.at + 1)
     else this.playing = false
@@ -349,7 +384,6 @@ class Player {
   /** Tell the system what plays, for the lock screen and the media keys. */
   #show(): void {
     const piece = this.current
-    document.title = piece ? text.player.title(piece.name, piece.parent?.name) : text.name
     if (!('mediaSession' in navigator)) return
     navigator.mediaSession.metadata = piece
       ? new MediaMetadata({ title: piece.name, artist: piece.parent?.name ?? '', album: this.station?.title ?? '' })

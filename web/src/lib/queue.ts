@@ -71,7 +71,7 @@ export function keyed(queue: Piece[]): [string, Piece][] {
 export function strips(entries: Entry[], least = 2): { reason: Entry['reason']; entries: Entry[] }[] {
   const byReason: Record<string, Entry[]> = {}
   for (const entry of entries) (byReason[entry.reason?.text ?? ''] ??= []).push(entry)
-  const full = Object.values(byReason).filter((group) => group.length >= least && group[0]?.reason)
+  const full = Object.values(byReason).filter((group) => group.length >= least && group[0]?.reason).sort((a, b) => b.length - a.length)
   const rest = entries.filter((entry) => !full.some((group) => group.includes(entry)))
   const made = full.map((group) => ({ reason: group[0]?.reason, entries: group }))
   return rest.length ? [...made, { reason: undefined, entries: rest }] : made

@@ -9,6 +9,8 @@ export interface components {
             release: string;
             /** @description Whether newer releases are published without being served. */
             pinned: boolean;
+            /** @description Milliseconds since 1970. */
+            published_at: number;
             /** @description Equal for releases made from the same inputs, settings and code. */
             fingerprint: string;
             /** @description The version of Crossfade that made it. */
@@ -156,13 +158,13 @@ export interface components {
             score?: number | null;
             reason?: components["schemas"]["Reason"] | null;
         };
-        /** @description The figures of the last `crossfade evaluate` of this library, as `--json` prints them. */
+        /** @description The figures of the last `crossfade evaluate` of this library, as `--json` prints them; empty before the first. */
         EvaluationAnswer: {
             /** @description Milliseconds since 1970. */
-            finished: number;
-            figures: {
+            finished?: number | null;
+            figures?: {
                 [key: string]: unknown;
-            };
+            } | null;
         };
         /**
          * @description An item of the user's history that has the explained one, or its root, in its related list.

@@ -1,5 +1,7 @@
 // Who is there: the account of this browser, what it may do, what the library has, the private session.
 import { del, get, part, post, put, whenSignedOut } from './api'
+import { searches } from './preferences.svelte'
+import { server } from './server.svelte'
 import type { components } from './schema'
 import { hear, tell } from './tabs'
 
@@ -25,6 +27,11 @@ class Session {
 
   get admin(): boolean {
     return this.scopes.includes('admin')
+  }
+
+  /** Whether it may say what is played and liked, and steer stations. */
+  get submits(): boolean {
+    return this.admin || this.scopes.includes('submit')
   }
 
   /** The path of the user's own routes. */
@@ -53,6 +60,7 @@ class Session {
       this.#take(await get<Answer>('session'))
     } catch {
       if (this.place !== 'in') this.place = 'gone'
+      void server.back().then(() => this.ask())
     }
   }
 
@@ -69,6 +77,7 @@ class Session {
 
   async leave(): Promise<void> {
     await del('session')
+    searches.forget()
     this.place = 'out'
     tell('session')
   }

@@ -185,7 +185,7 @@ class ModelsAnswer(Answer):
 
 
 class EvaluationAnswer(Answer):
-    """The figures of the last `crossfade evaluate` of this library, as `--json` prints them."""
+    """The figures of the last `crossfade evaluate` of this library, as `--json` prints them; empty before the first."""
 
-    finished: int = Field(description="Milliseconds since 1970.")
-    figures: dict[str, Any]
+    finished: int | None = Field(default=None, description="Milliseconds since 1970.")
+    figures: dict[str, Any] | None = None

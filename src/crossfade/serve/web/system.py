@@ -3,7 +3,6 @@
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from crossfade.core.errors import NotReadyError
 from crossfade.serve.guard import guarded_routes
 from crossfade.serve.replies import json_reply, kept_reply
 from crossfade.serve.routes import problems
@@ -34,12 +33,12 @@ def _models(site: Site, routes: APIRouter) -> APIRouter:
 def _evaluation(site: Site, routes: APIRouter) -> APIRouter:
     @routes.get("/v1/evaluation", summary="The last evaluation", response_model=EvaluationAnswer)
     def evaluation() -> Response:
-        """404 if there was none: `crossfade evaluate` keeps its figures in the home."""
+        """`crossfade evaluate` keeps its figures in the home; before the first, nothing is told."""
         try:
             told = msgspec.json.decode(site.home.evaluation.read_bytes() if site.home else b"")
             finished = int(told.pop("finished"))
-        except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
-            raise NotReadyError("This library was not evaluated yet. Try: crossfade evaluate") from error
+        except (OSError, ValueError, LookupError, AttributeError, TypeError):
+            return json_reply(EvaluationAnswer())
         return json_reply(EvaluationAnswer(finished=finished, figures=told))
 
     return routes
