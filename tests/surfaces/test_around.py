@@ -8,10 +8,12 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from crossfade.core.errors import NotReadyError, UnknownIdError
-from crossfade.core.ids import MISSING
+from crossfade.core.ids import MISSING, Ids
 from crossfade.surfaces import around as module
 from crossfade.surfaces.around import around, way
 from crossfade.surfaces.asking import OpenRelease
+
+find = Ids.find
 
 
 @pytest.fixture
@@ -55,10 +57,16 @@ def test_a_larger_map_goes_further(opened):
     assert len(large.nodes) == 30
 
 
-def test_what_no_model_knows_is_alone(opened, monkeypatch):
-    monkeypatch.setattr(type(opened.neighbourhood("artist").model.item_ids), "find", lambda ids, name: MISSING)
+def test_what_no_model_knows_is_alone_and_what_nobody_knows_is_an_error(opened, monkeypatch):
+    known, others = opened.neighbourhood("artist"), opened.catalogue["artist"].ids
+    monkeypatch.setattr(Ids, "find", lambda ids, name: MISSING if ids is known.model.item_ids else find(ids, name))
+    assert others is not known.model.item_ids
+    made = around(opened, "artist", "a05", 5)
+    assert ([node.item.id for node in made.nodes], made.links) == (["a05"], [])
     with pytest.raises(UnknownIdError):
         around(opened, "artist", "nobody", 5)
+    with pytest.raises(NotReadyError, match="No chain"):
+        way(opened, "artist", "a05", "a06")
 
 
 @pytest.mark.parametrize(("first", "last"), [("a00", "a01"), ("a00", "a04"), ("a17", "a38"), ("a38", "a02")])

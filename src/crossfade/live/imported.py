@@ -78,7 +78,7 @@ def _shown(ledger: Ledger, name: str, at: int, *, invented: bool) -> Imported:
         source=ledger.source,
         at=at,
         invented=invented,
-        formats=sorted({file.format for file in ledger.files}),
+        formats=ledger.formats,
         listener=ledger.listener,
         listeners=ledger.listeners,
         read=ledger.read,
@@ -90,22 +90,13 @@ def _shown(ledger: Ledger, name: str, at: int, *, invented: bool) -> Imported:
             Dropped(
                 reason=reason,
                 rows=rows,
-                meaning=REASONS.get(reason, reason),
+                meaning=REASONS[reason],
                 advice=ADVICE.get(reason),
                 samples=ledger.samples.get(reason, []),
             )
-            for reason, rows in sorted(_dropped(ledger).items(), key=lambda pair: (-pair[1], pair[0]))
+            for reason, rows in sorted(ledger.dropped.items(), key=lambda pair: (-pair[1], pair[0]))
         ],
         skipped=dict(ledger.skipped),
         damage={file.name: file.damage for file in ledger.files if file.damage is not None},
         tables=ledger.tables,
     )
-
-
-def _dropped(ledger: Ledger) -> dict[str, int]:
-    """Rows by reason, over all files."""
-    total: dict[str, int] = {}
-    for file in ledger.files:
-        for reason, rows in file.dropped.items():
-            total[reason] = total.get(reason, 0) + rows
-    return total

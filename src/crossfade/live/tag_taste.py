@@ -14,6 +14,9 @@ from crossfade.surfaces.tags import Tag, tag_map
 MOST_ROOTS = 100
 """Artists or shows on the map of one user, the most played ones."""
 
+LEAST_SHARE = 0.005
+"""Of the plays, of a tag that is shown: most artists have some words of many others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TasteTag:
@@ -77,5 +80,5 @@ def taste_map(opened: OpenRelease, live: LiveState, user: str) -> TasteMap:
             )
         )
     order = np.argsort(-shares, kind="stable").tolist()
-    tags = [TasteTag(tag=known.tags[one], share=float(shares[one])) for one in order if shares[one] > 0]
+    tags = [TasteTag(tag=known.tags[one], share=float(shares[one])) for one in order if shares[one] >= LEAST_SHARE]
     return TasteMap(tags=tags, roots=roots)

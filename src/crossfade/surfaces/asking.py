@@ -260,13 +260,17 @@ class OpenRelease:
 
     def children(self, kind: str, parent: str, n: int) -> list[Entry]:
         """Return the ``n`` items of ``kind`` of a ``parent`` (its id) that have the most listeners, then plays."""
-        items, parent_kind = self.catalogue[kind], KINDS[kind].parent
-        row = MISSING if parent_kind is None else self.catalogue[parent_kind].ids.find(parent)
+        listeners = self.catalogue[kind].listeners
+        return [self._entry(kind, row, listeners[row]) for row in self.rows_of(kind, parent)[:n].tolist()]
+
+    def rows_of(self, kind: str, parent: str) -> npt.NDArray[np.int64]:
+        """Return the catalogue rows of the items of ``kind`` of a ``parent`` (its id), in the order of `children`."""
+        items, above = self.catalogue[kind], KINDS[kind].parent
+        row = MISSING if above is None else self.catalogue[above].ids.find(parent)
         if row == MISSING or items.parents is None:
-            return []
+            return np.empty(0, dtype=np.int64)
         own = np.flatnonzero(np.asarray(items.parents) == row)
-        best = own[np.lexsort((-items.plays[own], -items.listeners[own]))][:n]
-        return [self._entry(kind, place, items.listeners[place]) for place in best.tolist()]
+        return own[np.lexsort((-items.plays[own], -items.listeners[own]))]
 
     def why(
         self,

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.core.errors import UnknownIdError
-from crossfade.core.ids import MISSING
 from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.stores.contract import Item
@@ -42,23 +41,13 @@ def child_kind(kind: str) -> str | None:
 
 def children(opened: OpenRelease, kind: str, parent: str, limit: int, offset: int = 0) -> tuple[int, list[Item]]:
     """Return how many items of ``kind`` belong to ``parent`` (its id), and a part of them, most listeners first."""
-    places = _of(opened, kind, parent)
+    places = opened.rows_of(kind, parent)
     return len(places), _items(opened, kind, places[offset : offset + limit])
 
 
 def albums(opened: OpenRelease, kind: str, parent: str) -> list[Album]:
     """Return the albums that items of ``kind`` of ``parent`` (its id) are on, those with most listeners first."""
-    found = []
-    for places in _by_album(opened, kind, parent).values():
-        items = opened.catalogue[kind]
-        found.append(
-            Album(
-                name=str(items.fields[ALBUM][int(places[0])]),  # as its most heard track writes it
-                tracks=len(places),
-                listeners=int(items.listeners[places].max()),
-                plays=int(items.plays[places].sum()),
-            )
-        )
+    found = [_album(opened, kind, places) for places in _by_album(opened, kind, parent).values()]
     return sorted(found, key=lambda album: (-album.listeners, -album.plays, album.name))
 
 
@@ -67,22 +56,22 @@ def album_tracks(opened: OpenRelease, kind: str, parent: str, name: str) -> tupl
 
     Raises UnknownIdError if there is none, with the others as suggestions.
     """
-    found = _by_album(opened, kind, parent)
-    if folded(name) not in found:
+    places = _by_album(opened, kind, parent).get(folded(name))
+    if places is None:
         others = tuple(album.name for album in albums(opened, kind, parent)[:5])
         raise UnknownIdError(f"There is no album {name!r} of that artist.", suggestions=others)
-    album = next(one for one in albums(opened, kind, parent) if folded(one.name) == folded(name))
-    return album, _items(opened, kind, found[folded(name)])
+    return _album(opened, kind, places), _items(opened, kind, places)
 
 
-def _of(opened: OpenRelease, kind: str, parent: str) -> _Places:
-    """The catalogue rows of what belongs to ``parent``, most listeners first, then plays."""
-    items, above = opened.catalogue[kind], KINDS[kind].parent
-    row = MISSING if above is None else opened.catalogue[above].ids.find(parent)
-    if row == MISSING or items.parents is None:
-        return np.empty(0, dtype=np.int64)
-    own = np.flatnonzero(np.asarray(items.parents) == row)
-    return own[np.lexsort((-items.plays[own], -items.listeners[own]))]
+def _album(opened: OpenRelease, kind: str, places: _Places) -> Album:
+    """The album of the items at ``places``, the most heard first, which gives its name."""
+    items = opened.catalogue[kind]
+    return Album(
+        name=str(items.fields[ALBUM][int(places[0])]),
+        tracks=len(places),
+        listeners=int(items.listeners[places].max()),
+        plays=int(items.plays[places].sum()),
+    )
 
 
 def _by_album(opened: OpenRelease, kind: str, parent: str) -> dict[str, _Places]:
@@ -91,7 +80,7 @@ def _by_album(opened: OpenRelease, kind: str, parent: str) -> dict[str, _Places]
         return {}
     names = cast("Sequence[str]", opened.catalogue[kind].fields[ALBUM])
     grouped: dict[str, list[int]] = {}
-    for place in _of(opened, kind, parent).tolist():
+    for place in opened.rows_of(kind, parent).tolist():
         if names[place]:
             grouped.setdefault(folded(names[place]), []).append(place)
     return {name: np.array(places, dtype=np.int64) for name, places in grouped.items()}
