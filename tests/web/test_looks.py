@@ -54,16 +54,26 @@ def test_axe_finds_nothing_serious(open_page, library, scheme):
     page = open_page(color_scheme=scheme)
     page.evaluate(AXE.read_text())
     found = {}
-    for path in PAGES:
-        page.goto(f"{library.address}/#{path}")
+
+    def look(at):
         settled(page)
         # What a policy of the page forbids to scripts in it, this may do: it is evaluated from outside.
         violations = page.evaluate("axe.run().then(result => result.violations)")
-        found |= {
-            (path, one["id"]): [node["html"] for node in one["nodes"]][:3]
+        found.update(
+            ((at, one["id"]), [node["html"] for node in one["nodes"]][:3])
             for one in violations
             if one["impact"] in {"serious", "critical"}
-        }
+        )
+
+    for path in PAGES:
+        page.goto(f"{library.address}/#{path}")
+        look(path)
+    page.goto(f"{library.address}/#/artist/demo:artist:1")
+    page.get_by_role("button", name="Start radio", exact=True).click()
+    page.get_by_role("region", name="Up next").wait_for()
+    look("a station that plays")
+    page.get_by_role("main").get_by_role("button", name=re.compile("^Why ")).first.click()
+    look("a dialog")
     assert not found
 
 

@@ -59,3 +59,12 @@ def test_nothing_else_is_sent(client, path):
 
 def test_without_a_build_there_is_no_page(tmp_path):
     assert page_routes(tmp_path) is None
+
+
+def test_the_page_has_the_headers_of_all_answers_besides_its_own(served, client_of):
+    headers = client_of(served.app).get("/").headers
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "script-src 'self'" in headers["content-security-policy"]
