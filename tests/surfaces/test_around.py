@@ -1,6 +1,7 @@
 """Maps around an item, and the shortest way between two."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from scipy.sparse.csgraph import dijkstra
 
 from crossfade.core.errors import NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING, Ids
+from crossfade.core.spaces import Neighbours
 from crossfade.surfaces import around as module
-from crossfade.surfaces.around import around, way
+from crossfade.surfaces.around import LINKS, around, way
 from crossfade.surfaces.asking import OpenRelease
 
 find = Ids.find
@@ -20,17 +22,6 @@ find = Ids.find
 def opened(small_library):
     _, release, _ = small_library("artist and track")
     return OpenRelease(release)
-
-
-def costs(hood, width):
-    """(items, items) 1 - closeness of each pair of which one lists the other among its ``width`` closest."""
-    found = hood.nearest(np.arange(len(hood.model.item_ids), dtype=np.int32), width)
-    dense = np.zeros((len(found.rows),) * 2)
-    for row, (others, scores) in enumerate(zip(found.rows, found.scores, strict=True)):
-        for other, score in zip(others, scores, strict=True):
-            if other != MISSING and score > 0:
-                dense[row, other] = dense[other, row] = 1 - min(score, 1)
-    return dense
 
 
 def test_a_map_has_the_closest_first_and_only_what_is_linked(opened):
@@ -69,23 +60,64 @@ def test_what_no_model_knows_is_alone_and_what_nobody_knows_is_an_error(opened, 
         way(opened, "artist", "a05", "a06")
 
 
-@pytest.mark.parametrize(("first", "last"), [("a00", "a01"), ("a00", "a04"), ("a17", "a38"), ("a38", "a02")])
-def test_a_way_is_the_shortest(opened, first, last, monkeypatch):
-    monkeypatch.setattr(module, "WAYS", 4)
-    hood = opened.neighbourhood("artist")
-    rows = [hood.model.item_ids.find(one) for one in (first, last)]
-    shortest = dijkstra(csr_array(costs(hood, 4)), directed=False, indices=rows[0])[rows[1]]
-    if np.isinf(shortest):
-        with pytest.raises(NotReadyError):
-            way(opened, "artist", first, last)
-        return
-    stops = way(opened, "artist", first, last)
-    assert (stops[0].node.item.id, stops[-1].node.item.id, stops[0].closeness) == (first, last, None)
-    assert sum(1 - stop.closeness for stop in stops[1:]) == pytest.approx(shortest, abs=1e-6)
-    dense = costs(hood, 4)
-    for one, other in itertools.pairwise(stops):
-        pair = [hood.model.item_ids.find(stop.node.item.id) for stop in (one, other)]
-        assert 1 - other.closeness == pytest.approx(dense[pair[0], pair[1]], abs=1e-6)
+class Drawn:
+    """A neighbourhood of the items a00, a01, … by lists that are drawn; some scores are above 1."""
+
+    def __init__(self, rng, items=40, width=5):
+        self.model = SimpleNamespace(item_ids=Ids.of(f"a{row:02}" for row in range(items)))
+        alike = np.triu(rng.uniform(0.05, 1.3, (items, items)), 1)
+        self.alike = alike + alike.T
+        rows = np.array([rng.choice(np.delete(np.arange(items), row), width, replace=False) for row in range(items)])
+        scores = np.take_along_axis(self.alike, rows, axis=1)
+        order = np.argsort(-scores, axis=1)
+        self.table = Neighbours(
+            rows=np.take_along_axis(rows, order, axis=1).astype(np.int32),
+            scores=np.take_along_axis(scores, order, axis=1).astype(np.float32),
+        )
+
+    def nearest(self, rows, depth):
+        return Neighbours(rows=self.table.rows[rows, :depth], scores=self.table.scores[rows, :depth])
+
+    def costs(self):
+        """(items, items) 1 - closeness of those in the list of the row; a sparse 0 would be no link."""
+        made = np.zeros_like(self.alike)
+        np.put_along_axis(made, self.table.rows, np.maximum(1 - self.table.scores.astype(float), 1e-12), axis=1)
+        return csr_array(made)
+
+
+@pytest.fixture
+def drawn(opened, rng, monkeypatch):
+    made = Drawn(rng)
+    monkeypatch.setattr(OpenRelease, "neighbourhood", lambda release, kind: made)
+    return made
+
+
+def test_a_way_is_the_shortest_over_lists_from_both_ends(opened, drawn):
+    far = dijkstra(drawn.costs())
+    for first, last in [(0, 1), (3, 30), (17, 38), (38, 2), (5, 21), (9, 12), (33, 14), (20, 7)]:
+        stops = way(opened, "artist", f"a{first:02}", f"a{last:02}")
+        rows = [int(stop.node.item.id[1:]) for stop in stops]
+        assert (rows[0], rows[-1], stops[0].closeness) == (first, last, None)
+        closeness = [stop.closeness for stop in stops[1:]]
+        assert 1 - np.array(closeness) == pytest.approx(
+            [1 - min(drawn.alike[pair], 1) for pair in itertools.pairwise(rows)], abs=1e-6
+        )
+        assert sum(1 - one for one in closeness) == pytest.approx((far[first] + far[last]).min(), abs=1e-6)
+        assert stops[-1].node.closeness == pytest.approx(np.prod(closeness))
+
+
+def test_a_map_has_the_strongest_links_and_the_way_to_each_node(opened, drawn):
+    made = around(opened, "artist", "a05", 20)
+    places = {int(node.item.id[1:]): place for place, node in enumerate(made.nodes)}
+    links = {frozenset({link.source, link.target}): link.closeness for link in made.links}
+    lists = {row: [other for other in drawn.table.rows[row].tolist() if other in places] for row in places}
+    strongest = {frozenset({places[row], places[other]}) for row, others in lists.items() for other in others[:LINKS]}
+    assert strongest <= links.keys()
+    assert all(0 < closeness <= 1 for closeness in links.values())
+    graph = np.zeros((20, 20))
+    for source, target in links:
+        graph[source, target] = graph[target, source] = 1
+    assert np.isfinite(dijkstra(csr_array(graph), indices=0)).all()
 
 
 def test_the_way_to_itself_has_one_stop(opened):

@@ -3,7 +3,7 @@
 A map has half of its nodes from the item's own closest others, and the rest from theirs. How close a node is to the
 item is the largest product of closeness along a way there.
 
-A way is a chain of items, each among the `WAYS` closest of its neighbour in the chain or the other way round. The
+A way is a chain of items that goes from either end to one of the `WAYS` closest of the last item, until both meet. The
 shortest by the sum of 1 - closeness is found by Dijkstra's search from both ends, which is exact unless it reaches
 `MOST_EXPANDED` items first. Both read the neighbour table, which roots such as artists have.
 """
