@@ -36,6 +36,14 @@ def test_the_types_of_the_api_are_those_of_the_server(tmp_path):
     assert fresh, f"Write them again: npm run types -- {description}"
 
 
+@pytest.mark.parametrize("place", [WEB, ROOT / "tests" / "clients"], ids=["web", "clients"])
+def test_locks_have_checksums_and_name_no_registry(place):
+    locked = json.loads((place / "package-lock.json").read_text())["packages"]
+    for name, package in locked.items():
+        assert "resolved" not in package, f"{name}: write it again with make lock"
+        assert not name or package["integrity"].startswith("sha512-")
+
+
 def test_a_wheel_has_the_page_and_is_not_built_without(tmp_path):
     def built(target):
         command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", tmp_path]
