@@ -122,7 +122,7 @@ format: $(VENV)/ready  ## Rewrite the code in the project's style
 docs: $(VENV)/ready  ## Write the page of settings from the code
 	$(BIN)/python -m crossfade.cli.settings_page > docs/settings.md
 
-lock: $(VENV)/ready  ## Resolve the dependencies anew (needs uv)
+lock:  ## Resolve the dependencies anew (needs uv and npm)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
 		pyproject.toml --output-file requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
@@ -131,8 +131,8 @@ lock: $(VENV)/ready  ## Resolve the dependencies anew (needs uv)
 		--output-file requirements/buffalo.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group players \
 		--output-file requirements/players.txt
-	for place in web tests/clients; do $(NPM) --prefix $$place install --package-lock-only \
-		--omit-lockfile-registry-resolved --no-audit --no-fund --silent; done
+	for place in web tests/clients; do npm --prefix $$place install --package-lock-only --silent \
+		--omit-lockfile-registry-resolved --no-audit --no-fund; done
 
 clean:  ## Remove what was built, keep the environments
 	rm -rf build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
