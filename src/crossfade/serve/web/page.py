@@ -24,13 +24,11 @@ HEADERS = {
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
-            "img-src 'self' blob: data:",
+            "img-src 'self'",
             "media-src 'self'",
             "connect-src 'self'",
-            "worker-src 'self'",
-            "manifest-src 'self'",
             "base-uri 'none'",
-            "form-action 'self'",
+            "form-action 'none'",
             "frame-ancestors 'none'",
             "require-trusted-types-for 'script'",
             "trusted-types svelte-trusted-html",
@@ -43,7 +41,7 @@ HEADERS = {
 
 _ALWAYS_ASKED, _A_DAY, _FOREVER = "no-cache", "public, max-age=86400", "public, max-age=31536000, immutable"
 _SMALLEST = 1024  # bytes: a smaller file is not worth compressing
-_MEDIA_TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json"}  # a system may have others
+_MEDIA_TYPES = {".js": "text/javascript"}  # a system may have another one
 
 
 class _File:
