@@ -1,6 +1,7 @@
 """Tracks of a demo world sound like what they are."""
 
 import io
+import os
 import wave
 from dataclasses import replace
 
@@ -107,6 +108,13 @@ def test_only_so_many_bytes_are_kept(demo_home, monkeypatch):
     kept = list(audio_place(demo_home).glob("*.wav"))
     assert len(kept) == 2
     assert last in kept
+    (other,) = set(kept) - {last}
+    for second, path in enumerate((last, other)):
+        os.utime(path, (second, second))
+    assert sounds.path_of("demo:track:3") == last  # which was heard longest ago, until now
+    sounds.path_of("demo:track:9")
+    assert last.exists()
+    assert not other.exists()
 
 
 @pytest.mark.parametrize(

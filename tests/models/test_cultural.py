@@ -83,7 +83,7 @@ def test_a_phrase_begins_and_ends_with_terms():
     }
 
 
-def test_people_are_shown_tags_first_and_no_parts_of_other_terms():
+def test_people_are_shown_tags_first_and_no_parts_of_other_terms(monkeypatch):
     about = {f"{row}": [("tag", "indie rock", 9), ("playlist", "classic era indie", 9)] for row in range(4)}
     about["0"] += [("tag", "rock", 2), ("prose", "slow", 40), ("playlist", "era", 9)]
     for artist in "45678":
@@ -92,6 +92,16 @@ def test_people_are_shown_tags_first_and_no_parts_of_other_terms():
     # "classic", "indie", "classic era" and "era indie" are always of "classic era indie"; "rock" and "era" are not.
     assert [term for term, _ in fitted.top_terms("0", 8)] == ["indie rock", "rock", "slow", "classic era indie", "era"]
     assert [term for term, _ in fitted.top_terms("0", 2)] == ["indie rock", "rock"]
+    monkeypatch.setattr("crossfade.models.cultural.CHUNK", 5)
+    counts = dict(zip(fitted.vocabulary, fitted.frequencies.tolist(), strict=True))
+    assert (counts["indie rock"], counts["rock"], counts["era"]) == (4, 6, 9)
+
+
+def test_a_tag_is_no_part_of_a_phrase():
+    """Of a phrase it is, which says the same twice."""
+    about = {f"{row}": [("tag", "dub", 9), ("playlist", "late dub night", 3)] for row in range(3)}
+    fitted = Cultural(least_items=1, most_items=1.0).fit(writings(about))
+    assert [term for term, _ in fitted.top_terms("0", 8)] == ["dub", "late dub night"]
 
 
 def test_an_artists_own_name_says_nothing_of_them():
