@@ -95,6 +95,9 @@ def test_a_world_that_is_made_anew_sounds_anew_while_it_is_served(home):
     content = before.read_bytes()
     import_demo(home, settings)
     assert sounds.path_of("demo:track:3") == before
+    with writing(truth_place(home), truth_identity(replace(settings, listeners=11))):
+        pass
+    assert sounds.path_of("demo:track:3") != before  # what another process makes of the world before is not found
     import_demo(home, replace(settings, artists=30))
     assert not before.exists()
     assert sounds.path_of("demo:track:3").read_bytes() != content
@@ -115,6 +118,10 @@ def test_only_so_many_bytes_are_kept(demo_home, monkeypatch):
     sounds.path_of("demo:track:9")
     assert last.exists()
     assert not other.exists()
+
+
+def test_one_that_is_larger_than_the_cache_is_heard(demo_home):
+    assert Sounds(demo_home, most_bytes=1).path_of("demo:track:0").is_file()
 
 
 @pytest.mark.parametrize(

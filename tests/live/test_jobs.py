@@ -60,6 +60,18 @@ def test_an_error_is_told_in_its_own_words(jobs):
     assert (job.state, job.message) == ("failed", "x.csv has no plays.")
 
 
+def test_a_long_error_is_cut(jobs):
+    one = jobs(SAY.format(output="1", errors="x" * 5_000, status=1))
+    one.start("import", [])
+    assert ended(one).message == "x" * 2_000
+
+
+def test_a_job_gives_way_to_requests(jobs):
+    one = jobs("import json, os, time; time.sleep(0.5); print(json.dumps({'release': str(os.nice(0))}))")
+    one.start("run", [])
+    assert int(ended(one).made[0]) >= 10
+
+
 def test_one_at_a_time_in_all_processes(jobs, home, monkeypatch):
     monkeypatch.setattr("crossfade.live.jobs.PATIENCE", 0)
     one = jobs("import time; time.sleep(1)")
@@ -95,6 +107,15 @@ def test_progress_is_read_from_the_command(jobs):
         time.sleep(0.02)
     assert (moving.steps, moving.done, moving.share) == (2, 1, pytest.approx((1 + 1.5) / 4))
     assert [(work.title, work.share) for work in moving.running] == [("Second", 0.5)]
+    ended(one)
+
+
+def test_a_job_begins_without_the_progress_of_the_one_before(jobs, home):
+    one = jobs("import time; time.sleep(0.5)")
+    one.room()
+    (home.jobs / "progress.json").write_text('{"steps": 3, "done": 3, "share": 1.0}')
+    one.start("run", [])
+    assert one.latest()[1].steps == 0
     ended(one)
 
 
