@@ -25,3 +25,12 @@ export const known = (tracks: Track[], kind: string, reasons?: Record<string, st
 export const sentTrack = ({ item, title, artist, album, mbid, duration_ms }: Track) => ({
   ...(item && { item: { kind: item[0], id: item[1] } }), title, artist, album, mbid, duration_ms,
 })
+
+/** The tracks `now`, without the change that made `after` of `before`; what was changed since stays. */
+export function undone(now: Track[], before: Track[], after: Track[]): Track[] {
+  const left = now.filter((one) => before.includes(one) || !after.includes(one))
+  for (const [place, one] of before.entries()) if (!after.includes(one)) left.splice(place, 0, one)
+  const order = (one: Track) => (before.includes(one) ? before.indexOf(one) : before.length)
+  const wasMoved = before.length === after.length
+  return wasMoved ? left.toSorted((one, other) => order(one) - order(other)) : left
+}
