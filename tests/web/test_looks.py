@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import http.server
+import json
 import re
 import threading
 from importlib import resources
@@ -267,3 +268,12 @@ def test_an_evaluation_is_plotted_with_intervals_or_as_tables(open_page, library
         expect(page.get_by_role("row", name="als 0.250 0.200 0.300")).to_be_visible()
     finally:
         library.home.evaluation.unlink()
+
+
+def test_the_page_can_be_kept_as_an_application(open_page, library):
+    page = open_page(color_scheme="light")
+    manifest = page.context.new_cdp_session(page).send("Page.getAppManifest")
+    assert not manifest["errors"]
+    icons = json.loads(manifest["data"])["icons"]
+    assert {page.request.get(f"{library.address}/{icon['src']}").status for icon in icons} == {200}
+    assert page.locator("meta[name=theme-color]").get_attribute("content") == "rgb(247, 247, 245)"

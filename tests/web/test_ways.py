@@ -113,6 +113,17 @@ def test_thumbs_change_the_queue(open_page, api):
     expect(playing.get_by_role("heading")).not_to_have_text(title)
 
 
+def test_the_queue_is_ordered_by_mouse_and_by_keyboard(open_page, api):
+    page = open_page()
+    start_radio(page, api)
+    before = queue_of(page)
+    grips = page.get_by_role("region", name="Up next").get_by_role("button", name=re.compile("^Move "))
+    grips.nth(0).drag_to(grips.nth(3), steps=8)
+    assert queue_of(page) == [*before[1:4], before[0], *before[4:]]
+    page.keyboard.press("ArrowUp")  # the one that was dragged
+    assert queue_of(page) == [*before[1:3], before[0], *before[3:]]
+
+
 def test_the_station_says_why(open_page, api):
     page = open_page()
     start_radio(page, api)
@@ -139,8 +150,11 @@ def test_audio_plays_on_while_one_browses(open_page, api):
     expect(page.get_by_role("heading", level=1, name="Genres and tags")).to_be_visible()
     assert heard_beyond(page, 0) >= heard  # it did not begin anew
     heard_beyond(page, heard + 0.8)
-    metadata = page.evaluate("[navigator.mediaSession.metadata.title, navigator.mediaSession.metadata.artist]")
+    metadata = page.evaluate(
+        "(({title, artist, artwork}) => [title, artist, artwork[0]])(navigator.mediaSession.metadata)"
+    )
     assert all(metadata)
+    assert page.title() == " · ".join(metadata[:2])
     paused = page.get_by_role("button", name="Play", exact=True).first
     page.keyboard.press("Space")
     expect(paused).to_be_visible()

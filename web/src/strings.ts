@@ -327,6 +327,7 @@ const english = {
     ] as [string, string, string][],
     here: 'This browser',
     signedIn: (user: string) => `Signed in as ${user}`,
+    may: (scopes: string[]) => (scopes.length === 1 && scopes[0] === 'read' ? 'This token reads only: thumbs, plays and stations need one with more scopes.' : `This token may: ${scopes.join(', ')}`),
     leave: 'Sign out of this browser',
     deleteAll: 'Delete everything',
     deleteAllHelp: 'Deletes your account with its plays, thumbs, blocks, stations, playlists and tokens. The next release forgets you. This cannot be undone.',

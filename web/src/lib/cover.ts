@@ -29,3 +29,28 @@ export function coverOf(id: string): Cover {
     ],
   }
 }
+
+const PICTURE = 256 // pixels
+
+/** The cover as a PNG in a data: address, for the lock screen. */
+export function pictureOf(id: string): string {
+  const canvas = document.createElement('canvas')
+  canvas.width = canvas.height = PICTURE
+  const context = canvas.getContext('2d')
+  if (!context) return ''
+  const cover = coverOf(id)
+  context.scale(PICTURE / 100, PICTURE / 100)
+  const ground = context.createLinearGradient(0, 0, 100, 100)
+  ground.addColorStop(0, cover.from)
+  ground.addColorStop(1, cover.to)
+  context.fillStyle = ground
+  context.fillRect(0, 0, 100, 100)
+  context.fillStyle = cover.shape
+  for (const [place, circle] of cover.circles.entries()) {
+    context.globalAlpha = place ? 0.55 : 0.22
+    context.beginPath()
+    context.arc(circle.x, circle.y, circle.radius, 0, 7)
+    context.fill()
+  }
+  return canvas.toDataURL('image/png')
+}

@@ -25,7 +25,8 @@ export function pressed(event: KeyboardEvent, help: () => void): void {
   const target = event.target as HTMLElement
   const typing = target.closest('input:not([type=range], [type=checkbox]), textarea, select, [contenteditable]')
   if (typing || event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return
-  if (target.closest('canvas, input')) return
+  const moves = event.key === ' ' || event.key.startsWith('Arrow')
+  if (target.closest('canvas') || (moves && target.closest('input'))) return
   const current = player.current
   const keys: Record<string, () => unknown> = {
     ' ': () => !target.closest('button, a, summary') && player.toggle(),

@@ -1,6 +1,7 @@
 // The player: a queue, two audio elements so that the next track is there when one ends, and the station that fills it.
 import { push } from 'svelte-spa-router'
 import { audible } from './audible.svelte'
+import { pictureOf } from './cover'
 import { address, del, get, part, post, put } from './api'
 import { thumb } from './opinions.svelte'
 import { Outbox } from './outbox'
@@ -164,7 +165,6 @@ class Player {
 
   seek(seconds: number): void {
     this.#element.currentTime = this.seconds = seconds
-    this.#show()
   }
 
   setVolume(volume: number): void {
@@ -280,8 +280,8 @@ class Player {
       if (back.getAttribute('src') === url && !back.error) this.#front = 1 - this.#front
       else front.src = url
       this.#element.volume = this.volume
-      this.#element.currentTime = 0
-      this.length = this.#element.duration || this.length // what was loaded ahead has told its length already
+      // To seek takes a tenth of a second, also to where it is.
+      if (this.#element.currentTime) this.#element.currentTime = 0
       void this.#element.play().catch(() => (this.playing = false))
       if (session.submits) void put(`${session.own}/playing`, { track: trackOf(piece), player: text.player.name }).catch(() => undefined)
     }
@@ -313,7 +313,7 @@ class Player {
     const queue = this.queue.filter((one) => one.kind === kind).map((one) => one.id)
     const asked = { queue: queue.slice(-REMEMBERED), kind, count: DRAWN }
     const drawn = await this.#drawn(await post<{ kind: string; tracks: TrackAnswer[] }>('now-playing', asked))
-    const present = new Set(queue)
+    const present = new Set(queue.slice(-REMEMBERED)) // what was played long ago may come again
     const added = drawn.filter((one) => !present.has(one.id))
     if (this.station === null) this.queue = [...this.queue, ...added.map((one) => ({ ...one, added: true }))]
     this.#preload()
@@ -386,7 +386,12 @@ class Player {
     const piece = this.current
     if (!('mediaSession' in navigator)) return
     navigator.mediaSession.metadata = piece
-      ? new MediaMetadata({ title: piece.name, artist: piece.parent?.name ?? '', album: this.station?.title ?? '' })
+      ? new MediaMetadata({
+          title: piece.name,
+          artist: piece.parent?.name ?? '',
+          album: this.station?.title ?? '',
+          artwork: [{ src: pictureOf(piece.id), type: 'image/png' }],
+        })
       : null
   }
 
