@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import closing
 from http.client import HTTPConnection, IncompleteRead
 
 import pytest
@@ -124,10 +125,10 @@ def test_a_reply_that_fails_in_the_middle_ends_its_connection(active, serve_on_l
         await send({"type": "http.response.body", "body": b"short"})
 
     with serve_on_loopback(Envelope(cut_short, ServeSettings(), Metrics(active))) as port:
-        connection = HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/")
-        with pytest.raises(IncompleteRead):
-            connection.getresponse().read()
+        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+            connection.request("GET", "/")
+            with connection.getresponse() as answer, pytest.raises(IncompleteRead):
+                answer.read()
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
