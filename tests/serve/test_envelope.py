@@ -124,11 +124,13 @@ def test_a_reply_that_fails_in_the_middle_ends_its_connection(active, serve_on_l
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"10")]})
         await send({"type": "http.response.body", "body": b"short"})
 
-    with serve_on_loopback(Envelope(cut_short, ServeSettings(), Metrics(active))) as port:
-        with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-            connection.request("GET", "/")
-            with connection.getresponse() as answer, pytest.raises(IncompleteRead):
-                answer.read()
+    with (
+        serve_on_loopback(Envelope(cut_short, ServeSettings(), Metrics(active))) as port,
+        closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection,
+    ):
+        connection.request("GET", "/")
+        with connection.getresponse() as answer, pytest.raises(IncompleteRead):
+            answer.read()
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
