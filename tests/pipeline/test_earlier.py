@@ -7,6 +7,7 @@ import pytest
 from crossfade.core.artifacts import writing
 from crossfade.core.home import Home
 from crossfade.importing.imports import import_paths
+from crossfade.models.als import ALS
 from crossfade.pipeline import earlier
 from crossfade.pipeline.earlier import EarlierFits
 from crossfade.pipeline.forgetting import forget
@@ -84,6 +85,16 @@ def test_other_settings_start_from_nothing(home, more):
     home.settings_file.write_text(settings + more + "\n")
     import_day(home, "tuesday")
     assert fit_of(home).start == ""
+
+
+def test_a_fit_of_another_version_of_the_model_is_made_anew(home, monkeypatch):
+    run(home, UNWATCHED)
+    before = fit_of(home)
+    monkeypatch.setattr(ALS, "version", 2)
+    assert not fit_of(home).is_done(home)
+    assert fit_of(home).why(home) == "its layout changed with this version of Crossfade"
+    import_day(home, "tuesday")
+    assert (before.start, fit_of(home).start) == ("", "")
 
 
 def test_a_small_library_always_starts_from_nothing(home, monkeypatch):

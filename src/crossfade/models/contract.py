@@ -324,6 +324,9 @@ class Model(Protocol[Learned]):
 
     learns_from: ClassVar[InputKind]
 
+    version: ClassVar[int]
+    """Of what it fits and saves: increased when the same data and settings give something else."""
+
     needs: ClassVar[tuple[str, str] | None]
     """The library and the extra of Crossfade that it needs, if any."""
 
@@ -377,6 +380,7 @@ class Model(Protocol[Learned]):
 class Configured(Generic[Chosen]):
     """A model's settings, from an object of its settings class or from that class's fields by name."""
 
+    version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, str] | None] = None
     blends: ClassVar[bool] = False
     starts_warm: ClassVar[bool] = False

@@ -139,12 +139,9 @@ class FittedCultural(FittedItems):
 
     @classmethod
     def _load_more(cls, directory: Path, space: VectorSpace) -> dict[str, Any]:
-        vocabulary = Texts.load(directory / "vocabulary")
         return {
-            "vocabulary": vocabulary,
-            "tagged": load_array(directory / "tagged.npy", dtype=np.bool_, ndim=1)
-            if (directory / "tagged.npy").exists()
-            else np.ones(len(vocabulary), dtype=np.bool_),  # a release that was made before this was kept
+            "vocabulary": Texts.load(directory / "vocabulary"),
+            "tagged": load_array(directory / "tagged.npy", dtype=np.bool_, ndim=1),
             "words": CSR.load(directory, "words"),
         }
 
@@ -154,6 +151,7 @@ class Cultural(Configured[CulturalSettings]):
 
     name: ClassVar[str] = "cultural"
     learns_from: ClassVar[InputKind] = "texts"
+    version: ClassVar[int] = 2
     settings_class: ClassVar[type[CulturalSettings]] = CulturalSettings
     fitted_class: ClassVar[type[FittedCultural]] = FittedCultural
 

@@ -92,12 +92,14 @@ class EarlierFits:
 
     def _of_same_settings(self, fit: FitModel) -> Iterator[Manifest]:
         """The fits of the settings of ``fit``, by this version of Crossfade."""
+        version = fit.identity.version
         for manifest in self._manifests(fit):
             settings = {name: value for name, value in manifest.identity.settings.items() if name != WARM_FITS}
             searched = fit.search in manifest.identity.inputs
             if (
                 searched == fit.searched
                 and settings == dict(fit.settings)
+                and manifest.identity.version == version
                 and manifest.identity.fingerprint == manifest.fingerprint
             ):
                 yield manifest

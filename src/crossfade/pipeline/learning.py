@@ -150,7 +150,7 @@ class FitModel(OfModel):
 
     @property
     def identity(self) -> Identity:
-        identity = super().identity
+        identity = replace(super().identity, version=max(self.version, model_class(self.model).version))
         inputs = {**identity.inputs, **{f"{IMPORT}{name}": checksum for name, checksum in self.learned.items()}}
         if not self.start:
             return replace(identity, inputs=inputs)
