@@ -306,6 +306,7 @@ def test_a_playlist_is_made_continued_and_edited(open_page, api):
     expect(rows).to_have_count(count + 1)
     # A file may have a track twice: one of them is removed.
     playlist = f"playlists/{page.url.rpartition('/')[2]}"
+    within(10, lambda: len(api("GET", playlist)["tracks"]) == count + 1)
     first = api("GET", playlist)["tracks"][0]
     kind, item = first["item"]
     api("PUT", playlist, {"tracks": [{"title": first["title"], "item": {"kind": kind, "id": item}}] * 3})

@@ -26,6 +26,7 @@ HEADERS = {
             "style-src 'self'",
             "img-src 'self'",
             "media-src 'self'",
+            "manifest-src 'self'",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
