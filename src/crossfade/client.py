@@ -50,6 +50,7 @@ from crossfade.serve.web.bodies import (
     AlbumsAnswer,
     ChildrenAnswer,
     EvaluationAnswer,
+    ImportedPlaysAnswer,
     ImportsAnswer,
     JobAnswer,
     MapAnswer,
@@ -254,6 +255,13 @@ class Client:
     def imports(self) -> ImportsAnswer:
         """Return what was imported, and what was dropped and why: of the token's user, with the scope admin all."""
         return self._asked(ImportsAnswer, "GET", "/v1/imports")
+
+    def imported_plays(
+        self, user: str, *, text: str | None = None, limit: int = 25, offset: int = 0
+    ) -> ImportedPlaysAnswer:
+        """Return what imports have of ``user``, the latest first: with ``text`` only what has it in a name."""
+        path = f"/v1/users/{_part(user)}/imported"
+        return self._asked(ImportedPlaysAnswer, "GET", path, text=text, limit=limit, offset=offset)
 
     def import_file(self, place: Path, *, user: str | None = None) -> JobAnswer:
         """Send a file to be imported, the history of ``user`` if it does not say; `job` tells how far that is."""

@@ -2,6 +2,7 @@
 
 import re
 import time
+from urllib.parse import quote
 
 import pytest
 from tests.web.conftest import HOSTILE, USER, within
@@ -136,7 +137,7 @@ def test_the_station_says_why(open_page, api):
 
 def test_discover_says_why(open_page):
     page = open_page()
-    card = page.locator("section li[data-id]").first
+    card = page.locator('section[aria-label^="Because you "] li[data-id]').first
     card.hover()
     card.get_by_role("button", name=re.compile("^Why ")).click()
     expect(page.get_by_role("dialog")).to_contain_text("From your history")
@@ -245,7 +246,7 @@ def test_a_private_session_shows_and_keeps_nothing(open_page, api):
 
 def test_what_is_dismissed_stays_away_until_it_is_undone(open_page):
     page = open_page()
-    card = page.locator("section li[data-id]").first
+    card = page.locator('section[aria-label^="Because you "] li[data-id]').first
     item = card.get_attribute("data-id")
     card.hover()
     card.get_by_role("button", name=re.compile("^Not for me")).click()
@@ -264,7 +265,7 @@ def test_what_is_dismissed_stays_away_until_it_is_undone(open_page):
 
 def test_undo_brings_a_card_back(open_page):
     page = open_page()
-    card = page.locator("section li[data-id]").first
+    card = page.locator('section[aria-label^="Because you "] li[data-id]').first
     item = card.get_attribute("data-id")
     card.hover()
     card.get_by_role("button", name=re.compile("^Not for me")).click()
@@ -288,6 +289,17 @@ def test_listens_are_deleted_and_hostile_names_are_text(open_page, api):
     page.get_by_role("button", name="Delete all 1 play found").click()
     expect(page.get_by_text("No play fits the search.")).to_be_visible()
     assert api("GET", f"users/{USER}/listens?text=onerror")["total"] == 0
+
+
+def test_imported_plays_are_searched_too(open_page, api):
+    first = api("GET", f"users/{USER}/imported?limit=1")["plays"][0]
+    page = open_page("/you/history")
+    imported = page.get_by_role("region", name="Imported")
+    expect(imported.get_by_role("link", name=first["item"]["name"]).first).to_be_visible()
+    page.get_by_role("searchbox", name="Search your history").fill(first["parent"]["name"])
+    count = api("GET", f"users/{USER}/imported?text={quote(first['parent']['name'])}")["total"]
+    expect(imported.get_by_text(f"{count} play")).to_be_visible()
+    expect(imported.get_by_text(first["parent"]["name"]).first).to_be_visible()
 
 
 def test_a_playlist_is_made_continued_and_edited(open_page, api):
@@ -359,7 +371,7 @@ def test_a_demo_world_says_where_a_dropped_file_belongs(open_page):
 
 def test_the_page_works_by_keyboard_alone(open_page, api):
     page = open_page()
-    page.locator("section li[data-id]").first.wait_for()
+    page.locator('section[aria-label^="Because you "] li[data-id]').first.wait_for()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("Escape")

@@ -149,7 +149,7 @@ def users_of(home: Home) -> dict[str, list[str]]:
 
 
 def listens_of_buckets(
-    place: Path, first: int, last: int, users: pa.Array, times: tuple[int, int]
+    place: Path, first: int, last: int, users: pa.Array, times: tuple[int, int], more: Sequence[str] = ()
 ) -> Iterator[pa.Table]:
     """Yield the listens of ``users`` (sorted) in an import that are in the buckets ``first`` to ``last``.
 
@@ -171,7 +171,7 @@ def listens_of_buckets(
                     continue
                 if not _within(bounds["user_id"], least, most):
                     continue
-                rows = file.read_row_group(number, columns=["user_id", "listened_at", "kind", "item_id"])
+                rows = file.read_row_group(number, columns=["user_id", "listened_at", "kind", "item_id", *more])
                 inside = pc.and_(
                     pc.greater_equal(rows["listened_at"], since), pc.less_equal(rows["listened_at"], until)
                 )

@@ -73,6 +73,17 @@ def test_a_ledger_says_what_was_dropped_and_why(client, ann, admin, home, log, l
     assert len(client.get("/v1/imports", headers=admin).json()["imports"]) == 1
 
 
+def test_imported_plays_are_listed_and_found(client, ann, home, log, releases, release_parts):
+    assert client.get("/v1/users/ann/imported", headers=ann).status_code == 503  # names come from a release
+    release_parts.publish(releases)
+    assert client.get("/v1/users/ann/imported", headers=ann).json() == {"total": 0, "plays": []}
+    import_paths(home, [log])
+    answer = client.get("/v1/users/ann/imported", params={"text": "ROADS"}, headers=ann).json()
+    assert answer["total"] == 1
+    assert answer["plays"][0]["imported"] == "history"
+    assert client.get("/v1/users/ann/imported", params={"text": "nothing"}, headers=ann).json()["total"] == 0
+
+
 def test_a_file_that_is_sent_is_imported(client, admin, home, log):
     sent = client.request(
         "POST", "/v1/imports", params={"name": "../my history.csv"}, content=log.read_bytes(), headers=admin

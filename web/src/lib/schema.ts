@@ -280,6 +280,27 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /**
+         * @description A play of an import.
+         *
+         *     listened_at  when it began, in milliseconds since 1970
+         *     item         what was played; its name is its id where the release does not know it
+         *     parent       what the item belongs to; None for a root, and where it is unknown
+         *     imported     the import that has it
+         */
+        ImportedPlay: {
+            listened_at: number;
+            item: components["schemas"]["Named"];
+            parent?: components["schemas"]["Named"] | null;
+            skipped: boolean;
+            imported: string;
+        };
+        /** @description What imports have of a listener, the latest first. */
+        ImportedPlaysAnswer: {
+            /** @description How many there are of those that were asked for. */
+            total: number;
+            plays: components["schemas"]["ImportedPlay"][];
+        };
         /** @description Imports with their ledgers, the latest first. */
         ImportsAnswer: {
             imports: components["schemas"]["Imported"][];

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from crossfade.live.imported import Imported
+from crossfade.live.imported_plays import ImportedPlay
 from crossfade.live.jobs import Sort, State
 from crossfade.live.tag_taste import TasteRoot, TasteTag
 from crossfade.serve.answers import Answer, Body
@@ -131,6 +132,13 @@ class ImportsAnswer(Answer):
     """Imports with their ledgers, the latest first."""
 
     imports: list[Imported]
+
+
+class ImportedPlaysAnswer(Answer):
+    """What imports have of a listener, the latest first."""
+
+    total: int = Field(description="How many there are of those that were asked for.")
+    plays: list[ImportedPlay]
 
 
 class WorkAnswer(Answer):

@@ -3,12 +3,14 @@
 from pydantic import BaseModel
 
 from crossfade.live.imported import Dropped, Imported
+from crossfade.live.imported_plays import ImportedPlay
 from crossfade.live.tag_taste import TasteRoot, TasteTag
 from crossfade.serve.web.bodies import (
     AlbumAnswer,
     AlbumsAnswer,
     ChildrenAnswer,
     EvaluationAnswer,
+    ImportedPlaysAnswer,
     ImportsAnswer,
     JobAnswer,
     JobDescribed,
@@ -107,6 +109,18 @@ WEB: tuple[BaseModel, ...] = (
                 tables={"listens": 4_990},
             )
         ]
+    ),
+    ImportedPlaysAnswer(
+        total=1,
+        plays=[
+            ImportedPlay(
+                listened_at=_BEGAN,
+                item=Named(kind="track", id=_ROADS.id, name=_ROADS.name),
+                parent=_BAND,
+                skipped=False,
+                imported="my-history",
+            )
+        ],
     ),
     RunBody(full=False),
     JobAnswer(

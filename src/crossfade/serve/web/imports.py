@@ -10,14 +10,16 @@ from starlette.requests import ClientDisconnect
 
 from crossfade.core.errors import BusyError
 from crossfade.live.imported import imported
+from crossfade.live.imported_plays import imported_plays
 from crossfade.live.jobs import Jobs
 from crossfade.serve.access import RefusedError, count_request, required_token
 from crossfade.serve.answers import LONGEST_TEXT
 from crossfade.serve.connections import UPLOADING
-from crossfade.serve.guard import BEARER, Caller, guarded_routes
+from crossfade.serve.guard import BEARER, Caller, User, guarded_routes
+from crossfade.serve.live_routes import FURTHEST, MOST_LISTED
 from crossfade.serve.replies import json_reply
 from crossfade.serve.routes import NEVER_KEPT, problems
-from crossfade.serve.web.bodies import ImportsAnswer, JobAnswer
+from crossfade.serve.web.bodies import ImportedPlaysAnswer, ImportsAnswer, JobAnswer
 from crossfade.serve.web.runs import job_answer
 from crossfade.serve.web.site import Site
 from crossfade.stores.live import require_user
@@ -50,6 +52,25 @@ def _reading(site: Site, routes: APIRouter) -> APIRouter:
         """With what was dropped and why: of the user, or with the scope admin all."""
         listener = None if "admin" in caller.scopes else caller.user
         return json_reply(ImportsAnswer(imports=[] if site.home is None else imported(site.home, listener)))
+
+    @routes.get("/v1/users/{id:path}/imported", summary="The user's imported plays", response_model=ImportedPlaysAnswer)
+    def plays(
+        user: User,
+        text: Annotated[
+            str | None,
+            Query(
+                description="Only those with this in a name.", min_length=1, max_length=LONGEST_TEXT, examples=["roads"]
+            ),
+        ] = None,
+        limit: Annotated[int, Query(description="How many at most.", ge=1, le=MOST_LISTED)] = 25,
+        offset: Annotated[int, Query(description="How many to leave out.", ge=0, le=FURTHEST)] = 0,
+    ) -> Response:
+        """Newest first, with the skipped ones. They are deleted with their import: `crossfade forget`."""
+        if site.home is None:
+            return json_reply(ImportedPlaysAnswer(total=0, plays=[]))
+        with site.active.reading() as opened:
+            total, found = imported_plays(opened, site.home, user, text=text, limit=limit, offset=offset)
+        return json_reply(ImportedPlaysAnswer(total=total, plays=found))
 
     return routes
 
