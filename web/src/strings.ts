@@ -284,7 +284,7 @@ const english = {
     deleteFound: (count: number) => `Delete all ${counted(count, 'play')} found`,
     deletePlay: (name: string) => `Delete the play of ${name}`,
     deleted: (count: number) => `${counted(count, 'play')} deleted. The next release forgets them.`,
-    noHistory: 'No plays yet',
+    noHistory: 'Nothing was played here yet',
     noHistoryHelp: 'Plays that reach this server by the page or by a player are listed here.',
     imported: 'Imported',
     importedHelp: (count: number) => `${counted(count, 'play')} from files. They go with their import: crossfade forget.`,
