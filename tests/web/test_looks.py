@@ -89,8 +89,13 @@ def test_no_page_is_wider_than_the_window(open_page, library):
             page.set_viewport_size({"width": width, "height": 740})
             if page.evaluate(TOO_WIDE):
                 wide.append((path, width))
-    assert not wide
     page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{library.address}/#/artist/demo:artist:1")
+    page.get_by_role("button", name="Start radio", exact=True).tap()
+    page.get_by_role("region", name="Up next").wait_for()
+    if page.evaluate(TOO_WIDE):
+        wide.append(("a station that plays", 360))
+    assert not wide
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Home").tap()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Hello")
 

@@ -1,11 +1,12 @@
 """The page on libraries that are no demo world: artists with nothing to play, and a folder of music files."""
 
+import json
 import re
 
 import pytest
 from click.testing import CliRunner
 from tests.music_files import write_song
-from tests.web.conftest import served
+from tests.web.conftest import USER, served
 from tests.web.test_ways import heard_beyond
 
 from crossfade.cli import crossfade
@@ -15,21 +16,50 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs playwright: th
 HOSTILE = "<script>document.title='owned'</script>"
 
 
-def made(home, source):
+def made(home, *sources):
     """The home, with a release of what is imported."""
-    for command in (["import", str(source)], ["run", "--model", "als", "--model", "cultural"]):
+    for command in (
+        *(["import", str(source), "--user", USER] for source in sources),
+        ["run", "--model", "als", "--model", "cultural"],
+    ):
         done = CliRunner().invoke(crossfade, [*command, "--home", str(home)])
         assert done.exit_code == 0, done.output
     return home
 
 
 @pytest.fixture
-def artists(tmp_path):
-    """A library of artists, served."""
+def counts(tmp_path):
+    """Play counts of artists."""
     rows = [f"u{user},Band {artist},{1 + user % 7}" for user in range(30) for artist in range(20) if user * artist % 3]
     plays = tmp_path / "plays.csv"
     plays.write_text("\n".join(["user,artist,plays", *rows]))
-    with served(made(tmp_path / "home", plays)) as there:
+    return plays
+
+
+@pytest.fixture
+def artists(tmp_path, counts):
+    """A library of artists, served."""
+    with served(made(tmp_path / "home", counts)) as there:
+        yield there
+
+
+@pytest.fixture
+def beside(tmp_path, counts):
+    """A library of artists, and beside it the tracks of one user, whom nobody else hears; served."""
+    rows = [
+        {
+            "ts": f"2024-03-{1 + play % 28:02}T{play % 24:02}:00:00Z",
+            "ms_played": 200_000,
+            "master_metadata_track_name": f"Song {play % 10}",
+            "master_metadata_album_artist_name": f"Band {1 + play % 5}",
+            "master_metadata_album_album_name": "First",
+            "spotify_track_uri": f"spotify:track:{play % 10:022}",
+        }
+        for play in range(60)
+    ]
+    own = tmp_path / "Streaming_History_Audio_2024_0.json"
+    own.write_text(json.dumps(rows))
+    with served(made(tmp_path / "home", counts, own)) as there:
         yield there
 
 
@@ -72,6 +102,26 @@ def test_a_library_of_artists_offers_nothing_to_play(open_page, artists):
     expect(page.get_by_text(re.compile(r"^\d+ artists$"))).to_be_visible()
     expect(page.locator("a[download]")).to_have_count(0)
     expect(page.locator("[data-play]")).to_have_count(0)
+    assert not failed
+
+
+def test_a_user_whose_tracks_nobody_else_hears_is_shown_artists(open_page, beside):
+    page = open_page(at=beside)
+    failed = refused(page)
+    expect(page.get_by_text("Artists you like, for the week")).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Because you play Band [1-5]$")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="No history yet")).to_have_count(0)
+    page.get_by_role("button", name=re.compile("^Why ")).first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.goto(f"{beside.address}/#/playlists")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("link", name="Weekly Jams").click()
+    expect(page.get_by_text(re.compile(r"^\d+ artists$"))).to_be_visible()
+    expect(page.locator("a[download]")).to_have_count(0)
+    page.goto(f"{beside.address}/#/track/spotify:track:{3:022}")
+    expect(page.get_by_role("heading", name="More like this")).to_be_visible()
+    page.goto(f"{beside.address}/#/you/history")
+    expect(page.get_by_text("60 plays from files. They cannot be deleted here")).to_be_visible()
     assert not failed
 
 

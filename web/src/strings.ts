@@ -2,6 +2,7 @@
 
 const number = (value: number): string => value.toLocaleString('en')
 const counted = (value: number, one: string, many = `${one}s`): string => `${number(value)} ${value === 1 ? one : many}`
+const kinds = { artist: 'Artists', track: 'Tracks', album: 'Albums', show: 'Shows', episode: 'Episodes', tag: 'Tags' } as Record<string, string>
 
 const english = {
   name: 'Crossfade',
@@ -24,7 +25,7 @@ const english = {
   items: (value: number) => counted(value, 'item'),
   by: 'by',
   kind: { artist: 'Artist', track: 'Track', album: 'Album', show: 'Show', episode: 'Episode', tag: 'Tag' } as Record<string, string>,
-  kinds: { artist: 'Artists', track: 'Tracks', album: 'Albums', show: 'Shows', episode: 'Episodes', tag: 'Tags' } as Record<string, string>,
+  kinds,
   date: (time: number) => new Date(time).toLocaleDateString('en', { dateStyle: 'medium' }),
   moment: (time: number) => new Date(time).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' }),
   clock: (time: number) => new Date(time).toLocaleTimeString('en', { timeStyle: 'short' }),
@@ -78,7 +79,11 @@ const english = {
     subtitle: 'Chosen from what you play. Each pick says why.',
     playing: (client: string) => `Playing on ${client || 'another player'}`,
     lists: 'Made for you',
-    listsWhy: { 'daily-jams': 'Tracks you like, for today', 'weekly-jams': 'Tracks you like, for the week', 'weekly-exploration': 'Tracks you have not heard' } as Record<string, string>,
+    listsWhy: {
+      'daily-jams': (kind) => `${kinds[kind]} you like, for today`,
+      'weekly-jams': (kind) => `${kinds[kind]} you like, for the week`,
+      'weekly-exploration': (kind) => `${kinds[kind]} you have not heard`,
+    } as Record<string, (kind: string) => string>,
     others: 'More for you',
     artists: 'Artists to discover',
     next: 'After what you played last',
@@ -181,7 +186,7 @@ const english = {
     clear: 'Clear the path',
     album: 'Album',
     on: (album: string) => `from ${album}`,
-    alike: 'Sounds like this',
+    alike: 'More like this',
     noRelated: 'Too few people play this to say what is like it.',
     noTracks: 'This library knows artists only, so there are no tracks to play.',
     length: 'Length',
@@ -287,7 +292,7 @@ const english = {
     noHistory: 'Nothing was played here yet',
     noHistoryHelp: 'Plays that reach this server by the page or by a player are listed here.',
     imported: 'Imported',
-    importedHelp: (count: number) => `${counted(count, 'play')} from files. They go with their import: crossfade forget.`,
+    importedHelp: (count: number) => `${counted(count, 'play')} from files. They cannot be deleted here: they go with their import, by crossfade forget --import NAME.`,
     nothingFound: 'No play fits the search.',
     skipped: 'skipped',
     found: (count: number) => counted(count, 'play'),
@@ -436,7 +441,7 @@ const english = {
     run: 'Run the pipeline',
     runFull: 'Run from nothing',
     runHelp: 'Reads what is new, fits the models and publishes a release. The page goes on serving the release before.',
-    running: { import: 'Importing', run: 'Running' } as Record<string, string>,
+    running: { import: 'Import of', run: 'Run of the pipeline' } as Record<string, string>,
     ended: { done: 'Done', failed: 'Failed', running: 'Running', interrupted: 'Interrupted' } as Record<string, string>,
     steps: (done: number, all: number) => `${number(done)} of ${counted(all, 'step')}`,
     left: (time: string) => `${time} left`,

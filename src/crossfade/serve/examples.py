@@ -173,7 +173,11 @@ _MODELS: tuple[BaseModel, ...] = (
         tracks=[Track(item=ItemRef(DEFAULT_KIND, "hetrec:51:roads"), title="Roads", artist="Portishead")],
     ),
     station_bodies.PlaylistsAnswer(
-        playlists=[station_bodies.PlaylistRow(id=_PLAYLIST, title="Rainy days", sort="", tracks=25, changed_at=_BEGAN)]
+        playlists=[
+            station_bodies.PlaylistRow(
+                id=_PLAYLIST, title="Rainy days", sort="", kind="track", tracks=25, changed_at=_BEGAN
+            )
+        ]
     ),
     station_bodies.ForgottenAnswer(
         tracks=[station_bodies.ForgottenTrack(id="hetrec:51:roads", name="Roads", plays=41, last=1_730_000_000)]

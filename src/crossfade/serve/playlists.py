@@ -61,7 +61,14 @@ def _reading(active: ActiveRelease, live: LiveState, routes: APIRouter) -> APIRo
         with active.reading() as opened:
             found = own_playlists.listed(opened, live, caller.user, at=now(), sort=sort)
         rows = [
-            PlaylistRow(id=one.id, title=one.title, sort=one.sort, tracks=len(one.tracks), changed_at=one.changed_at)
+            PlaylistRow(
+                id=one.id,
+                title=one.title,
+                sort=one.sort,
+                kind=next((track.item[0] for track in one.tracks if track.item), None),
+                tracks=len(one.tracks),
+                changed_at=one.changed_at,
+            )
             for one in found
         ]
         return json_reply(PlaylistsAnswer(playlists=rows))

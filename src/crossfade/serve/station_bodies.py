@@ -199,6 +199,7 @@ class PlaylistRow(Answer):
     id: str
     title: str
     sort: str
+    kind: str | None = Field(default=None, description="Of what is in it, as of the first that the library has.")
     tracks: int
     changed_at: int = Field(description="Milliseconds since 1970.")
 

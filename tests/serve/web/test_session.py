@@ -69,7 +69,7 @@ def test_who_is_there_is_answered_with_and_without_a_session(client, cookie):
     assert "user" not in client.get("/v1/session").json()
     answer = client.get("/v1/session", headers=cookie)
     assert (answer.json()["user"], answer.json()["scopes"]) == ("ann", ["manage", "read", "submit"])
-    assert answer.json()["library"] == {"kinds": [], "lists": {}, "words": False, "invented": False}
+    assert answer.json()["library"] == {"kinds": [], "lists": {}, "words": [], "invented": False}
     assert answer.headers["cache-control"] == "no-store"
 
 

@@ -377,8 +377,8 @@ export interface components {
             lists: {
                 [key: string]: string[];
             };
-            /** @description Whether tags or texts are known. */
-            words: boolean;
+            /** @description Kinds whose items have words: tags, or texts. */
+            words: string[];
             /** @description Whether it is a demo world. */
             invented: boolean;
             /** @description What can be heard: `files` of a music folder, or `made` in a demo world. */
@@ -605,6 +605,8 @@ export interface components {
             id: string;
             title: string;
             sort: string;
+            /** @description Of what is in it, as of the first that the library has. */
+            kind?: string | null;
             tracks: number;
             /** @description Milliseconds since 1970. */
             changed_at: number;

@@ -10,6 +10,9 @@ type Schemas = components['schemas']
 type Answer = Schemas['SessionAnswer']
 type Library = Schemas['LibraryAnswer']
 
+/** Whether a kind is what tracks or episodes belong to; nothing of it plays by itself. */
+export const isRoot = (kind: string): boolean => kind === 'artist' || kind === 'show'
+
 export type Place = 'asking' | 'in' | 'out' | 'gone'
 
 class Session {
@@ -17,7 +20,7 @@ class Session {
   user = $state('')
   scopes = $state<string[]>([])
   privateUntil = $state<number | null>(null)
-  library = $state.raw<Library>({ kinds: [], lists: {}, words: false, invented: false })
+  library = $state.raw<Library>({ kinds: [], lists: {}, words: [], invented: false })
   #privacy: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
@@ -52,7 +55,7 @@ class Session {
 
   /** Whether the library knows artists or shows, and nothing of them that could be played. */
   get rootsOnly(): boolean {
-    return this.library.kinds.every((kind) => kind === 'artist' || kind === 'show')
+    return this.library.kinds.every(isRoot)
   }
 
   async ask(): Promise<void> {

@@ -22,7 +22,7 @@ export async function starts(): Promise<Starts> {
   const kind = session.library.lists.popular?.find((one) => one !== session.mainKind) ?? session.mainKind
   const [popular, tags] = await Promise.all([
     get<Listing>('popular', { kind, limit: SHOWN }),
-    session.library.words ? get<TagsAnswer>('tags', { limit: SHOWN }).catch(() => undefined) : undefined,
+    session.library.words.length ? get<TagsAnswer>('tags', { limit: SHOWN }).catch(() => undefined) : undefined,
   ])
   const items = popular.entries.map(({ id, name }) => ({ kind, id, name, because: text.kind[kind] ?? kind }))
   return { own: false, items, tags: tags?.tags.map((tag) => tag.name) ?? [] }

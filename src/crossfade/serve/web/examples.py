@@ -43,7 +43,7 @@ _LIBRARY = LibraryAnswer(
     release=_RELEASE,
     kinds=("artist", "track"),
     lists={"discover": ["track", "artist"], "related": ["artist"]},
-    words=True,
+    words=("artist",),
     invented=False,
     audio="files",
 )

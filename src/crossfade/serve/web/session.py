@@ -36,7 +36,7 @@ class LibraryAnswer(Answer):
     release: str | None = Field(default=None, description="Left out before the first.")
     kinds: tuple[str, ...] = Field(description="Kinds that have items.")
     lists: dict[str, list[str]] = Field(description="Kinds that each surface lists.")
-    words: bool = Field(description="Whether tags or texts are known.")
+    words: tuple[str, ...] = Field(description="Kinds whose items have words: tags, or texts.")
     invented: bool = Field(description="Whether it is a demo world.")
     audio: Annotated[str | None, Field(examples=["files"])] = Field(
         default=None, description="What can be heard: `files` of a music folder, or `made` in a demo world."
@@ -142,9 +142,9 @@ def _library(site: Site) -> LibraryAnswer:
                 release=opened.version,
                 kinds=opened.release.tables.kinds,
                 lists=lists,
-                words=any(opened.has_model(WORDS, kind) for kind in opened.release.tables.kinds),
+                words=tuple(kind for kind in opened.release.tables.kinds if opened.has_model(WORDS, kind)),
                 invented=invented,
                 audio=audio,
             )
     except CrossfadeError:
-        return LibraryAnswer(kinds=(), lists={}, words=False, invented=invented, audio=audio)
+        return LibraryAnswer(kinds=(), lists={}, words=(), invented=invented, audio=audio)
