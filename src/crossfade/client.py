@@ -276,6 +276,10 @@ class Client:
         """Return the import or run that was started last, and how far it is."""
         return self._asked(JobAnswer, "GET", "/v1/runs")
 
+    def stop_job(self) -> JobAnswer:
+        """Stop the import or run that is going on, if one is: what was complete is kept. `job` tells when it ended."""
+        return self._asked(JobAnswer, "DELETE", "/v1/runs")
+
     def _asked(
         self,
         wanted: type[Answered],

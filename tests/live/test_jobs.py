@@ -1,6 +1,7 @@
 """Imports and runs in another process."""
 
 import os
+import subprocess
 import sys
 import time
 
@@ -126,6 +127,58 @@ def test_a_job_whose_server_is_gone_was_interrupted(jobs, home):
     ended(one)
     one.require_free()
     (home.jobs / "job.json").write_bytes(content)
+    assert Jobs(home).latest()[0].state == "interrupted"
+
+
+SLOW_TO_END = """
+import pathlib, sys, time
+import crossfade.cli as cli
+
+pathlib.Path(sys.argv[-1] + ".begun").touch()
+cli.crossfade = lambda **named: time.sleep(60)
+try:
+    cli.main()
+except KeyboardInterrupt:
+    time.sleep(1)
+    pathlib.Path(sys.argv[-1]).touch()
+"""
+
+STARTER = """
+import pathlib, sys, time
+from crossfade.core.home import Home
+from crossfade.live.jobs import Jobs
+
+jobs = Jobs(Home(pathlib.Path(sys.argv[1])), [sys.executable, "-c", sys.argv[2]])
+jobs.start("import", [sys.argv[3]], room=jobs.room())
+time.sleep(60)
+"""
+
+
+def test_a_job_ends_with_its_server_and_is_not_called_ended_before(home, tmp_path):
+    end = tmp_path / "end"
+    jobs = Jobs(home)
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(home.path), SLOW_TO_END, str(end)]) as server:
+        until = time.monotonic() + 60
+        while not (tmp_path / "end.begun").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        server.kill()
+    assert jobs.latest()[0].state == "running"
+    with pytest.raises(BusyError, match="going on"):
+        jobs.require_free()
+    job = ended(jobs)
+    assert end.exists()
+    assert (job.state, "was complete is kept" in job.message) == ("interrupted", True)
+    assert not [path for path in home.jobs.iterdir() if path.is_dir()]
+    jobs.require_free()
+
+
+def test_a_job_is_stopped_by_any_process(jobs, home):
+    one = jobs("import time; from crossfade.cli.reporting import end_with_starter; end_with_starter(); time.sleep(60)")
+    Jobs(home).stop()  # there is none
+    one.start("run", [])
+    Jobs(home).stop()
+    assert ended(one).state == "interrupted"
+    one.stop()
     assert Jobs(home).latest()[0].state == "interrupted"
 
 

@@ -357,11 +357,14 @@ const english = {
     tag: 'Tag',
   },
 
+  oneFile: 'Drop one file at a time, or a zip of them.',
+
   imports: {
     drop: 'Drop the file to import it',
     title: 'Imports',
     help: 'Drop a file anywhere on this page: listening history as Spotify, Last.fm, ListenBrainz and others export it, or a zip of it.',
     pick: 'Choose a file',
+    busy: (name: string) => `${name} was not sent: an import or a run is going on. Wait for it to end, or stop it.`,
     sending: (name: string) => `Sending ${name}`,
     none: 'Nothing was imported yet',
     read: 'read',
@@ -441,6 +444,7 @@ const english = {
     run: 'Run the pipeline',
     runFull: 'Run from nothing',
     runHelp: 'Reads what is new, fits the models and publishes a release. The page goes on serving the release before.',
+    stop: 'Stop',
     running: { import: 'Import of', run: 'Run of the pipeline' } as Record<string, string>,
     ended: { done: 'Done', failed: 'Failed', running: 'Running', interrupted: 'Interrupted' } as Record<string, string>,
     steps: (done: number, all: number) => `${number(done)} of ${counted(all, 'step')}`,

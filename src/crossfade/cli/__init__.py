@@ -16,6 +16,7 @@ import click
 
 from crossfade.cli.options import SuggestingGroup, group_home_option
 from crossfade.cli.registry import COMMANDS, load_command
+from crossfade.cli.reporting import end_with_starter
 from crossfade.cli.terminal import hold_standard_descriptors, outputs, printable
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import CrossfadeError
@@ -95,6 +96,7 @@ def crossfade() -> None:
 def main() -> None:
     """The entry point of the ``crossfade`` command."""
     hold_standard_descriptors()
+    end_with_starter()
     try:
         crossfade(prog_name="crossfade")
     except SystemExit as end:

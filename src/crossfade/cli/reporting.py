@@ -1,8 +1,9 @@
-"""The progress of a command for the program that started it: a file of JSON, replaced twice a second."""
+"""A command and the program that started it: its progress as a file of JSON, replaced twice a second, and its end."""
 
 import contextlib
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,18 @@ def reported(state: Callable[[], dict[str, Any]]) -> Iterator[None]:
         ended.set()
         thread.join()
         _write(Path(place), state())
+
+
+def end_with_starter() -> None:
+    """Interrupt this command at the end of its input, if its progress is for a program: that program has ended."""
+    if os.environ.get(REPORT):
+        threading.Thread(target=_interrupt, name="starter", daemon=True).start()
+
+
+def _interrupt() -> None:
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _write(place: Path, state: dict[str, Any]) -> None:

@@ -12,11 +12,11 @@ from crossfade.core.replacing import private
 
 
 @contextlib.contextmanager
-def locked(directory: Path, purpose: str) -> Iterator[None]:
-    """Lock an existing ``directory`` for one writer, which others are told of by its ``purpose``.
+def locked(directory: Path, purpose: str) -> Iterator[int]:
+    """Lock an existing ``directory`` for one writer, which others are told of by its ``purpose``; yield the file.
 
     Raises BusyError at once, naming the writer, if another process has the lock. The operating system releases the lock
-    when its process ends, however it ends.
+    when its process ends, and those that it passed the file to, however they end.
     """
     with contextlib.ExitStack() as stack:
         with translated_storage_errors(directory):
@@ -31,6 +31,6 @@ def locked(directory: Path, purpose: str) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 file.truncate(0)
                 file.write(f"{purpose} (process {os.getpid()})".encode())
-        yield
+        yield file.fileno()
         with contextlib.suppress(OSError):
             file.truncate(0)

@@ -2,6 +2,7 @@
 
 The server goes on answering meanwhile, and turns to a new release by itself. What a job does is what the same command
 does at a terminal, under the home's lock. Its state is a file in the home, so that all processes of a server know it.
+It ends with the process that started it, and holds a lock for its life, so that none calls it ended before.
 """
 
 import contextlib
@@ -39,6 +40,14 @@ ABANDONED_SECONDS = 3600
 
 LONGEST_MESSAGE = 2_000  # letters
 
+LOOK_SECONDS = 0.2
+"""How often a job is looked at."""
+
+INTERRUPTED = {130, -signal.SIGINT}
+"""How a command ends that was interrupted; the second way before its work has begun."""
+
+STOPPED = "It was stopped. What was complete is kept: the next one goes on from there."
+
 Sort = Literal["import", "run"]
 State = Literal["running", "done", "failed", "interrupted"]
 
@@ -48,7 +57,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     what            the file that is imported; "" for a run
     started, ended  milliseconds since 1970
-    message         why it failed
+    message         why it failed or was interrupted
     made            names of imports, or the release
     """
 
@@ -107,23 +116,31 @@ class Jobs:
     def start(self, sort: Sort, arguments: Sequence[str], *, what: str = "", room: Path | None = None) -> Job:
         """Start ``crossfade sort arguments`` and return the job; BusyError if another one runs."""
         with contextlib.ExitStack() as held:
-            held.enter_context(self._alone())
-            job = Job(id=uuid.uuid4().hex, sort=sort, what=what, started=now(), state="running")
+            lock = held.enter_context(self._alone())
+            name = uuid.uuid4().hex if room is None else room.name
+            job = Job(id=name, sort=sort, what=what, started=now(), state="running")
             self._progress.unlink(missing_ok=True)
             self._keep(job)
-            work = (job, arguments, room, held.pop_all())
+            work = (job, arguments, lock, held.pop_all())
             threading.Thread(target=self._carry_out, args=work, name="job", daemon=True).start()
         return job
+
+    def stop(self) -> None:
+        """Interrupt the job that runs, if one does, as Ctrl+C does at a terminal: what is complete is kept."""
+        latest = self.latest()
+        if latest is not None and latest[0].state == "running":
+            write_file(self._stopped, latest[0].id.encode())
 
     def latest(self) -> tuple[Job, Moving] | None:
         """Return the job that was started last, by whichever process, and how far it is; None before the first."""
         job = self._kept()
         if job is not None and job.state == "running":
             with contextlib.suppress(BusyError), self._alone(patience=0):
-                # Nobody carries it out any more: it has ended just now, or the server was stopped.
+                # Nobody carries it out any more: it has ended just now, or with the server that started it.
                 job = self._kept() or job
                 if job.state == "running":
-                    job = msgspec.structs.replace(job, state="interrupted")
+                    self._remove_room(job)
+                    job = msgspec.structs.replace(job, state="interrupted", message=STOPPED)
         if job is None:
             return None
         moving = Moving()
@@ -140,20 +157,25 @@ class Jobs:
     def _progress(self) -> Path:
         return self._home.jobs / "progress.json"
 
+    @property
+    def _stopped(self) -> Path:
+        """A file with the id of the job that is to be stopped."""
+        return self._home.jobs / "stopped"
+
     @contextlib.contextmanager
-    def _alone(self, patience: float | None = None) -> Iterator[None]:
+    def _alone(self, patience: float | None = None) -> Iterator[int]:
         make_directory(self._home.jobs)
         until = time.monotonic() + (PATIENCE if patience is None else patience)
         with contextlib.ExitStack() as held:
             while True:
                 try:
-                    held.enter_context(locked(self._home.jobs, "a job"))
+                    lock = held.enter_context(locked(self._home.jobs, "a job"))
                     break
                 except BusyError as error:
                     if time.monotonic() >= until:
                         raise BusyError("Another import or run is going on. Wait for it to end.") from error
                 time.sleep(0.02)
-            yield
+            yield lock
 
     def _keep(self, job: Job) -> None:
         write_file(self._state, msgspec.json.encode(job))
@@ -172,31 +194,53 @@ class Jobs:
                 if time.time() - latest > ABANDONED_SECONDS:
                     shutil.rmtree(room)
 
-    def _carry_out(self, job: Job, arguments: Sequence[str], room: Path | None, held: contextlib.ExitStack) -> None:
+    def _remove_room(self, job: Job) -> None:
+        shutil.rmtree(self._home.jobs / job.id, ignore_errors=True)
+
+    def _carry_out(self, job: Job, arguments: Sequence[str], lock: int, held: contextlib.ExitStack) -> None:
         state: State = "failed"
         made: list[str] = []
+        message = None
         try:
-            status, output, errors = self._run(job.sort, arguments)
-            message = None if status == 0 else _message(status, errors)
+            status, output, errors = self._run(job, arguments, lock)
             if status == 0:
                 state, made = "done", _made(job.sort, output)
+            elif status in INTERRUPTED:
+                state, message = "interrupted", STOPPED
+            else:
+                message = _message(status, errors)
         except OSError as error:
             message = f"{self._command[0]} cannot be started: {error.strerror or error}."
         with held:
-            if room is not None:
-                shutil.rmtree(room, ignore_errors=True)
+            self._remove_room(job)
             self._keep(msgspec.structs.replace(job, state=state, ended=now(), message=message, made=made))
 
-    def _run(self, sort: Sort, arguments: Sequence[str]) -> tuple[int, bytes, bytes]:
-        command = [*self._command, sort, "--home", str(self._home.path), "--json", *arguments]
+    def _run(self, job: Job, arguments: Sequence[str], lock: int) -> tuple[int, bytes, bytes]:
+        command = [*self._command, job.sort, "--home", str(self._home.path), "--json", *arguments]
         environment = {**os.environ, REPORT: str(self._progress)}
-        with subprocess.Popen(  # noqa: S603 (the command is our own, and file names are arguments of no shell)
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
+        reading, writing = os.pipe()
+        # At the end of its input the command ends: when this process does, however, or closes it.
+        with (
+            os.fdopen(writing, "wb") as alive,
+            os.fdopen(reading, "rb") as until,
+            subprocess.Popen(  # noqa: S603 (the command is our own, and file names are arguments of no shell)
+                command,
+                env=environment,
+                stdin=until,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[lock],
+            ) as process,
+        ):
             with contextlib.suppress(OSError):  # it has ended, or the system knows no such priorities
                 os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-            output, errors = process.communicate()
-            return process.returncode, output, errors
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    output, errors = process.communicate(timeout=LOOK_SECONDS)
+                    return process.returncode, output, errors
+                with contextlib.suppress(OSError):
+                    if self._stopped.read_text() == job.id:
+                        alive.close()
 
 
 def _message(status: int, errors: bytes) -> str:

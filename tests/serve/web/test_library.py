@@ -124,7 +124,22 @@ def test_only_administrators_import_and_run(client, ann):
     assert client.request("POST", "/v1/imports?name=x", content=b"x", headers=ann).status_code == 403
     assert client.request("POST", "/v1/runs", json={}, headers=ann).status_code == 403
     assert client.request("POST", "/v1/imports?name=x", content=b"x").status_code == 401
+    assert client.request("DELETE", "/v1/runs", headers=ann).status_code == 403
     assert client.get("/v1/runs", headers=ann).json() == {}
+
+
+def test_an_import_that_is_stopped_says_so(client, admin, home):
+    rows = (f"ann,Portishead,Roads {n},2024-01-01T10:00:00Z\n" for n in range(1_000_000))
+    content = "".join(["user,artist,title,listened_at\n", *rows]).encode()
+    sent = client.request("POST", "/v1/imports", params={"name": "a.csv"}, content=content, headers=admin)
+    assert sent.status_code == 202, sent.text
+    until = time.monotonic() + 60
+    while (job := client.request("DELETE", "/v1/runs", headers=admin).json()["job"])["state"] == "running":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert (job["state"], "was stopped" in job["message"]) == ("interrupted", True)
+    assert client.get("/v1/imports", headers=admin).json() == {"imports": []}
+    assert not [path for path in home.jobs.iterdir() if path.is_dir()]
 
 
 def test_too_much_is_refused_unread(client, admin, home, monkeypatch):

@@ -355,7 +355,7 @@ export interface components {
             /** @description Milliseconds since 1970, UTC. */
             started: number;
             ended?: number | null;
-            /** @description Why it failed. */
+            /** @description Why it failed or was interrupted. */
             message?: string | null;
             /** @description The names of imports, or the release. */
             made: string[];

@@ -168,7 +168,7 @@ class JobDescribed(Answer):
     state: State
     started: Time
     ended: Time | None = None
-    message: str | None = Field(default=None, description="Why it failed.")
+    message: str | None = Field(default=None, description="Why it failed or was interrupted.")
     made: list[str] = Field(description="The names of imports, or the release.")
     progress: ProgressAnswer
 

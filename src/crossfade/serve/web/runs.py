@@ -19,7 +19,7 @@ def run_routes(site: Site) -> list[APIRouter]:
         return []
     return [
         _reading(site.jobs, guarded_routes(site.live, site.limits, "read", tag="runs")),
-        _starting(site.jobs, guarded_routes(site.live, site.limits, "admin", tag="runs")),
+        _administering(site.jobs, guarded_routes(site.live, site.limits, "admin", tag="runs")),
     ]
 
 
@@ -56,7 +56,7 @@ def _reading(jobs: Jobs, routes: APIRouter) -> APIRouter:
     return routes
 
 
-def _starting(jobs: Jobs, routes: APIRouter) -> APIRouter:
+def _administering(jobs: Jobs, routes: APIRouter) -> APIRouter:
     @routes.post("/v1/runs", summary="Run the pipeline", status_code=202, response_model=JobAnswer)
     def start(body: RunBody, caller: Caller) -> Response:
         """As `crossfade run` does. The release that it makes is served as soon as it is there."""
@@ -65,6 +65,12 @@ def _starting(jobs: Jobs, routes: APIRouter) -> APIRouter:
             jobs.start("run", ["--full"] if body.full else [])
         except BusyError as error:
             raise RefusedError(409, str(error)) from error
+        return json_reply(job_answer(jobs, caller), status=202)
+
+    @routes.delete("/v1/runs", summary="Stop the job that is going on", status_code=202, response_model=JobAnswer)
+    def stop(caller: Caller) -> Response:
+        """It ends as by Ctrl+C at a terminal: what was complete is kept. Without one, nothing is done."""
+        jobs.stop()
         return json_reply(job_answer(jobs, caller), status=202)
 
     return routes
