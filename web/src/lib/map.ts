@@ -197,6 +197,7 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
   const names: Box[] = []
   const rank = (node: Node) => (marked.has(node.id) ? 10 : 0) + node.weight + node.glow
   const leading = Math.ceil(nodes.length / LEADING)
+  context.globalAlpha = 1
   for (const [order, node] of [...nodes].sort((a, b) => rank(b) - rank(a)).entries()) {
     const place = at(node.id)
     if (!place) continue
@@ -212,14 +213,29 @@ export function drawn(canvas: HTMLCanvasElement, drawing: Drawing): void {
     const box = free ?? (order < leading ? roomy[0] : undefined) ?? (strong ? around[0] : undefined)
     if (!box) continue
     names.push(box)
-    const left = Math.min(size.width - width, Math.max(0, box[0])) + 3
-    context.fillStyle = strong || node.glow > 0.35 ? colours.text : colours.muted
-    context.globalAlpha = 1
-    context.lineJoin = 'round'
-    context.lineWidth = 4
-    context.strokeStyle = colours.surface
-    context.strokeText(node.name, left, box[1] + 13)
-    context.fillText(node.name, left, box[1] + 13)
+    const left = Math.min(size.width - width, Math.max(0, box[0]))
+    const colour = strong || node.glow > 0.35 ? colours.text : colours.muted
+    const image = written(node.name, context.font, colour, colours.surface, width, ratio)
+    context.drawImage(image, Math.round(left * ratio) / ratio, Math.round(box[1] * ratio) / ratio, image.width / ratio, image.height / ratio)
   }
-  context.globalAlpha = 1
+}
+
+const images = new Map<string, HTMLCanvasElement>() // of names: a line around letters takes much longer than an image
+const MOST_IMAGES = 1000
+
+/** A name with a line around its letters, so that it can be read above what it covers. */
+function written(name: string, font: string, colour: string, around: string, width: number, ratio: number): HTMLCanvasElement {
+  const key = [name, font, colour, around, ratio].join()
+  let image = images.get(key)
+  if (image) return image
+  if (images.size === MOST_IMAGES) images.clear()
+  image = document.createElement('canvas')
+  ;[image.width, image.height] = [Math.ceil(width * ratio), Math.ceil((LINE + 2) * ratio)]
+  const context = image.getContext('2d') as CanvasRenderingContext2D
+  context.scale(ratio, ratio)
+  ;[context.font, context.fillStyle, context.strokeStyle, context.lineWidth, context.lineJoin] = [font, colour, around, 4, 'round']
+  context.strokeText(name, 3, 13)
+  context.fillText(name, 3, 13)
+  images.set(key, image)
+  return image
 }
