@@ -50,8 +50,8 @@ _PAINTS = """
     .observe({ type: 'largest-contentful-paint', buffered: true })
   setTimeout(() => done([-1, -1, -1]), 20_000)
   const look = () => {
-    if (!document.querySelector('section li[data-row]')) return requestAnimationFrame(look)
     const [first] = performance.getEntriesByName('first-contentful-paint')
+    if (!first || !document.querySelector('section li[data-row]')) return requestAnimationFrame(look)
     const picks = performance.now()
     setTimeout(() => done([first.startTime, largest, picks]), settle)
   }
