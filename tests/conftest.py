@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import signal
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +45,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
+SERVED = {r"tests/cluster/.*spark": "spark"}
+"""The server that files of tests use, by their names. They run in one process, so that it starts once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep together the tests of a file, and of files that use the same server."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByServer(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return next((server for names, server in SERVED.items() if re.match(names, file)), file)
+
+    return ByServer(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_timeout_set_timer(settings: Any) -> Any:
     """Go on interrupting a test that is late: Hypothesis runs again what failed, and leaving a block may wait too."""
@@ -73,6 +92,92 @@ def live(home: Home) -> Iterator[Any]:
     with contextlib.closing(open_live(home)) as state:
         state.add_user("ann")
         yield state
+
+
+@pytest.fixture(scope="session")
+def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A node of Cassandra with passwords, which all processes of a run share; skips where it cannot be started.
+
+    CROSSFADE_CASSANDRA may name the directory of one that runs: ``python -m tests.servers.cassandra start``.
+    """
+    from tests.servers.cassandra import ring, shared
+    from tests.servers.jars import MissingError
+
+    if running := os.environ.get("CROSSFADE_CASSANDRA"):
+        yield ring(Path(running))
+        return
+    place = tmp_path_factory.getbasetemp()
+    with contextlib.ExitStack() as held:
+        try:
+            directory = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "cassandra"
+            node = held.enter_context(shared(directory, authentication=True, restarts=False))
+        except MissingError as error:
+            pytest.skip(f"Cassandra {error}")
+        yield node
+
+
+@pytest.fixture(scope="session")
+def make_cassandra(cassandra_node: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Makes the settings of a store in `cassandra_node`, with a keyspace of its own."""
+    from tests.servers.cassandra import PASSWORD, USER
+
+    from crossfade.stores.cassandra_session import close_sessions
+    from crossfade.stores.registry import StoreSettings
+
+    password = tmp_path_factory.mktemp("cassandra") / "password"
+    password.write_text(PASSWORD)
+
+    def make(**changed: Any) -> Any:
+        given = {
+            "contact_points": cassandra_node.addresses,
+            "port": cassandra_node.port,
+            "keyspace": f"k{uuid.uuid4().hex}",
+            "replication": 1,
+            "username": USER,
+            "password_file": str(password),
+            "connect_seconds": 30.0,
+            "request_seconds": 30.0,
+        }
+        # Those of earlier tests; one that is still asked connects again.
+        close_sessions()
+        return StoreSettings(kind="cassandra", **{**given, **changed})
+
+    yield make
+    close_sessions()
+
+
+@pytest.fixture
+def cassandra(make_cassandra: Callable[..., Any]) -> Any:
+    """The settings of a store in a real Cassandra, with a keyspace of its own."""
+    return make_cassandra()
+
+
+@pytest.fixture(scope="session")
+def make_store_settings(request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """Makes the settings of a store of a kind in which nothing is yet; skips where its server cannot be started."""
+    from crossfade.stores.registry import StoreSettings
+
+    def make(kind: str) -> Any:
+        return request.getfixturevalue("make_cassandra")() if kind == "cassandra" else StoreSettings(kind=kind)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _cassandra_of_live(make_cassandra: Callable[..., Any]) -> Any:
+    # Tables take seconds to make, so that all tests of a process share them.
+    return make_cassandra()
+
+
+@pytest.fixture
+def cassandra_live(_cassandra_of_live: Any) -> Iterator[Any]:
+    """The settings of a live state in a real Cassandra, without any account; all accounts are removed after a test."""
+    from crossfade.stores.live_cassandra import CassandraLive
+
+    yield _cassandra_of_live
+    with contextlib.closing(CassandraLive(_cassandra_of_live)) as state:
+        for account in state.accounts():
+            state.remove_user(account.user)
 
 
 @pytest.fixture(scope="session")

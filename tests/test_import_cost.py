@@ -6,7 +6,19 @@ import sys
 
 import pytest
 
-HEAVY = {"numba", "llvmlite", "scipy", "pyarrow", "duckdb", "fastapi", "uvicorn", "usearch", "rich", "msgspec"}
+HEAVY = {
+    "cassandra",
+    "numba",
+    "llvmlite",
+    "scipy",
+    "pyarrow",
+    "duckdb",
+    "fastapi",
+    "uvicorn",
+    "usearch",
+    "rich",
+    "msgspec",
+}
 
 
 def modules_after(code: str) -> set[str]:

@@ -83,10 +83,10 @@ class MyIndex(ExactIndex):
         return super().search(*arguments, **options)
 
 
-def open_store(home):
+def open_store(home, settings):
     """SQLite, that leaves a trace."""
     used.add("store")
-    return sqlite.open_store(home)
+    return sqlite.open_store(home, settings)
 
 
 class MyRunner(LocalRunner):

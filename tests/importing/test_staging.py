@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from crossfade.core.buckets import BUCKETS, bucket_of
 from crossfade.importing import staging
-from crossfade.importing.staging import BUCKETS, Stage, bucket_of, buckets_of
+from crossfade.importing.staging import Stage, buckets_of
 
 SCHEMA = pa.schema([("user_id", pa.string()), ("number", pa.int64())])
 

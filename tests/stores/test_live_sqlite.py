@@ -14,6 +14,7 @@ from subprocess import PIPE
 import pytest
 from tests.programs import started
 
+from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.stores import live_database
 from crossfade.stores.live import (
@@ -30,7 +31,7 @@ from crossfade.stores.live import (
     now,
 )
 from crossfade.stores.live_database import Database
-from crossfade.stores.live_sqlite import open_live
+from crossfade.stores.registry import open_live
 
 AT = 1_700_000_000_000
 CANARY = "Kanarienvogel"
@@ -40,7 +41,7 @@ import sys, threading
 from pathlib import Path
 from crossfade.core.home import Home
 from crossfade.stores.live import Listen, Track
-from crossfade.stores.live_sqlite import open_live
+from crossfade.stores.registry import open_live
 
 live = open_live(Home(Path(sys.argv[1])))
 live.add_user("ann")
@@ -238,3 +239,10 @@ def test_the_file_is_its_owners_alone(live, home):
     live.add_listens([listen()])
     modes = {path.name: path.stat().st_mode & 0o777 for path in home.path.glob("state.sqlite*")}
     assert modes == {"state.sqlite": 0o600, "state.sqlite-wal": 0o600, "state.sqlite-shm": 0o600}
+
+
+def test_a_file_of_something_else_is_left_alone(home):
+    home.live.write_bytes(b"not ours" * 1000)
+    with pytest.raises(ArtifactError):
+        open_live(home)
+    assert home.live.read_bytes() == b"not ours" * 1000

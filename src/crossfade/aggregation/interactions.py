@@ -19,26 +19,23 @@ Hu, Koren & Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", 
 import contextlib
 import datetime
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from crossfade.aggregation.partitions import UNIT, Partition, Spool, users_of_partitions
+from crossfade.aggregation.plays import Plays
 from crossfade.core.arrays import GrowingArray
 from crossfade.core.artifacts import translated_storage_errors
-from crossfade.core.errors import NotReadyError, SettingsError
+from crossfade.core.errors import SettingsError
 from crossfade.core.ids import Ids
-from crossfade.core.kinds import KINDS
 from crossfade.core.progress import Progress, silent
-from crossfade.core.queries import MEMORY_LIMIT, Queries, open_queries, rows_about
+from crossfade.core.queries import MEMORY_LIMIT, Queries, open_queries
 from crossfade.core.settings import Checked, Range
-
-LEAN_BACK = ("radio", "autoplay")
-"""The sources of listens that nobody chose: they tell half as much about a taste."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
@@ -85,18 +82,8 @@ def build_interactions(
     gives interactions without users and items. Raises NotReadyError if nothing has been imported, SettingsError if the
     settings leave nothing of what has been, StorageError if the disk is full.
     """
-    from crossfade.core.schemas import ALIASES, COUNTS, LISTENS
-
-    def read_plays(queries: Queries) -> None:
-        queries.view("listens", tables.get("listens", ()), LISTENS)
-        queries.view("counts", tables.get("counts", ()), COUNTS)
-        queries.view("all_aliases", () if catalog is None else (catalog / "aliases.parquet",), ALIASES)
-        if not queries.rows("SELECT 1 FROM listens UNION ALL SELECT 1 FROM counts LIMIT 1"):
-            raise NotReadyError("There are no listens yet. Run `crossfade import` with your listening history.")
-        until = "" if before is None else f" AND epoch_ms(listened_at) < {before}"
-        queries.run(_PLAYS.format(lean_back=LEAN_BACK, until=until, most=np.iinfo(np.int32).max))
-
-    return _build(read_plays, kind, directory, settings, reference_time, progress, memory_limit, threads)
+    plays = Plays.of(tables, catalog, kind, before)
+    return _build(plays, directory, settings, reference_time, progress, memory_limit, threads)
 
 
 def build_playlist_interactions(
@@ -114,52 +101,12 @@ def build_playlist_interactions(
     An entry of a playlist counts as a play without a time. The rest is as in `build_interactions`, except that no
     playlists at all give interactions without users and items.
     """
-    from crossfade.core.schemas import ALIASES, PLAYLIST_ITEMS
-
-    def read_plays(queries: Queries) -> None:
-        queries.view("playlist_items", (catalog / "playlist_items.parquet",), PLAYLIST_ITEMS)
-        queries.view("all_aliases", (), ALIASES)  # the catalogue has settled the ids already
-        queries.run(_PLAYLIST_PLAYS)
-
-    return _build(read_plays, kind, directory, settings, None, progress, memory_limit, threads)
-
-
-# seconds: NULL where the time is unknown
-_PLAYS = """
-    CREATE TEMP VIEW plays AS
-        SELECT user_id, kind, item_id, parent_id, 1 AS plays, epoch_ms(listened_at) // 1000 AS seconds,
-               lower(source) IN {lean_back} AS lean_back
-        FROM listens WHERE NOT skipped{until}
-        UNION ALL
-        SELECT user_id, kind, item_id, parent_id, CAST(least(plays, {most}) AS INTEGER), NULL, false
-        FROM counts WHERE plays >= 1
-"""
-
-_PLAYLIST_PLAYS = """
-    CREATE TEMP VIEW plays AS
-        SELECT playlist_id AS user_id, kind, item_id, parent_id, 1 AS plays, CAST(NULL AS BIGINT) AS seconds,
-               false AS lean_back
-        FROM playlist_items
-"""
-
-# All plays but, of kinds that do not repeat, only the latest of each item by each user.
-_COUNTED_PLAYS = """
-    CREATE TEMP VIEW counted_plays AS
-        SELECT * FROM plays WHERE kind NOT IN ({kinds})
-        UNION ALL
-        SELECT plays.* REPLACE (1 AS plays)
-        FROM plays LEFT JOIN all_aliases AS own ON own.kind = plays.kind AND from_id = item_id
-        WHERE plays.kind IN ({kinds})
-        QUALIFY row_number() OVER (
-            PARTITION BY user_id, plays.kind, coalesce(to_id, item_id)
-            ORDER BY seconds DESC NULLS LAST, lean_back, parent_id
-        ) = 1
-"""
+    plays = Plays.of_playlists(catalog, kind)
+    return _build(plays, directory, settings, None, progress, memory_limit, threads)
 
 
 def _build(
-    read_plays: Callable[[Queries], None],
-    kind: str,
+    plays: Plays,
     directory: Path,
     settings: InteractionSettings,
     reference_time: datetime.datetime | None,
@@ -167,26 +114,15 @@ def _build(
     memory_limit: int,
     threads: int | None,
 ) -> dict[str, int]:
-    """Aggregate the views ``plays`` and ``all_aliases`` that ``read_plays`` makes."""
     spool_directory = directory / "spool"
     with translated_storage_errors(directory):
         spool_directory.mkdir()
         try:
             with open_queries(spool_directory / "spill", memory_limit=memory_limit, threads=threads) as queries:
-                read_plays(queries)
-                _define_events(queries, kind)
+                plays.define(queries)
                 return _aggregate(queries, directory, settings, reference_time, progress, memory_limit)
         finally:
             shutil.rmtree(spool_directory, ignore_errors=True)
-
-
-def _define_events(queries: Queries, kind: str) -> None:
-    """Views ``events`` of the plays that count for items of ``kind``, with their ids as ``item``, and ``aliases``."""
-    once = [name for name, other in KINDS.items() if kind in (name, other.parent) and not other.repeats]
-    if once:
-        queries.run(_COUNTED_PLAYS.format(kinds=", ".join(f"'{name}'" for name in once)))
-    queries.run(f"CREATE TEMP VIEW events AS {rows_about(kind, 'counted_plays' if once else 'plays')}")
-    queries.run(f"CREATE TEMP VIEW aliases AS SELECT from_id, to_id FROM all_aliases WHERE kind = '{kind}'")  # noqa: S608
 
 
 def _aggregate(
@@ -197,54 +133,103 @@ def _aggregate(
     progress: Progress,
     memory_limit: int,
 ) -> dict[str, int]:
-    queries.run(_USERS)
-    queries.run(_ITEMS)
-    ((items,),) = queries.rows("SELECT coalesce(max(item_row) + 1, 0) FROM items")
-    counts = [batch.column(0).to_numpy() for batch in queries.batches("SELECT events FROM users ORDER BY user_row")]
-    events_of_users = np.concatenate([np.zeros(0, dtype=np.int64), *counts])
-    partition_of_user = users_of_partitions(events_of_users, memory_limit=memory_limit)
-    spool = Spool(directory / "spool", partition_of_user, items=items, memory_limit=memory_limit)
-    done, events = 0, int(events_of_users.sum())
-    for batch in queries.batches(_ENCODED, **_weighing(queries, settings, reference_time)):
-        spool.write(**{name: batch.column(name).to_numpy() for name in batch.schema.names})
-        done += batch.num_rows
-        progress(done / 2, events, "plays")
+    numbered = number_rows(queries, users=PLAYING_USERS, items=PLAYED_ITEMS, memory_limit=memory_limit)
+    spool = Spool(directory / "spool", numbered.partition_of_user, items=numbered.items, memory_limit=memory_limit)
+    done = 0
+    ages = settings.half_life_days and reference_time is None
+    reference = reference_of(newest_play(queries) if ages else None, reference_time)
+    for encoded in spool_plays(queries, spool, settings, reference):
+        done += encoded
+        progress(done / 2, numbered.events, "plays")
 
-    listeners = np.zeros(items, dtype=np.int64)
+    listeners = np.zeros(numbered.items, dtype=np.int64)
     for partition in spool.partitions:
         partition.summarise(min_plays=settings.min_plays, min_items=settings.min_items)
         listeners += partition.listeners()
         done += partition.events
-        progress(done / 2, events, "plays")
+        progress(done / 2, numbered.events, "plays")
+    return write_interactions(queries, directory, spool.partitions, listeners, numbered, settings)
 
-    kept_items = listeners >= settings.min_listeners
-    kept_users = np.zeros(len(events_of_users), dtype=np.bool_)
-    pairs = _write_arrays(directory, spool.partitions, kept_items, kept_users, settings)
-    if events and not pairs:
-        raise SettingsError(
-            f"min_plays {settings.min_plays}, min_items {settings.min_items} and min_listeners "
-            f"{settings.min_listeners} leave no listen of this library: lower them"
-        )
-    _write_ids(queries, "SELECT user_id FROM users ORDER BY user_row", kept_users, directory / "user_ids")
-    _write_ids(
-        queries, "SELECT DISTINCT item, item_row FROM items ORDER BY item_row", kept_items, directory / "item_ids"
-    )
-    return {"users": int(kept_users.sum()), "items": int(kept_items.sum()), "pairs": pairs, "events": events}
 
+PLAYING_USERS = "SELECT user_id, count(*) AS events FROM events GROUP BY user_id"
+"""The users of a connection's ``events``, with the number of each one's."""
+
+PLAYED_ITEMS = "SELECT DISTINCT item FROM events"
+"""The ids of items in a connection's ``events``."""
 
 # Tables with row numbers; from_id is an id before aliases.
 _USERS = """
     CREATE TEMP TABLE users AS
-        SELECT user_id, CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS user_row, events
-        FROM (SELECT user_id, count(*) AS events FROM events GROUP BY user_id)
+        SELECT *, CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS user_row FROM ({users})
 """
 
 _ITEMS = """
     CREATE TEMP TABLE items AS
         SELECT from_id, item, CAST(dense_rank() OVER (ORDER BY item) - 1 AS INTEGER) AS item_row
         FROM (SELECT played.item AS from_id, coalesce(to_id, played.item) AS item
-              FROM (SELECT DISTINCT item FROM events) AS played LEFT JOIN aliases ON from_id = played.item)
+              FROM ({items}) AS played LEFT JOIN aliases ON from_id = played.item)
 """
+
+
+class Numbered(NamedTuple):
+    """How many items there are, the events of each user (users,), and the partition (users,) that has them."""
+
+    items: int
+    events_of_users: npt.NDArray[np.int64]
+    partition_of_user: npt.NDArray[np.uint16]
+
+    @property
+    def events(self) -> int:
+        """The events of all users."""
+        return int(self.events_of_users.sum())
+
+    @property
+    def partitions(self) -> int:
+        """The number of partitions."""
+        return int(self.partition_of_user[-1]) + 1 if len(self.partition_of_user) else 0
+
+
+def number_rows(queries: Queries, *, users: str, items: str, memory_limit: int) -> Numbered:
+    """Make the tables ``users`` and ``items``, with the row of each in the order of ids, of the connection's aliases.
+
+    users         a query for their ids and events, such as `PLAYING_USERS`
+    items         a query for their ids, such as `PLAYED_ITEMS`
+    memory_limit  of what summarises a partition
+    """
+    queries.run(_USERS.format(users=users))
+    queries.run(_ITEMS.format(items=items))
+    ((count,),) = queries.rows("SELECT coalesce(max(item_row) + 1, 0) FROM items")
+    counts = [batch.column(0).to_numpy() for batch in queries.batches("SELECT events FROM users ORDER BY user_row")]
+    events_of_users = np.concatenate([np.zeros(0, dtype=np.int64), *counts])
+    return Numbered(count, events_of_users, users_of_partitions(events_of_users, memory_limit=memory_limit))
+
+
+def newest_play(queries: Queries) -> int | None:
+    """Return the time of the newest of a connection's ``events``, in seconds since 1970; None for none with a time."""
+    ((newest,),) = queries.rows("SELECT max(seconds) FROM events")
+    return None if newest is None else int(newest)
+
+
+def reference_of(newest: int | None, reference_time: datetime.datetime | None) -> float:
+    """Return the seconds since 1970 that plays age towards: those of ``reference_time``, else of the newest play."""
+    if reference_time is None:
+        return float(newest or 0)
+    return float((reference_time - _EPOCH) // datetime.timedelta(seconds=1))
+
+
+def spool_plays(queries: Queries, spool: Spool, settings: InteractionSettings, reference: float) -> Iterator[int]:
+    """Write a connection's ``events`` into ``spool``, by its ``users`` and ``items``; yield how many at a time."""
+    weighing = {
+        "unit": float(UNIT),
+        "chosen": settings.chosen_weight,
+        "lean_back": settings.lean_back_weight,
+        "reference": reference,
+        "half_life": settings.half_life_days * 86_400,
+    }
+    for batch in queries.batches(_ENCODED, **weighing):
+        spool.write(**{name: batch.column(name).to_numpy() for name in batch.schema.names})
+        yield batch.num_rows
+
 
 # All plays with rows for ids, and what each weighs in whole units.
 _ENCODED = """
@@ -261,21 +246,37 @@ _ENCODED = """
 """
 
 
-def _weighing(
-    queries: Queries, settings: InteractionSettings, reference_time: datetime.datetime | None
-) -> dict[str, float]:
-    """The values of `_ENCODED`."""
-    if reference_time is not None:
-        reference = float((reference_time - _EPOCH) // datetime.timedelta(seconds=1))
-    else:
-        ((newest,),) = queries.rows("SELECT max(seconds) FROM events") if settings.half_life_days else ((0,),)
-        reference = float(newest or 0)
+def write_interactions(
+    queries: Queries,
+    directory: Path,
+    partitions: Sequence[Partition],
+    listeners: npt.NDArray[np.int64],
+    numbered: Numbered,
+    settings: InteractionSettings,
+) -> dict[str, int]:
+    """Write the `Interactions` of the summarised ``partitions`` into ``directory``, and return their rows.
+
+    listeners  (items,) users that have each item
+
+    Raises SettingsError if the settings leave nothing.
+    """
+    kept_items = listeners >= settings.min_listeners
+    kept_users = np.zeros(len(numbered.events_of_users), dtype=np.bool_)
+    pairs = _write_arrays(directory, partitions, kept_items, kept_users, settings)
+    if numbered.events and not pairs:
+        raise SettingsError(
+            f"min_plays {settings.min_plays}, min_items {settings.min_items} and min_listeners "
+            f"{settings.min_listeners} leave no listen of this library: lower them"
+        )
+    _write_ids(queries, "SELECT user_id FROM users ORDER BY user_row", kept_users, directory / "user_ids")
+    _write_ids(
+        queries, "SELECT DISTINCT item, item_row FROM items ORDER BY item_row", kept_items, directory / "item_ids"
+    )
     return {
-        "unit": float(UNIT),
-        "chosen": settings.chosen_weight,
-        "lean_back": settings.lean_back_weight,
-        "reference": reference,
-        "half_life": settings.half_life_days * 86_400,
+        "users": int(kept_users.sum()),
+        "items": int(kept_items.sum()),
+        "pairs": pairs,
+        "events": numbered.events,
     }
 
 

@@ -36,6 +36,11 @@ def block_size(memory_limit: int) -> int:
     return min(_BLOCK, memory_limit // 4 // _BYTES_A_PLAY)
 
 
+def memory_of(plays: int) -> int:
+    """Return the ``memory_limit`` with which a partition has about so many plays, and a task sorts no more."""
+    return 4 * _BYTES_A_PLAY * max(plays, 1)
+
+
 class Partition:
     """One file of plays of neighbouring users; after `summarise`, of pairs of user and item, both ascending."""
 
@@ -52,13 +57,17 @@ class Partition:
             file.write(plays.data)
         self.events += len(plays)
 
-    def summarise(self, *, min_plays: int, min_items: int) -> None:
-        """Replace the plays by one sum a pair, without rare pairs, and then without users of few items."""
+    def summarise(self, *, min_plays: int, min_items: int, sources: Sequence[Path] = ()) -> None:
+        """Replace the plays by one sum a pair, without rare pairs, and then without users of few items.
+
+        sources  files of plays, in place of its own
+        """
         pairs = np.empty(0, dtype=PLAY)
-        with self._path.open("rb") as file:
-            while content := file.read(self._block * PLAY.itemsize):
-                plays = np.frombuffer(content, dtype=PLAY)
-                pairs = summed(np.concatenate((pairs, plays)), items=self._items)
+        for source in sources or (self._path,):
+            with source.open("rb") as file:
+                while content := file.read(self._block * PLAY.itemsize):
+                    plays = np.frombuffer(content, dtype=PLAY)
+                    pairs = summed(np.concatenate((pairs, plays)), items=self._items)
         if min_plays > 1:
             pairs = pairs[pairs["plays"] >= min_plays]
         if min_items > 1:

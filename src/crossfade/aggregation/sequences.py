@@ -8,15 +8,17 @@ made beyond a hundred.
 O(n log n) for n listens, by DuckDB, which spills what does not fit.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from crossfade.aggregation.plays import view_listens
 from crossfade.core.arrays import GrowingArray
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.errors import SettingsError
@@ -68,40 +70,96 @@ def build_sequences(
     sessions there are, and the items in them. Raises StorageError if the disk is full.
     """
     spill = directory / "spill"
-    sources: dict[str, tuple[str, str, dict[str, object]]] = {
-        "playlists": (_PLAYLISTS, "playlist_items", {"longest": settings.longest, "per_owner": settings.per_owner}),
-        "sessions": (_SESSIONS, "listens", {"kind": kind, "gap": settings.gap_minutes * 60_000, "before": before}),
-    }
     rows: dict[str, int] = {}
     with translated_storage_errors(directory):
         try:
             with (
                 open_queries(spill, memory_limit=memory_limit, threads=threads) as queries,
-                GrowingArray(directory / "indptr.npy", np.int64) as indptr,
-                GrowingArray(directory / "indices.npy", np.int32) as indices,
+                writing_sequences(directory, item_ids) as written,
             ):
-                _open_tables(queries, listens, catalog)
-                indptr.append(np.zeros(1, dtype=np.int64))
-                for number, (source, (sql, table, values)) in enumerate(sources.items()):
-                    before = len(indptr)
-                    batches = queries.batches(sql.format(about=rows_about(kind, table)), **values)
-                    for items, starts in _whole_sequences(batches, item_ids):
-                        items, lengths = _kept(items, starts, settings)
-                        indptr.append(len(indices) + np.cumsum(lengths, dtype=np.int64))
-                        indices.append(items)
-                    rows[source] = len(indptr) - before
-                    progress(number + 1, len(sources), "sources")
-                rows["items"] = len(indices)
-            item_ids.save(directory / "item_ids")
+                open_tables(queries, listens, catalog)
+                written.add(playlists(queries, kind, item_ids, settings))
+                rows["playlists"] = written.number
+                progress(1, 2, "sources")
+                written.add(sessions(queries, kind, item_ids, settings, before=before))
+                rows["sessions"] = written.number - rows["playlists"]
+                progress(2, 2, "sources")
+                rows["items"] = written.items
         finally:
             shutil.rmtree(spill, ignore_errors=True)
     return rows
 
 
-def _open_tables(queries: Queries, listens: Sequence[Path], catalog: Path) -> None:
-    from crossfade.core.schemas import ALIASES, LISTENS, PLAYLIST_ITEMS, PLAYLISTS, items_schema
+class Found(NamedTuple):
+    """Some n sequences: the items of all of them, and of each its length and whose it is, numbered in order of ids."""
 
-    queries.view("listens", listens, LISTENS)
+    items: Rows
+    lengths: npt.NDArray[np.int64]
+    owners: npt.NDArray[np.int64]
+
+
+class Written(NamedTuple):
+    """The arrays of `Sequences` that are being written."""
+
+    indptr: GrowingArray
+    indices: GrowingArray
+
+    @property
+    def number(self) -> int:
+        """Sequences that are written."""
+        return len(self.indptr) - 1
+
+    @property
+    def items(self) -> int:
+        """Items in them."""
+        return len(self.indices)
+
+    def add(self, found: Iterable[Found]) -> None:
+        """Write the sequences of all ``found``, in their order."""
+        for items, lengths, _ in found:
+            self.indptr.append(len(self.indices) + np.cumsum(lengths, dtype=np.int64))
+            self.indices.append(items)
+
+
+@contextlib.contextmanager
+def writing_sequences(directory: Path, item_ids: Ids) -> Iterator[Written]:
+    """Yield what writes the `Sequences` of ``item_ids`` into ``directory``."""
+    with (
+        GrowingArray(directory / "indptr.npy", np.int64) as indptr,
+        GrowingArray(directory / "indices.npy", np.int32) as indices,
+    ):
+        indptr.append(np.zeros(1, dtype=np.int64))
+        yield Written(indptr, indices)
+    item_ids.save(directory / "item_ids")
+
+
+def playlists(queries: Queries, kind: str, item_ids: Ids, settings: SequenceSettings) -> Iterator[Found]:
+    """Yield the playlists that are used, in the order of their ids, after `open_tables`."""
+    sql = _PLAYLISTS.format(about=rows_about(kind, "playlist_items"))
+    return _found(queries.batches(sql, longest=settings.longest, per_owner=settings.per_owner), item_ids, settings)
+
+
+def sessions(
+    queries: Queries, kind: str, item_ids: Ids, settings: SequenceSettings, *, before: int | None = None
+) -> Iterator[Found]:
+    """Yield the sessions, in the order of the listeners' ids and of time, after `open_tables`."""
+    sql = _SESSIONS.format(about=rows_about(kind, "listens"))
+    batches = queries.batches(sql, kind=kind, gap=settings.gap_minutes * 60_000, before=before)
+    return _found(batches, item_ids, settings)
+
+
+def listeners(kind: str) -> str:
+    """Return a query for the ids of the owners of all `sessions`, in their order."""
+    return _LISTENERS.format(about=rows_about(kind, "listens"))
+
+
+def open_tables(
+    queries: Queries, listens: Sequence[Path], catalog: Path, buckets: tuple[int, int] | None = None
+) -> None:
+    """Make the views that sequences are read from; of listens those of users in ``buckets``, or of all."""
+    from crossfade.core.schemas import ALIASES, PLAYLIST_ITEMS, PLAYLISTS, items_schema
+
+    view_listens(queries, listens, buckets)
     queries.view("aliases", [catalog / "aliases.parquet"], ALIASES)
     queries.view("playlists", [catalog / "playlists.parquet"], PLAYLISTS)
     queries.view("playlist_items", [catalog / "playlist_items.parquet"], PLAYLIST_ITEMS)
@@ -132,40 +190,72 @@ _PLAYLISTS = """
         FROM fit JOIN playlists USING (playlist_id)
         QUALIFY owner IS NULL OR row_number() OVER (PARTITION BY owner ORDER BY playlist_id) <= $per_owner
     )
-    SELECT item, row_number() OVER (PARTITION BY playlist_id ORDER BY position) = 1 AS begins
+    SELECT item,
+           CASE WHEN row_number() OVER (PARTITION BY playlist_id ORDER BY position) = 1 THEN 2 ELSE 0 END AS begins
     FROM ({about}) JOIN taken USING (playlist_id)
     ORDER BY playlist_id, position
 """
 
-_SESSIONS = """
+_BEGUN = """
+        SELECT user_id, epoch_ms(listened_at) AS begun, about.item
+        FROM ({about}) AS about
+        WHERE NOT skipped
+"""
+
+_SESSIONS = f"""
     SELECT item,
-           coalesce(begun - lag(begun) OVER (PARTITION BY user_id ORDER BY begun, item) > $gap, true) AS begins
+           CASE WHEN last IS NULL THEN 2 WHEN begun - last > $gap THEN 1 ELSE 0 END AS begins
     FROM (
-        SELECT user_id, epoch_ms(listened_at) AS begun, coalesce(to_id, about.item) AS item
-        FROM ({about}) AS about LEFT JOIN aliases ON aliases.kind = $kind AND from_id = about.item
-        WHERE NOT skipped AND coalesce(epoch_ms(listened_at) < $before, true)
+        SELECT *, lag(begun) OVER (PARTITION BY user_id ORDER BY begun, item) AS last
+        FROM (
+            SELECT user_id, begun, coalesce(to_id, listen.item) AS item
+            FROM ({_BEGUN}) AS listen LEFT JOIN aliases ON aliases.kind = $kind AND from_id = listen.item
+            WHERE coalesce(begun < $before, true)
+        )
     )
     ORDER BY user_id, begun, item
-"""
+"""  # noqa: S608  # constants alone
+
+_LISTENERS = f"SELECT DISTINCT user_id FROM ({_BEGUN}) ORDER BY user_id"  # noqa: S608  # constants alone
+
+
+def _found(batches: Iterable["pa.RecordBatch"], item_ids: Ids, settings: SequenceSettings) -> Iterator[Found]:
+    """Yield the sequences that are used of rows with the columns item and begins.
+
+    begins  2 for the first row of an owner, 1 for that of a further sequence, 0 for any other
+    """
+    owners = 0
+    for rows, starts, begins in _whole_sequences(batches, item_ids):
+        owner = owners - 1 + np.cumsum(begins == OWNER)
+        owners += int((begins == OWNER).sum())
+        yield _kept(rows, starts, owner, settings)
+
+
+OWNER = 2
 
 
 def _whole_sequences(
     batches: Iterable["pa.RecordBatch"], item_ids: Ids
-) -> Iterator[tuple[Rows, npt.NDArray[np.int64]]]:
-    """Yield the item rows (n,) of whole sequences, MISSING for unknown items, and where each sequence starts."""
-    unfinished: Rows = np.zeros(0, dtype=np.int32)
+) -> Iterator[tuple[Rows, npt.NDArray[np.int64], npt.NDArray[np.int8]]]:
+    """Yield the item rows (n,) of whole sequences, MISSING for unknown items, where each starts, and how it begins."""
+    rows: Rows = np.zeros(0, dtype=np.int32)
+    how = np.zeros(0, dtype=np.int8)
     for batch in batches:
-        rows = np.concatenate([unfinished, item_ids.rows_of_arrow(batch.column("item"))])
-        starts = np.flatnonzero(batch.column("begins").to_numpy(zero_copy_only=False)) + len(unfinished)
-        unfinished = rows[starts[-1] :] if len(starts) else rows
-        if len(starts):
-            yield rows[: starts[-1]], np.concatenate(([0], starts[:-1]))
-    yield unfinished, np.zeros(1, dtype=np.int64)
+        rows = np.concatenate([rows, item_ids.rows_of_arrow(batch.column("item"))])
+        how = np.concatenate([how, batch.column("begins").to_numpy().astype(np.int8)])
+        starts = np.flatnonzero(how)
+        if len(starts) > 1:
+            yield rows[: starts[-1]], starts[:-1], how[starts[:-1]]
+            rows, how = rows[starts[-1] :], how[starts[-1] :]
+    if len(rows):
+        yield rows, np.zeros(1, dtype=np.int64), how[:1]
 
 
-def _kept(rows: Rows, starts: npt.NDArray[np.int64], settings: SequenceSettings) -> tuple[Rows, npt.NDArray[np.int64]]:
-    """The items of the sequences that are used, without MISSING and repeated ones, and the length of each."""
-    sequence = np.searchsorted(starts, np.arange(len(rows)), side="right")
+def _kept(
+    rows: Rows, starts: npt.NDArray[np.int64], owners: npt.NDArray[np.int64], settings: SequenceSettings
+) -> Found:
+    """The sequences that are used, without MISSING and repeated items."""
+    sequence = np.searchsorted(starts, np.arange(len(rows)), side="right") - 1
     rows, sequence = rows[rows != MISSING], sequence[rows != MISSING]
     new = np.ones(len(rows), dtype=np.bool_)
     new[1:] = (rows[1:] != rows[:-1]) | (sequence[1:] != sequence[:-1])
@@ -177,4 +267,4 @@ def _kept(rows: Rows, starts: npt.NDArray[np.int64], settings: SequenceSettings)
     piece = np.cumsum(begins) - 1
     lengths = np.bincount(piece)
     kept = lengths >= settings.shortest
-    return rows[kept[piece]], lengths[kept]
+    return Found(rows[kept[piece]], lengths[kept], owners[sequence[begins]][kept])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossfade.cli.accounts import add_user, remove_user
-from crossfade.cli.options import SuggestingGroup, home_option, json_option, live_of
+from crossfade.cli.options import SuggestingGroup, home_option, json_option, live_is_there, live_of
 from crossfade.cli.output import Column, print_json, print_table, say
 from crossfade.core.errors import UnknownIdError
 from crossfade.core.home import Home
@@ -71,7 +71,7 @@ users.add_command(remove_user)
 
 def _accounts(home: Home) -> list[str]:
     """Return who has an account, without making a live state where there is none."""
-    if not home.live.exists():
+    if not live_is_there(home):
         return []
     with contextlib.closing(live_of(home)) as live:
         return [account.user for account in live.accounts()]

@@ -59,13 +59,13 @@ class Checkpoints:
         described = json.loads((self._place / _DESCRIPTION).read_text(encoding="utf-8"))
         return Checkpoint(self._place, int(described["steps"]))
 
-    def offer(self, steps: int, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
-        """Save the state after ``steps`` if a state is due, and return whether it was.
+    def offer(self, steps: int, arrays: Mapping[str, npt.NDArray[Any]], *, always: bool = False) -> bool:
+        """Save the state after ``steps`` if a state is due, or ``always``, and return whether it was saved.
 
         Raises StorageError if the disk is full or fails; the last state is kept then.
         """
         started = time.monotonic()
-        if started < self._due:
+        if started < self._due and not always:
             return False
         with writing(self._place, self._identity) as draft:
             for name, array in arrays.items():

@@ -72,6 +72,12 @@ class StorageError(CrossfadeError):
     exit_code = 9
 
 
+class UnavailableError(StorageError):
+    """A server that keeps the data does not answer; the same may succeed later."""
+
+    exit_code = 11
+
+
 class MissingExtraError(CrossfadeError):
     """A feature needs a library that is not installed."""
 

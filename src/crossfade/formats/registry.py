@@ -37,6 +37,9 @@ FORMATS: dict[str, str] = {
     "columns": "crossfade.formats.columns:Columns",
 }
 
+APART = frozenset({"columns", "lastfm-1k", "lastfm-csv", "lastfm-json", "listenbrainz-spark", "million-playlist"})
+"""The formats that read each file by itself, so that several machines can read those of one import."""
+
 
 def load_format(name: str) -> Format:
     """Return the format registered as ``name``."""

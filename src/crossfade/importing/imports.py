@@ -25,7 +25,9 @@ from crossfade.core.paths import shown
 from crossfade.core.progress import Progress, silent
 from crossfade.formats.columns import Columns
 from crossfade.formats.contract import PASSING, Format, Member
+from crossfade.importing.apart import Each, ReadPart, parts_of
 from crossfade.importing.cleaning import CleaningSettings
+from crossfade.importing.feeding import feed
 from crossfade.importing.forgetting import begin, changes, clean_imports, forget_made_from
 from crossfade.importing.ledger import DEFAULT_USER, LEDGER, FileLedger, Ledger
 from crossfade.importing.library import INVENTED, VERSION, Import, imports
@@ -34,7 +36,7 @@ from crossfade.importing.people import refuse_doubt
 from crossfade.importing.publishing import publish
 from crossfade.importing.recognition import Recognised, known_format, recognise
 from crossfade.importing.sink import ImportSink
-from crossfade.importing.sources import Input, Selection
+from crossfade.importing.sources import Input
 
 KIND = "import"
 
@@ -50,6 +52,7 @@ def import_paths(
     progress: Progress = silent,
     now: float | None = None,
     threads: int = 2,
+    each: Each | None = None,
 ) -> list[Ledger]:
     """Import each of ``paths``, and return the ledger of each, in their order.
 
@@ -59,6 +62,7 @@ def import_paths(
              unless that is doubtful (`crossfade.importing.people`)
     now      the present in seconds since 1970, to recognise future times; the clock's if None
     threads  with more than 1, rows are judged and written in other threads too; the result is the same
+    each     reads the files of a folder on many machines, which see it and the home under the same paths
 
     One bad path doesn't stop the others: its ledger's ``failure`` tells why. Raises the first InputError if all paths
     are bad or the home has an invented world, BusyError if another process writes in the home, and StorageError if the
@@ -80,7 +84,7 @@ def import_paths(
             )
         for path in paths:
             # Each import is made after those before it.
-            work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {}, threads)
+            work = _Work(home, user or DEFAULT_USER, settings or CleaningSettings(), now, columns or {}, threads, each)
             try:
                 ledgers.append(_import_path(work, path, wanted, progress, user))
             except InputError as error:
@@ -183,6 +187,7 @@ class _Work:
     now: float | None
     columns: Mapping[str, str]
     threads: int = 2
+    each: Each | None = None
 
     @cached_property
     def earlier(self) -> list[Import]:
@@ -226,8 +231,12 @@ class _Work:
         readings: Sequence[Recognised],
         identity: Identity,
         check: Callable[[pa.Table], None] | None = None,
+        path: Path | None = None,
     ) -> Ledger:
-        """Read ``source``, and publish it as the import called ``name``; ``check`` is that of `publish`."""
+        """Read ``source``, and publish it as the import called ``name``; ``check`` is that of `publish`.
+
+        ``path`` is where its files are, to be read by several machines if there are any.
+        """
         ledger = Ledger(name=name, source=source.name, skipped=sorted(source.skipped))
         others = [one.path for one in self._others(name)]
         with writing(self.home.listens / name, identity) as draft:
@@ -236,8 +245,22 @@ class _Work:
             now = time.time() if self.now is None else self.now
             sink = ImportSink(staging, ledger, self.settings, user=self.user, now=now, threads=self.threads)
             with contextlib.closing(sink):
-                for reading in readings:
-                    feed(reading, source, sink)
+                parts = parts_of(path.absolute(), readings, self.settings) if path and self.each else []
+                if self.each is not None and path is not None and len(parts) > 1:
+                    read = ReadPart(
+                        folder=path.absolute(),
+                        parts=parts,
+                        directory=staging.absolute(),
+                        settings=self.settings,
+                        user=self.user,
+                        now=now,
+                    )
+                    self.each(read, len(parts))
+                    for number in range(len(parts)):
+                        sink.take(read.place(number), Ledger.from_json((read.place(number) / LEDGER).read_bytes()))
+                else:
+                    for reading in readings:
+                        feed(reading, source, sink)
                 sink.finish()
                 draft.rows.update(publish(sink, draft.path, others, check))
             shutil.rmtree(staging)
@@ -275,7 +298,7 @@ def _import_path(work: _Work, path: Path, wanted: Format | None, progress: Progr
     source.report(progress, size)
     alike = [one for one in work.earlier if one.name != name and one.readable and {*formats} & {*one.ledger.formats}]
     check = partial(refuse_doubt, earlier=alike, path=path) if user is None and work.user == DEFAULT_USER else None
-    ledger = work.run(name, source, readings, identity, check)
+    ledger = work.run(name, source, readings, identity, check, path)
     if before is not None and Import(name, before.path).manifest.fingerprint == fingerprint:
         # Read again for the rows that were dropped for a reason that can pass, which has not passed.
         return _already(before, source.name)
@@ -301,30 +324,6 @@ def _user(work: _Work, path: Path, digests: Mapping[str, str], user: str | None)
             )
         return owner
     return user or DEFAULT_USER
-
-
-def feed(reading: Recognised, source: Input, sink: ImportSink) -> None:
-    """Let the format hand its members to ``sink``; after damage to one, go on with those after it."""
-    sink.begin(reading.format.name)
-    left = list(reading.members)
-    while left:
-        opened: list[Member] = []
-
-        def opening(member: Member, opened: list[Member] = opened) -> None:
-            opened.append(member)
-            sink.opened(member)
-
-        selection = Selection(source, left, opening, lambda member, why: sink.damaged(member, str(why)))
-        try:
-            reading.format.read(selection, sink)
-        except InputError as error:
-            # A format that gives up before it opens anything means the first member.
-            broken = opened[-1] if opened else left[0]
-            sink.damaged(broken, str(error))
-            done = {member.name for member in (*opened, broken)}
-            left = [member for member in left if member.name not in done]
-        else:
-            return
 
 
 def _with_passing(identity: Identity, ledger: Ledger) -> Identity:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from crossfade.core.artifacts import MANIFEST, Manifest, read_manifest
+from crossfade.core.buckets import may_have
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.schemas import LISTENS, TABLES
@@ -160,8 +161,7 @@ def listens_of_buckets(
     least, most = users[0].as_py(), users[-1].as_py()
     since, until = (pa.scalar(time, TIME) for time in times)
     for path in sorted((place / "listens").glob("part-*.parquet")):
-        begins, ends = (int(number) for number in path.stem.split("-")[1:])
-        if ends < first or begins > last:
+        if not may_have(path, first, last):
             continue
         with pq.ParquetFile(path, read_dictionary=["user_id", "kind", "item_id"]) as file:
             for number in range(file.metadata.num_row_groups):

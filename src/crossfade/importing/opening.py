@@ -45,12 +45,12 @@ def open_input(path: Path) -> Input:
         for file in files:
             relative = PurePosixPath(file.relative_to(path).as_posix())
             try:
-                _add_file(source, file, str(relative), relative)
+                add_file(source, file, str(relative), relative)
             except InputError as error:
                 source.skip(str(relative), str(error))
     elif stat.S_ISREG(mode):
         for file in files_of(path):
-            _add_file(source, file, file.name, PurePosixPath(file.name))
+            add_file(source, file, file.name, PurePosixPath(file.name))
     else:
         raise InputError("is neither a file nor a folder", path=path)
     return source
@@ -84,7 +84,9 @@ def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(files, key=lambda path: path.relative_to(folder).parts), others
 
 
-def _add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> None:
+def add_file(source: Input, path: Path, name: str, relative: PurePosixPath) -> None:
+    """Add a file, or the members of an archive, at ``path`` to ``source``; InputError for a damaged archive."""
+
     def whole() -> io.BufferedReader:
         raw = source.raw(path)
         return streams.decompressed(raw, name, raw.tell)

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossfade.core.buckets import bucket_of
 from crossfade.core.errors import InputError
 from crossfade.core.home import Home
 from crossfade.core.queries import open_queries
 from crossfade.core.schemas import COUNTS, LISTENS
 from crossfade.importing.ledger import DEFAULT_USER
 from crossfade.importing.library import Import, imports, listens_of_buckets
-from crossfade.importing.staging import bucket_of
 
 FEWEST = 2
 """Listens of either history in the time that both cover; with fewer, nothing is concluded."""

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from crossfade.core.buckets import part_name
 from crossfade.core.kinds import KINDS
 from crossfade.core.schemas import COUNTS, ITEMS, LISTENS, TABLES
 from crossfade.importing.aside import Aside
@@ -44,7 +45,7 @@ class _Listens:
     rows   the staged rows
     user   (n,) place of the user in ``users``, which is sorted
     time   (n,) milliseconds since 1970
-    item   (n,) code of the item by its kind and its place in ``items``
+    item   (n,) code of the item by its kind and its place in ``items``, which is sorted
     """
 
     rows: pa.Table
@@ -91,7 +92,7 @@ def publish(
             if len(kept):
                 written["listens"] += len(kept)
                 writing.result()
-                path = directory / "listens" / f"part-{group.first:04d}-{group.last:04d}.parquet"
+                path = directory / "listens" / part_name(group.first, group.last)
                 writing.begin(partial(_write_listens, kept, path))
         for table in ("counts", "playlist_items"):
             written[table] = _publish_table(sink, table, stages[table], directory, earlier)
@@ -143,23 +144,29 @@ def _write_listens(kept: pa.Table, path: Path) -> None:
 
 
 def _in_order(rows: pa.Table) -> _Listens:
-    users = rows["user_id"].combine_chunks().dictionary_encode()
-    ascending = pc.sort_indices(users.dictionary)
-    rank = np.empty(len(ascending), dtype=np.int64)
-    rank[ascending.to_numpy()] = np.arange(len(ascending))
-    user = rank[users.indices.to_numpy()]
+    user, users = _ranked(rows["user_id"])
     time = _times(rows)
-    items = rows["item_id"].combine_chunks().dictionary_encode()
-    item = _with_kinds(items.indices, rows)
+    # By their ids, since the order in which items are met depends on how rows were staged.
+    item, items = _ranked(rows["item_id"])
+    item = _with_kinds(item, rows)
     order = np.lexsort((item, time, user))
     return _Listens(
         rows=rows.take(order),
         user=user[order],
         time=time[order],
         item=item[order],
-        users=users.dictionary.take(ascending),
-        items=items.dictionary,
+        users=users,
+        items=items,
     )
+
+
+def _ranked(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """Return the place (n,) of each text among the distinct ones, and these, sorted."""
+    texts = column.combine_chunks().dictionary_encode()
+    ascending = pc.sort_indices(texts.dictionary)
+    rank = np.empty(len(ascending), dtype=np.int64)
+    rank[ascending.to_numpy()] = np.arange(len(ascending))
+    return rank[texts.indices.to_numpy()], texts.dictionary.take(ascending)
 
 
 def _times(rows: pa.Table) -> Codes:
@@ -167,10 +174,10 @@ def _times(rows: pa.Table) -> Codes:
     return times
 
 
-def _with_kinds(items: pa.Array, rows: pa.Table) -> Codes:
+def _with_kinds(items: Codes, rows: pa.Table) -> Codes:
     """Return (n,) one code for the code of an item's id and its kind: ids of two kinds may be equal."""
     kinds = pc.index_in(rows["kind"].combine_chunks(), value_set=pa.array(list(KINDS)))
-    codes: Codes = items.fill_null(0).to_numpy().astype(np.int64) * len(KINDS) + kinds.to_numpy()
+    codes: Codes = items * len(KINDS) + kinds.to_numpy()
     return codes
 
 
@@ -191,7 +198,8 @@ def _in_earlier(listens: _Listens, group: Group, earlier: Sequence[Path]) -> Mas
             item = pc.index_in(rows["item_id"].combine_chunks(), value_set=listens.items)
             both = pc.and_(user.is_valid(), item.is_valid()).to_numpy(zero_copy_only=False)
             if both.any():
-                theirs = (user.fill_null(0).to_numpy().astype(np.int64), _times(rows), _with_kinds(item, rows))
+                users, items = (codes.fill_null(0).to_numpy().astype(np.int64) for codes in (user, item))
+                theirs = (users, _times(rows), _with_kinds(items, rows))
                 imported |= _among(listens, [column[both] for column in theirs])
     return imported
 

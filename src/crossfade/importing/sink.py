@@ -257,6 +257,22 @@ class ImportSink:
         self._record_drops()
         self._names.flush()
 
+    def save(self) -> None:
+        """Write the stages, after `finish`, for `take`."""
+        for stage in self._stages.values():
+            stage.save()
+
+    def take(self, directory: Path, ledger: Ledger) -> None:
+        """Add the stages that another sink saved into ``directory``, and its ``ledger``, after all rows so far."""
+        before = len(self.ledger.files)
+        self.ledger.files += ledger.files
+        for reason, samples in ledger.samples.items():
+            ours = self.ledger.samples.setdefault(reason, [])
+            ours += samples[: self.settings.samples - len(ours)]
+        for table in STAGED:
+            if (directory / table).is_dir():
+                self.stage(table).take(directory / table, before)
+
     def close(self) -> None:
         """Wait until nothing is written any more; to be called before the directory is removed."""
         self._judging.close()

@@ -7,7 +7,6 @@ they were appended. Memory follows the largest of a run, a group and a single ke
 stores the data once, compressed.
 """
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,21 +15,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from crossfade.core.buckets import BUCKETS, bucket_of
 from crossfade.importing.aside import Aside
 
-BUCKETS = 4096  # so that a thousand million rows still fall into groups of a quarter million
 RUN_BYTES = 96 << 20  # in memory before a run is written: half a million listens
 GROUP_BYTES = 160 << 20  # a million listens, which take about four times this while they are sorted
+ROUNDED_BYTES = 16  # of a row
 ROW_GROUP = 1 << 15  # rows; small enough that reading one bucket reads little else
 
+_COUNTS, _FILE = "counts.npz", "file"
+
 Bucket = npt.NDArray[np.uint16]
-
-
-def bucket_of(key: str) -> int:
-    """Return the bucket, 0 to BUCKETS - 1, of a key."""
-    return zlib.crc32(key.encode()) % BUCKETS
 
 
 def buckets_of(keys: pa.ChunkedArray | pa.Array) -> Bucket:
@@ -64,7 +62,7 @@ class Stage:
         self._waiting: list[pa.Table] = []
         self._waiting_bytes = 0
         self._bytes = 0
-        self._runs: list[Path] = []
+        self._runs: list[tuple[Path, int]] = []  # each with the number of files before those that it names
         self._writing: Aside[None] = Aside(threads)
         self._in_bucket = np.zeros(BUCKETS, dtype=np.int64)
 
@@ -87,7 +85,9 @@ class Stage:
         self._writing.result()
         if not self.rows:
             return
-        most = max(1, GROUP_BYTES * self.rows // max(self._bytes, 1))
+        # Rounded, since the bytes of texts depend a little on the batches that they come in, which groups should not.
+        of_row = -(-self._bytes // (self.rows * ROUNDED_BYTES)) * ROUNDED_BYTES
+        most = max(1, GROUP_BYTES // max(of_row, 1))
         first, rows = 0, 0
         for bucket in range(BUCKETS):
             size = int(self._in_bucket[bucket])
@@ -99,7 +99,7 @@ class Stage:
             yield self._group(first, BUCKETS - 1)
 
     def _group(self, first: int, last: int) -> Group:
-        parts = [part for run in self._runs for part in self._from_run(run, first, last)]
+        parts = [_moved(part, files) for run, files in self._runs for part in self._from_run(run, first, last)]
         parts += [_between(rows, first, last) for rows in self._waiting]
         return Group(first, last, pa.concat_tables(parts).select(self._schema.names).combine_chunks())
 
@@ -119,9 +119,25 @@ class Stage:
         self._writing.result()
         self._directory.mkdir(exist_ok=True)
         run = self._directory / f"{len(self._runs):06d}.parquet"
-        self._runs.append(run)
+        self._runs.append((run, 0))
         self._writing.begin(partial(_write_sorted, self._waiting, run))
         self._waiting, self._waiting_bytes = [], 0
+
+    def save(self) -> None:
+        """Write the rows that wait, and what `take` needs to know."""
+        if self._waiting:
+            self._write_run()
+        self._writing.result()
+        if self.rows:
+            np.savez(self._directory / _COUNTS, rows=self.rows, bytes=self._bytes, in_bucket=self._in_bucket)
+
+    def take(self, directory: Path, files: int) -> None:
+        """Add the rows that another stage saved into ``directory``; its files come after ``files`` others."""
+        with np.load(directory / _COUNTS) as counts:
+            self.rows += int(counts["rows"])
+            self._bytes += int(counts["bytes"])
+            self._in_bucket += counts["in_bucket"]
+        self._runs += [(run, files) for run in sorted(directory.glob("*.parquet"))]
 
     def close(self) -> None:
         """Wait until nothing is written any more, whatever became of it."""
@@ -132,6 +148,14 @@ def _write_sorted(tables: list[pa.Table], run: Path) -> None:
     table = pa.concat_tables(tables)
     order = np.argsort(table["bucket"].to_numpy(), kind="stable")
     pq.write_table(table.take(order), run, row_group_size=ROW_GROUP, compression="lz4", write_statistics=["bucket"])
+
+
+def _moved(rows: pa.Table, files: int) -> pa.Table:
+    """Return ``rows`` with ``files`` added to the numbers of their files, if they have any."""
+    column = rows.schema.get_field_index(_FILE)
+    if not files or column < 0:
+        return rows
+    return rows.set_column(column, rows.schema.field(column), pc.add(rows[_FILE], pa.scalar(files, pa.int32())))
 
 
 def _between(rows: pa.Table, first: int, last: int) -> pa.Table:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.aggregation.interactions import LEAN_BACK, InteractionSettings
+from crossfade.aggregation.interactions import InteractionSettings
+from crossfade.aggregation.plays import LEAN_BACK
 from crossfade.core.interactions import LEAST_WEIGHT, MOST_WEIGHT
 from crossfade.stores.live import Exclusion, Listen
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from crossfade.core.buckets import bucket_of
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING
 from crossfade.core.kinds import KINDS
 from crossfade.core.names import folded
 from crossfade.importing.library import imports, listens_of_buckets
-from crossfade.importing.staging import bucket_of
 from crossfade.live.learning import LIVE
 from crossfade.stores.contract import Named
 from crossfade.stores.live import LATEST_TIME

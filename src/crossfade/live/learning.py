@@ -28,9 +28,6 @@ from crossfade.stores.releases import Releases
 LIVE = "live"
 """The format of the import."""
 
-PART = 5_000
-"""Listens that are read at a time."""
-
 Answer = TypeVar("Answer")
 
 Exclusions = Mapping[str, Sequence[Exclusion]]
@@ -77,7 +74,7 @@ def import_live(
 def require_no_live_import(home: Home, names: Collection[str]) -> None:
     """Raise InputError if one of ``names`` is the import of the live state, which would become an import again."""
     one = replaced_by(home, LIVE)
-    if one is not None and one.name in names and home.live.exists():
+    if one is not None and one.name in names:
         raise InputError(
             f"The import {one.name!r} is what arrived over HTTP. Delete it there, by `crossfade listens delete` or "
             "`crossfade users remove`, and the next run forgets it."
@@ -98,7 +95,7 @@ class _LiveFormat:
         return 0.0
 
     def read(self, source: Source, sink: Sink) -> None:
-        """Listens in the order of arrival, then what is thought of items that are known."""
+        """Listens, then what is thought of items that are known."""
         (member,) = source.members
         for number, listen in enumerate(_counted(self._live, self._exclusions), start=1):
             track = listen.track
@@ -149,13 +146,10 @@ def _of_all(live: LiveState, asked: Callable[[str], Answer]) -> Iterator[tuple[s
 
 
 def _counted(live: LiveState, exclusions: Exclusions) -> Iterator[Listen]:
-    """Yield the listens that count for taste, in the order of arrival."""
-    number = 0
-    while part := live.arrived(after=number, limit=PART):
-        number = part[-1].number
-        for _, listen in part:
-            if not any(excludes(one, listen) for one in exclusions.get(listen.user, ())):
-                yield listen
+    """Yield the listens that count for taste."""
+    for listen in live.every_listen():
+        if not any(excludes(one, listen) for one in exclusions.get(listen.user, ())):
+            yield listen
 
 
 def _digest(exclusions: Exclusions) -> str:

@@ -14,7 +14,7 @@ from crossfade.pipeline.run import RunResult, run_locked
 from crossfade.pipeline.runner import Watch
 from crossfade.pipeline.settings import Settings
 from crossfade.stores.contract import Version
-from crossfade.stores.registry import open_releases
+from crossfade.stores.registry import has_live, open_releases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +58,15 @@ def forget(
     the next command that writes. Raises UnknownIdError for an import that does not exist, InputError for that of
     the live state.
     """
+    store = Settings.of(home).section("store")
     with home.locked("forget"):
         if unknown := set(names) - {one.name for one in imports(home)}:
             raise UnknownIdError(f"There is no import {min(unknown)!r}.")
-        require_no_live_import(home, names)
+        if has_live(home, store):
+            require_no_live_import(home, names)
         before = preview(home, names, users)
         begin(home, names, users, before.imports, serve=watch is not None)
-        releases = open_releases(home, Settings.of(home).section("store"))
+        releases = open_releases(home, store)
         result = None
         if catch_up(home, releases) is not None and watch is not None:
             try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from crossfade.aggregation.interactions import InteractionSettings, build_interactions, build_playlist_interactions
+from crossfade.aggregation.plays import Plays
 from crossfade.aggregation.sequences import SequenceSettings, build_sequences
 from crossfade.catalog.build import build_catalog
 from crossfade.catalog.identity import CatalogSettings
@@ -70,6 +71,10 @@ class CountInteractions(Gathering):
     action = "interactions"
     label = "Count plays of {plural}"
 
+    def plays(self, context: Context) -> Plays:
+        """Return the plays that it counts."""
+        return Plays.of(self.tables(context), self.catalog(context), self.kind, None)
+
     def run(self, draft: Draft, context: Context) -> None:
         inputs = self.tables(context), self.catalog(context)
         settings = InteractionSettings(**self.settings)
@@ -81,6 +86,10 @@ class CountPlaylists(Gathering):
 
     action = "playlists"
     label = "Count {plural} in playlists"
+
+    def plays(self, context: Context) -> Plays:
+        """Return the entries of playlists that it counts."""
+        return Plays.of_playlists(self.catalog(context), self.kind)
 
     def run(self, draft: Draft, context: Context) -> None:
         settings = InteractionSettings(**self.settings)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.core.csr import Starts
+from crossfade.core.csr import Starts, starts_of
 from crossfade.core.ids import MISSING, Rows
 from crossfade.ranking.aliases import Groups
 
@@ -19,6 +19,15 @@ class RankedLists:
     indptr: Starts
     items: Rows
     columns: Mapping[str, npt.NDArray[Any]]
+
+
+def joined(parts: Sequence[RankedLists]) -> RankedLists:
+    """Return the lists of all ``parts``, at least one, in their order."""
+    return RankedLists(
+        starts_of(np.concatenate([np.diff(part.indptr) for part in parts])),
+        np.concatenate([part.items for part in parts]),
+        {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+    )
 
 
 class Grouping(NamedTuple):

@@ -10,8 +10,8 @@ Cost: a search for each item, O(items² · factors) with an exact index; see `cr
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -43,8 +43,13 @@ PAIRS = 250_000
 SIDE_BY_SIDE = 512
 """Pairs whose points are copied at a time: few enough for the core's own cache."""
 
+EXACT = IndexSettings(backend="exact")
+
 _DESCRIPTION, _INDEX = "neighbourhood.json", "index"
-_ROWS, _SCORES, _SCALES = "rows.npy", "scores.npy", "scales.npy"
+TABLE_FILES = _ROWS, _SCORES = "rows.npy", "scores.npy"
+"""The files that have a row an item, its neighbours; the others are for searches."""
+
+_SCALES = "scales.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,30 +105,54 @@ class Neighbourhood:
 
         With a ``directory`` the table is written there while it is made; `save` writes the rest.
         """
+        hood = cls.without_table(model, settings, index)
+        keys = np.arange(len(model.item_ids), dtype=np.int32)
+        found = hood.searched(keys, hood.columns(settings), threads=threads)
+        return hood.filled(found, hood.columns(settings), directory=directory, progress=progress)
+
+    @classmethod
+    def without_table(cls, model: Fitted[Any], settings: NeighbourSettings, index: IndexSettings = EXACT) -> Self:
+        """Return a neighbourhood of ``model`` that searches what it is asked for; its table has no columns."""
         scales = _scales(model, settings)
+        rows = np.empty((len(model.item_ids), 0), dtype=np.int32)
         searched = comparing(model).item_index(scales, index)
-        items = len(model.item_ids)
-        size = min(settings.size, max(items - 1, 1))
+        threshold = percentile_of_pairs(model.space.points, scales, settings.close)
+        table = Neighbours(rows, rows.astype(np.float32))
+        return cls(model, scales, table, threshold, searched.recall, lambda: searched)
+
+    def columns(self, settings: NeighbourSettings) -> int:
+        """Return how many neighbours of an item a table has by ``settings``."""
+        return min(settings.size, max(len(self.model.item_ids) - 1, 1))
+
+    def searched(self, keys: Rows, size: int, *, threads: int | None = None) -> Iterator[tuple[Rows, Neighbours]]:
+        """Yield the ``size`` closest others of ``keys`` (n,), some keys at a time.
+
+        Those of a key do not depend on which others are asked for.
+        """
+        for some in _chunks(keys, size):
+            yield some, self.index.nearest(some, size, threads=threads)
+
+    def filled(
+        self,
+        found: Iterable[tuple[Rows, Neighbours]],
+        size: int,
+        *,
+        directory: Path | None = None,
+        progress: Progress = silent,
+    ) -> Self:
+        """Return the same with a table of ``size`` columns of what was ``found`` of all items, in their order.
+
+        With a ``directory`` the table is written there while it is made.
+        """
+        items = len(self.model.item_ids)
         with translated_storage_errors(directory or Path()):
             table = Neighbours(
                 _room(directory, _ROWS, (items, size), np.int32), _room(directory, _SCORES, (items, size), np.float32)
             )
-            for keys in _chunks(np.arange(items, dtype=np.int32), size):
-                found = searched.nearest(keys, size, threads=threads)
-                table.rows[keys], table.scores[keys] = found.rows, found.scores
+            for keys, nearest in found:
+                table.rows[keys], table.scores[keys] = nearest.rows, nearest.scores
                 progress(int(keys[-1]) + 1, items, "items")
-        threshold = percentile_of_pairs(model.space.points, scales, settings.close)
-        return cls(model, scales, table, threshold, searched.recall, lambda: searched)
-
-    @classmethod
-    def without_table(cls, model: Fitted[Any], settings: NeighbourSettings) -> Self:
-        """Return a neighbourhood of ``model`` that searches exactly what it is asked for; its table has no columns."""
-        scales = _scales(model, settings)
-        rows = np.empty((len(model.item_ids), 0), dtype=np.int32)
-        searched = comparing(model).item_index(scales, IndexSettings(backend="exact"))
-        threshold = percentile_of_pairs(model.space.points, scales, settings.close)
-        table = Neighbours(rows, rows.astype(np.float32))
-        return cls(model, scales, table, threshold, searched.recall, lambda: searched)
+        return replace(self, table=table)
 
     def nearest(self, keys: Rows, depth: int, threads: int | None = None) -> Neighbours:
         """Return the ``depth`` closest others of each of ``keys`` (n,): from the table as far as it goes."""

@@ -93,8 +93,7 @@ class ActiveRelease:
             self._checked_at = float("-inf")
 
     def _refresh(self) -> None:
-        now = time.monotonic()
-        if now - self._checked_at < self._check_seconds:
+        if time.monotonic() - self._checked_at < self._check_seconds:
             return
         try:
             active = self._releases.active()
@@ -119,8 +118,9 @@ class ActiveRelease:
                 raise
             version = self._shared.release.version
             self._warn(f"Still serving release {version}: the active one could not be opened ({error})")
-        # A failure is not asked for again by every request either, once there is something to serve.
-        self._checked_at = now
+        # A failure is not asked for again by every request either, once there is something to serve. It may have taken
+        # long, where a server is waited for.
+        self._checked_at = time.monotonic()
 
     def _prepare(self, prepare: Callable[[OpenRelease], object]) -> None:
         """Prepare the active release, unless that was done, and have it ready to be served."""

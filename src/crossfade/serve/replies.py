@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, UnknownIdError
+from crossfade.core.errors import CrossfadeError, InputError, NotReadyError, UnavailableError, UnknownIdError
 from crossfade.core.version import __version__
 from crossfade.serve.access import RefusedError
 from crossfade.serve.active import NoReleaseError
@@ -20,7 +20,7 @@ from crossfade.serve.kept import again
 from crossfade.stores.live import ChangedError
 
 PROBLEM = "application/problem+json"
-RETRY_SECONDS = 5  # until a client may ask again for a release that is being made
+RETRY_SECONDS = 5  # until a client may ask again for a release that is being made, or a store that is down
 
 _log = logging.getLogger("crossfade.serve")
 
@@ -115,7 +115,7 @@ def add_problem_replies(app: FastAPI) -> None:
         if isinstance(error, RefusedError):
             challenge = {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else None
             return problem(error.status, str(error), headers=challenge)
-        if isinstance(error, NoReleaseError):
+        if isinstance(error, NoReleaseError | UnavailableError):
             return problem(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         if isinstance(error, ChangedError):
             return problem(409, str(error))

@@ -9,7 +9,8 @@ holder of the home's lock; reading needs no lock, from any thread and any proces
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, NewType, Protocol, Self
+from pathlib import Path
+from typing import NamedTuple, NewType, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -187,6 +188,23 @@ class TableStore(Protocol):
 
     def drop(self, version: Version) -> None:
         """Remove the tables of ``version``, if there are any."""
+
+
+@runtime_checkable
+class SharedParts(Protocol):
+    """Besides tables, a store that several machines share keeps the files of releases, for those without a copy."""
+
+    def save_files(self, version: Version, place: Path, names: Sequence[str]) -> None:
+        """Keep the files ``names`` of the directory ``place``, as part of a version that was written.
+
+        Raises UnavailableError, and StorageError if a file cannot be read.
+        """
+
+    def fetch_file(self, version: Version, name: str, target: Path) -> float:
+        """Write one of the files to ``target`` and return when it was saved, in seconds since 1970.
+
+        Raises ArtifactError if it is not there, UnavailableError if the store does not answer.
+        """
 
 
 class Active(NamedTuple):

@@ -286,13 +286,6 @@ class Which:
 ALL = Which()
 
 
-class Arrived(NamedTuple):
-    """A listen and its number in the order of arrival, which is unique and grows."""
-
-    number: int
-    listen: Listen
-
-
 @dataclass(frozen=True, kw_only=True)
 class NowPlaying:
     """What a player is playing; a player has one, and it ends when the track does."""

@@ -1,36 +1,26 @@
 """Accounts and their tokens in SQLite.
 
-The secret of a token is random, so its SHA-256 digest cannot be reversed by guessing, and needs no slow hash. An app
-password has to be readable: Subsonic and Audioscrobbler clients send a digest of it with a salt of their own.
+An app password has to be readable: Subsonic and Audioscrobbler clients send a digest of it with a salt of their own.
 """
 
-import hashlib
 import hmac
-import secrets
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from crossfade.core.errors import InputError, UnknownIdError
-from crossfade.stores.live import (
-    ENTRANCE,
-    ENTRANCE_LASTS,
-    SCOPES,
-    USUAL_SCOPES,
-    Account,
-    Scope,
-    Token,
-    now,
-    require_texts,
-    require_user,
-)
+from crossfade.stores.live import USUAL_SCOPES, Account, Scope, Token, now, require_user
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
+from crossfade.stores.live_rules import (
+    DAY,
+    digest_of,
+    is_over,
+    new_token,
+    no_account,
+    no_token,
+    require_room_for_token,
+    token_id_of,
+)
 
-MOST_TOKENS = 100
-"""Tokens of one user: a client that makes a new one each time must not fill the disk."""
-
-_PREFIX = "cf"  # by which people and scanners of leaked secrets recognise one
-_DAY = 86_400_000
 _COLUMNS = "id, user, password IS NOT NULL, scopes, label, created_at, used_at"
 
 
@@ -72,39 +62,19 @@ class AccountTables:
     def add_token(
         self, user: str, *, label: str = "", scopes: frozenset[Scope] = USUAL_SCOPES, password: bool = False
     ) -> tuple[Token, str]:
-        require_texts("A label", label)
-        if not scopes or not scopes <= SCOPES.keys():
-            raise InputError(f"A token has one or more of the scopes {', '.join(SCOPES)}.")
-        if password and "admin" in scopes:
-            raise InputError("An app password cannot have the scope admin, since it is kept in the clear.")
-        token_id = secrets.token_hex(6)
-        # People type app passwords on phones and televisions; each has 99 random bits.
-        typed = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(20))
-        secret = typed if password else f"{_PREFIX}_{token_id}_{secrets.token_hex(20)}"
+        token, secret, in_clear, digest = new_token(user, label, scopes, password)
 
-        def add(connection: sqlite3.Connection) -> Token:
+        def add(connection: sqlite3.Connection) -> None:
             _account(connection, user)
             number = connection.execute("SELECT count(*) FROM tokens WHERE user = ?", (user,)).fetchone()[0]
-            if number >= MOST_TOKENS:
-                raise InputError(f"{user} has {number} tokens, the most of one user. Revoke some first.")
-            token = Token(
-                id=token_id, user=user, password=password, scopes=frozenset(scopes), label=label, created_at=now()
-            )
+            require_room_for_token(user, number)
             connection.execute(
                 "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    token_id,
-                    user,
-                    secret if password else None,
-                    None if password else _digest(secret),
-                    " ".join(sorted(scopes)),
-                    label,
-                    token.created_at,
-                ),
+                (token.id, user, in_clear, digest, " ".join(sorted(scopes)), label, token.created_at),
             )
-            return token
 
-        return self._database.write(add), secret
+        self._database.write(add)
+        return token, secret
 
     def tokens(self, user: str | None = None) -> list[Token]:
         with self._database.reading() as connection:
@@ -119,23 +89,21 @@ class AccountTables:
     def revoke(self, token_id: str) -> None:
         def delete(connection: sqlite3.Connection) -> None:
             if not connection.execute("DELETE FROM tokens WHERE id = ?", (token_id,)).rowcount:
-                raise UnknownIdError(f"There is no token {token_id!r}. `crossfade tokens` lists them.")
+                raise no_token(token_id)
             self._database.erase()
 
         self._database.write(delete)
 
     def authenticate(self, secret: str) -> Token | None:
-        token_id = secret.split("_")[1] if secret.isascii() and secret.count("_") == 2 else ""
         with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT {_COLUMNS}, digest FROM tokens WHERE id = ? AND digest IS NOT NULL",  # noqa: S608
-                (token_id,),
+                (token_id_of(secret),),
             ).fetchone()
-        if not hmac.compare_digest(_digest(secret), b"" if row is None else row[-1]):
+        if not hmac.compare_digest(digest_of(secret), b"" if row is None else row[-1]):
             return None
         token = _token(row[:-1])
-        is_over = token.label == ENTRANCE and now() > token.created_at + ENTRANCE_LASTS
-        return None if is_over else self._used(token)
+        return None if is_over(token) else self._used(token)
 
     def authenticate_password(self, user: str, accepts: Callable[[str], bool]) -> Token | None:
         with self._database.reading() as connection:
@@ -151,7 +119,7 @@ class AccountTables:
 
     def _used(self, token: Token) -> Token:
         """Note the day of use, once a day."""
-        today = now() // _DAY * _DAY
+        today = now() // DAY * DAY
         if token.used_at != today:
             self._database.hand_in(
                 lambda connection: connection.execute("UPDATE tokens SET used_at = ? WHERE id = ?", (today, token.id))
@@ -179,7 +147,7 @@ def changed(connection: sqlite3.Connection, user: str) -> None:
 def _account(connection: sqlite3.Connection, user: str) -> Account:
     row = connection.execute("SELECT created_at, revision FROM users WHERE user = ?", (user,)).fetchone()
     if row is None:
-        raise UnknownIdError(f"There is no account of {user!r}. Make one with `crossfade users add`.")
+        raise no_account(user)
     return Account(user=user, created_at=row[0], revision=row[1])
 
 
@@ -194,7 +162,3 @@ def _token(row: tuple[Any, ...]) -> Token:
         created_at=created_at,
         used_at=used_at,
     )
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()

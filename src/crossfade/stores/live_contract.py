@@ -1,8 +1,9 @@
 """What every store of the live state answers; the types are those of `crossfade.stores.live`.
 
 Any number of threads and processes may use it at once. A method that writes returns once what it wrote survives power
-loss; what it wrote is there as a whole or not at all. Each method on a user's own data raises UnknownIdError for a user
-without an account.
+loss, where the store is a server as far as that is set up so; what it wrote of one user is there as a whole or not at
+all, in parts only where it is larger than a store can write at once. Each method on a user's own data raises
+UnknownIdError for a user without an account, and UnavailableError while a store that is a server does not answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,6 @@ from crossfade.stores.live import (
     ALL,
     USUAL_SCOPES,
     Account,
-    Arrived,
     Block,
     Exclusion,
     Feedback,
@@ -89,11 +89,14 @@ class Listening(Protocol):
     def delete_listens(self, user: str, which: Which) -> int:
         """Delete listens, and playlists that are made of them, and return how many listens there were.
 
-        Nothing of them stays in the file.
+        Nothing of them stays in a file of the store; a cluster removes it from its disks in its own time.
         """
 
-    def arrived(self, *, after: int = 0, limit: int) -> list[Arrived]:
-        """Return up to ``limit`` listens of all users in the order of arrival, from the number ``after`` on."""
+    def every_listen(self) -> Iterator[Listen]:
+        """Yield the listens of all users, in the same order as long as nothing changes.
+
+        A listen that is added or deleted meanwhile may be left out; each of the others comes once.
+        """
 
     def deletions(self) -> int:
         """Return a number that grows whenever a listen or a user is deleted: what was learned has to be made again."""

@@ -189,14 +189,14 @@ class Database:
 
     def restore(self, source: Path) -> None:
         """Replace the content by that of a backup, in one transaction; InputError if it is damaged or no backup."""
-        _require_backup(source)
+        require_backup(source)
 
         def replace(connection: sqlite3.Connection) -> None:
             later = {name: counter(connection, name) for name in (REVISION, DELETIONS)}
             sessions = connection.execute("SELECT * FROM private").fetchall()
             connection.execute("DELETE FROM users")  # and all that refers to them
             connection.execute("DELETE FROM counters")
-            with _opened(source) as backup:
+            with opened_backup(source) as backup:
                 for table in TABLES:
                     _copy(backup, connection, table)
             for name, value in later.items():
@@ -365,12 +365,12 @@ def _marks(connection: sqlite3.Connection) -> list[int]:
     return [int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("user_version", "application_id")]
 
 
-def _require_backup(source: Path) -> None:
+def require_backup(source: Path) -> None:
     """Raise InputError unless ``source`` is a whole file that `Database.backup` wrote."""
     if source.is_symlink() or not source.is_file():
         raise InputError("There is no such backup.", path=source)
     try:
-        with _opened(source) as backup, contextlib.closing(sqlite3.connect(":memory:")) as model:
+        with opened_backup(source) as backup, contextlib.closing(sqlite3.connect(":memory:")) as model:
             _lay_out(model)
             whole = _layout(backup) == _layout(model) and backup.execute("PRAGMA quick_check").fetchall() == [("ok",)]
             whole = whole and not backup.execute("PRAGMA foreign_key_check").fetchall()
@@ -381,7 +381,7 @@ def _require_backup(source: Path) -> None:
 
 
 @contextlib.contextmanager
-def _opened(source: Path) -> Iterator[sqlite3.Connection]:
+def opened_backup(source: Path) -> Iterator[sqlite3.Connection]:
     """Open a backup for reading."""
     with contextlib.closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as backup:
         backup.execute("PRAGMA trusted_schema = OFF")

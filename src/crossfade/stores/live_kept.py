@@ -4,13 +4,13 @@ import dataclasses
 import sqlite3
 from typing import TypeVar
 
-from crossfade.core.errors import InputError, UnknownIdError
-from crossfade.stores.live import MOST_KEPT, ChangedError, Playlist, Station
+from crossfade.stores.live import Playlist, Station
 from crossfade.stores.live_accounts import require_account
 from crossfade.stores.live_database import DELETIONS, Database, counter
 from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_private import Shelf
 from crossfade.stores.live_rows import read, written
+from crossfade.stores.live_rules import no_such, require_made_since, require_room_for, require_unchanged
 
 Thing = TypeVar("Thing", Station, Playlist)
 
@@ -30,7 +30,7 @@ class KeptTables:
         with self._database.reading() as connection:
             found = self._find(connection, Station, station_id)
         if found is None or found.user != user:
-            raise _unknown(Station, station_id)
+            raise no_such(Station, station_id)
         return found
 
     def stations(self, user: str) -> list[Station]:
@@ -49,7 +49,7 @@ class KeptTables:
         with self._database.reading() as connection:
             found = self._find(connection, Playlist, playlist_id)
         if found is None:
-            raise _unknown(Playlist, playlist_id)
+            raise no_such(Playlist, playlist_id)
         return found
 
     def playlists(self, user: str, sort: str | None = None) -> list[Playlist]:
@@ -65,17 +65,15 @@ class KeptTables:
         def put(connection: sqlite3.Connection) -> Thing:
             require_account(connection, thing.user)
             before = self._find(connection, type(thing), thing.id)
-            if (thing.user, thing.revision) != ((thing.user, 0) if before is None else (before.user, before.revision)):
-                raise ChangedError(f"{thing.id!r} was changed by somebody else. Read it again, and repeat the change.")
-            if vars(thing).get("of_listens") not in (None, counter(connection, DELETIONS)):
-                raise ChangedError("Listens were deleted since the playlist was made of them. Make it again.")
+            require_unchanged(thing, before)
+            require_made_since(thing, counter(connection, DELETIONS))
             kept = dataclasses.replace(thing, revision=thing.revision + 1)
             session = session_now(connection, thing.user)
             if session is not None:
                 return self._shelf.put(session, kept)
             count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (kept.user,)).fetchone()[0]  # noqa: S608
-            if before is None and count >= MOST_KEPT:
-                raise InputError(f"{kept.user} has {count:,} {table}, the most of one user. Delete some first.")
+            if before is None:
+                require_room_for(type(thing), kept.user, count)
             connection.execute(statement, {**vars(kept), "body": written(kept)})
             return kept
 
@@ -111,11 +109,7 @@ class KeptTables:
             private = session is not None and self._shelf.remove(session, of, thing_id)
             statement = f"DELETE FROM {_TABLES[of]} WHERE id = ? AND user = ?"  # noqa: S608
             if not connection.execute(statement, (thing_id, user)).rowcount and not private:
-                raise _unknown(of, thing_id)
+                raise no_such(of, thing_id)
             self._database.erase()
 
         self._database.write(delete)
-
-
-def _unknown(of: type, thing_id: str) -> UnknownIdError:
-    return UnknownIdError(f"There is no {of.__name__.lower()} {thing_id!r}.")

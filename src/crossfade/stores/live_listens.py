@@ -8,19 +8,22 @@ import dataclasses
 import itertools
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from crossfade.stores.live import ALL, Arrived, Listen, NowPlaying, Which, folded, now, require_time
+from crossfade.stores.live import ALL, Listen, NowPlaying, Which, folded, now, require_time
 from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import DELETIONS, REVISION, Database, counter, next_counter
 from crossfade.stores.live_private import Session, Shelf
 from crossfade.stores.live_rows import read, written
+from crossfade.stores.live_rules import LONGEST_PRIVATE, artist_of, is_private, words_of
 
-UNKNOWN_LENGTH = 600_000
-"""Milliseconds that a listen of unknown length may have lasted: it may have reached into a private session."""
+ADD_LISTEN = (
+    "INSERT OR IGNORE INTO listens (id, user, listened_at, artist, words, context, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+"""Keeps the `columns_of` a listen."""
 
-LONGEST_PRIVATE = 24 * 3_600_000
-"""Milliseconds: a private session that was left on ends after a day."""
+PART = 5_000
+"""Listens that are read at a time, where all are: a reader that takes long would keep the log from being emptied."""
 
 
 class ListenTables:
@@ -42,9 +45,12 @@ class ListenTables:
                 spans = connection.execute("SELECT since, until FROM private WHERE user = ?", (user,)).fetchall()
                 before = connection.total_changes
                 connection.executemany(
-                    "INSERT OR IGNORE INTO listens (id, user, listened_at, artist, words, context, body) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (_row(listen, received) for listen in theirs if not _private(listen, spans)),
+                    ADD_LISTEN,
+                    (
+                        columns_of(dataclasses.replace(listen, received_at=received))
+                        for listen in theirs
+                        if not is_private(listen, spans)
+                    ),
                 )
                 if connection.total_changes > before:
                     added += connection.total_changes - before
@@ -88,12 +94,11 @@ class ListenTables:
 
         return self._database.write(delete)
 
-    def arrived(self, *, after: int = 0, limit: int) -> list[Arrived]:
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT number, body FROM listens WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
-            )
-            return [Arrived(number, read(Listen, body)) for number, body in rows]
+    def every_listen(self) -> Iterator[Listen]:
+        number = 0
+        while part := self._arrived(number):
+            for number, body in part:  # noqa: B007 (of the last one)
+                yield read(Listen, body)
 
     def deletions(self) -> int:
         with self._database.reading() as connection:
@@ -165,11 +170,11 @@ class ListenTables:
         ((until,),) = rows_of(self._database, user, statement, (user, at))
         return None if until is None else int(until)
 
-
-def _private(listen: Listen, spans: Sequence[tuple[int, int]]) -> bool:
-    """Return whether a listen overlaps one of the private ``spans``."""
-    lasted = listen.ms_played or listen.track.duration_ms or UNKNOWN_LENGTH
-    return any(listen.listened_at < until and listen.listened_at + lasted > since for since, until in spans)
+    def _arrived(self, after: int) -> list[tuple[int, bytes]]:
+        """Return the next listens in the order of arrival, with their numbers."""
+        with self._database.reading() as connection:
+            statement = "SELECT number, body FROM listens WHERE number > ? ORDER BY number LIMIT ?"
+            return connection.execute(statement, (after, PART)).fetchall()
 
 
 def session_now(connection: sqlite3.Connection, user: str) -> Session | None:
@@ -178,17 +183,16 @@ def session_now(connection: sqlite3.Connection, user: str) -> Session | None:
     return None if row is None else Session(user, row[0])
 
 
-def _row(listen: Listen, received: int) -> tuple[object, ...]:
-    track = listen.track
-    words = "\x1f".join(folded(name) for name in (track.title, track.artist, track.album) if name)
+def columns_of(listen: Listen) -> tuple[object, ...]:
+    """Return the columns of a listen but its number."""
     return (
         listen.id,
         listen.user,
         listen.listened_at,
-        folded(track.artist or ""),
-        words,
+        artist_of(listen),
+        words_of(listen),
         listen.context,
-        written(dataclasses.replace(listen, received_at=received)),
+        written(listen),
     )
 
 

@@ -3,21 +3,12 @@
 import sqlite3
 from collections.abc import Sequence
 
-from crossfade.core.errors import InputError
-from crossfade.stores.live import (
-    MOST_EXCLUSIONS,
-    MOST_KEPT,
-    Block,
-    Exclusion,
-    Feedback,
-    ItemRef,
-    Opinion,
-    require_timezone,
-)
+from crossfade.stores.live import Block, Exclusion, Feedback, ItemRef, Opinion, require_timezone
 from crossfade.stores.live_accounts import changed, require_account, rows_of
 from crossfade.stores.live_database import Database
 from crossfade.stores.live_listens import session_now
 from crossfade.stores.live_rows import read, written
+from crossfade.stores.live_rules import require_few_blocks, require_few_exclusions
 
 
 class OpinionTables:
@@ -57,7 +48,8 @@ class OpinionTables:
                 "INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?, ?)",
                 (block.user, *block.item, block.name, block.until, block.created_at),
             )
-            _require_at_most(connection, MOST_KEPT, "blocks", block.user)
+            # What was added is rolled back if it is one too many.
+            require_few_blocks(block.user, _count(connection, "blocks", block.user))
             changed(connection, block.user)
 
         self._database.write(put)
@@ -82,7 +74,7 @@ class OpinionTables:
         def put(connection: sqlite3.Connection) -> None:
             require_account(connection, exclusion.user)
             connection.execute("INSERT OR IGNORE INTO exclusions VALUES (?, ?)", (exclusion.user, written(exclusion)))
-            _require_at_most(connection, MOST_EXCLUSIONS, "exclusions", exclusion.user)
+            require_few_exclusions(exclusion.user, _count(connection, "exclusions", exclusion.user))
             changed(connection, exclusion.user)
 
         require_timezone(exclusion.timezone)
@@ -118,8 +110,6 @@ class OpinionTables:
         return self._database.write(delete)
 
 
-def _require_at_most(connection: sqlite3.Connection, most: int, table: str, user: str) -> None:
-    """Raise InputError if a user has more rows of ``table`` than are kept; what was added is rolled back then."""
-    count = connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,)).fetchone()[0]  # noqa: S608
-    if count > most:
-        raise InputError(f"{user} has {most:,} {table}, the most of one user. Undo some first.")
+def _count(connection: sqlite3.Connection, table: str, user: str) -> int:
+    """Return how many rows of ``table`` a user has."""
+    return int(connection.execute(f"SELECT count(*) FROM {table} WHERE user = ?", (user,)).fetchone()[0])  # noqa: S608

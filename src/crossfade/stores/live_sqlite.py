@@ -40,6 +40,6 @@ class SQLiteLive(AccountTables, ListenTables, OpinionTables, KeptTables):
         self._database.close()
 
 
-def open_live(home: Home) -> SQLiteLive:
+def open_live(home: Home, settings: object) -> SQLiteLive:
     """Return the live state of ``home``, a new one if there was none."""
     return SQLiteLive(home.live)

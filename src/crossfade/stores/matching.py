@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from crossfade.core.ids import Rows
 
@@ -22,6 +23,15 @@ LEAST_SIMILARITY = 0.6
 
 BLOCK = 1 << 16
 """Texts whose letters are in memory at a time, at some 20 bytes each."""
+
+LONGEST_QUESTION = 200
+"""Letters of a name; the rest of what was typed is not looked at."""
+
+SUGGESTIONS = 5
+"""Of names or users, at most."""
+
+CANDIDATES = 256
+"""Names that a search looks at one by one: those with the most listeners that share its grams."""
 
 _SPACE, _BITS = ord(" "), 21  # no code of a letter has more bits
 
@@ -76,6 +86,29 @@ def postings(folded_texts: Sequence[str]) -> Iterator[tuple[str, Rows]]:
     for code in sorted(found):
         gram = "".join(chr(code >> shift & (1 << _BITS) - 1) for shift in (2 * _BITS, _BITS, 0))
         yield gram, np.concatenate(found[code])
+
+
+def in_all(posted: Sequence[Rows], whole: int | None = None) -> Rows:
+    """Return the ranks that are in every one of the ascending lists, ascending.
+
+    A list of ``whole`` ranks or more is the beginning of a longer one, which may have any rank after its last.
+    """
+    common, *rest = sorted(posted, key=len) or [np.zeros(0, np.int32)]
+    for ranks in rest:
+        places = np.minimum(np.searchsorted(ranks, common), len(ranks) - 1)
+        having = ranks[places] == common
+        if whole is not None and len(ranks) >= whole:
+            having |= common > ranks[-1]
+        common = common[having]
+    return common
+
+
+def in_most(posted: Sequence[Rows]) -> npt.NDArray[np.intp]:
+    """Return the `CANDIDATES` ranks that are in most of the lists: those in more of them first, then ascending."""
+    counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *posted]))
+    # A stable sort of small numbers is one pass; a question has a few hundred grams at most.
+    best = np.argsort(-counts.astype(np.int16), kind="stable")[:CANDIDATES]
+    return best[counts[best] > 0]
 
 
 def how_well(question: str, *names: str) -> int:

@@ -11,10 +11,11 @@ removed by the next `publish` or `prune`. Numbers only grow.
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -33,7 +34,8 @@ from crossfade.core.artifacts import (
 from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError
 from crossfade.core.tables import SurfaceTable
-from crossfade.stores.contract import Active, Registry, Tables, TableStore, Version, number_of
+from crossfade.stores.contract import Active, Registry, SharedParts, Tables, TableStore, Version, number_of
+from crossfade.stores.copies import Copies
 from crossfade.stores.files import versions_among
 
 LAYOUT = 1
@@ -69,6 +71,7 @@ class Release:
     tables: Tables
     parts: tuple[str, ...]
     _place: Path
+    _fetch: Callable[[str], object]
     _resources: contextlib.ExitStack
 
     def __repr__(self) -> str:
@@ -80,10 +83,14 @@ class Release:
         return (self._place / MANIFEST).stat().st_mtime
 
     def part(self, name: str) -> Path:
-        """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part."""
+        """Return the directory of an artifact, to be read only; NotReadyError if the release has no such part.
+
+        Where it is kept by a store that machines share it may have to be fetched first: UnavailableError if that fails.
+        """
         if name not in self.parts:
             available = ", ".join(self.parts) or "none"
             raise NotReadyError(f"Release {self.version} has no part {name!r}. It has: {available}.")
+        self._fetch(name)
         return self._place / "parts" / name
 
     def close(self) -> None:
@@ -104,6 +111,8 @@ class Releases:
         self._directory = directory
         self._registry = registry
         self._tables = tables
+        self._shared = tables if isinstance(tables, SharedParts) else None
+        self._copies = None if self._shared is None else Copies(directory / "copies", self._shared)
 
     def publish(
         self,
@@ -135,6 +144,9 @@ class Releases:
                 draft.rows.update(rows)
                 for name, source in parts.items():
                     _include(name, source, draft)
+            if self._shared is not None:
+                place = self._place(version)
+                self._shared.save_files(version, place, [*read_manifest(place).files, MANIFEST])
             return Published(version, self._registry.add(version))
         except BaseException:
             with contextlib.suppress(Exception):
@@ -148,7 +160,7 @@ class Releases:
     def active(self) -> Active:
         """Return the active release and whether it is pinned; NotReadyError before the first one."""
         active = self._registry.active()
-        while not self._place(active.version).is_dir():
+        while self._copies is None and not self._place(active.version).is_dir():
             # Perhaps another one was made active, and this one pruned, since the registry was read.
             before, active = active, self._registry.active()
             if active == before:
@@ -159,6 +171,8 @@ class Releases:
         """Read every byte of a release (the active one by default); ArtifactError names what is damaged."""
         version = self.active().version if version is None else version
         with self._kept(version) as place:
+            for name in _part_names(read_manifest(place)):
+                self._fetch(version, name)
             manifest = verify(place)
             self._tables.verify(version)
             return manifest
@@ -203,7 +217,9 @@ class Releases:
     def sources(self, version: Version) -> set[str]:
         """Return the fingerprints and checksums of what the parts of a release were made from, besides each other."""
         place = self._existing(version)
-        names = {name.split("/")[1] for name in read_manifest(place).files}
+        names = _part_names(read_manifest(place))
+        for name in names:
+            self._fetch(version, name)
         parts = [read_manifest(place / "parts" / name) for name in names]
         made_from = {source for part in parts for source in part.identity.inputs.values()}
         return made_from - {part.fingerprint for part in parts}
@@ -257,8 +273,10 @@ class Releases:
             manifest = read_manifest(place)
             tables = self._tables.open(version)
             resources.callback(tables.close)
-            parts = sorted({name.split("/")[1] for name in manifest.files})
-            return Release(version, manifest, tables, tuple(parts), place, resources.pop_all())
+            if self._copies is not None:
+                self._copies.sweep(self.versions())
+            fetch = functools.partial(self._fetch, version)
+            return Release(version, manifest, tables, _part_names(manifest), place, fetch, resources.pop_all())
 
     @contextlib.contextmanager
     def _kept(self, version: Version) -> Iterator[Path]:
@@ -282,12 +300,18 @@ class Releases:
         number_of(version)
         return self._directory / version
 
+    def _fetch(self, version: Version, name: str) -> None:
+        """See that the part ``name`` of ``version`` is on this machine."""
+        if self._copies is not None and not self._place(version).is_dir():
+            self._copies.fetch(version, name)
+
     def _existing(self, version: Version) -> Path:
+        """Return the directory of a release that exists: the one it was published to, else a copy."""
         place = self._place(version)
         if version not in self.versions():
             available = ", ".join(self.versions()) or "none"
             raise ArtifactError(f"There is no release {version}. There are: {available}.")
-        return place
+        return place if self._copies is None or place.is_dir() else self._copies.place(version)
 
     def _readable_active(self) -> Active | None:
         try:
@@ -345,6 +369,10 @@ class Releases:
             if place.is_dir():
                 discard(place)
         return True
+
+
+def _part_names(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(sorted({name.split("/")[1] for name in manifest.files}))
 
 
 def _include(name: str, source: Path, draft: Draft) -> None:

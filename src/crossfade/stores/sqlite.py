@@ -80,6 +80,6 @@ def _content(version: Version, place: Path, manifest: Manifest) -> str:
     return content
 
 
-def open_store(home: Home) -> tuple[FileRegistry, SQLiteTableStore]:
+def open_store(home: Home, settings: object) -> tuple[FileRegistry, SQLiteTableStore]:
     """Return the registry and the tables of ``home``."""
     return FileRegistry(home.releases), SQLiteTableStore(home.releases / "tables")

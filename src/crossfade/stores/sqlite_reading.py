@@ -13,15 +13,25 @@ import numpy.typing as npt
 from crossfade.core.errors import ArtifactError, NotReadyError, UnknownIdError
 from crossfade.core.ids import MISSING
 from crossfade.core.names import folded
-from crossfade.stores.contract import Entry, Found, Item, Named, Reason, TableInfo, Version, shortest
-from crossfade.stores.matching import NOTHING, SQUEEZED, grams, how_well, name_digest, nearest_names, spoken
-from crossfade.stores.sqlite_schema import APPLICATION_ID, BLOB_TYPES, LAYOUT, list_table
+from crossfade.stores.contract import Entry, Found, Item, Named, Reason, TableInfo, Version
+from crossfade.stores.matching import (
+    CANDIDATES,
+    LONGEST_QUESTION,
+    NOTHING,
+    SQUEEZED,
+    SUGGESTIONS,
+    grams,
+    how_well,
+    in_all,
+    in_most,
+    name_digest,
+    nearest_names,
+    spoken,
+)
+from crossfade.stores.sqlite_schema import APPLICATION_ID, BLOB_TYPES, LAYOUT, blob_values, list_table
 from crossfade.stores.sqlite_writing import translated_errors
 
-LONGEST_QUESTION = 200  # letters of a name; the rest of what was typed is not looked at
-SUGGESTIONS = 5
 MOST_NAMES = 50_000  # of a kind that are remembered, some 25 MB; lists name the same items again and again
-_CANDIDATES = 256  # names that a search looks at one by one: those with the most listeners that share its grams
 _ROWS_A_QUERY = 500  # below SQLite's limit of variables in every version
 
 
@@ -52,7 +62,9 @@ class SQLiteTables:
         info = self._table(table)
         span = slice(offset, None if limit is None else offset + limit)
         blobs = self._list(table, key, ", ".join(("items", *info.columns)))
-        columns = {name: _values(name, blob, span) for name, blob in zip(("items", *info.columns), blobs, strict=True)}
+        columns = {
+            name: blob_values(name, blob, span) for name, blob in zip(("items", *info.columns), blobs, strict=True)
+        }
         names = self._named(info.kind, columns["items"])
         nothing = [None] * len(names)
         reasons = self._reasons(info.reason_kind, columns.get("reason", nothing), columns.get("reason_plays", nothing))
@@ -199,10 +211,10 @@ class SQLiteTables:
             (name_digest(question), limit),
         )
         posted = self._posted(kind, grams(question, closed=False))
-        ranks = {rank for (rank,) in whole} | set(_in_all(posted)[:_CANDIDATES].tolist())
+        ranks = {rank for (rank,) in whole} | set(in_all(posted)[:CANDIDATES].tolist())
         if len(ranks) < limit:
             # A name that shares only some grams can still have the question inside a word.
-            ranks |= set(_in_most(posted).tolist())
+            ranks |= set(in_most(posted).tolist())
         judged = []
         for rank, (row, name, parent) in self._select(
             kind, "r.rank", sorted(ranks), "i.row, i.folded, p.folded"
@@ -216,7 +228,7 @@ class SQLiteTables:
         question = folded(text[:LONGEST_QUESTION])
         names = []
         for kind in kinds:
-            similar = _in_most(self._posted(kind, grams(question))).tolist()
+            similar = in_most(self._posted(kind, grams(question))).tolist()
             found = self._select(kind, "r.rank", similar, "i.folded, i.name")
             names += [(name_folded, name) for _, (name_folded, name) in sorted(found.items())]
         return nearest_names(question, names, limit=SUGGESTIONS)
@@ -229,26 +241,3 @@ class SQLiteTables:
             marks = ", ".join("?" * len(asked))
             found.update(self._ask(f"SELECT gram, ranks FROM {kind}_grams WHERE gram IN ({marks})", asked))  # noqa: S608
         return [np.frombuffer(found.get(piece, b""), dtype=BLOB_TYPES["items"]) for piece in pieces]
-
-
-def _values(column: str, blob: bytes, span: slice) -> list[Any]:
-    """Return some numbers of a blob; scores as the shortest that they stand for."""
-    values = np.frombuffer(blob, dtype=BLOB_TYPES[column])[span]
-    return list(map(shortest, values)) if values.dtype.kind == "f" else values.tolist()
-
-
-def _in_all(posted: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
-    """Return the ranks that are in every one of the ascending lists, ascending."""
-    common, *rest = sorted(posted, key=len) or [np.zeros(0, np.int32)]
-    for ranks in rest:
-        places = np.minimum(np.searchsorted(ranks, common), len(ranks) - 1)
-        common = common[ranks[places] == common]
-    return common
-
-
-def _in_most(posted: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.intp]:
-    """Return the `_CANDIDATES` ranks that are in most of the lists: those in more of them first, then ascending."""
-    counts = np.bincount(np.concatenate([np.zeros(0, np.int32), *posted]))
-    # A stable sort of small numbers is one pass; a question has a few hundred grams at most.
-    best = np.argsort(-counts.astype(np.int16), kind="stable")[:_CANDIDATES]
-    return best[counts[best] > 0]

@@ -14,6 +14,11 @@ the release, so releases of equal content have one file.
 
 import re
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from crossfade.stores.contract import shortest
 
 FILE = "release.sqlite"
 
@@ -52,3 +57,9 @@ BLOB_TYPES: Mapping[str, str] = {"items": "<i4", "score": "<f4", "reason": "<i4"
 def list_table(name: str) -> str:
     """Return the quoted name of a surface table in SQLite; ``name`` has matched `TABLE_NAME`."""
     return f'"list:{name}"'
+
+
+def blob_values(column: str, blob: bytes, span: slice) -> list[Any]:
+    """Return some numbers of a blob; scores as the shortest that they stand for."""
+    values = np.frombuffer(blob, dtype=BLOB_TYPES[column])[span]
+    return list(map(shortest, values)) if values.dtype.kind == "f" else values.tolist()

@@ -5,7 +5,7 @@ pipeline, the command, the HTTP route, the rows in a store) follows from that li
 and the code that answers one request are the same: both ask a `Prepared` surface for lists.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Protocol
@@ -23,7 +23,7 @@ from crossfade.core.progress import Progress, silent
 from crossfade.core.tables import SurfaceTable
 from crossfade.models.contract import Fitted
 from crossfade.ranking.aliases import Aliases, aliases_of
-from crossfade.ranking.lists import Grouping, RankedLists
+from crossfade.ranking.lists import Grouping, RankedLists, joined
 from crossfade.ranking.neighbourhood import Neighbourhood
 
 CHUNK = 1024
@@ -151,23 +151,37 @@ class Surface(Protocol):
 
 def build_table(prepared: Prepared, listing: Listing, progress: Progress = silent) -> SurfaceTable:
     """Return the table of the lists of all keys; a key whose list is empty is left out."""
-    count = len(prepared.keys)
-    parts = []
-    for first in range(0, count, CHUNK):
-        keys = np.arange(first, min(first + CHUNK, count), dtype=np.int32)
-        parts.append(prepared.lists(keys))
-        progress(int(keys[-1]) + 1, count, "lists")
+    return table_of(prepared.keys, listing, lists_of(prepared, 0, len(prepared.keys)), progress)
+
+
+def lists_of(prepared: Prepared, first: int, last: int) -> Iterator[RankedLists]:
+    """Yield the lists of the keys at the rows from ``first`` up to ``last``, `CHUNK` keys at a time.
+
+    They are the same for any division of the keys, so that any number of processes can share a table.
+    """
+    for start in range(first, last, CHUNK):
+        yield prepared.lists(np.arange(start, min(start + CHUNK, last), dtype=np.int32))
+
+
+def table_of(keys: Ids, listing: Listing, lists: Iterable[RankedLists], progress: Progress = silent) -> SurfaceTable:
+    """Return the table of the ``lists`` of all ``keys``, in their order; a key whose list is empty is left out."""
+    parts, done = [], 0
+    for part in lists:
+        parts.append(part)
+        done += len(part.indptr) - 1
+        progress(done, len(keys), "lists")
     if not parts:
         raise ArtifactError(f"{listing.name} has nobody to make lists for.")
-    lengths = np.concatenate([np.diff(part.indptr) for part in parts])
+    joined_lists = joined(parts)
+    lengths = np.diff(joined_lists.indptr)
     listed = lengths > 0
     return SurfaceTable(
         surface=listing.surface,
         key=listing.key,
         kind=listing.kind,
         reason_kind=listing.reason_kind,
-        keys=prepared.keys if listed.all() else Ids.of(prepared.keys.select(np.flatnonzero(listed))),
+        keys=keys if listed.all() else Ids.of(keys.select(np.flatnonzero(listed))),
         indptr=starts_of(lengths[listed]),
-        items=np.concatenate([part.items for part in parts]),
-        columns={name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns},
+        items=joined_lists.items,
+        columns=joined_lists.columns,
     )

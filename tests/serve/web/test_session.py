@@ -136,7 +136,7 @@ def test_the_link_that_opens_the_page_works_once(client, live):
 def test_the_link_that_opens_the_page_works_for_an_hour(client, live, monkeypatch):
     live.add_user("ann")
     secret = live.add_token("ann", label=ENTRANCE)[1]
-    monkeypatch.setattr("crossfade.stores.live_accounts.now", lambda: now() + 3_601_000)
+    monkeypatch.setattr("crossfade.stores.live_rules.now", lambda: now() + 3_601_000)
     assert enter(client, secret).status_code == 401
 
 
