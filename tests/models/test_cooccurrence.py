@@ -1,12 +1,16 @@
 """Co-occurrence: every measure against its definition over dense matrices, and DIMSUM against its promises."""
 
 import dataclasses
+import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.models.cooccurrence import Cooccurrence, CooccurrenceSettings, nearest_items
+from crossfade.models.cooccurrence import Cooccurrence, nearest_items
+from crossfade.models.cooccurrence_columns import CooccurrenceSettings, columns_of, matrix_of
 
 MEASURES = ["cosine", "jaccard", "bm25"]
 EVERYTHING = {"sampling": "dimsum", "threshold": 0.001, "relative_error": 0.001}
@@ -23,7 +27,7 @@ def interactions(rng):
     )
 
 
-def dense(interactions, measure, damping="log", shrinkage=10.0):
+def dense_of(interactions, measure, damping="log", shrinkage=10.0):
     """All similarities as they are written, (items, items), 0 on the diagonal."""
     plays = interactions.matrix().toarray().astype(np.float64)
     has = (plays > 0).astype(np.float64)
@@ -57,10 +61,38 @@ def as_dense(lists, items):
 def test_similarities_are_those_of_the_definition(interactions, measure, fields):
     settings = CooccurrenceSettings(measure=measure, neighbours=70, **fields)
     found = nearest_items(interactions, settings, threads=2)
-    np.testing.assert_allclose(as_dense(found.lists, 70), dense(interactions, measure, **fields), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        as_dense(found.lists, 70), dense_of(interactions, measure, **fields), rtol=2e-5, atol=1e-6
+    )
     # No more pairs were added up than there are: of a user with n items n (n - 1) / 2.
     lengths = np.diff(interactions.indptr)
     assert found.pairs == found.emitted == (lengths * (lengths - 1)).sum() // 2
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("damping", ["log", "none"])
+def test_sums_are_exact_in_any_order(rng, measure, damping):
+    # Weights over nine orders of magnitude, and long histories, which stand for many.
+    has = rng.random((300, 20)) < np.linspace(0.05, 1, 300)[:, None]
+    has[:, 0] = True
+    users, items = np.nonzero(has)
+    played = Interactions.from_counts(users, items, 10 ** rng.uniform(-3, 6, len(users)))
+    settings = CooccurrenceSettings(measure=measure, damping=damping, longest_history=9)
+    matrix = matrix_of(played, 0, 300, columns_of(played, settings), settings)
+    columns = [CSR(matrix.item_indptr, matrix.users, matrix.item_weights).of(item) for item in range(20)]
+    dense = np.zeros((20, 300))
+    for item, column in enumerate(columns):
+        dense[item, matrix.users[column]] = matrix.item_weights[column]
+    for one, other in itertools.combinations(range(20), 2):
+        terms = dense[one] * dense[other]
+        exact = sum(map(Fraction, terms.tolist()))
+        assert {Fraction(sum(rng.permutation(terms).tolist())) for _ in range(5)} == {exact}
+        together = matrix.stands[terms > 0].astype(np.float64)
+        assert sum(rng.permutation(together).tolist()) == sum(map(Fraction, together.tolist()))
+    # What rounding takes away is little.
+    drawn = CooccurrenceSettings(measure=measure, damping=damping, longest_history=0, shrinkage=0, neighbours=20)
+    lists = nearest_items(played, drawn, threads=1).lists
+    np.testing.assert_allclose(as_dense(lists, 20), dense_of(played, measure, damping, 0.0), rtol=2e-5)
 
 
 @pytest.mark.parametrize("neighbours", [1, 5, 20])
@@ -91,7 +123,7 @@ def test_items_that_few_share_are_found_as_those_that_many_do(rng):
     for shrinkage in (0.0, 2.0):
         settings = CooccurrenceSettings(measure="cosine", shrinkage=shrinkage, neighbours=count)
         found = as_dense(nearest_items(played, settings, threads=1).lists, count)
-        np.testing.assert_allclose(found, dense(played, "cosine", shrinkage=shrinkage), rtol=2e-5, atol=1e-6)
+        np.testing.assert_allclose(found, dense_of(played, "cosine", shrinkage=shrinkage), rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -111,7 +143,7 @@ def test_dimsum_is_unbiased_and_as_exact_as_its_bound_says(rng):
     played = Interactions.from_counts(
         [f"{user:03d}" for user in users], [f"{item:02d}" for item in items], np.ones(len(users))
     )
-    truth, runs, emitted = dense(played, "cosine", "binary", 0.0), [], []
+    truth, runs, emitted = dense_of(played, "cosine", "binary", 0.0), [], []
     for seed in range(300):
         settings = CooccurrenceSettings(
             measure="cosine",
@@ -183,7 +215,7 @@ def test_long_histories_are_sampled_without_bias(rng):
                 for seed in range(100)
             ]
         )
-        whole = dense(played, measure, "binary", 0.0)
+        whole = dense_of(played, measure, "binary", 0.0)
         if measure == "cosine":
             assert runs.mean() == pytest.approx(whole.mean(), rel=0.01)
         at_most = CooccurrenceSettings(**fields, longest_history=40)
@@ -198,7 +230,7 @@ def test_items_with_few_listeners_are_similar_to_none(interactions):
     assert not rare.all()
     settings = CooccurrenceSettings(measure="cosine", neighbours=70, least_listeners=12)
     found = as_dense(nearest_items(interactions, settings, threads=1).lists, 70)
-    expected = dense(interactions, "cosine")
+    expected = dense_of(interactions, "cosine")
     expected[rare], expected[:, rare] = 0, 0
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6)
 

@@ -7,6 +7,10 @@ best are kept: Σ_u d_u² additions for histories of length d_u, and memory for 
 by falling popularity, so that most additions fall into the few sums that the core's first cache holds. Where an
 item's users have little in common with the catalogue, the sums they touch are listed, and only those are looked at.
 
+Weights are multiples of a power of two so large that sums of their products are exact in double precision
+(`crossfade.models.cooccurrence_columns`). Hence sums don't depend on their order, and those over parts of the users
+add up to those over all.
+
 Sampled (DIMSUM), a user's pair (i, j), i the more popular, counts only if i is drawn as a pivot, with probability
 p_i, once for the whole history, and j after it, with probability p_j; 1 / (p_i p_j) makes up for that. Draws are
 functions of user and items, hence item i meets the same ones as j. Pairs of j with pivots before it come from a list
@@ -28,6 +32,7 @@ from crossfade.kernels.lanes import Floats
 from crossfade.kernels.search.best import Keys, keep_largest, key_of, lay_out, room
 
 Starts = npt.NDArray[np.int64]
+Sums = npt.NDArray[np.float64]
 
 TILE = 64
 """Scores that are compared with the worst of the best at once."""
@@ -142,7 +147,7 @@ def nearest_items(
     Lists hold order[item] (items,) in place of an item's number; best first, padded with -1 and -inf.
     """
     items = len(order)
-    totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
+    totals, together = np.zeros(items), np.zeros(items if measure.counted else 0)
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
     keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
@@ -181,57 +186,12 @@ def nearest_by_sample(
 ) -> None:
     """`nearest_items` by DIMSUM; emitted[item] (items,) becomes how many pairs were drawn with it as their pivot."""
     items = len(order)
-    totals, together = np.zeros(items, dtype=np.float32), np.zeros(items if measure.counted else 0, dtype=np.float32)
+    totals, together = np.zeros(items), np.zeros(items if measure.counted else 0)
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
     keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
-        chance, listing, count, hits = pivots.chances[item], _can_be_listed(item, matrix, items), 0, 0
-        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
-            user = matrix.users[entry]
-            weight, stands = matrix.item_weights[entry], matrix.stands[user]
-            at, end = pivots.indptr[user], pivots.indptr[user + 1]
-            # With the pivots before it.
-            begun = at
-            while at < end and pivots.items[at] < item:
-                if item < pivots.sampled and fraction(drawn(pivots.draws[at], pivots.rows[item])) < chance:
-                    product = weight * pivots.weights[at]
-                    count = _add(pivots.items[at], product, stands, listing, totals, together, touched, count)
-                at += 1
-            if item >= pivots.sampled:
-                count = _add_up(
-                    pivots.items[begun:at],
-                    pivots.weights[begun:at],
-                    weight,
-                    stands,
-                    listing,
-                    totals,
-                    together,
-                    touched,
-                    count,
-                )
-            if at == end or pivots.items[at] != item:
-                continue
-            # As a pivot, with what comes after it.
-            place, end = pivots.places[at] + 1, matrix.indptr[user + 1]
-            while place < end and matrix.items[place] < pivots.sampled:
-                other = matrix.items[place]
-                if fraction(drawn(pivots.draws[at], pivots.rows[other])) < pivots.chances[other]:
-                    product = weight * matrix.weights[place]
-                    count = _add(other, product, stands, listing, totals, together, touched, count)
-                    hits += 1
-                place += 1
-            count = _add_up(
-                matrix.items[place:end],
-                matrix.weights[place:end],
-                weight,
-                stands,
-                listing,
-                totals,
-                together,
-                touched,
-                count,
-            )
-            hits += end - place
+        chance, listing = pivots.chances[item], _can_be_listed(item, matrix, items)
+        count, hits = _add_drawn(item, matrix, pivots, listing, totals, together, touched)
         emitted[item] = hits
         listed = touched[:count]
         _make_up(chance, not listing, listed, pivots.chances, totals)
@@ -239,6 +199,125 @@ def nearest_by_sample(
             _make_up(chance, not listing, listed, pivots.chances, together)
         at = item - first
         _keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
+
+
+@jit
+def partial_sums(
+    first: int,
+    last: int,
+    matrix: Matrix,
+    pivots: Pivots,
+    counted: bool,
+    lengths: Starts,
+    others: Rows,
+    sums: Sums,
+    shared: Sums,
+) -> int:
+    """The sums that `nearest_by_sample` makes lists of, for `nearest_of_parts`; returns how many pairs were drawn.
+
+    lengths       (last - first,) becomes how many others each of the items ``first`` to ``last`` is summed with
+    others, sums  their numbers and totals, one item after the other; room for all that `work_of` says, or all items
+    shared        the sums of ``stands``, where they are ``counted``
+    """
+    items = len(pivots.chances)
+    totals, together = np.zeros(items), np.zeros(items if counted else 0)
+    touched = np.empty(items, dtype=np.int32)
+    written, drawn_pairs = 0, 0
+    for item in range(first, last):
+        count, hits = _add_drawn(item, matrix, pivots, True, totals, together, touched)
+        for place in range(count):
+            other = touched[place]
+            others[written + place], sums[written + place] = other, totals[other]
+            totals[other] = 0
+            if counted:
+                shared[written + place] = together[other]
+                together[other] = 0
+        lengths[item - first] = count
+        written += count
+        drawn_pairs += hits
+    return drawn_pairs
+
+
+@jit
+def nearest_of_parts(
+    first: int,
+    starts: npt.NDArray[np.int64],
+    others: Rows,
+    sums: Sums,
+    shared: Sums,
+    chances: Floats,
+    measure: Measure,
+    order: Rows,
+    lists: Rows,
+    scores: Floats,
+) -> None:
+    """`nearest_items` of n items from ``first`` on, from the partial sums over the parts of all users.
+
+    starts  (parts, n + 1) where in ``others``, ``sums`` and ``shared`` the sums of each item are
+    """
+    items = len(order)
+    totals, together = np.zeros(items), np.zeros(items if measure.counted else 0)
+    touched = np.empty(items, dtype=np.int32)
+    keys = np.empty(room(lists.shape[1]), dtype=np.int64)
+    for at in range(len(lists)):
+        item, count = first + at, 0
+        for part in range(len(starts)):
+            for entry in range(starts[part, at], starts[part, at + 1]):
+                other = others[entry]
+                if totals[other] == 0:
+                    touched[count] = other
+                    count += 1
+                totals[other] += sums[entry]
+                if measure.counted:
+                    together[other] += shared[entry]
+        listed = touched[:count]
+        _make_up(chances[item], False, listed, chances, totals)
+        if measure.counted:
+            _make_up(chances[item], False, listed, chances, together)
+        _keep_best(item, False, listed, totals, together, measure, order, keys, lists[at], scores[at])
+
+
+@jit(inline=True)
+def _add_drawn(
+    item: int,
+    matrix: Matrix,
+    pivots: Pivots,
+    listing: bool,
+    totals: Sums,
+    together: Sums,
+    touched: Rows,
+) -> tuple[int, int]:
+    """Add up the pairs of ``item`` that are drawn; gives how many sums are listed, and pairs with it as their pivot."""
+    chance, count, hits = pivots.chances[item], 0, 0
+    for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+        user = matrix.users[entry]
+        weight, stands = matrix.item_weights[entry], matrix.stands[user]
+        at, end = pivots.indptr[user], pivots.indptr[user + 1]
+        # With the pivots before it.
+        begun = at
+        while at < end and pivots.items[at] < item:
+            if item < pivots.sampled and fraction(drawn(pivots.draws[at], pivots.rows[item])) < chance:
+                product = np.float64(weight) * pivots.weights[at]
+                count = _add(pivots.items[at], product, stands, listing, totals, together, touched, count)
+            at += 1
+        if item >= pivots.sampled:
+            others, weights = pivots.items[begun:at], pivots.weights[begun:at]
+            count = _add_up(others, weights, weight, stands, listing, totals, together, touched, count)
+        if at == end or pivots.items[at] != item:
+            continue
+        # As a pivot, with what comes after it.
+        place, end = pivots.places[at] + 1, matrix.indptr[user + 1]
+        while place < end and matrix.items[place] < pivots.sampled:
+            other = matrix.items[place]
+            if fraction(drawn(pivots.draws[at], pivots.rows[other])) < pivots.chances[other]:
+                product = np.float64(weight) * matrix.weights[place]
+                count = _add(other, product, stands, listing, totals, together, touched, count)
+                hits += 1
+            place += 1
+        others, weights = matrix.items[place:end], matrix.weights[place:end]
+        count = _add_up(others, weights, weight, stands, listing, totals, together, touched, count)
+        hits += end - place
+    return count, hits
 
 
 @jit(inline=True)
@@ -258,40 +337,40 @@ def _add_up(
     weight: np.float32,
     stands: np.float32,
     listing: bool,
-    totals: Floats,
-    together: Floats,
+    totals: Sums,
+    together: Sums,
     touched: Rows,
     count: int,
 ) -> int:
     """Add the products of ``weights`` (n,) with ``weight`` to the sums of ``others``; gives how many are listed."""
     # A signed index costs a look at its sign.
-    numbers = others.view(np.uint32)
+    numbers, factor = others.view(np.uint32), np.float64(weight)
     if listing:
         for place in range(len(numbers)):
             if totals[numbers[place]] == 0:
                 touched[count] = numbers[place]
                 count += 1
-            totals[numbers[place]] += weight * weights[place]
+            totals[numbers[place]] += factor * weights[place]
             if len(together):
                 together[numbers[place]] += stands
     elif len(together):
         for place in range(len(numbers)):
-            totals[numbers[place]] += weight * weights[place]
+            totals[numbers[place]] += factor * weights[place]
             together[numbers[place]] += stands
     else:
         for place in range(len(numbers)):
-            totals[numbers[place]] += weight * weights[place]
+            totals[numbers[place]] += factor * weights[place]
     return count
 
 
 @jit(inline=True)
 def _add(
     other: int,
-    product: np.float32,
+    product: np.float64,
     stands: np.float32,
     listing: bool,
-    totals: Floats,
-    together: Floats,
+    totals: Sums,
+    together: Sums,
     touched: Rows,
     count: int,
 ) -> int:
@@ -306,7 +385,7 @@ def _add(
 
 
 @jit(inline=True)
-def _make_up(chance: np.float32, everywhere: bool, touched: Rows, chances: Floats, sums: Floats) -> None:
+def _make_up(chance: np.float32, everywhere: bool, touched: Rows, chances: Floats, sums: Sums) -> None:
     """Divide the sums by the chances that the pairs had."""
     if everywhere:
         for other in range(len(sums)):
@@ -317,7 +396,7 @@ def _make_up(chance: np.float32, everywhere: bool, touched: Rows, chances: Float
 
 
 @jit(inline=True)
-def _similarity(item: int, other: int, total: np.float32, shared: np.float32, measure: Measure) -> np.float32:
+def _similarity(item: int, other: int, total: np.float64, shared: np.float64, measure: Measure) -> np.float32:
     if measure.jaccard:
         found = shared / (measure.listeners[item] + measure.listeners[other] - shared)
     else:
@@ -330,8 +409,8 @@ def _keep_best(
     item: int,
     everywhere: bool,
     touched: Rows,
-    totals: Floats,
-    together: Floats,
+    totals: Sums,
+    together: Sums,
     measure: Measure,
     order: Rows,
     keys: Keys,
@@ -375,7 +454,7 @@ def _keep_best(
 
 
 @jit(inline=True)
-def _any_above(item: int, start: int, end: int, totals: Floats, worst: np.float32, measure: Measure) -> bool:
+def _any_above(item: int, start: int, end: int, totals: Sums, worst: np.float32, measure: Measure) -> bool:
     """Whether one of the items ``start`` to ``end`` may reach ``worst``: by a bound that costs no division."""
     above, sums = 0, totals[start:end]
     # Counting has no early way out, which lets LLVM compare many at once.

@@ -14,8 +14,10 @@ Rendle, Krichene, Zhang & Koren, "Revisiting the performance of iALS on item rec
 RecSys 2022.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,7 +40,7 @@ from crossfade.kernels.als.half_step import FixedSide, Matrix, Solver, gram_matr
 from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.kernels.threads import threads_for
 from crossfade.kernels.transposing import transposed
-from crossfade.models.als_objective import Loss, Objective, resolved, scaled_weights
+from crossfade.models.als_objective import HalfStep, Loss, Objective, resolved, scaled_weights
 from crossfade.models.contract import Configured, InputKind, Searched, require_interactions
 from crossfade.models.factors import SimilarByCosine
 
@@ -52,6 +54,9 @@ MOST_NEW_PAIRS = 0.1
 
 Sides = tuple[Floats, Floats]
 """The vectors of users and of items."""
+
+Elsewhere = Callable[[Objective, int, tuple[CSR, CSR]], AbstractContextManager[tuple[HalfStep, HalfStep]]]
+"""Opens machines that solve users, and items, for an objective and so many columns of vectors, from these ratings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +270,7 @@ class ALS(Configured[ALSSettings]):
         workspace: Path | None = None,
         track_loss: bool = False,
         start: FittedALS | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> FittedALS:
         """Fit vectors of all users and items of ``interactions``; rows without any are zero, or with biases nearly.
 
@@ -279,27 +285,31 @@ class ALS(Configured[ALSSettings]):
         start       a model fitted with the same settings on nearly the same interactions: its vectors are the first
                     ones, and ``warm_iterations`` follow. If the number of pairs differs by more than a tenth, the fit
                     starts from nothing, as it does without ``start``
+        elsewhere   other machines that solve the rows, to some 1e-5 of what this process gives. Then the workspace has
+                    a state after each half-iteration
 
         Raises InputError if there are no interactions, or weights that are negative or not finite, BusyError if another
         process fits in the workspace, StorageError if its disk is full or fails.
         """
         require_interactions(interactions, "ALS")
         threads = threads_for(threads)
-        if start is not None and not self._starts_from(start, interactions):
+        if not self.starts_from(start, interactions):
             start = None
         if workspace is None:
-            return self._fitted(interactions, start, None, threads, progress, track_loss)
+            return self._fitted(interactions, start, None, threads, progress, track_loss, elsewhere)
         identity = Identity(
             kind="als-fit",
             version=2,
-            inputs={**_digests(interactions), **({} if start is None else {"start": start.space.space_id})},
+            inputs={**digests_of(interactions), **({} if start is None else {"start": start.space.space_id})},
             settings={**as_table(self.settings), "track_loss": track_loss},
         )
         with checkpoints(workspace, identity) as states:
-            return self._fitted(interactions, start, states, threads, progress, track_loss)
+            return self._fitted(interactions, start, states, threads, progress, track_loss, elsewhere)
 
-    def _starts_from(self, start: FittedALS, interactions: Interactions) -> bool:
+    def starts_from(self, start: FittedALS | None, interactions: Interactions) -> bool:
         """Return whether a fit on ``interactions`` gains by the vectors of ``start``; InputError if they do not fit."""
+        if start is None:
+            return False
         columns = start._fitted_with.columns, start._fitted_with.biases
         if start.kind != interactions.kind or columns != (self.settings.columns, self.settings.biases):
             raise InputError("ALS can only start from a model of the same kind of item, factors and biases.")
@@ -314,48 +324,61 @@ class ALS(Configured[ALSSettings]):
         threads: int,
         progress: Progress,
         track_loss: bool,
+        elsewhere: Elsewhere | None,
     ) -> FittedALS:
         scaled = scaled_weights(self.settings, interactions.weights)
         by_user = CSR(interactions.indptr, interactions.indices, scaled)
         by_item = transposed(by_user, len(interactions.item_ids))
         settings, listeners = resolved(self.settings, by_user, by_item), np.diff(by_item.indptr)
-        objective, vectors = Objective.of(settings), _first_vectors(settings, interactions.shape)
-        turns = 2 * settings.iterations
-        if start is not None:
-            _start_from(start, interactions, vectors)
-            turns = 2 * settings.warm_iterations
-        history = _train(settings, objective, (by_user, by_item), vectors, turns, states, threads, progress, track_loss)
-        # Only the rows of users are needed from here on.
-        del by_item
-        users, items = vectors
-        if settings.users_along_axes:
-            FixedSide.of(items, gram_matrix(items, threads), "pcg", threads=threads)
-        objective.solve_exactly(
-            by_user,
-            items,
-            gram_matrix(items, threads),
-            users,
-            solver=settings.exact_solver,
-            others=len(items),
-            frozen=settings.ones[0],
-            along_axes=settings.users_along_axes,
-            threads=threads,
-        )
+        objective, (vectors, turns) = Objective.of(settings), first_vectors(settings, interactions, start)
+        rows = by_user, by_item
+        with contextlib.ExitStack() as machines:
+            solve = None if elsewhere is None else machines.enter_context(elsewhere(objective, settings.columns, rows))
+            history = _train(settings, objective, rows, vectors, turns, states, threads, progress, track_loss, solve)
+            # Only the rows of users are needed from here on.
+            del by_item, rows
+            users, items = vectors
+            if settings.users_along_axes:
+                FixedSide.of(items, gram_matrix(items, threads), "pcg", threads=threads)
+            objective.solve_exactly(
+                by_user,
+                items,
+                gram_matrix(items, threads),
+                users,
+                solver=settings.exact_solver,
+                others=len(items),
+                frozen=settings.ones[0],
+                along_axes=settings.users_along_axes,
+                threads=threads,
+                solve=None if solve is None else solve[0],
+            )
         del by_user, scaled
         progress(turns + 1, turns + 1, "half-iterations")
-        space = VectorSpace(
-            model=self.name,
-            kind=interactions.kind,
-            metric="dot",
-            item_ids=interactions.item_ids,
-            biased=settings.biases,
-            item_vectors=_narrowed(settings, items),
-            user_ids=interactions.user_ids,
-            user_vectors=_narrowed(settings, users),
-            settings=as_table(settings),
-        )
-        biases = users[:, settings.factors].copy() if settings.biases else None
-        return FittedALS(space=space, support=listeners, history=tuple(history), user_biases=biases)
+        return fitted_of(settings, interactions, vectors, listeners, history)
+
+
+def fitted_of(
+    settings: ALSSettings,
+    interactions: Interactions,
+    vectors: Sides,
+    listeners: npt.NDArray[np.int64],
+    history: Sequence[Loss] = (),
+) -> FittedALS:
+    """Return the model of final ``vectors``; ``listeners`` (items,) is how many pairs each item has."""
+    users, items = vectors
+    space = VectorSpace(
+        model=ALS.name,
+        kind=interactions.kind,
+        metric="dot",
+        item_ids=interactions.item_ids,
+        biased=settings.biases,
+        item_vectors=_narrowed(settings, items),
+        user_ids=interactions.user_ids,
+        user_vectors=_narrowed(settings, users),
+        settings=as_table(settings),
+    )
+    biases = users[:, settings.factors].copy() if settings.biases else None
+    return FittedALS(space=space, support=listeners, history=tuple(history), user_biases=biases)
 
 
 def _train(
@@ -368,6 +391,7 @@ def _train(
     threads: int,
     progress: Progress,
     track_loss: bool,
+    solve: tuple[HalfStep, HalfStep] | None = None,
 ) -> list[Loss]:
     """Improve the ``vectors`` of both sides in so many turns, from the last state on; return the losses on the way."""
     history, done = list[Loss](), 0
@@ -388,7 +412,10 @@ def _train(
             threads=threads,
         )
         others, steps = len(vectors[other]), settings.cg_steps
-        objective.half_step(rows[own], fixed, vectors[own], others=others, steps=steps, threads=threads)
+        if solve is None:
+            objective.half_step(rows[own], fixed, vectors[own], others=others, steps=steps, threads=threads)
+        else:
+            solve[own](fixed, vectors[other], vectors[own], steps=steps)
         if settings.biases:
             # The columns of biases have to stay what they are, so what was turned is turned back.
             fixed.turn_back(threads)
@@ -397,28 +424,31 @@ def _train(
             history.append(objective.loss(rows[0], np.diff(rows[1].indptr), *vectors, settings.ones, threads))
         if states is not None:
             losses = np.array(history, dtype=np.float64).reshape(-1, len(Loss._fields))
-            states.offer(turn + 1, {"users": vectors[0], "items": vectors[1], "history": losses})
+            arrays: dict[str, npt.NDArray[Any]] = {"users": vectors[0], "items": vectors[1], "history": losses}
+            states.offer(turn + 1, arrays, always=solve is not None)
     progress(turns, turns + 1, "half-iterations")
     return history
 
 
-def _first_vectors(settings: ALSSettings, shape: tuple[int, int]) -> Sides:
-    """Zeros for the users, small random vectors for the items, and no biases, padded to whole lanes."""
-    users, items = (aligned(rows, padded(settings.columns)) for rows in shape)
+def first_vectors(settings: ALSSettings, interactions: Interactions, start: FittedALS | None) -> tuple[Sides, int]:
+    """Return the vectors that a fit begins with, padded to whole lanes, and how many half-iterations follow.
+
+    Those are zeros for the users, small random vectors for the items, and no biases; of users and items that ``start``
+    knows, what it made of them.
+    """
+    users, items = (aligned(rows, padded(settings.columns)) for rows in interactions.shape)
     rng = np.random.default_rng(settings.seed)
     items[:, : settings.factors] = rng.standard_normal((len(items), settings.factors), dtype=np.float32)
     items *= np.float32(0.1 / np.sqrt(settings.factors))
     if settings.biases:
         users[:, settings.ones[0]] = items[:, settings.ones[1]] = 1.0
-    return users, items
-
-
-def _start_from(start: FittedALS, interactions: Interactions, vectors: Sides) -> None:
-    """Replace the first ``vectors`` of the users and items that ``start`` knows by what it made of them."""
-    for side, ids in enumerate((interactions.user_ids, interactions.item_ids)):
+    if start is None:
+        return (users, items), 2 * settings.iterations
+    for side, (vectors, ids) in enumerate(((users, interactions.user_ids), (items, interactions.item_ids))):
         rows = (start._users(), start.item_ids)[side].rows_of_arrow(ids.to_arrow())
         found = np.flatnonzero(rows != MISSING)
-        vectors[side][found] = start._laid_out(side, rows[found])
+        vectors[found] = start._laid_out(side, rows[found])
+    return (users, items), 2 * settings.warm_iterations
 
 
 def _narrowed(settings: ALSSettings, vectors: Floats) -> Vectors:
@@ -430,7 +460,7 @@ def _narrowed(settings: ALSSettings, vectors: Floats) -> Vectors:
     return narrow
 
 
-def _digests(interactions: Interactions) -> dict[str, str]:
+def digests_of(interactions: Interactions) -> dict[str, str]:
     """What of the interactions decides the vectors, as SHA-256 by name; one pass over the pairs."""
     arrays = {name: getattr(interactions, name) for name in ("indptr", "indices", "weights")}
     digests = {name: hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for name, array in arrays.items()}

@@ -23,7 +23,7 @@ for a library depends on how much of its taste is fine: `crossfade.evaluate.sear
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,15 @@ class Loss(NamedTuple):
     def total(self) -> float:
         """What is minimised."""
         return self.pairs + self.entries + self.regularization
+
+
+class HalfStep(Protocol):
+    """Solves all rows of one side, in this process or on other machines."""
+
+    def __call__(
+        self, fixed: FixedSide, vectors: Floats, solved: Floats, *, steps: int, tolerance: float = 0.0
+    ) -> None:
+        """Do what `Objective.half_step` does to ``solved``, against the ``vectors`` that ``fixed`` was made of."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +142,21 @@ class Objective:
         frozen: int,
         along_axes: bool,
         threads: int,
+        solve: "HalfStep | None" = None,
     ) -> None:
         """Write the exact vectors of a block of ``rows`` into ``solved`` (rows, width), whatever it had.
 
         ``vectors`` may be a part of the ``others`` rows that ``gram`` is of, and stay what they are. Solver "pcg" ends
-        within six digits, soonest where the vectors lie along the axes of ``gram`` already.
+        within six digits, soonest where the vectors lie along the axes of ``gram`` already. ``solve`` is what solves
+        the rows; None: this process.
         """
         solved[:] = 0.0
         if frozen >= 0:
             solved[:, frozen] = 1.0
         turns = solver == "pcg" and not along_axes
+        vectors = vectors.copy() if turns else vectors
         fixed = FixedSide.of(
-            vectors.copy() if turns else vectors,
+            vectors,
             gram,
             solver,
             shared=self.shared,
@@ -152,9 +164,12 @@ class Objective:
             along_axes=along_axes,
             threads=threads,
         )
-        self.half_step(
-            rows, fixed, solved, others=others, steps=EXACT_STEPS, tolerance=EXACT_TOLERANCE, threads=threads
-        )
+        if solve is None:
+            self.half_step(
+                rows, fixed, solved, others=others, steps=EXACT_STEPS, tolerance=EXACT_TOLERANCE, threads=threads
+            )
+        else:
+            solve(fixed, vectors, solved, steps=EXACT_STEPS, tolerance=EXACT_TOLERANCE)
         if fixed.turn is not None and frozen < 0:
             turn(solved, fixed.turn.T, threads)
 

@@ -45,6 +45,12 @@ Keeping = Literal["always", "unless leading", "never"]
 """Pages are made of today's histories: "unless leading" where the profiles of all users take longer than a fit, "never"
 where a fit takes no time."""
 
+OF_USERS = ("user_ids", "user_vectors", "histories", "trained/")
+"""Begins the names of the files of a saved model that have a row a user, of which a few users need only their rows."""
+
+OF_MEMBERS = ("members/",)
+"""Begins the names of the files of the models that a saved one is made of; items are compared without them."""
+
 Floats = npt.NDArray[np.float32]
 
 Learned = TypeVar("Learned", contravariant=True)

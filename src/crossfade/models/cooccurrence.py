@@ -21,55 +21,29 @@ relevance framework: BM25 and beyond", 2009; Zadeh & Carlsson, "Dimension indepe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from crossfade.core.csr import CSR, Starts, gathered, starts_of
+from crossfade.core.csr import CSR, Starts, starts_of
 from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
-from crossfade.core.settings import Range
 from crossfade.kernels import cooccurrence as kernels
-from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.threads import balanced, each, threads_for
-from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions
-from crossfade.models.histories import Damping, damped, damped_histories
-from crossfade.models.similarity import FittedSimilarity, SimilaritySettings, fitted
-
-SATURATION, LENGTH_SHARE = 1.2, 0.75
-"""BM25's k₁ and b, at their customary values."""
+from crossfade.models.cooccurrence_columns import CooccurrenceSettings, columns_of, matrix_of, pivots_of
+from crossfade.models.histories import damped_histories
+from crossfade.models.similarity import FittedSimilarity, fitted
 
 STRETCHES, ADDITIONS = 64, 1 << 28
 """The most parts of the work, after each of which progress is reported, and the additions that justify a part."""
 
 ENTRIES = 1 << 22
 """Entries of lists in memory at a time, some 32 MB."""
-
-HISTORIES, PIVOTS = 0, 1
-"""The purposes of streams of random numbers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CooccurrenceSettings(SimilaritySettings):
-    """What `Cooccurrence` is fitted with."""
-
-    measure: Literal["cosine", "jaccard", "bm25"] = "bm25"  # how similar two items are that users have in common
-    damping: Damping = "log"  # what plays count as: 1 ("binary"), ln(1 + plays) ("log") or themselves ("none")
-    neighbours: Annotated[int, Range(1, 10_000)] = 200  # items kept for each item
-    shrinkage: Annotated[float, Range(0, 10_000)] = 10.0  # users in common at which a similarity counts half
-    least_listeners: Annotated[int, Range(1)] = 1  # items with fewer are similar to none
-    longest_history: Annotated[int, Range(2, also=(0,))] = 1000  # items drawn of a user who has more; 0 for all
-    sampling: Literal["exact", "dimsum"] = "exact"  # all pairs, or those that DIMSUM draws
-    # s₀, cosine of who has what, without weights, from which on relative_error holds; only for "dimsum"
-    threshold: Annotated[float, Range(above=0, high=1)] = 0.1
-    # ρ, standard error of a similarity, as a share of it; only for "dimsum"
-    relative_error: Annotated[float, Range(above=0, high=1)] = 0.2
 
 
 class Similar(NamedTuple):
@@ -88,6 +62,7 @@ class Cooccurrence(Configured[CooccurrenceSettings]):
     """Similarities of items by the users that they share."""
 
     name: ClassVar[str] = "cooccurrence"
+    version: ClassVar[int] = 2
     learns_from: ClassVar[InputKind] = "interactions"
     settings_class: ClassVar[type[CooccurrenceSettings]] = CooccurrenceSettings
     fitted_class: ClassVar[type[FittedSimilarity]] = FittedSimilarity
@@ -122,9 +97,10 @@ def nearest_items(
 ) -> Similar:
     """Return the most similar items of each item; the errors are those of `Cooccurrence.fit`."""
     require_interactions(interactions, Cooccurrence.name)
-    order = np.argsort(-interactions.listeners(), kind="stable").astype(np.int32)
-    matrix, measure = _prepared(interactions, settings, order)
-    pivots = _pivots(matrix, settings, order) if settings.sampling == "dimsum" else None
+    columns = columns_of(interactions, settings)
+    order, measure = columns.order, columns.measure(settings)
+    matrix = matrix_of(interactions, 0, len(interactions.user_ids), columns, settings)
+    pivots = pivots_of(matrix, 0, columns, settings) if settings.sampling == "dimsum" else None
     work = starts_of(kernels.work_of(matrix))
     items, width = len(order), min(settings.neighbours, len(order))
     emitted = np.zeros(items, dtype=np.int64)
@@ -149,9 +125,7 @@ def nearest_items(
     # Of n items of a user there are n (n - 1) / 2 pairs, each of which is met from both sides.
     pairs = (int(work[-1]) - len(matrix.items)) // 2
     ranked = CSR(starts_of(np.concatenate(lengths)), np.concatenate(rows), np.concatenate(scores))
-    indptr, places = gathered(ranked.indptr, np.argsort(order))
-    lists_by_row = CSR(indptr, ranked.indices[places], ranked.values[places])
-    return Similar(lists_by_row, pairs if pivots is None else int(emitted.sum()), pairs)
+    return Similar(ranked.take(columns.numbers), pairs if pivots is None else int(emitted.sum()), pairs)
 
 
 def _stretches(work: Starts, width: int) -> list[tuple[int, int]]:
@@ -161,63 +135,3 @@ def _stretches(work: Starts, width: int) -> list[tuple[int, int]]:
     bounds = np.searchsorted(work, work[-1] * np.arange(1, stretches) / stretches)
     evenly = np.arange(0, items, max(1, ENTRIES // width))
     return [(int(first), int(last)) for first, last in pairwise(np.unique([0, *bounds, *evenly, items]))]
-
-
-def _prepared(
-    interactions: Interactions, settings: CooccurrenceSettings, order: Rows
-) -> tuple[kernels.Matrix, kernels.Measure]:
-    """The weights that are multiplied, items by popularity, and the measure that makes similarities of their sums."""
-    users, items = interactions.shape
-    listeners, lengths = interactions.listeners(), np.diff(interactions.indptr)
-    weights = damped(interactions.weights, "binary" if settings.measure == "jaccard" else settings.damping)
-    scales = np.ones(items)
-    if settings.measure == "bm25":
-        weights = _bm25(weights, interactions.indices, lengths, items)
-    if settings.measure == "cosine":
-        squares = np.bincount(interactions.indices, weights=weights.astype(np.float64) ** 2, minlength=items)
-        scales = 1 / np.sqrt(np.where(squares > 0, squares, 1))
-    kept = (listeners >= settings.least_listeners)[interactions.indices]
-    indptr, indices, weights = starts_of(kept)[interactions.indptr], interactions.indices[kept], weights[kept]
-    stands = np.ones(users)
-    longest = settings.longest_history
-    if longest:
-        lengths = np.diff(indptr)
-        drawn = np.ones(len(indices), dtype=np.bool_)
-        draw_entries(indptr, indices, longest, streams(settings.seed, HISTORIES, users), drawn)
-        shortened = lengths > longest
-        # Of the pairs of n items, this share are among the items that were drawn.
-        stands[shortened] = lengths[shortened] * (lengths[shortened] - 1.0) / (longest * (longest - 1.0))
-        indptr, indices, weights = starts_of(drawn)[indptr], indices[drawn], weights[drawn]
-        weights = weights * np.repeat(np.sqrt(stands), np.diff(indptr)).astype(np.float32)
-    by_item = transposed(CSR(indptr, np.argsort(order).astype(np.int32)[indices], weights), items)
-    # Turned twice, the items of each user are in ascending order.
-    by_user = transposed(by_item, users)
-    measure = kernels.Measure(
-        jaccard=settings.measure == "jaccard",
-        # Where every weight is 1, the sums are the users in common.
-        counted=settings.shrinkage > 0
-        and not (settings.measure == "jaccard" or (settings.measure == "cosine" and settings.damping == "binary")),
-        shrinkage=np.float32(settings.shrinkage),
-        scales=scales[order].astype(np.float32),
-        listeners=listeners[order].astype(np.float32),
-    )
-    return kernels.Matrix(*by_user, *by_item, stands.astype(np.float32)), measure
-
-
-def _bm25(weights: Floats, indices: Rows, lengths: Starts, items: int) -> Floats:
-    """BM25's values for the ``weights`` of users with ``lengths`` items."""
-    totals = np.bincount(indices, weights=weights, minlength=items)
-    share = (1 - LENGTH_SHARE) + LENGTH_SHARE * totals / np.mean(totals)
-    rarity = np.log1p((items - lengths + 0.5) / (lengths + 0.5)).astype(np.float32)
-    saturated = weights * np.float32(SATURATION + 1)
-    saturated /= weights + (SATURATION * share).astype(np.float32)[indices]
-    values: Floats = saturated * np.repeat(rarity, lengths)
-    return values
-
-
-def _pivots(matrix: kernels.Matrix, settings: CooccurrenceSettings, order: Rows) -> kernels.Pivots:
-    """The sample of DIMSUM, with p = min(1, √γ / ‖c‖) for the columns c of who has what, of ones."""
-    gamma = 1 / (settings.threshold * settings.relative_error**2)
-    chances = np.sqrt(gamma / np.maximum(np.diff(matrix.item_indptr), gamma)).astype(np.float32)
-    users = streams(settings.seed, PIVOTS, len(matrix.stands))
-    return kernels.draw_pivots(matrix, chances, users, order)

@@ -45,6 +45,9 @@ LOOK_AHEAD = 16
 LEAST_PIVOT = np.float32(1e-7)
 """Part of a diagonal element that is left at least: below it, float32 cannot tell a remainder from zero."""
 
+Work = tuple[Floats, Floats, Floats, Floats, Offsets]
+"""What `factor_and_solve` works in, from `room_for`."""
+
 
 @jit
 def add_outer_products(
@@ -129,47 +132,80 @@ def solve_by_factoring(
 
     A row without entries becomes zero, unless a coordinate is frozen.
     """
-    indptr, indices, weights, penalties = equations.indptr, equations.indices, equations.weights, equations.penalties
-    alpha, counted, width = equations.alpha, equations.counted, solved.shape[1]
-    block = max(LEAST_BLOCK, BLOCK_FLOATS // width)
-    vectors, matrix, right, answer = scratch(block * width), scratch(width * width), scratch(width), scratch(width)
-    least, numbers, offsets = scratch(width), scratch(WIDTH), np.zeros(WIDTH, dtype=np.int64)
-    panel = scratch(PANEL_FLOATS)
-    flat, shared, end = equations.fixed.reshape(-1), equations.gram.reshape(-1), indptr[last]
+    indptr, penalties, width = equations.indptr, equations.penalties, solved.shape[1]
+    vectors, matrix, right = scratch(block_of(width) * width), scratch(width * width), scratch(width)
+    work, shared = room_for(width), equations.gram.reshape(-1)
     for row in range(first, last):
-        start, stop = indptr[row], indptr[row + 1]
-        x = solved[row]
-        if start == stop and equations.frozen < 0:
-            x[:] = 0.0
+        if indptr[row] == indptr[row + 1] and equations.frozen < 0:
+            solved[row, :] = 0.0
             continue
         right[:] = 0.0
-        # Once at least: it is the first addition that brings G in.
-        for begin in range(start, max(stop, start + 1), block):
-            count = min(block, stop - begin)
-            for j in range(count):
-                ahead = np.int64(indices[min(begin + j + LOOK_AHEAD, end - 1)]) * width
-                origin = np.int64(indices[begin + j]) * width
-                weight = weights[begin + j]
-                played = weight > 0
-                confidence = spread(alpha * weight + np.float32(1.0) if played else np.float32(0.0))
-                # Of the surplus, each of the two factors of an outer product takes the root.
-                root = spread(np.sqrt(alpha * weight + counted) if played else np.float32(0.0))
-                for k in range(0, width, WIDTH):
-                    prefetch(flat, ahead + k)
-                    part = load(flat, origin + k)
-                    store(vectors, j * width + k, multiply(part, root))
-                    store(right, k, multiply_add(part, confidence, load(right, k)))
-            terms = shared if begin == start else matrix
-            add_outer_products(vectors, 0, count, width, terms, matrix, 0, np.float32(1.0))
-        for k in range(width):
-            matrix[k * width + k] += penalties[row]
-        if equations.frozen >= 0:
-            _freeze(matrix, width, right, int(equations.frozen), x[equations.frozen], np.float32(2.0) * penalties[row])
-        for k in range(width):
-            # Exactly, no pivot falls below λ.
-            least[k] = max(penalties[row], LEAST_PIVOT * matrix[k * width + k])
-        _factor(matrix, width, least, right, answer, panel)
-        _substitute_back(matrix, width, answer, numbers, offsets, x)
+        add_entries(equations, indptr[row], indptr[row + 1], indptr[last], width, shared, vectors, matrix, right)
+        factor_and_solve(matrix, right, penalties[row], int(equations.frozen), work, solved[row])
+
+
+@jit(inline=True)
+def block_of(width: int) -> int:
+    """How many vectors are added at a time."""
+    return max(LEAST_BLOCK, BLOCK_FLOATS // width)
+
+
+@jit(inline=True)
+def room_for(width: int) -> Work:
+    """The arrays of a thread for vectors of this ``width``."""
+    numbers, offsets = scratch(WIDTH), np.zeros(WIDTH, dtype=np.int64)
+    return scratch(width), scratch(width), scratch(PANEL_FLOATS), numbers, offsets
+
+
+@jit(inline=True)
+def add_entries(
+    equations: Equations,
+    start: int,
+    stop: int,
+    end: int,
+    width: int,
+    shared: Floats,
+    vectors: Floats,
+    matrix: Floats,
+    right: Floats,
+) -> None:
+    """Make ``matrix`` ``shared`` + Σ aⱼ yⱼyⱼᵀ, and add Σ cⱼ yⱼ to ``right``, over the entries ``start`` to ``stop``."""
+    indices, weights, alpha, counted = equations.indices, equations.weights, equations.alpha, equations.counted
+    flat, block = equations.fixed.reshape(-1), block_of(width)
+    # Once at least: it is the first addition that brings G in.
+    for begin in range(start, max(stop, start + 1), block):
+        count = min(block, stop - begin)
+        for j in range(count):
+            ahead = int(indices[min(begin + j + LOOK_AHEAD, end - 1)]) * width
+            origin = int(indices[begin + j]) * width
+            weight = weights[begin + j]
+            played = weight > 0
+            confidence = spread(alpha * weight + np.float32(1.0) if played else np.float32(0.0))
+            # Of the surplus, each of the two factors of an outer product takes the root.
+            root = spread(np.sqrt(alpha * weight + counted) if played else np.float32(0.0))
+            for k in range(0, width, WIDTH):
+                prefetch(flat, ahead + k)
+                part = load(flat, origin + k)
+                store(vectors, j * width + k, multiply(part, root))
+                store(right, k, multiply_add(part, confidence, load(right, k)))
+        terms = shared if begin == start else matrix
+        add_outer_products(vectors, 0, count, width, terms, matrix, 0, np.float32(1.0))
+
+
+@jit(inline=True)
+def factor_and_solve(matrix: Floats, right: Floats, penalty: np.float32, frozen: int, work: Work, x: Floats) -> None:
+    """Solve (``matrix`` + λI) x = ``right``; the upper half of the matrix counts, and is overwritten."""
+    width = len(right)
+    least, answer, panel, numbers, offsets = work
+    for k in range(width):
+        matrix[k * width + k] += penalty
+    if frozen >= 0:
+        _freeze(matrix, width, right, frozen, x[frozen], np.float32(2.0) * penalty)
+    for k in range(width):
+        # Exactly, no pivot falls below λ.
+        least[k] = max(penalty, LEAST_PIVOT * matrix[k * width + k])
+    _factor(matrix, width, least, right, answer, panel)
+    _substitute_back(matrix, width, answer, numbers, offsets, x)
 
 
 @jit

@@ -20,6 +20,7 @@ from crossfade.kernels.als.cholesky import add_gram, solve_by_factoring
 from crossfade.kernels.als.conjugate import solve_by_gradients
 from crossfade.kernels.als.equations import Equations, add_losses
 from crossfade.kernels.als.narrow import WIDEST, solve_narrow
+from crossfade.kernels.als.sums import Steps, add_sums, solve_sums
 from crossfade.kernels.lanes import WIDTH, Floats, aligned
 from crossfade.kernels.threads import Range, balanced, each
 from crossfade.kernels.transposing import constant
@@ -141,6 +142,49 @@ def half_step(
             solve_by_gradients(*piece, equations, conditioned, steps, enough, solved, blocks)
 
     each(solve, balanced(rows.indptr, width), threads)
+    if kept is not None:
+        if fixed.turn is not None:
+            turn(solved, fixed.turn.T, threads)
+        solved[:, fixed.frozen] = kept
+
+
+def add_to_sums(
+    rows: CSR, vectors: Floats, sums: Floats, *, factors: int, alpha: float, counted: float, threads: int = 1
+) -> None:
+    """Add to ``sums`` (rows, f (f + 3) / 2) what the entries of ``rows`` against ``vectors`` add to their equations.
+
+    vectors  (n, width) those that the entries point to: all of the fixed side, or a part; for solver "pcg" turned
+    factors  f, the columns of vectors that are not padding
+    """
+    equations = Equations.of(rows, vectors, np.zeros((0, 0)), np.zeros(0), alpha, counted)
+    each(lambda piece: add_sums(*piece, equations, factors, sums), balanced(rows.indptr, 1), threads)
+
+
+def half_step_of_sums(
+    sums: Floats,
+    fixed: FixedSide,
+    solved: Floats,
+    *,
+    penalties: Matrix,
+    factors: int,
+    steps: int = 0,
+    tolerance: float = 0.0,
+    threads: int = 1,
+) -> None:
+    """Do what `half_step` does, from the ``sums`` of all entries of each row; ``fixed`` needs no vectors."""
+    gram, square = aligned(*fixed.gram.shape), np.float32(tolerance * tolerance)
+    gram[:] = fixed.gram
+    kept = solved[:, fixed.frozen].copy() if fixed.frozen >= 0 else None
+    if fixed.turn is not None:
+        turn(solved, fixed.turn, threads)
+    shared, regularized = constant(gram), constant(penalties.astype(np.float32))
+    how = Steps(0 if fixed.solver == "cholesky" else steps, fixed.solver == "pcg", square)
+    even = balanced(np.arange(len(sums) + 1), 0)
+    each(
+        lambda piece: solve_sums(*piece, constant(sums), shared, regularized, fixed.frozen, factors, how, solved),
+        even,
+        threads,
+    )
     if kept is not None:
         if fixed.turn is not None:
             turn(solved, fixed.turn.T, threads)
