@@ -31,7 +31,7 @@ define packages
 	2>&1 > /dev/null) && touch $@ || { echo "$$said"; echo "$$said" | grep -qE "$(UNREACHABLE)"; }
 endef
 
-.PHONY: help demo test test-all page page-check chromium kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
+.PHONY: help demo test test-all servers page page-check chromium kernels coverage bench bench-full bench-guard bench-report lint format docs lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,10 +60,10 @@ $(PLAYERS)/ready: requirements/players.txt
 demo: $(VENV)/ready  ## Make a world of listeners, run the whole job on it, and open the result
 	$(BIN)/crossfade demo --home $(DEMO_HOME) --open
 
-test: lint kernels page-check chromium tests/clients/node_modules/ready  ## Lint, types, layers, and every test that takes seconds
+test: lint kernels page-check chromium servers tests/clients/node_modules/ready  ## Lint, types, layers, and every test that takes seconds
 	$(PYTEST) -m "not slow"
 
-test-all: lint kernels page-check chromium tests/clients/node_modules/ready $(PLAYERS)/ready  ## The same with the slow tests
+test-all: lint kernels page-check chromium servers tests/clients/node_modules/ready $(PLAYERS)/ready  ## The same with the slow tests
 	$(PYTEST)
 
 # The library of a player.
@@ -86,6 +86,9 @@ page-check: web/node_modules/ready  ## Types and tests of the web page, and that
 
 chromium: $(VENV)/ready  ## Install Chromium for the tests of the page, if there is none
 	@$(BIN)/python -m tests.web.chromium
+
+servers: $(VENV)/ready  ## Bring the jars of Cassandra and Hadoop for the tests, by Maven
+	@$(BIN)/python -m tests.servers.jars
 
 # Otherwise each process of the tests would compile most of them.
 kernels: $(VENV)/ready  ## Compile the kernels that are not, in two processes
@@ -123,9 +126,11 @@ docs: $(VENV)/ready  ## Write the page of settings from the code
 	$(BIN)/python -m crossfade.cli.settings_page > docs/settings.md
 
 lock:  ## Resolve the dependencies anew (needs uv and npm)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra all --extra spark --extra cassandra --group test \
 		pyproject.toml --output-file requirements/dev.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra all --group test \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra all --extra spark --extra cassandra --group test \
 		--group peers pyproject.toml --output-file requirements/peers.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --group buffalo \
 		--output-file requirements/buffalo.txt

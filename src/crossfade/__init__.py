@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from crossfade.evaluate.comparing import compare as evaluate
     from crossfade.models.als import ALS, ALSSettings
     from crossfade.models.blend import Blend, BlendSettings
-    from crossfade.models.cooccurrence import Cooccurrence, CooccurrenceSettings
+    from crossfade.models.cooccurrence import Cooccurrence
+    from crossfade.models.cooccurrence_columns import CooccurrenceSettings
     from crossfade.models.cultural import Cultural, CulturalSettings
     from crossfade.models.ease import EASE, EASESettings
     from crossfade.models.logistic import Logistic, LogisticSettings
@@ -56,7 +57,8 @@ _MODULES = {
     "core.writings": ["Writings"],
     "models.als": ["ALS", "ALSSettings"],
     "models.blend": ["Blend", "BlendSettings"],
-    "models.cooccurrence": ["Cooccurrence", "CooccurrenceSettings"],
+    "models.cooccurrence": ["Cooccurrence"],
+    "models.cooccurrence_columns": ["CooccurrenceSettings"],
     "models.cultural": ["Cultural", "CulturalSettings"],
     "models.ease": ["EASE", "EASESettings"],
     "models.logistic": ["Logistic", "LogisticSettings"],

@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 
 import pytest
+from tests.servers import spark
 
 from benchmarks import buffalo
 from benchmarks.case import run_case
@@ -24,17 +25,21 @@ SMALL = {
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",
     "job_2014": "--users 300 --items 100 --pairs 4000 --factors 8 --iterations 2 --directory {scratch}",
     "missing": "--listeners 60 --days 30 --models als popularity",
+    "cluster": "--millions 0.05 --factors 8 --sides half --memory 1g --turns 1 --directory {scratch}",
+    "live_listens": "--listens 40 --senders 2 --turns 1",
     "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
 }
 """Of the cases that need neither a peer nor a data set, the words that make them small."""
 
 
-LONGER = {"candidates", "factors", "interactions", "missing"}
+LONGER = {"candidates", "cluster", "factors", "interactions", "live_listens", "missing"}
 """Those that take tens of seconds with kernels to compile."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONGER)) for name in SMALL])
 def test_a_small_run_is_recorded(name, tmp_path, monkeypatch):
+    if name == "cluster" and (reason := spark.missing()) is not None:
+        pytest.skip(reason)
     monkeypatch.setattr(buffalo, "PYTHON", Path("nowhere"))
     case = importlib.import_module(f"benchmarks.{name}")
     words = SMALL[name].replace("{scratch}", str(tmp_path / "scratch")).split()

@@ -23,7 +23,8 @@ from crossfade.formats import streams
 from crossfade.formats.contract import REASONS
 from crossfade.formats.registry import FORMATS, load_format
 from crossfade.importing.cleaning import CleaningSettings
-from crossfade.importing.imports import feed, import_paths
+from crossfade.importing.feeding import feed
+from crossfade.importing.imports import import_paths
 from crossfade.importing.ledger import Ledger
 from crossfade.importing.publishing import publish
 from crossfade.importing.recognition import Recognised, recognise

@@ -73,7 +73,7 @@ def test_a_process_that_has_compiled_ends_well_with_its_input_open(tmp_path):
 
 @pytest.mark.parametrize("kind", ["artist", "track"])
 def test_the_tiny_library_has_enough_that_is_new_to_enough_users(kind, tmp_path):
-    compiling._write_library(tmp_path)
+    compiling.write_library(tmp_path)
     listens = read_csv(tmp_path / "listens.csv")
     moment = pc.quantile(listens["timestamp"], 1 - BlendSettings().hidden)[0]
     known, played = (

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from crossfade.core.errors import InputError
-from crossfade.pipeline import local
+from crossfade.pipeline import scheduling
 from crossfade.pipeline.local import LocalRunner
 from crossfade.pipeline.runner import UNWATCHED
 
@@ -125,7 +125,7 @@ def test_an_interruption_stops_a_step_at_its_next_report(kitchen, home):
 
 
 def test_an_interruption_does_not_wait_long_for_a_step_that_reports_nothing(kitchen, home, monkeypatch):
-    monkeypatch.setattr(local, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(scheduling, "GRACE_SECONDS", 0.05)
     release = threading.Event()
 
     def deaf(context):

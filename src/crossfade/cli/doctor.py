@@ -6,13 +6,15 @@ import platform
 import shlex
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import click
 
-from crossfade.cli.options import home_option, json_option
+from crossfade.cli.options import home_option, json_option, on_option
 from crossfade.cli.output import Column, print_json, print_table, size
 from crossfade.core.artifacts import write_file
 from crossfade.core.errors import CrossfadeError, NotReadyError
@@ -31,6 +33,8 @@ EXTRAS = {
     "trees": ("lightgbm", 'a blend with `ranker = "trees"`'),
     "client": ("httpx", "`crossfade.client`"),
     "annoy": ("annoy", "the forest index"),
+    "spark": ("pyspark", "`crossfade run --on spark://…`"),
+    "cassandra": ("cassandra", 'a store of `kind = "cassandra"`'),
 }
 """Every extra of the package: a module that it installs, and what that is for."""
 
@@ -46,11 +50,17 @@ class Finding:
 
 
 @click.command()
+@on_option
 @home_option
 @json_option
-def doctor(home: Home, as_json: bool) -> None:
-    """Check the installation, the machine and the home. Ends with exit code 1 if a check failed."""
+def doctor(home: Home, on: str, as_json: bool) -> None:
+    """Check the installation, the machine and the home, and with --on a cluster.
+
+    Ends with exit code 1 if a check failed.
+    """
     findings = [finding for check in _CHECKS for finding in check(home)]
+    if on:
+        findings += _hadoop(home) if on == "hadoop" else _cluster(home, on)
     if as_json:
         print_json(findings)
     else:
@@ -142,6 +152,19 @@ def _settings(home: Home) -> Iterator[Finding]:
     yield Finding("ok", "settings", f"{home.settings_file} is valid" if home.settings_file.exists() else "all defaults")
 
 
+def _store(home: Home) -> Iterator[Finding]:
+    from crossfade.pipeline.settings import Settings
+    from crossfade.stores.registry import open_store
+
+    try:
+        settings = Settings.of(home).section("store")
+        count = len(open_store(home, settings)[0].versions())
+    except CrossfadeError as error:
+        yield Finding("bad", "store", str(error), f"see [store] in {home.settings_file}")
+    else:
+        yield Finding("ok", "store", f"{settings.kind} answers; releases: {count}")
+
+
 def _release(home: Home) -> Iterator[Finding]:
     from crossfade.cli.options import releases_of
 
@@ -157,5 +180,43 @@ def _release(home: Home) -> Iterator[Finding]:
         yield Finding("ok", "release", f"{version} is whole")
 
 
+def _hadoop(home: Home) -> Iterator[Finding]:
+    from crossfade.cluster.hadoop import Hadoop
+    from crossfade.pipeline.settings import Settings
+
+    try:
+        settings = Settings.of(home).section("hadoop")
+        with tempfile.TemporaryDirectory() as work:
+            Hadoop.connect(settings, Path(work))
+    except CrossfadeError as error:
+        yield Finding("bad", "cluster", str(error), "see docs/cluster.md")
+    else:
+        yield Finding("ok", "cluster", f"{settings.command} sends jobs, and {settings.folder} can be reached")
+
+
+def _cluster(home: Home, master: str) -> Iterator[Finding]:
+    from crossfade.cluster.spark import start
+    from crossfade.cluster.spark_checks import examine, failures
+    from crossfade.pipeline.settings import Settings
+
+    with contextlib.ExitStack() as stack:
+        try:
+            settings = Settings.of(home).on(master).section("spark")
+            engine = start(settings)
+            stack.callback(engine.stop)
+            shares = settings.exchange == "files" and home.path.exists()
+            executors = examine(engine, home.path.absolute() if shares else None)
+        except CrossfadeError as error:
+            yield Finding("bad", "cluster", str(error), "see docs/cluster.md")
+            return
+        yield Finding("ok", "cluster", f"{master}: {engine.executors} executors, {engine.slots} tasks at a time")
+        for number, one in enumerate(executors, 1):
+            versions = ", ".join(f"{name} {version or 'missing'}" for name, version in one.versions.items())
+            folder = f"; {one.problem or 'shares the home'}" if shares else ""
+            yield Finding("ok", f"executor {number}", f"{one.host}: {versions}; {size(one.memory)} of memory{folder}")
+        for failure in failures(executors, settings, engine.slots):
+            yield Finding("bad", "cluster", failure, "see docs/cluster.md")
+
+
 _CHECKS: tuple[Callable[[Home], Iterator[Finding]], ...]
-_CHECKS = (_program, _kernels, _extras, _disk, _home, _privacy, _settings, _release)
+_CHECKS = (_program, _kernels, _extras, _disk, _home, _privacy, _settings, _store, _release)

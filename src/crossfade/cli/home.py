@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from crossfade.cli.options import SuggestingGroup, group_home_option, home_option, json_option, live_of, releases_of
+from crossfade.cli.options import (
+    SuggestingGroup,
+    group_home_option,
+    home_option,
+    json_option,
+    live_is_there,
+    live_of,
+    releases_of,
+)
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.core.artifacts import MANIFEST, verify_unless_replaced
 from crossfade.core.errors import ArtifactError, NotReadyError, SettingsError
@@ -129,7 +137,7 @@ def verify(home: Home, as_json: bool) -> None:
         except ArtifactError as error:
             checked += 1
             damaged.append(str(error))
-    if home.live.exists():
+    if live_is_there(home):
         checked += 1
         damaged += _damage_of_live(home)
     if as_json:

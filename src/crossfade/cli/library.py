@@ -13,16 +13,27 @@ from typing import TYPE_CHECKING
 import click
 
 from crossfade.cli.display import Compiling, Display, progress_of, shown, weights_of
-from crossfade.cli.options import demo_home_option, home_option, json_option, live_of, releases_of, served_of
+from crossfade.cli.options import (
+    demo_home_option,
+    home_option,
+    json_option,
+    live_is_there,
+    live_of,
+    on_option,
+    releases_of,
+    served_of,
+)
 from crossfade.cli.output import Column, counted, print_json, print_line, print_table, say, size
 from crossfade.cli.people import what_is_missing
-from crossfade.core.errors import InputError, NotReadyError, UnknownIdError
+from crossfade.core.errors import InputError, NotReadyError, SettingsError, UnknownIdError
 from crossfade.core.home import Home
 from crossfade.core.settings import from_table
 
 if TYPE_CHECKING:
+    from crossfade.importing.apart import Each
     from crossfade.pipeline.compiling import Compiling as Kernels
     from crossfade.pipeline.runner import Watch
+    from crossfade.pipeline.settings import Settings
     from crossfade.pipeline.steps import Step
 
 SHOWN_LISTENERS = 5  # of one's own whose histories a run comments on
@@ -38,13 +49,17 @@ SHOWN_LISTENERS = 5  # of one's own whose histories a run comments on
     metavar="OURS=THEIRS",
     help="For tables: which column is our user, artist, title, listened_at, plays, …; may be repeated.",
 )
+@on_option
 @json_option
 @home_option
-def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple[str, ...], as_json: bool) -> None:
+def import_(
+    home: Home, paths: tuple[str, ...], user: str | None, columns: tuple[str, ...], on: str, as_json: bool
+) -> None:
     """Read listening history: exports, logs, dumps, data sets, playlists.
 
     A PATH is a file, a folder, a zip or a tar, as it was downloaded. FORMAT is recognised from the content if it is not
-    given. Afterwards, what was dropped and why is shown, and kept beside the import.
+    given. Afterwards, what was dropped and why is shown, and kept beside the import. With --on, the machines of a
+    cluster read the files of a folder side by side; all see it and the library under the same paths.
     """
     from crossfade.formats.registry import FORMATS
     from crossfade.importing.imports import import_paths
@@ -57,7 +72,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
         raise click.UsageError(f"A path is missing. Try: crossfade import {format_name} PATH")
     if unclear := [column for column in columns if "=" not in column]:
         raise click.BadParameter(f"{unclear[0]!r} is not of the form OURS=THEIRS", param_hint="--column")
-    settings = Settings.of(home)
+    settings = Settings.of(home).on(on)
     with progress_of("Import") as progress:
         ledgers = import_paths(
             home,
@@ -68,6 +83,7 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
             settings=settings.section("import"),
             progress=progress,
             threads=settings.run.processors,
+            each=_machines(home, settings) if on else None,
         )
     if as_json:
         print_json([ledger.as_json() for ledger in ledgers])
@@ -77,6 +93,16 @@ def import_(home: Home, paths: tuple[str, ...], user: str | None, columns: tuple
                 print_line(line)
     if failed := [ledger.source for ledger in ledgers if ledger.failure is not None]:
         raise InputError(f"{len(failed)} of {len(ledgers)} could not be imported: {', '.join(failed)}.")
+
+
+def _machines(home: Home, settings: "Settings") -> "Each":
+    """What carries out tasks on the cluster of the ``settings``."""
+    from crossfade.cluster.spark import application
+
+    if settings.run.runner != "spark":
+        raise SettingsError("Files are imported on this machine or on Spark, not on Hadoop. Leave out --on.")
+    home.prepare()
+    return application(settings.section("spark"), home.path).each
 
 
 @click.command()
@@ -139,7 +165,7 @@ def forget(
 
 def _remove_accounts(home: Home, users: Sequence[str]) -> None:
     """Remove what ``users`` did while the library was served; otherwise it would become an import again."""
-    if users and home.live.exists():
+    if users and live_is_there(home):
         with contextlib.closing(live_of(home)) as live:
             for account in live.accounts():
                 if account.user in users:
@@ -191,10 +217,11 @@ def _now_served(home: Home) -> str:
 @click.command()
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Fit only this model; may be repeated.")
 @click.option("--full", is_flag=True, help="Fit all models from nothing; keep no earlier fit.")
+@on_option
 @click.option("--dry-run", is_flag=True, help="Only show what would run, and why.")
 @json_option
 @home_option
-def run(home: Home, models: tuple[str, ...], full: bool, dry_run: bool, as_json: bool) -> None:
+def run(home: Home, models: tuple[str, ...], full: bool, on: str, dry_run: bool, as_json: bool) -> None:
     """Fit models, build surfaces and publish a release; only what has changed.
 
     Fits are kept until more than refit_percent of [run] has come since. The pages of the first model are published
@@ -205,7 +232,7 @@ def run(home: Home, models: tuple[str, ...], full: bool, dry_run: bool, as_json:
 
     if not dry_run:
         with _compiled_aside(home) as compiling:
-            _run(home, compiling, models, full=full, as_json=as_json)
+            _run(home, compiling, models, full=full, on=on, as_json=as_json)
         return
     steps = preview(home, models, full=full)
     if as_json:
@@ -298,11 +325,19 @@ def _compiled_aside(home: Home) -> contextlib.AbstractContextManager["Kernels"]:
     return compiled_aside(home, Settings.of(home).run.processors)
 
 
-def _run(home: Home, compiling: "Kernels", models: Sequence[str] = (), *, full: bool = False, as_json: bool) -> None:
+def _run(
+    home: Home,
+    compiling: "Kernels",
+    models: Sequence[str] = (),
+    *,
+    full: bool = False,
+    on: str = "",
+    as_json: bool,
+) -> None:
     from crossfade.pipeline.run import run as run_pipeline
 
     with _watched(home) as watch:
-        result = run_pipeline(home, watch, models, compiling, full=full)
+        result = run_pipeline(home, watch, models, compiling, full=full, on=on)
     if as_json:
         print_json(result)
         return

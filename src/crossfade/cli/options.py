@@ -84,6 +84,22 @@ group_home_option = click.option(  # for groups that do nothing themselves
     expose_value=False,
     help="The directory of the library, for the command that follows.",
 )
+_MASTERS = ("spark://", "yarn", "k8s://", "local[2]", "hadoop")
+
+
+def complete_masters(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer how the address of a cluster begins."""
+    return [CompletionItem(master) for master in _MASTERS if master.startswith(incomplete)]
+
+
+on_option = click.option(
+    "--on",
+    default="",
+    metavar="MASTER",
+    shell_complete=complete_masters,
+    help="A Spark cluster: spark://HOST:PORT, yarn, k8s://https://HOST:PORT, or local[N] for N processors here; "
+    "or hadoop, for the MapReduce jobs of [hadoop].",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ids_option = click.option("--ids", is_flag=True, help="Show ids in tables too; a pipe and JSON always have them.")
 limit_option = click.option(
@@ -102,6 +118,14 @@ def releases_of(home: Home) -> "Releases":
     return open_releases(home, Settings.of(home).section("store"))
 
 
+def live_is_there(home: Home) -> bool:
+    """Return whether there is a live state of ``home``, in the store that its settings name."""
+    from crossfade.pipeline.settings import Settings
+    from crossfade.stores.registry import has_live
+
+    return has_live(home, Settings.of(home).section("store"))
+
+
 def live_of(home: Home) -> "LiveState":
     """Return the live state of ``home``, in the store that its settings name; a new one if there was none."""
     from crossfade.pipeline.settings import Settings
@@ -113,7 +137,7 @@ def live_of(home: Home) -> "LiveState":
 @contextlib.contextmanager
 def accounts_of(home: Home, *, new: bool = False) -> Iterator["LiveState"]:
     """Open the live state of ``home``; NotReadyError if there is none, unless a ``new`` one may be made."""
-    if not new and not home.live.exists():
+    if not new and not live_is_there(home):
         raise NotReadyError("There are no accounts yet. Make one with `crossfade users add NAME`.")
     with contextlib.closing(live_of(home)) as live:
         yield live

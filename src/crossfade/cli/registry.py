@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "models": ("Show which models are fitted on what", "measuring:models"),
     "evaluate": ("Fit models on a part of the library and measure them on the rest", "measuring:evaluate"),
     "tune": ("Search the best settings of models on a part of the data", "tuning:tune"),
+    "plan": ("Show what fitting takes on a cluster, before renting one", "planning:plan"),
     "status": ("Show what is in this home, and what is served", "home:status"),
     "forget": ("Remove a listener or an import, and all that was made from it", "library:forget"),
     "releases": ("List, activate and unpin releases", "home:releases"),

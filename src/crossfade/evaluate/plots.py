@@ -1,6 +1,6 @@
 """Plots of a comparison as SVG, made here: no library to install, and a page of them loads nothing from elsewhere.
 
-A plot is a frame with axes, drawn by `_Frame`, and marks for numbers; each mark has a title that browsers show.
+A plot is a frame with axes, drawn by `Frame`, and marks for numbers; each mark has a title that browsers show.
 """
 
 import math
@@ -47,7 +47,7 @@ class Named:
 
 
 @dataclass
-class _Frame:
+class Frame:
     """Axes from ``x`` to ``y`` (least, most), to which marks are added in units of the data."""
 
     x: tuple[float, float]
@@ -84,17 +84,19 @@ class _Frame:
             self.parts.append(f'<rect x="{WIDTH - RIGHT + 14}" y="{y - 8}" width="10" height="10" {filled(place)}/>')
             self.text(WIDTH - RIGHT + 30, y + 1, name if len(name) <= 17 else f"{name[:16]}…")
 
-    def drawn(self, x_marks: Sequence[tuple[float, str]] | None = None, *, y_marks: bool = True) -> Plot:
-        """The plot, with marks at the axes."""
+    def drawn(
+        self, x_marks: Sequence[tuple[float, str]] | None = None, y_marks: Sequence[tuple[float, str]] | None = None
+    ) -> Plot:
+        """The plot, with marks at the axes; by default at round numbers."""
         bottom, right = self.height - BOTTOM, WIDTH - RIGHT
         axes = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="currentColor" stroke-opacity=".5"/>']
         marks, self.parts = self.parts, []
-        for value, label in [(value, f"{value:g}") for value in ticks(*self.x)] if x_marks is None else x_marks:
+        for value, label in _marks(self.x) if x_marks is None else x_marks:
             x, _ = self.at(value, self.y[0])
             self.text(x, bottom + 16, label, anchor="middle")
-        for value in ticks(*self.y) if y_marks else ():
+        for value, label in _marks(self.y) if y_marks is None else y_marks:
             _, y = self.at(self.x[0], value)
-            self.text(LEFT - 6, y + 4, f"{value:g}", anchor="end")
+            self.text(LEFT - 6, y + 4, label, anchor="end")
             axes.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="currentColor" stroke-opacity=".12"/>')
         self.text((LEFT + right) / 2, self.height - 10, self.x_label, anchor="middle")
         middle = (TOP + bottom) / 2
@@ -133,6 +135,10 @@ def ticks(least: float, most: float, about: int = 5) -> list[float]:
     return [round(place * step, 12) for place in range(first, math.floor(most / step + 1e-9) + 1)]
 
 
+def _marks(ends: tuple[float, float]) -> list[tuple[float, str]]:
+    return [(value, f"{value:g}") for value in ticks(*ends)]
+
+
 def strata(comparison: Comparison) -> Plot:
     """Recall of test items by the popularity of the item, one line a model, with intervals."""
     metric = f"recall@{comparison.k}"
@@ -157,7 +163,7 @@ def tradeoff(comparison: Comparison) -> Plot:
     """Accuracy against coverage and novelty: a dot a model at its recall and coverage, with its novelty written."""
     recall, coverage, novelty = (f"{name}@{comparison.k}" for name in ("recall", "coverage", "novelty"))
     found = [tuple(comparison.value(name, one) or 0.0 for one in (coverage, recall, novelty)) for name in comparison]
-    frame = _Frame(
+    frame = Frame(
         _range([one[0] for one in found]),
         _range([one[1] for one in found]),
         f"{coverage}: share of items listed",
@@ -181,7 +187,7 @@ def differences(comparison: Comparison) -> Plot:
     ends = [end for _, one in found for end in (one.low, one.high)]
     first = next(iter(comparison))
     height = TOP + BOTTOM + 26 * max(len(found), 2)
-    frame = _Frame(_range([*ends, 0.0]), (0.0, max(len(found), 1)), f"{metric} minus that of {first}", "", height)
+    frame = Frame(_range([*ends, 0.0]), (0.0, max(len(found), 1)), f"{metric} minus that of {first}", "", height)
     frame.line((0, 0), (0, max(len(found), 1)), 'stroke="#888888"', 1)
     names = list(comparison)
     for row, (name, one) in enumerate(found):
@@ -190,7 +196,7 @@ def differences(comparison: Comparison) -> Plot:
         frame.dot((one.value, y), place, f"{name}: {one}")
         label = name if len(name) <= 19 else f"{name[:18]}…"
         frame.text(WIDTH - RIGHT + 10, frame.at(0, y)[1] + 4, label, colour=colour(place))
-    return frame.drawn(y_marks=False)
+    return frame.drawn(y_marks=())
 
 
 def _lines(lines: dict[str, list[tuple[int, Estimate]]], x_label: str, y_label: str) -> Plot:
@@ -198,7 +204,7 @@ def _lines(lines: dict[str, list[tuple[int, Estimate]]], x_label: str, y_label: 
     xs = [x for line in lines.values() for x, _ in line] or [0, 1]
     tops = [one.high for line in lines.values() for _, one in line] or [1.0]
     room = (max(xs) - min(xs)) * 0.03 or 1.0
-    frame = _Frame((min(xs) - room, max(xs) + room), _range([0.0, *tops]), x_label, y_label)
+    frame = Frame((min(xs) - room, max(xs) + room), _range([0.0, *tops]), x_label, y_label)
     for place, (name, line) in enumerate(lines.items()):
         for (x, one), (next_x, after) in pairwise(line):
             frame.line((x, one.value), (next_x, after.value), stroked(place), 2)

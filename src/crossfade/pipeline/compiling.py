@@ -110,7 +110,7 @@ def compile_part(part: str, place: Path, settings_file: Path) -> None:
     library.mkdir()
     if settings_file.exists():
         shutil.copyfile(settings_file, home.settings_file)
-    _write_library(library)
+    write_library(library)
     import_paths(home, [library])
     settings = Settings.of(home)
     first, plan = first_plan(home, settings).steps, make_plan(home, settings).steps
@@ -122,7 +122,7 @@ def compile_part(part: str, place: Path, settings_file: Path) -> None:
         mark.touch()
 
 
-def _write_library(directory: Path) -> None:
+def write_library(directory: Path) -> None:
     """Write listens and playlists, so that every model has something to learn from."""
     lines = ["user,artist,track,timestamp"]
     for number in range(2 * TRACKS):

@@ -3,30 +3,28 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
 
 from crossfade.core.artifacts import Draft, Identity, is_made_from, read_manifest
-from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError
 from crossfade.core.home import Home
 from crossfade.core.ids import MISSING, Ids
 from crossfade.core.interactions import Interactions
 from crossfade.core.sequences import Sequences
+from crossfade.core.tables import SurfaceTable
 from crossfade.core.writings import Writings
 from crossfade.evaluate.searching import search_settings
-from crossfade.models.contract import InputKind, Model
+from crossfade.models.contract import Fitted, InputKind, Model
 from crossfade.models.registry import load_fitted, model_class
 from crossfade.nearest.contract import IndexSettings
 from crossfade.pipeline.steps import FLOOR, Context, Step, place_of
-from crossfade.ranking.aliases import Aliases, aliases_of
 from crossfade.ranking.neighbourhood import Neighbourhood, NeighbourSettings
-from crossfade.surfaces.contract import Listing, SurfaceInputs, build_table
+from crossfade.surfaces.contract import Listing, build_table
 from crossfade.surfaces.registry import registered
+from crossfade.surfaces.sources import TableSources
 
 CATALOGUE = "catalogue"
 
@@ -159,28 +157,40 @@ class FitModel(OfModel):
 
     def memory(self, home: Home) -> int:
         items = len(Ids.load(self.inputs(home)[self.source] / "item_ids"))
-        return super().memory(home) + self._model(home).memory_bytes(items)
+        return super().memory(home) + self.chosen(home).memory_bytes(items)
 
     def run(self, draft: Draft, context: Context) -> None:
         """Fit the model, from the last checkpoint if a fit was stopped."""
-        model = self._model(context.home)
-        start = {"start": load_fitted(place_of(context.home, self.name, self.start))} if self.start else {}
-        fitted = model.fit(
+        self.save(self.fit(context), draft)
+
+    def fit(self, context: Context, **others: Any) -> Fitted[Any]:
+        """Return the fitted model; ``others`` are further arguments of `Model.fit`."""
+        model = self.chosen(context.home)
+        return model.fit(
             LOADERS[model.learns_from](self.inputs(context.home)[self.source], kind=self.kind),
             threads=context.threads,
             progress=context.progress,
             workspace=context.home.unfinished / self.name,
-            **start,
+            **self.starting(context.home),
+            **others,
         )
+
+    def save(self, fitted: Fitted[Any], draft: Draft) -> None:
+        """Fill the draft with a fitted model."""
         fitted.save(draft.path)
         draft.rows.update(users=len(fitted.user_ids or ()), items=len(fitted.item_ids))
+
+    def starting(self, home: Home) -> dict[str, Any]:
+        """Return the earlier fit that it starts from, as an argument of `Model.fit`; none if it starts from nothing."""
+        return {"start": load_fitted(place_of(home, self.name, self.start))} if self.start else {}
 
     @property
     def instead(self) -> Mapping[str, Any]:
         """Settings of this fit, whatever is set."""
         return {}
 
-    def _model(self, home: Home) -> Model[Any]:
+    def chosen(self, home: Home) -> Model[Any]:
+        """Return the model with the settings of this fit."""
         found = found_settings(self.inputs(home)[self.search]) if self.searched else {}
         return model_class(self.model)(**{**self.settings, **found, **self.instead})
 
@@ -237,31 +247,26 @@ class ComputeNeighbours(OfModel):
         items = len(Ids.load(self.inputs(home)[self.fitted] / "item_ids"))
         return super().memory(home) + 2 * 8 * items * int(self.settings["size"])
 
-    def run(self, draft: Draft, context: Context) -> None:
+    @property
+    def table_settings(self) -> tuple[NeighbourSettings, IndexSettings]:
+        """Its settings, and those of its index."""
         index = {name.removeprefix(INDEX): value for name, value in self.settings.items() if name.startswith(INDEX)}
         settings = {name: value for name, value in self.settings.items() if not name.startswith(INDEX)}
-        model: Any = load_fitted(self.inputs(context.home)[self.fitted])
+        return NeighbourSettings(**settings), IndexSettings(**index)
+
+    def run(self, draft: Draft, context: Context) -> None:
+        model = load_fitted(self.inputs(context.home)[self.fitted])
+        settings, index = self.table_settings
         neighbourhood = Neighbourhood.build(
-            model,
-            NeighbourSettings(**settings),
-            IndexSettings(**index),
-            directory=draft.path,
-            threads=context.threads,
-            progress=context.progress,
+            model, settings, index, directory=draft.path, threads=context.threads, progress=context.progress
         )
+        self.save(neighbourhood, draft)
+
+    def save(self, neighbourhood: Neighbourhood, draft: Draft) -> None:
+        """Write what of the ``neighbourhood`` is not in the draft yet."""
         neighbourhood.save(draft.path)
         rows = neighbourhood.table.rows
         draft.rows.update(items=len(rows), neighbours=int(np.count_nonzero(rows != MISSING)))
-
-
-_naming = Lock()
-
-
-@lru_cache(maxsize=1)
-def _named(place: Path) -> tuple[Catalogue, Mapping[str, Aliases]]:
-    """Open a catalogue, whose names are grouped once for all surfaces of a run."""
-    catalogue = Catalogue.load(place)
-    return catalogue, aliases_of(catalogue)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,28 +296,29 @@ class BuildSurface(Step):
     def words(self) -> dict[str, str]:
         return {**super().words, "surface": registered(self.surface).title}
 
-    def run(self, draft: Draft, context: Context) -> None:
-        places = self.inputs(context.home)
-        models: dict[str, Any] = {kind: load_fitted(places[step]) for kind, step in self.models.items()}
-        both = self.models.keys() & self.interactions.keys()
-        with _naming:
-            catalogue, aliases = _named(places[CATALOGUE])
-        inputs = SurfaceInputs(
-            catalogue=catalogue,
-            aliases=aliases,
-            interactions={kind: Interactions.load(places[step], kind=kind) for kind, step in self.interactions.items()},
-            models={kind: [model] for kind, model in models.items()},
-            later={
-                kind for kind in both if not is_made_from(places[self.models[kind]], places[self.interactions[kind]])
-            },
-            neighbourhoods={
-                kind: Neighbourhood.load(places[step], models[kind]) for kind, step in self.neighbours.items()
-            },
-            threads=context.threads,
+    def sources(self, home: Home) -> TableSources:
+        """Return where the parts of the table lie."""
+        places = self.inputs(home)
+        models, interactions, neighbours = (
+            {kind: places[step] for kind, step in steps.items()}
+            for steps in (self.models, self.interactions, self.neighbours)
         )
-        surface = registered(self.surface).load()
-        listing = Listing(self.surface, self.key, self.kind, self.reason_kind)
-        prepared = surface.prepare(inputs, listing, surface.settings_class(**self.settings))
-        table = build_table(prepared, listing, context.progress)
+        both = models.keys() & interactions.keys()
+        return TableSources(
+            listing=Listing(self.surface, self.key, self.kind, self.reason_kind),
+            settings=self.settings,
+            catalogue=places[CATALOGUE],
+            interactions=interactions,
+            models=models,
+            neighbours=neighbours,
+            later=tuple(sorted(kind for kind in both if not is_made_from(models[kind], interactions[kind]))),
+        )
+
+    def run(self, draft: Draft, context: Context) -> None:
+        sources = self.sources(context.home)
+        self.save(build_table(sources.prepared(context.threads), sources.listing, context.progress), draft)
+
+    def save(self, table: SurfaceTable, draft: Draft) -> None:
+        """Write the ``table`` into the draft."""
         table.save(draft.path)
         draft.rows.update(keys=len(table.keys), entries=len(table.items))

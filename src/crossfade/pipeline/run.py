@@ -27,7 +27,7 @@ from crossfade.pipeline.runner import StepResult, Watch, open_runner
 from crossfade.pipeline.settings import Settings
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
-from crossfade.stores.registry import open_live, open_releases
+from crossfade.stores.registry import has_live, open_live, open_releases
 from crossfade.stores.releases import Published, Releases
 
 PARTS = ("catalogue", "interactions", "search", "fit", "keep", "join", "neighbours")
@@ -70,25 +70,27 @@ def run(
     compiling: Compiling = NOTHING_COMPILING,
     *,
     full: bool = False,
+    on: str = "",
 ) -> RunResult:
     """Bring the release of ``home`` up to date; ``watch`` is told what is done.
 
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
-    release as they are in the active one. With ``full`` no earlier fit is kept or started from. Raises BusyError while
-    another process writes in this home, SettingsError for a model that does not exist, and the error of a step that
-    fails; what was finished stays, and the next run goes on from there. What arrived over HTTP becomes an import first.
+    release as they are in the active one. With ``full`` no earlier fit is kept or started from. ``on`` is the master of
+    a Spark cluster that carries out the steps, whatever the settings say. What arrived over HTTP becomes an import
+    first. Raises BusyError while another process writes in this home, SettingsError for a model that does not exist,
+    and the error of a step that fails; what was finished stays, and the next run goes on from there.
     """
     _import_live(home)
     with home.locked("run"):
-        return run_locked(home, watch, models, compiling, full=full)
+        return run_locked(home, watch, models, compiling, full=full, on=on)
 
 
 def _import_live(home: Home) -> None:
     """Bring the import of the live state up to date, if there is a live state."""
-    if not home.live.exists():
-        return
     settings = Settings.of(home)
     store = settings.section("store")
+    if not has_live(home, store):
+        return
     with contextlib.closing(open_live(home, store)) as live:
         import_live(home, live, open_releases(home, store), settings.section("import"))
 
@@ -101,11 +103,12 @@ def run_locked(
     compiling: Compiling = NOTHING_COMPILING,
     *,
     full: bool = False,
+    on: str = "",
 ) -> RunResult:
     """Do the same as `run` for a caller that has the home's lock."""
-    settings = Settings.of(home)
+    settings = Settings.of(home).on(on)
     limits = {"threads": settings.run.processors, "memory_bytes": settings.run.memory_bytes}
-    runner = open_runner(settings.run.runner, **limits)
+    runner = open_runner(settings.run.runner, settings.section, **limits)
     releases = open_releases(home, settings.section("store"))
     # Of a release that is to be forgotten nothing goes into the next one.
     forgetting = catch_up(home, releases) is not None

@@ -3,14 +3,18 @@
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from crossfade.core.home import Home
 from crossfade.core.progress import Progress, silent
 from crossfade.pipeline.steps import Step
 from crossfade.stores.contract import Version
 
-RUNNERS: Mapping[str, str] = {"local": "crossfade.pipeline.local:LocalRunner"}
+RUNNERS: Mapping[str, str] = {
+    "hadoop": "crossfade.pipeline.hadoop:HadoopRunner",
+    "local": "crossfade.pipeline.local:LocalRunner",
+    "spark": "crossfade.pipeline.spark:SparkRunner",
+}
 """The class of each runner, as "module:class"; imported only when it is used."""
 
 
@@ -69,8 +73,15 @@ class Runner(Protocol):
         """
 
 
-def open_runner(name: str, *, threads: int, memory_bytes: int) -> Runner:
-    """Return the runner registered as ``name``, which keeps to these limits on this machine."""
+def open_runner(
+    name: str, section: Callable[[str], Any] = lambda table: None, *, threads: int, memory_bytes: int
+) -> Runner:
+    """Return the runner registered as ``name``, which keeps to these limits on this machine.
+
+    section  gives the settings of a table; a runner that has one names it as ``table``
+    """
     module, _, cls = RUNNERS[name].partition(":")
-    runner: Runner = getattr(importlib.import_module(module), cls)(threads=threads, memory_bytes=memory_bytes)
+    made = getattr(importlib.import_module(module), cls)
+    own = {"settings": section(made.table)} if hasattr(made, "table") else {}
+    runner: Runner = made(threads=threads, memory_bytes=memory_bytes, **own)
     return runner

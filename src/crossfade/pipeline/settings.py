@@ -57,7 +57,8 @@ class RunSettings(Checked):
     # a fit is kept until so much has come since, in percent of what there is; 0: all are fitted again whenever anything
     # has come
     refit_percent: Annotated[float, Range(0, 100, unit="percent")] = 5.0
-    runner: str = "local"  # what runs the steps: "local" is this machine
+    # what runs the steps: "local" is this machine, "spark" the cluster of [spark], "hadoop" that of [hadoop]
+    runner: str = "local"
     keep_artifacts: Annotated[int, Range(1)] = 1  # how many results of each step to keep, the newest first
     keep_releases: Annotated[int, Range(2)] = 3  # how many releases to keep, the active one always among them
 
@@ -96,6 +97,8 @@ _ROOMS = {
     "station": "crossfade.surfaces.station:StationSettings",
     "store": "crossfade.stores.registry:StoreSettings",
     "serve": "crossfade.serve.settings:ServeSettings",
+    "hadoop": "crossfade.cluster.hadoop_settings:HadoopSettings",
+    "spark": "crossfade.cluster.spark_settings:SparkSettings",
 }
 
 
@@ -139,6 +142,17 @@ class Settings:
             return self
         run = {**self._tables.get("run", {}), "models": [*dict.fromkeys(models)]}
         return Settings({**self._tables, "run": run}, self._where, self._tuned)
+
+    def on(self, master: str) -> "Settings":
+        """Return these settings with a run on "hadoop" or the Spark cluster of ``master``; themselves if that is ""."""
+        if not master:
+            return self
+        if master == "hadoop":
+            run = {**self._tables.get("run", {}), "runner": "hadoop"}
+            return Settings({**self._tables, "run": run}, self._where, self._tuned)
+        run = {**self._tables.get("run", {}), "runner": "spark"}
+        spark = {**self._tables.get("spark", {}), "master": master}
+        return Settings({**self._tables, "run": run, "spark": spark}, self._where, self._tuned)
 
     def section(self, name: str) -> Any:
         """The settings object of one table."""
