@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,32 +68,34 @@ def loss(interactions: Interactions, items: np.ndarray) -> float:
 class Spark:
     """A session that times the fits it makes; use it with ``with``."""
 
-    def __init__(self, scratch: Path, threads: int, memory: str) -> None:
+    def __init__(self, scratch: Path, master: str, memory: str, settings: Mapping[str, str] = {}) -> None:
         from pyspark.sql import SparkSession
 
         self.events = scratch / "events"
-        self.events.mkdir()
+        self.events.mkdir(exist_ok=True)
         self.scratch = scratch
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         started = time.perf_counter()
-        self.session = (
-            SparkSession.builder.master(f"local[{threads}]")
-            .appName("benchmark")
-            .config("spark.driver.memory", memory)
-            .config("spark.driver.host", "127.0.0.1")
-            .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.local.dir", str(scratch))
-            .config("spark.sql.shuffle.partitions", str(2 * threads))
-            .config("spark.eventLog.enabled", "true")
-            .config("spark.eventLog.dir", self.events.as_uri())
-            .config("spark.eventLog.compress", "false")
-            .config("spark.eventLog.rolling.enabled", "false")
+        chosen = {
+            "spark.driver.memory": memory,
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            "spark.local.dir": str(scratch),
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": self.events.as_uri(),
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.rolling.enabled": "false",
             # With it, products of vectors and matrices use what the processor has.
-            .config("spark.driver.extraJavaOptions", "--add-modules=jdk.incubator.vector")
-            .getOrCreate()
-        )
+            "spark.driver.extraJavaOptions": "--add-modules=jdk.incubator.vector",
+            "spark.executor.extraJavaOptions": "--add-modules=jdk.incubator.vector",
+            **settings,
+        }
+        builder = SparkSession.builder.master(master).appName("benchmark")
+        for key, value in chosen.items():
+            builder = builder.config(key, value)
+        self.session = builder.getOrCreate()
         self.session.sparkContext.setLogLevel("ERROR")
         self.preparation = {"starting Spark": time.perf_counter() - started}
 
@@ -107,11 +109,13 @@ class Spark:
         self.pairs.count()
         self.preparation["loading"] = time.perf_counter() - started
 
-    def fit(self, factors: int, iterations: int) -> tuple[Sequence[float], dict[str, float], np.ndarray]:
-        """Seconds of each iteration but the first, what the rest of the fit took, and the items."""
+    def fit(
+        self, factors: int, iterations: int, **settings: object
+    ) -> tuple[Sequence[float], dict[str, float], np.ndarray]:
+        """When each iteration ended, from the first on, which is not counted; what the rest took, and the items."""
         from pyspark.ml.recommendation import ALS
 
-        before, started = len(self._ended()), time.perf_counter()
+        before, started = len(self.ended()), time.perf_counter()
         model = ALS(
             rank=factors,
             maxIter=iterations,
@@ -123,16 +127,16 @@ class Spark:
             ratingCol="rating",
             checkpointInterval=-1,
             seed=0,
+            **settings,
         ).fit(self.pairs)
         items = self._vectors(model.itemFactors)
         whole = time.perf_counter() - started
         # Jobs 1, 3, 5, … form the Gram matrix of the users that the iteration before has made.
-        ends = self._ended()[before::2]
-        took = np.diff(ends)
-        first, later = float(took[0]), [float(one) for one in took[1:]]
-        return later, {"the rest of the fit": whole - float(took.sum()), "first iteration": first}, items
+        ends = self.ended()[before::2]
+        took = float(ends[-1] - ends[0])
+        return ends[1:], {"the rest of the fit": whole - took, "first iteration": ends[1] - ends[0]}, items
 
-    def _ended(self) -> list[float]:
+    def ended(self) -> list[float]:
         """When each Gram matrix was ready, in seconds."""
         jobs, ends = set(), []
         for path in self.events.iterdir():
@@ -148,6 +152,16 @@ class Spark:
                     ends.append(event["Completion Time"] / 1000)
         return sorted(ends)
 
+    def shuffled(self) -> float:
+        """Bytes that all stages so far wrote for others to fetch."""
+        written = 0
+        for path in self.events.iterdir():
+            for line in path.read_text().splitlines():
+                if '"SparkListenerTaskEnd"' in line:
+                    metrics = json.loads(line).get("Task Metrics") or {}
+                    written += metrics.get("Shuffle Write Metrics", {}).get("Shuffle Bytes Written", 0)
+        return float(written)
+
     @staticmethod
     def _vectors(table: object) -> np.ndarray:
         """(rows, factors), by id."""
@@ -160,6 +174,11 @@ class Spark:
 
     def __exit__(self, *failure: object) -> None:
         self.session.stop()
+
+
+def spark_here(scratch: Path, threads: int, memory: str) -> Spark:
+    """A session whose driver computes, with so many threads."""
+    return Spark(scratch, f"local[{threads}]", memory, {"spark.sql.shuffle.partitions": str(2 * threads)})
 
 
 def ours(interactions: Interactions, factors: int, threads: int, turns: int) -> list[Side]:
@@ -199,10 +218,14 @@ def measure(chosen: argparse.Namespace) -> Findings:
     threads = max(chosen.threads)
     sides = {factors: ours(interactions, factors, threads, chosen.turns) for factors in chosen.factors}
     if "pyspark" in versions:
-        with TemporaryDirectory(dir=chosen.scratch) as scratch, Spark(Path(scratch), threads, chosen.memory) as spark:
+        with (
+            TemporaryDirectory(dir=chosen.scratch) as scratch,
+            spark_here(Path(scratch), threads, chosen.memory) as spark,
+        ):
             spark.load(interactions)
             for factors in chosen.factors:
-                seconds, preparation, items = spark.fit(factors, chosen.turns + 2)
+                ends, preparation, items = spark.fit(factors, chosen.turns + 2)
+                seconds = [float(one) for one in np.diff(ends)]
                 figures = {"loss": loss(interactions, items)}
                 prepared = {**spark.preparation, **preparation}
                 name = f"Spark MLlib {versions['pyspark']}"

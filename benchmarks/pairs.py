@@ -27,7 +27,8 @@ from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
 from crossfade.kernels.threads import balanced, each
 from crossfade.kernels.transposing import transposed
-from crossfade.models.cooccurrence import CooccurrenceSettings, Found, nearest_items
+from crossfade.models.cooccurrence import Similar, nearest_items
+from crossfade.models.cooccurrence_columns import CooccurrenceSettings
 
 PEERS = {"cosine": "CosineRecommender", "bm25": "BM25Recommender"}
 
@@ -37,7 +38,7 @@ class Ours:
 
     def __init__(self, interactions: Interactions, settings: CooccurrenceSettings, threads: int) -> None:
         self.interactions, self.settings, self.threads = interactions, settings, threads
-        self.found: Found | None = None
+        self.found: Similar | None = None
 
     def __call__(self) -> None:
         self.found = nearest_items(self.interactions, self.settings, threads=self.threads)

@@ -299,11 +299,47 @@ def growth(what: str) -> Callable[[list[Record]], list[str]]:
     return table
 
 
+def cluster(records: list[Record]) -> list[str]:
+    """What an iteration takes and moves, and how many processor seconds others take for one of ours."""
+    rows, figures = [], ("vectors_gb", "sums_gb", "read_gb", "written_gb", "shuffled_gb", "shipped_gb")
+    for comparison in (one for record in records for one in record.comparisons):
+        first = float(np.median(comparison.sides[0].processor))
+        for side in comparison.sides:
+            busy = float(np.median(side.processor))
+            rows.append(
+                [
+                    comparison.name if side is comparison.sides[0] else "",
+                    side.name,
+                    span(side),
+                    f"{number(busy)} s",
+                    f"{busy / first:.2f}" if busy < 10 * first else f"{busy / first:.0f}",
+                    *(cell(side.figures.get(name)) for name in figures),
+                ]
+            )
+    named = [name.replace("_gb", ", GB") for name in figures]
+    return without_empty(["", "side", "an iteration", "processors", "of the first", *named], rows)
+
+
+def cluster_growth(records: list[Record]) -> list[str]:
+    """Processor seconds an iteration as pairs grow, and what that is for each pair."""
+    rows, first = [], dict[str, float]()
+    for comparison in records[-1].comparisons:
+        for side in comparison.sides:
+            each = float(np.median(side.processor)) / float(comparison.what["pairs"])  # type: ignore[arg-type]
+            first.setdefault(side.name, each)
+            pairs, busy = f"{float(comparison.what['pairs']):,.0f}", float(np.median(side.processor))  # type: ignore[arg-type]
+            rows.append([pairs, side.name, span(side), f"{number(busy)} s", f"{each / first[side.name]:.2f}"])
+    head = ["pairs", "side", "an iteration", "processors", "processors for each pair, the first row being 1"]
+    return markdown(head, rows)
+
+
 GROWTH = ("growth", "growth-390m")  # the last that is there is shown
 
 TABLES = {
     "als": Table(contest, ("als", "als-cholesky")),
     "als-spark": Table(plain, ("als-spark",)),
+    "cluster": Table(cluster, ("cluster", "cluster-64")),
+    "cluster-growth": Table(cluster_growth, ("cluster-growth",)),
     "als-solvers": Table(plain, ("als-solvers",)),
     "als-solvers-512": Table(plain, ("als-solvers-512",)),
     "job-2014": Table(job, ("job-2014",)),
