@@ -250,7 +250,7 @@ def test_what_moves_is_what_the_costs_say(source, interactions, tmp_path):
         def each(self, work, tasks, *, cached=""):
             made = super().each(work, tasks, cached=cached)
             if cached in SIDES:
-                moved.append(sum(one.moved.vectors for one in made))
+                moved.append(sum(bytes_moved.vectors for _, bytes_moved in made))
             return made
 
     fitted(model, source, tmp_path, cuts, engine=Noting(1))

@@ -23,6 +23,7 @@ from crossfade.cluster.als_work import (
     Work,
     Wrote,
     complete_state,
+    in_pieces,
     verified,
     write_array,
     write_block,
@@ -34,7 +35,7 @@ from crossfade.cluster.grid import Block, Positions, Ratings, dealt
 from crossfade.core.arrays import load_array
 from crossfade.core.interactions import Interactions
 from crossfade.core.replacing import make_directory, remove
-from crossfade.kernels.lanes import Floats, aligned, padded
+from crossfade.kernels.lanes import Floats
 from crossfade.models.als_objective import scaled_weights
 
 PAIRS_AT_A_TIME = 1 << 24
@@ -57,12 +58,10 @@ class Files:
         if verified(work, self.near, ratings, names):
             return
         slices = max(4 * self.near.slots, -(-interactions.pairs // PAIRS_AT_A_TIME))
-        goals = np.arange(1, slices) * (interactions.pairs / slices)
-        users = [0, *np.searchsorted(interactions.indptr, goals).tolist(), len(interactions.user_ids)]
         for place in (DEALT, RATINGS, STATES):
             remove(work.folder / place)
             make_directory(work.folder / place)
-        self.near.each(partial(_deal, work, users), slices)
+        self.near.each(partial(_deal, work, in_pieces(interactions, slices)), slices)
         digests = self.near.each(partial(_assemble, work, blocks, slices), len(blocks))
         write_manifest(work, ratings, dict(zip(names, digests, strict=True)))
         remove(work.folder / DEALT)
@@ -76,10 +75,11 @@ class Files:
         added_up = sorted({block for block, _ in sent})
         first = self.near.each(partial(_first_stage, work, turn), at_once + len(sent), cached=SIDES[turn.side])
         second = self.near.each(partial(_second_stage, work, turn, added_up), len(added_up)) if sent else []
-        complete_state(work, turn.made, [*first[:at_once], *second])
+        done = [*first, *second]
+        complete_state(work, turn.made, [wrote for wrote, _ in done if wrote is not None])
         remove(place / SUMS)
         remove(work.state(turn.made - KEPT_STATES))
-        return Moved(*map(sum, zip(*(one.moved for one in (*first, *second)), strict=True)))
+        return Moved(*map(sum, zip(*(moved for _, moved in done), strict=True)))
 
     def end(self) -> None:
         """As `Exchange.end`: nothing, since copies are told apart, and removed when they are not used."""
@@ -100,25 +100,25 @@ def _block_at(path: Path, name: str) -> Block:
     return Block.unpacked(load_array(local_copy(path, name), dtype=np.uint8, ndim=1))
 
 
-def _first_stage(work: Work, turn: Turn, task: int) -> Wrote:
+def _first_stage(work: Work, turn: Turn, task: int) -> tuple[Wrote | None, Moved]:
     """Solve a block, or write the sums of a cell."""
     how, gather = work.half_step(turn), _Gathering(work, turn.fixed)
     if task < work.at_once(turn.side):
         block = block_of(work, turn.side, task)
-        start = _old(work, turn, task)
+        start = work.laid_out(work.vectors(turn.own, task))
         if work.cuts[turn.side].scheme == "half":
             solved = how.at_once(block, gather, start)
         else:
             solved = how.streamed(block, ((cell, gather) for cell in range(block.cells)), start)
-        return write_block(work, turn, task, solved, Moved(gather.moved, 0))
+        return write_block(work, turn.made, task, solved), Moved(gather.moved, 0)
     block_number, cell_number = work.sent(turn.side)[task - work.at_once(turn.side)]
     cell = block_of(work, turn.side, block_number).cell(cell_number)
     if len(cell.rows):
         write_array(_sums_at(work, turn, block_number, cell_number), how.sums(cell, gather), lasting=False)
-    return Wrote("", np.zeros((0, 0)), Moved(gather.moved, 0))
+    return None, Moved(gather.moved, 0)
 
 
-def _second_stage(work: Work, turn: Turn, blocks: Sequence[int], task: int) -> Wrote:
+def _second_stage(work: Work, turn: Turn, blocks: Sequence[int], task: int) -> tuple[Wrote, Moved]:
     """Solve a block from the sums of its cells."""
     number = blocks[task]
     block, moved = block_of(work, turn.side, number), 0
@@ -131,8 +131,8 @@ def _second_stage(work: Work, turn: Turn, blocks: Sequence[int], task: int) -> W
                 moved += sums.nbytes
                 yield rows, sums
 
-    solved = work.half_step(turn).added_up(block, parts(), _old(work, turn, number))
-    return write_block(work, turn, number, solved, Moved(0, moved))
+    solved = work.half_step(turn).added_up(block, parts(), work.laid_out(work.vectors(turn.own, number)))
+    return write_block(work, turn.made, number, solved), Moved(0, moved)
 
 
 class _Gathering:
@@ -147,14 +147,6 @@ class _Gathering:
         gathered: npt.NDArray[np.float32] = np.take(vectors, positions, axis=0)
         self.moved += gathered.nbytes
         return gathered
-
-
-def _old(work: Work, turn: Turn, block: int) -> Floats:
-    """The old vectors of a block, padded to whole lanes."""
-    old = work.vectors(turn.own, block)
-    start = aligned(len(old), padded(work.settings.columns))
-    start[:, : work.settings.columns] = old
-    return start
 
 
 def _sums_at(work: Work, turn: Turn, block: int, cell: int) -> Path:

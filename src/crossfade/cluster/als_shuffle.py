@@ -15,18 +15,19 @@ them of the other exchange (`crossfade.cluster.als_work`).
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossfade.cluster.als_work import KEPT_STATES, Moved, Turn, Work, complete_state, write_block
+from crossfade.cluster.als_work import KEPT_STATES, Moved, Turn, Work, complete_state, in_pieces, write_block
 from crossfade.cluster.engine import LocalEngine
 from crossfade.cluster.grid import Block, Cell, Positions, Ratings, dealt
 from crossfade.cluster.solving import Gather, HalfStep
 from crossfade.core.interactions import Interactions
 from crossfade.core.replacing import make_directory, remove
-from crossfade.kernels.lanes import Floats, aligned, padded
+from crossfade.kernels.lanes import Floats
 from crossfade.models.als_objective import scaled_weights
 
 if TYPE_CHECKING:
@@ -103,10 +104,8 @@ class Shuffle:
         """As `Exchange.place`; the driver sends them, each time."""
         work = self.work
         pieces = max(self.engine.slots, -(-interactions.pairs // PAIRS_AT_A_TIME))
-        goals = np.arange(1, pieces) * (interactions.pairs / pieces)
-        users = [0, *np.searchsorted(interactions.indptr, goals).tolist(), len(interactions.user_ids)]
         parts = self.engine.context.parallelize(
-            [_part(work, interactions, *users[piece : piece + 2]) for piece in range(pieces)], pieces
+            [_part(work, interactions, *ends) for ends in pairwise(in_pieces(interactions, pieces))], pieces
         )
         for side in range(2):
             blocks = parts.flatMap(partial(_deal, work, side)).partitionBy(self._blocks(side), number_itself)
@@ -140,11 +139,8 @@ class Shuffle:
         remove(state)
         make_directory(state)
         done = dict(self.engine.collected(solved, blocks))
-        wrote = []
-        for block in work.blocks(turn.side):
-            vectors, moved = done[block]
-            wrote.append(write_block(work, turn, block, _laid_out(work, vectors), moved))
-        complete_state(work, turn.made, wrote)
+        new = {block: work.laid_out(vectors) for block, (vectors, _) in done.items()}
+        complete_state(work, turn.made, [write_block(work, turn.made, *one) for one in sorted(new.items())])
         if turn.made % LINEAGE:
             self._solved[turn.made] = solved
         for old in [state for state in self._solved if state <= turn.own]:
@@ -286,7 +282,7 @@ def _solve(
     packed = next(arriving, None)
     if packed is None:
         return
-    block, start = Block.unpacked(packed), _laid_out(work, next(arriving).vectors)
+    block, start = Block.unpacked(packed), work.laid_out(next(arriving).vectors)
     vectors = sums = 0
 
     def messages() -> Iterator[Message]:
@@ -307,16 +303,8 @@ def _solve(
         solved = how.at_once(block, _gather({one.source: one.vectors for one in messages()}), start)
     else:
         solved = how.streamed(block, ((one.cell, _gather({one.source: one.vectors})) for one in messages()), start)
-    solved[work.placements[side].empty(number)] = 0.0
     yield number, (np.ascontiguousarray(solved[:, : work.settings.columns]), Moved(vectors, sums))
 
 
 def _vectors_of(solved: tuple[Vectors, Moved]) -> Vectors:
     return solved[0]
-
-
-def _laid_out(work: Work, vectors: Vectors) -> Floats:
-    """Vectors (n, columns), padded to whole lanes."""
-    wide = aligned(len(vectors), padded(work.settings.columns))
-    wide[:, : work.settings.columns] = vectors
-    return wide

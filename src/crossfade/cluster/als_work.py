@@ -11,7 +11,6 @@ last two states that are whole, to the same vectors.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,12 +25,12 @@ from crossfade.cluster.engine import Engine
 from crossfade.cluster.grid import Placement
 from crossfade.cluster.solving import HalfStep, Scheme, turned_while_fixed
 from crossfade.core.arrays import load_array
-from crossfade.core.artifacts import Identity, file_digest, translated_storage_errors, write_file
+from crossfade.core.artifacts import Identity, file_digest, replacing_file, write_file
 from crossfade.core.interactions import Interactions
-from crossfade.core.replacing import draft_beside, flush_directory, make_directory, private, remove
+from crossfade.core.replacing import flush_directory, make_directory, remove
 from crossfade.core.settings import as_table
 from crossfade.kernels.als.half_step import Matrix, gram_matrix
-from crossfade.kernels.lanes import Floats
+from crossfade.kernels.lanes import Floats, aligned, padded
 from crossfade.models.als import ALSSettings, FittedALS, digests_of
 
 SIDES = ("users", "items")
@@ -57,11 +56,10 @@ class Moved(NamedTuple):
 
 
 class Wrote(NamedTuple):
-    """A block of a state that is written: the digest of its file, the Gram matrix of its vectors, and what moved."""
+    """A block of a state that is written: the digest of its file, and the Gram matrix of its vectors."""
 
     digest: str
     gram: Matrix
-    moved: Moved
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +149,12 @@ class Work:
         """The vectors (n, columns) of a block in a state, memory-mapped."""
         return load_array(self.state(state) / f"{block:05}.npy", dtype=np.float32, ndim=2)
 
+    def laid_out(self, vectors: npt.NDArray[np.float32]) -> Floats:
+        """A copy of vectors (n, columns), padded to whole lanes."""
+        wide = aligned(len(vectors), padded(self.settings.columns))
+        wide[:, : self.settings.columns] = vectors
+        return wide
+
     def gram(self, state: int) -> Matrix:
         """The Gram matrix of a state, (width, width)."""
         return load_array(self.state(state) / "gram.npy", dtype=np.float64, ndim=2)
@@ -196,6 +200,12 @@ class Turn:
         return self.turn + 2
 
 
+def in_pieces(interactions: Interactions, pieces: int) -> list[int]:
+    """The first user of each of so many pieces with about as many ratings each, and the one after the last user."""
+    goals = np.arange(1, pieces) * (interactions.pairs / pieces)
+    return [0, *np.searchsorted(interactions.indptr, goals).tolist(), len(interactions.user_ids)]
+
+
 class Exchange(Protocol):
     """How ratings come to their blocks, and vectors to the blocks that need them."""
 
@@ -215,31 +225,18 @@ class Exchange(Protocol):
 
 def write_array(path: Path, array: npt.NDArray[Any], *, lasting: bool = True) -> str:
     """Write an array beside ``path``, rename it, and return its digest; what is ``lasting`` survives a power loss."""
-    with translated_storage_errors(path):
-        draft = draft_beside(path)
-        try:
-            with open(draft, "x+b", opener=private) as file:
-                np.save(file, array, allow_pickle=False)
-                if not lasting:
-                    digest = ""
-                else:
-                    file.flush()
-                    os.fsync(file.fileno())
-                    file.seek(0)
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-            draft.rename(path)
-        except BaseException:
-            remove(draft)
-            raise
-    return digest
+    with replacing_file(path, lasting=lasting) as file:
+        np.save(file, array, allow_pickle=False)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest() if lasting else ""
 
 
-def write_block(work: Work, turn: Turn, block: int, solved: Floats, moved: Moved) -> Wrote:
-    """Write the new vectors (n, width) of a block, which are changed where heavy rows have left their places."""
+def write_block(work: Work, state: int, block: int, vectors: Floats) -> Wrote:
+    """Write the vectors (n, width) of a block, which are changed where heavy rows have left their places."""
     # They have no ratings, but biases would fill them.
-    solved[work.placements[turn.side].empty(block)] = 0.0
-    digest = write_array(work.state(turn.made) / f"{block:05}.npy", solved[:, : work.settings.columns])
-    return Wrote(digest, gram_matrix(solved, 1), moved)
+    vectors[work.placements[state % 2].empty(block)] = 0.0
+    digest = write_array(work.state(state) / f"{block:05}.npy", vectors[:, : work.settings.columns])
+    return Wrote(digest, gram_matrix(vectors, 1))
 
 
 def complete_state(work: Work, state: int, wrote: Sequence[Wrote]) -> None:
@@ -254,13 +251,8 @@ def write_state(work: Work, state: int, vectors: Floats) -> None:
     """Write ``vectors`` (rows, width) of all users, or items, as a state that tasks read."""
     remove(work.state(state))
     make_directory(work.state(state))
-    side, wrote = state % 2, []
-    for block in work.blocks(side):
-        placement = work.placements[side]
-        of_block = vectors[placement.rows_of(block)]
-        of_block[placement.empty(block)] = 0.0
-        digest = write_array(work.state(state) / f"{block:05}.npy", of_block[:, : work.settings.columns])
-        wrote.append(Wrote(digest, gram_matrix(of_block, 1), Moved(0, 0)))
+    rows_of = work.placements[state % 2].rows_of
+    wrote = [write_block(work, state, block, vectors[rows_of(block)]) for block in work.blocks(state % 2)]
     complete_state(work, state, wrote)
 
 

@@ -5,7 +5,6 @@ beside its place and renamed, so a task may run twice, also beside itself. A sli
 work whose driver was lost goes on from the slices that were complete.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.cluster.engine import Engine
-from crossfade.core.artifacts import translated_storage_errors
+from crossfade.core.artifacts import replacing_file
 from crossfade.core.progress import Progress, silent
-from crossfade.core.replacing import draft_beside, make_directory, private, remove
+from crossfade.core.replacing import make_directory, remove
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 """The arrays of a slice, by name."""
@@ -81,17 +80,8 @@ class _Slice:
 
 def write_arrays(place: Path, arrays: Arrays) -> None:
     """Write ``arrays`` as the file ``place`` in one step, which may happen several times at once."""
-    draft = draft_beside(place)
-    with translated_storage_errors(place):
-        try:
-            with open(draft, "xb", opener=private) as file:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(place)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
+    with replacing_file(place) as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 _opening = Lock()

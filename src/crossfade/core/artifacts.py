@@ -20,6 +20,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from io import BufferedRandom
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -217,18 +218,31 @@ def discard(place: Path) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Replace one small file in one step: readers, and a power loss, see the old or the new content."""
+    with replacing_file(path) as file:
+        file.write(content)
+    with translated_storage_errors(path):
+        flush_directory(path.parent)
+
+
+@contextlib.contextmanager
+def replacing_file(path: Path, *, lasting: bool = True) -> Iterator[BufferedRandom]:
+    """Yield a new file to write, and to read again, that replaces the one at ``path`` after the block.
+
+    Readers see the old or the new one, also where several processes write it at once. What is ``lasting`` survives a
+    power loss, once its directory is flushed too (`flush_directory`).
+    """
     with translated_storage_errors(path):
         draft = draft_beside(path)
         try:
-            with open(draft, "xb", opener=private) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            with open(draft, "x+b", opener=private) as file:
+                yield file
+                if lasting:
+                    file.flush()
+                    os.fsync(file.fileno())
             draft.rename(path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        flush_directory(path.parent)
 
 
 def file_digest(path: Path) -> str:
