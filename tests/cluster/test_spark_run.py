@@ -13,6 +13,7 @@ from tests.cluster.conftest import settings_of
 
 from crossfade.cli import crossfade
 from crossfade.cluster import spark as spark_of_cluster
+from crossfade.cluster.als_shuffle import Shuffle
 from crossfade.cluster.retrieval import compute_neighbours
 from crossfade.cluster.spark import SparkEngine
 from crossfade.core.artifacts import MANIFEST, Identity, read_manifest, writing
@@ -87,6 +88,32 @@ def test_a_run_on_the_cluster_makes_the_bytes_of_a_run_here(copies, on_cluster, 
     again = run(there, UNWATCHED, FEW)
     assert again.release == result.release
     assert not any(step.built for step in again.steps)
+
+
+@pytest.mark.slow
+def test_without_a_shared_folder_the_executors_fit_als_and_the_driver_does_the_rest(
+    copies, on_cluster, engine, monkeypatch
+):
+    monkeypatch.setattr(spark, "SPREAD_BYTES", -FLOOR)
+    monkeypatch.setattr(spark, "application", lambda settings, folder: dataclasses.replace(engine, settings=settings))
+    half_step, sides = Shuffle.half_step, []
+    monkeypatch.setattr(Shuffle, "half_step", lambda self, turn: sides.append(turn.side) or half_step(self, turn))
+    here, there = copies("here"), copies("there", on_cluster.replace('exchange = "files"', 'exchange = "shuffle"'))
+    run(here, UNWATCHED, FEW)
+    run(there, UNWATCHED, FEW)
+    assert set(sides) == {0, 1}
+    expected, made = contents(here), contents(there)
+    assert made.keys() == expected.keys()
+    for fit in {name.rpartition("/")[0] for name in expected if name.endswith("/user_vectors.npy")}:
+        # Of so few artists most axes have no length, and so no sign: scores have one.
+        one, other = (
+            np.inner(*(np.load(home.runs / fit / f"{side}_vectors.npy") for side in ("user", "item")))
+            for home in (here, there)
+        )
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    for name in expected:
+        if name.startswith(("catalog", "interactions", "popularity")):
+            assert made[name] == expected[name], name
 
 
 def test_doctor_shows_the_executors(engine, library, monkeypatch):
