@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from tests.servers.cassandra import free_ports
 
-from crossfade.core.errors import SettingsError, UnavailableError
+from crossfade.core.errors import BusyError, SettingsError, UnavailableError
 from crossfade.core.home import Home
 from crossfade.core.spaces import VectorSpace
+from crossfade.stores import cassandra_claim
 from crossfade.stores.cassandra_session import CassandraSession, session_of
 from crossfade.stores.cassandra_settings import CassandraSettings
-from crossfade.stores.registry import open_releases
+from crossfade.stores.contract import Version
+from crossfade.stores.registry import open_releases, open_store
 
 
 @pytest.fixture
@@ -87,6 +89,35 @@ class TestSession:
         finally:
             guest.close()
             session.define(f"DROP ROLE {name}")
+
+
+class TestClaim:
+    """One home publishes at a time."""
+
+    def test_another_home_is_refused_and_takes_nothing_away(self, home, cassandra, tmp_path, release_parts):
+        other = Home(tmp_path / "other")
+        other.prepare()
+        tables = open_store(home, cassandra)[1]
+        with open_store(home, cassandra)[0].claimed():
+            tables.write(Version("000001-0123456789ab"), release_parts.catalogue, release_parts.tables)
+            with pytest.raises(BusyError, match=rf"{cassandra.keyspace}.* is being published to by .*{home.path}\."):
+                release_parts.publish(open_releases(other, cassandra))
+            assert tables.versions() == ["000001-0123456789ab"]
+            with open_store(home, cassandra)[0].claimed():  # as after a kill
+                pass
+        version = release_parts.publish(open_releases(other, cassandra)).version
+        assert tables.versions() == [version]
+
+    def test_a_claim_is_renewed_and_ends_by_itself_where_its_owner_is_lost(self, session, monkeypatch):
+        monkeypatch.setattr(cassandra_claim, "CLAIM_SECONDS", 4)
+        with cassandra_claim.claimed(session, "library", "ann"):
+            time.sleep(6)
+            with pytest.raises(BusyError), cassandra_claim.claimed(session, "library", "bob"):
+                pass
+            monkeypatch.setattr(cassandra_claim, "_renewed", lambda *_: False)
+            time.sleep(6)
+            with cassandra_claim.claimed(session, "library", "bob"):
+                pass
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 A release is loaded into new tables, read back, and gets its meta block last, without which it does not exist. Recording
 it and making it active is one lightweight transaction. Releases that go are dropped by table, which leaves no
-tombstones. A keyspace has one library.
+tombstones. A keyspace has one library, and one home at a time publishes to it.
 """
 
 import contextlib
 import json
 import logging
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import count, pairwise
@@ -19,6 +20,7 @@ from crossfade.core.catalogue import Catalogue
 from crossfade.core.errors import ArtifactError, NotReadyError, UnavailableError
 from crossfade.core.home import Home
 from crossfade.core.tables import SurfaceTable
+from crossfade.stores.cassandra_claim import claimed
 from crossfade.stores.cassandra_reading import CassandraTables
 from crossfade.stores.cassandra_schema import (
     BLOCKS,
@@ -215,8 +217,12 @@ class _State(NamedTuple):
 class CassandraRegistry:
     """A `crossfade.stores.contract.Registry` in one partition, which is changed by lightweight transactions alone."""
 
-    def __init__(self, session: CassandraSession) -> None:
+    def __init__(self, session: CassandraSession, home: Home) -> None:
         self._session = session
+        self._owner = f"{socket.gethostname()}:{home.path.absolute()}"
+
+    def claimed(self) -> contextlib.AbstractContextManager[None]:
+        return claimed(self._session, LIBRARY, self._owner)
 
     def versions(self) -> list[Version]:
         return sorted(map(Version, self._state(serial=True).versions), key=number_of)
@@ -302,7 +308,7 @@ class CassandraRegistry:
 def open_store(home: Home, settings: CassandraSettings) -> tuple[CassandraRegistry, CassandraTableStore]:
     """Return the registry and the tables in the keyspace that ``settings`` name; connected when they are asked."""
     session = session_of(settings)
-    return CassandraRegistry(session), CassandraTableStore(session)
+    return CassandraRegistry(session, home), CassandraTableStore(session)
 
 
 def _pieces(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -8,6 +8,7 @@ holder of the home's lock; reading needs no lock, from any thread and any proces
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, NewType, Protocol, Self, runtime_checkable
@@ -216,6 +217,12 @@ class Active(NamedTuple):
 
 class Registry(Protocol):
     """Records which releases exist and which one is active. Each method that writes is one atomic step."""
+
+    def claimed(self) -> AbstractContextManager[None]:
+        """Keep what is written, but not added yet, from being removed by others within the block.
+
+        Raises BusyError if another home, which shares the store, is doing the same.
+        """
 
     def versions(self) -> list[Version]:
         """Return every release that was added and not removed, oldest first."""

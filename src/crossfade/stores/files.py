@@ -27,6 +27,9 @@ class FileRegistry:
         self._pointer = directory / CURRENT
         self._registered = directory / REGISTERED
 
+    def claimed(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()  # no other home shares these files
+
     def versions(self) -> list[Version]:
         active = self._readable()
         recorded = versions_among(self._registered)

@@ -32,7 +32,7 @@ from crossfade.core.artifacts import (
     writing,
 )
 from crossfade.core.catalogue import Catalogue
-from crossfade.core.errors import ArtifactError, NotReadyError
+from crossfade.core.errors import ArtifactError, BusyError, NotReadyError
 from crossfade.core.tables import SurfaceTable
 from crossfade.stores.contract import Active, Registry, SharedParts, Tables, TableStore, Version, number_of
 from crossfade.stores.copies import Copies
@@ -127,7 +127,8 @@ class Releases:
 
         ``parts`` are whole artifacts by name; ``inputs`` are the fingerprints of all that goes in. If the active
         release (the newest one under a pin) was made from the same, nothing is published. Raises ArtifactError where
-        the input does not fit together or is damaged, StorageError where the disk fails; no other release is touched.
+        the input does not fit together or is damaged, StorageError where the disk fails, BusyError where another home
+        publishes to the same store; no other release is touched.
         """
         identity = Identity(kind="release", version=LAYOUT, inputs=dict(inputs), settings=dict(settings or {}))
         active = self._readable_active()
@@ -135,23 +136,24 @@ class Releases:
             same = self.versions()[-1] if active.pinned else active.version
             if self._is_whole(same, identity.fingerprint):
                 return Published(same, same == active.version)
-        self._remove_unregistered()
-        number = max((number_of(version) for version in {*self.versions(), *self._written()}), default=0) + 1
-        version = Version(f"{number:06d}-{identity.fingerprint[:12]}")
-        try:
-            rows = self._tables.write(version, catalogue, tables)
-            with writing(self._place(version), identity) as draft:
-                draft.rows.update(rows)
-                for name, source in parts.items():
-                    _include(name, source, draft)
-            if self._shared is not None:
-                place = self._place(version)
-                self._shared.save_files(version, place, [*read_manifest(place).files, MANIFEST])
-            return Published(version, self._registry.add(version))
-        except BaseException:
-            with contextlib.suppress(Exception):
-                self._remove_unregistered()
-            raise
+        with self._registry.claimed():
+            self._remove_unregistered()
+            number = max((number_of(version) for version in {*self.versions(), *self._written()}), default=0) + 1
+            version = Version(f"{number:06d}-{identity.fingerprint[:12]}")
+            try:
+                rows = self._tables.write(version, catalogue, tables)
+                with writing(self._place(version), identity) as draft:
+                    draft.rows.update(rows)
+                    for name, source in parts.items():
+                        _include(name, source, draft)
+                if self._shared is not None:
+                    place = self._place(version)
+                    self._shared.save_files(version, place, [*read_manifest(place).files, MANIFEST])
+                return Published(version, self._registry.add(version))
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self._remove_unregistered()
+                raise
 
     def versions(self) -> list[Version]:
         """Return every release, oldest first."""
@@ -230,7 +232,8 @@ class Releases:
         The newest whole release that stays becomes the active one, without a pin; if there is none, none is active.
         Whoever has one of ``versions`` open gets ``patience`` seconds to turn to another release, and may fail then.
         """
-        self._remove_unregistered()
+        with self._registry.claimed():
+            self._remove_unregistered()
         active = self._readable_active()
         if active is not None and active.version in versions:
             try:
@@ -251,7 +254,8 @@ class Releases:
         if active is None:
             # Any release could be the one that is active, or that a person wants to go back to.
             return []
-        self._remove_unregistered()
+        with contextlib.suppress(BusyError), self._registry.claimed():
+            self._remove_unregistered()
         older = self.versions()[: -max(keep, 1)]
         return [version for version in older if version != active.version and self._remove(version)]
 
