@@ -23,8 +23,8 @@ from benchmarks.record import Comparison
 from benchmarks.turns import take_turns
 from crossfade.core.csr import CSR
 from crossfade.core.interactions import Interactions
-from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
+from crossfade.kernels.sparse_products import fill_products
 from crossfade.kernels.threads import balanced, each
 from crossfade.kernels.transposing import transposed
 from crossfade.models.cooccurrence import Similar, nearest_items

@@ -25,7 +25,7 @@ SMALL = {
     "growth": "--millions 0.2 --factors 8 --at 0.2 --width 8 --turns 1 --directory {scratch}",
     "job_2014": "--users 300 --items 100 --pairs 4000 --factors 8 --iterations 2 --directory {scratch}",
     "missing": "--listeners 60 --days 30 --models als popularity",
-    "cluster": "--millions 0.05 --factors 8 --sides half --memory 1g --turns 1 --directory {scratch}",
+    "cluster": "--millions 0.2 --factors 8 --sides half --memory 1g --turns 1 --directory {scratch}",
     "live_listens": "--listens 40 --senders 2 --turns 1",
     "interactions": "--listens 2000 --tracks 500 --turns 1 --directory {scratch}",
 }

@@ -30,8 +30,8 @@ from crossfade.core.interactions import Interactions
 from crossfade.core.progress import Progress, silent
 from crossfade.core.settings import Range
 from crossfade.core.spaces import Vectors
-from crossfade.kernels.cooccurrence import fill_products
 from crossfade.kernels.inverse import invert
+from crossfade.kernels.sparse_products import fill_products
 from crossfade.kernels.threads import balanced, each, threads_for
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Configured, InputKind, require_interactions

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from crossfade.core.csr import CSR, gathered, starts_of
 from crossfade.core.ids import Rows
 from crossfade.core.progress import Progress
-from crossfade.kernels.cooccurrence import add_product_rows
 from crossfade.kernels.histories import best_of_rows
+from crossfade.kernels.sparse_products import add_product_rows
 from crossfade.kernels.threads import each, one_blas_thread
 from crossfade.kernels.transposing import transposed
 from crossfade.models.contract import Floats

@@ -20,8 +20,8 @@ from crossfade.core.csr import CSR
 from crossfade.core.ids import Rows
 from crossfade.core.spaces import Vectors
 from crossfade.kernels.chebyshev import add_polynomials
-from crossfade.kernels.cooccurrence import add_product_rows
 from crossfade.kernels.histories import multiplied
+from crossfade.kernels.sparse_products import add_product_rows
 from crossfade.kernels.transposing import constant, transposed
 from crossfade.models.histories import read_only
 from crossfade.models.sketch import sketched
