@@ -210,7 +210,8 @@ def hadoop(problem: Problem, scratch: Path) -> Fitted:
     """Fit by MapReduce jobs in Hadoop's own process on this machine, all mappers first and then all reducers."""
     folder = scratch / "jobs"
     folder.mkdir()
-    own = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
+    own = {"PYTHONPATH": path, "HADOOP_HEAP": problem.memory}
     interactions = Interactions.load(problem.place, kind="artist")
     chosen = streaming.settings(
         str(folder),

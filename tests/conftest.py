@@ -110,7 +110,7 @@ def cassandra_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with contextlib.ExitStack() as held:
         try:
             directory = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "cassandra"
-            node = held.enter_context(shared(directory, authentication=True, restarts=False))
+            node = held.enter_context(shared(directory, authentication=True, restarts=False, tls=True))
         except MissingError as error:
             pytest.skip(f"Cassandra {error}")
         yield node

@@ -73,6 +73,7 @@ class Ring:
                     since the log is read again up to its last mark
     quick           compile Java's code less, which makes starting faster and long work slower
     restarts        whether tables outlive a kill; without that they are made in a tenth of the time
+    tls             whether clients may encrypt; `authority` has signed the nodes' certificate
     """
 
     directory: Path
@@ -84,6 +85,12 @@ class Ring:
     durable: bool = False
     quick: bool = True
     restarts: bool = True
+    tls: bool = False
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the nodes, which has signed itself."""
+        return self.directory / "certificate.pem"
 
     @property
     def addresses(self) -> list[str]:
@@ -139,6 +146,21 @@ class Ring:
         self.directory.mkdir(parents=True, exist_ok=True)
         described = dataclasses.asdict(self) | {"directory": str(self.directory)}
         (self.directory / "ring.json").write_text(json.dumps(described))
+        if self.tls and not self.authority.exists():
+            self._make_certificate()
+
+    def _make_certificate(self) -> None:
+        keytool = [
+            str(java().resolve().with_name("keytool")),
+            "-keystore",
+            f"{self.directory}/keys",
+            "-storepass",
+            PASSWORD,
+        ]
+        names = ",".join(f"ip:{address}" for address in self.addresses)
+        made = ["-genkeypair", "-keyalg", "EC", "-dname", "CN=crossfade-tests", "-ext", f"san={names}"]
+        for words in (made, ["-exportcert", "-rfc", "-file", str(self.authority)]):
+            subprocess.run([*keytool, *words], check=True, capture_output=True)
 
     def _launch(self, node: int) -> None:
         if self.pid(node):
@@ -237,6 +259,7 @@ class Ring:
             "native_transport_max_threads": 16,
             "concurrent_compactors": 1,
             "auto_snapshot": False,
+            **({} if not self.tls else {"client_encryption_options": self._encryption()}),
             # A machine that is busy with other tests is no reason to fail.
             "read_request_timeout": "20s",
             "range_request_timeout": "30s",
@@ -245,6 +268,15 @@ class Ring:
             "request_timeout": "30s",
         }
         return json.dumps(settings)  # which is YAML too
+
+    def _encryption(self) -> dict[str, object]:
+        return {
+            "enabled": True,
+            "optional": True,
+            "keystore": f"{self.directory}/keys",
+            "keystore_password": PASSWORD,
+            "store_type": "PKCS12",
+        }
 
     def _await(self, node: int, nodes: int) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -72,6 +72,29 @@ class TestSession:
         with pytest.raises(SettingsError, match=message):
             CassandraSession(make_cassandra(**wrong)).connect()
 
+    @pytest.mark.parametrize("check_names", [True, False])
+    def test_connections_are_encrypted(self, make_cassandra, cassandra_node, check_names):
+        session = CassandraSession(
+            make_cassandra(tls=True, ca_file=str(cassandra_node.authority), check_names=check_names)
+        )
+        asked = "SELECT ssl_enabled FROM system_views.clients"
+        assert (True,) in session._connected().execute(asked)
+        session.define("CREATE TABLE t (k int PRIMARY KEY)")
+        assert session.tables() == {"t"}
+        session.close()
+
+    def test_an_authority_that_is_not_known_is_refused(self, make_cassandra):
+        with pytest.raises(SettingsError, match=r"encrypted connection .*self.signed certificate.*ca_file"):
+            CassandraSession(make_cassandra(tls=True)).connect()
+
+    @pytest.mark.parametrize("setting", ["ca_file", "certificate_file"])
+    def test_files_that_are_no_certificates_are_named(self, make_cassandra, tmp_path, setting):
+        file = tmp_path / "nothing.pem"
+        for _ in range(2):  # first it is missing, then empty
+            with pytest.raises(SettingsError, match=rf"{file} of \[store\] cannot be read as certificates"):
+                CassandraSession(make_cassandra(tls=True, **{setting: str(file)})).connect()
+            file.touch()
+
     def test_a_user_without_rights_is_told_which(self, session, cassandra, make_cassandra, tmp_path):
         session.define("CREATE TABLE t (k int PRIMARY KEY)")
         name = f"guest_{cassandra.keyspace}"

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -280,6 +281,7 @@ class CassandraSession:
                 port=settings.port,
                 protocol_version=ProtocolVersion.V5,  # the first one in which a statement names its keyspace
                 auth_provider=login,
+                ssl_context=settings.encryption(),
                 execution_profiles={EXEC_PROFILE_DEFAULT: usual, _ONCE: once},
                 connect_timeout=settings.connect_seconds,
                 control_connection_timeout=settings.connect_seconds,
@@ -309,6 +311,8 @@ class CassandraSession:
                     f"Cassandra has no data centre {settings.local_datacenter!r}; it has {', '.join(sorted(centres))}. "
                     "Set [store] local_datacenter."
                 ) from error
+            if broken := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
+                raise self._not_trusted(broken) from broken
             raise self._unreachable(str(causes[0]) if causes else str(error)) from error
         except AuthenticationFailed as error:
             raise self._refused() from error
@@ -354,6 +358,13 @@ class CassandraSession:
         return SettingsError(
             f"Cassandra refuses {who}. Check [store] username and the password (CROSSFADE_CASSANDRA_PASSWORD, or "
             "[store] password_file)."
+        )
+
+    def _not_trusted(self, error: ssl.SSLError) -> SettingsError:
+        why = getattr(error, "verify_message", "") or error.reason or str(error)
+        return SettingsError(
+            f"No encrypted connection to Cassandra came about: {why}. Check [store] ca_file, certificate_file, "
+            "check_names, and whether the nodes have client_encryption_options."
         )
 
     def _unreachable(self, why: str) -> UnavailableError:

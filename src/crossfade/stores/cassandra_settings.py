@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,6 +31,12 @@ class CassandraSettings(Checked):
     # else of the environment variable CROSSFADE_CASSANDRA_PASSWORD
     username: str = ""
     password_file: str = ""  # Cassandra: a file with the password, readable for its owner alone
+    tls: bool = False  # Cassandra: encrypt connections, and check who the nodes are
+    # Cassandra: with tls, the certificates of those who sign the nodes', as PEM; "": those that the system knows
+    ca_file: str = ""
+    certificate_file: str = ""  # Cassandra: with tls, our own certificate as PEM, for nodes that ask who we are
+    key_file: str = ""  # Cassandra: its key as PEM, unless it is in the same file
+    check_names: bool = True  # Cassandra: with tls, whether a certificate must name the address of its node
     # Cassandra: how many copies must acknowledge a write or answer a read
     consistency: Literal["ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "EACH_QUORUM"] = (
         "LOCAL_QUORUM"
@@ -51,6 +58,25 @@ class CassandraSettings(Checked):
             )
         if not self.contact_points or not all(self.contact_points):
             raise SettingsError("contact_points must name at least one node of Cassandra")
+
+    def encryption(self) -> ssl.SSLContext | None:
+        """Return how connections are encrypted; None if they are not. SettingsError for files that cannot be read."""
+        if not self.tls:
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self._path("ca_file"))
+            context.check_hostname = self.check_names
+            if self.certificate_file:
+                context.load_cert_chain(self._path("certificate_file") or "", self._path("key_file"))
+        except OSError as error:  # SSLError is one
+            files = ", ".join(filter(None, (self.ca_file, self.certificate_file, self.key_file)))
+            raise SettingsError(
+                f"{files} of [store] cannot be read as certificates in PEM: {error.strerror or error}."
+            ) from error
+        return context
+
+    def _path(self, name: str) -> Path | None:
+        return Path(file).expanduser() if (file := getattr(self, name)) else None
 
     def password(self) -> str:
         """Return the password; SettingsError if there is none."""
