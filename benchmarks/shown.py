@@ -235,12 +235,14 @@ def plain(records: list[Record]) -> list[str]:
         dict.fromkeys(name for side in sides for name, one in side.figures.items() if isinstance(one, (int, float)))
     )
     prepared = list(dict.fromkeys(name for side in sides for name in side.preparation))
+    units = list(dict.fromkeys(comparison.unit for comparison in held))
     rows = []
     for comparison in held:
         ours = next((side for side in comparison.sides if side.kind == "ours" and side.turns), None)
+        name = comparison.name if len(units) == 1 else f"{comparison.name}: {comparison.unit}"
         rows += [
             [
-                comparison.name if side is comparison.sides[0] else "",
+                name if side is comparison.sides[0] else "",
                 side.name,
                 span(side),
                 times(ours, side) if ours and side.kind != "ours" else "–",
@@ -249,8 +251,14 @@ def plain(records: list[Record]) -> list[str]:
             ]
             for side in comparison.sides
         ]
-    unit = held[0].unit
-    head = ["", "side", unit, "ours is", *(name.replace("_", " ") for name in figures), *prepared]
+    head = [
+        "",
+        "side",
+        units[0] if len(units) == 1 else "seconds",
+        "ours is",
+        *(name.replace("_", " ") for name in figures),
+        *prepared,
+    ]
     return without_empty(head, rows)
 
 
@@ -367,6 +375,8 @@ TABLES = {
     "folding": Table(plain, ("folding",)),
     "tables": Table(plain, ("tables", "tables-300k", "tables-1m")),
     "shared-memory": Table(plain, ("shared-memory",)),
+    "cassandra": Table(plain, ("cassandra",)),
+    "live-listens": Table(plain, ("live-listens",)),
     "imports": Table(throughput, ("imports",)),
     "interactions": Table(throughput, ("interactions",)),
 }
