@@ -8,7 +8,6 @@ import contextlib
 import logging
 import os
 import re
-import ssl
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,6 +55,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError('The store of kind "cassandra"', extra="cassandra") from error
 
 _NO_TABLE = re.compile(r"unconfigured table|table \S+ does not exist", re.IGNORECASE)
+_TLS = re.compile(r"\[SSL[^]]*\] (.+?)(?: \(_ssl\S*\))?$")  # the driver wraps what Python's module said
 
 RECONNECT_SECONDS = 1.0
 """Between attempts to reach a node that is down; and what a failed connection is not tried again for."""
@@ -311,8 +311,11 @@ class CassandraSession:
                     f"Cassandra has no data centre {settings.local_datacenter!r}; it has {', '.join(sorted(centres))}. "
                     "Set [store] local_datacenter."
                 ) from error
-            if broken := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
-                raise self._not_trusted(broken) from broken
+            if why := next(filter(None, map(_TLS.search, map(str, causes))), None):
+                raise SettingsError(
+                    f"No encrypted connection to Cassandra came about: {why[1]}. Check [store] ca_file, "
+                    "certificate_file, check_names, and whether the nodes have client_encryption_options."
+                ) from error
             raise self._unreachable(str(causes[0]) if causes else str(error)) from error
         except AuthenticationFailed as error:
             raise self._refused() from error
@@ -358,13 +361,6 @@ class CassandraSession:
         return SettingsError(
             f"Cassandra refuses {who}. Check [store] username and the password (CROSSFADE_CASSANDRA_PASSWORD, or "
             "[store] password_file)."
-        )
-
-    def _not_trusted(self, error: ssl.SSLError) -> SettingsError:
-        why = getattr(error, "verify_message", "") or error.reason or str(error)
-        return SettingsError(
-            f"No encrypted connection to Cassandra came about: {why}. Check [store] ca_file, certificate_file, "
-            "check_names, and whether the nodes have client_encryption_options."
         )
 
     def _unreachable(self, why: str) -> UnavailableError:
