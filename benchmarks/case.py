@@ -11,6 +11,7 @@ and one line of registration in `benchmarks.cases`.
 """
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,4 +127,4 @@ def _command(called: str, arguments: Sequence[str] | None) -> str:
         if option in ("--output", "--no-limits"):
             continue
         words.append(option.strip("-").upper() if "/" in word and not word.startswith("--") else word)
-    return " ".join(words)
+    return shlex.join(words)
