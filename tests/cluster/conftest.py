@@ -1,10 +1,13 @@
 """A real Spark cluster for all tests of this folder: two workers of one core each."""
 
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers import spark
+from tests.servers import hadoop, spark
+from tests.servers.jars import MissingError
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +26,20 @@ def engine(cluster: spark.SparkCluster) -> Iterator[Any]:
 
     yield application(settings_of(cluster))
     end_application()
+
+
+@pytest.fixture
+def yarn(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What the environment has to have for jobs on a small YARN, which runs; skips where it cannot be started."""
+    if (reason := spark.missing()) is not None:
+        pytest.skip(reason)
+    (tmp_path / "yarn").mkdir()
+    with contextlib.ExitStack() as running:
+        try:
+            environment = running.enter_context(hadoop.yarn(tmp_path / "yarn"))
+        except MissingError as error:
+            pytest.skip(str(error))
+        yield environment
 
 
 QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from tests.servers import hadoop as server
-from tests.servers.jars import MissingError
 
 from crossfade.cli.doctor import _hadoop
 from crossfade.cli.library import _machines
@@ -201,19 +200,13 @@ def test_reducers_search_the_mapped_index(real_hadoop, rng, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-def test_yarn_carries_out_the_jobs(real_hadoop, rng, tmp_path, monkeypatch):
+def test_yarn_carries_out_the_jobs(real_hadoop, rng, yarn, tmp_path, monkeypatch):
     interactions, als = some_interactions(rng), ALS(ALSSettings(factors=8, iterations=1))
-    (tmp_path / "yarn").mkdir()
-    with contextlib.ExitStack() as running:
-        try:
-            environment = running.enter_context(server.yarn(tmp_path / "yarn"))
-        except MissingError as error:
-            pytest.skip(str(error))
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        hadoop = real_hadoop(user_blocks=2, item_blocks=2, mappers=2, reducers=2, memory_mb=400)
-        jobs = HadoopALS(hadoop, "fit", tmp_path / "cache")
-        close(als.fit(interactions, elsewhere=jobs), als.fit(interactions))
+    for name, value in yarn.items():
+        monkeypatch.setenv(name, value)
+    hadoop = real_hadoop(user_blocks=2, item_blocks=2, mappers=2, reducers=2, memory_mb=400)
+    jobs = HadoopALS(hadoop, "fit", tmp_path / "cache")
+    close(als.fit(interactions, elsewhere=jobs), als.fit(interactions))
     assert [moved.side for moved in jobs.moved] == ["users", "items", "users"]
     assert all(moved.counters.shuffled > 0 for moved in jobs.moved)
 

@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from threading import Thread
 
@@ -114,6 +117,19 @@ def test_without_a_shared_folder_the_executors_fit_als_and_the_driver_does_the_r
     for name in expected:
         if name.startswith(("catalog", "interactions", "popularity")):
             assert made[name] == expected[name], name
+
+
+@pytest.mark.slow
+def test_a_run_on_yarn_makes_the_bytes_of_a_run_here(copies, yarn):
+    # A process has one application, so this one is of a process of its own.
+    settings = f'executors = 2\ncores = 1\nheap_mb = 640\nmemory_mb = 800\npython = "{sys.executable}"'
+    here, there = copies("here"), copies("there", f"[spark]\n{settings}\n")
+    run(here, UNWATCHED, FEW)
+    words = ["run", "--on", "yarn", "--home", str(there.path), *(f"--model={name}" for name in FEW)]
+    command = [sys.executable, "-m", "crossfade", *words]
+    done = subprocess.run(command, env={**os.environ, **yarn}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert contents(there) == contents(here)
 
 
 def test_doctor_shows_the_executors(engine, library, monkeypatch):

@@ -90,7 +90,9 @@ class SparkCluster:
     def kill_executor(self, worker: int | None = None) -> int:
         """Kill the Java process of an executor, of any worker or of this one; its pid."""
         where = str(self.directory / "work" / ("" if worker is None else f"worker{worker}")) + "/"
-        pid = next(pid for pid, folder in self.executors().items() if f"{folder}/".startswith(where))
+        pid = next((pid for pid, folder in self.executors().items() if f"{folder}/".startswith(where)), None)
+        if pid is None:
+            raise RuntimeError("No executor runs there")
         os.kill(pid, signal.SIGKILL)
         return pid
 
