@@ -5,7 +5,7 @@ import pytest
 
 from crossfade.cluster import als_files
 from crossfade.cluster.als import fit_on
-from crossfade.cluster.als_files import block_of
+from crossfade.cluster.als_files import Files, block_of
 from crossfade.cluster.als_work import KEPT_STATES, SIDES, Cut
 from crossfade.cluster.engine import LocalEngine
 from crossfade.core.errors import BusyError, InputError
@@ -138,6 +138,21 @@ def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes(source, tmp_pat
     again = fitted(model, source, tmp_path / "folder", cuts)
     assert killed > 5
     assert_same(again, undisturbed, within=0.0)
+
+
+def test_a_run_goes_on_when_the_cluster_has_become_another_one(source, tmp_path, monkeypatch):
+    model, cuts = ALS(factors=8, iterations=3), (Cut("half", 6), Cut("half", 3))
+    undisturbed = fitted(model, source, tmp_path / "whole", cuts)
+    with pytest.raises(Killed):
+        fitted(model, source, tmp_path / "folder", cuts, engine=Dying(6))
+    turns, half_step = [], Files.half_step
+    monkeypatch.setattr(Files, "half_step", lambda self, turn: turns.append(turn.turn) or half_step(self, turn))
+    again = fitted(model, source, tmp_path / "folder", None, engine=LocalEngine(1))
+    assert turns[0] > 0
+    assert_same(again, undisturbed, within=0.0)
+    tiny = LocalEngine(1, memory_bytes=20_000)
+    assert_same(fitted(model, source, tmp_path / "folder", None, engine=tiny), undisturbed)
+    assert turns[-7:] == [*range(7)]  # in other blocks, which fit, from the beginning
 
 
 def test_a_damaged_state_is_made_again(source, tmp_path):

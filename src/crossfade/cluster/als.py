@@ -12,10 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from crossfade.cluster.als_files import Files
-from crossfade.cluster.als_work import Cut, Exchange, Turn, Work, last_whole, read_state, write_state
+from crossfade.cluster.als_work import (
+    Cut,
+    Cuts,
+    Exchange,
+    Turn,
+    Work,
+    begin,
+    cuts_begun,
+    last_whole,
+    made_from,
+    read_state,
+    write_state,
+)
 from crossfade.cluster.costs import Degrees
 from crossfade.cluster.engine import Engine
-from crossfade.cluster.plan import Cluster, choose_scheme
+from crossfade.cluster.plan import Cluster, Plan, choose_scheme, plans
 from crossfade.cluster.solving import Scheme
 from crossfade.core.artifacts import translated_storage_errors
 from crossfade.core.csr import CSR, starts_of
@@ -36,16 +48,29 @@ NETWORK = 1.25e9
 
 
 def choose_cuts(
-    interactions: Interactions, listeners: npt.NDArray[np.int64], settings: ALSSettings, engine: Engine
-) -> tuple[Cut, Cut]:
-    """Return how the two sides are best solved on ``engine``; InputError if that takes more memory."""
-    plan = choose_scheme(
-        Degrees.of(interactions.indptr),
-        Degrees.of(starts_of(listeners)),
-        settings.columns,
-        Cluster(machines=engine.slots, cores=1, memory=engine.memory_bytes, network=NETWORK),
-        steps=0 if settings.training_solver == "cholesky" else settings.cg_steps,
-    )
+    interactions: Interactions,
+    listeners: npt.NDArray[np.int64],
+    settings: ALSSettings,
+    engine: Engine,
+    begun: Cuts | None = None,
+) -> Cuts:
+    """Return how the two sides are best solved on ``engine``; InputError if that takes more memory.
+
+    ``begun``, in which a fit began on a cluster that may have been another one, are kept if they fit this one.
+    """
+    users, items = Degrees.of(interactions.indptr), Degrees.of(starts_of(listeners))
+    cluster = Cluster(machines=engine.slots, cores=1, memory=engine.memory_bytes, network=NETWORK)
+    steps = 0 if settings.training_solver == "cholesky" else settings.cg_steps
+    if begun is not None:
+        blocks = begun[0].blocks, begun[1].blocks
+        for plan in plans(users, items, settings.columns, cluster, blocks=blocks, steps=steps):
+            if cuts_of(plan) == begun and plan.memory <= cluster.memory:
+                return begun
+    return cuts_of(choose_scheme(users, items, settings.columns, cluster, steps=steps))
+
+
+def cuts_of(plan: Plan) -> Cuts:
+    """Return how a plan cuts the two sides."""
     users, items = (Cut(cast("Scheme", side.scheme), side.blocks) for side in (plan.users, plan.items))
     return users, items
 
@@ -57,7 +82,7 @@ def fit_on(
     *,
     kind: str,
     workspace: Path,
-    cuts: tuple[Cut, Cut] | None = None,
+    cuts: Cuts | None = None,
     start: FittedALS | None = None,
     threads: int = 1,
     progress: Progress = silent,
@@ -79,13 +104,15 @@ def fit_on(
         start = None
     listeners = interactions.listeners()
     settings = _resolved(settings, interactions, listeners)
+    fit = made_from(settings, interactions, start)
     if cuts is None:
-        cuts = choose_cuts(interactions, listeners, settings, engine)
+        cuts = choose_cuts(interactions, listeners, settings, engine, cuts_begun(workspace, fit))
     with translated_storage_errors(workspace):
         make_directory(workspace)
         with locked(workspace, "a fit"):
             sweep(workspace)
-            work = Work.of(workspace, source, settings, interactions, listeners, cuts, start)
+            begin(workspace, fit, cuts)
+            work = Work.of(workspace, source, settings, interactions, listeners, cuts, fit)
             through = _exchange(work, engine)
             through.place(interactions)
             (users, items), turns = first_vectors(settings, interactions, start)

@@ -6,7 +6,7 @@ State 0 has the first vectors of the users, 1 those of the items, and t + 2 thos
     FOLDER/states/00007/gram.npy    the Gram matrix of all
 
 A state counts once its manifest is there, which has the digest of every file. A run that was killed goes on from the
-last two states that are whole, to the same vectors.
+last two states that are whole, to the same vectors; FOLDER/cuts.json says in which blocks, whatever the cluster is now.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ SIDES = ("users", "items")
 KEPT_STATES = 3
 """A half-step reads two; the one before is left should the last turn out to be damaged."""
 
-STATES, MANIFEST = "states", "manifest.json"
+STATES, MANIFEST, CUTS = "states", "manifest.json", "cuts.json"
 
 
 class Cut(NamedTuple):
@@ -46,6 +46,10 @@ class Cut(NamedTuple):
 
     scheme: Scheme
     blocks: int
+
+
+Cuts = tuple[Cut, Cut]
+"""Those of users and of items."""
 
 
 class Moved(NamedTuple):
@@ -79,7 +83,7 @@ class Work:
     kind: str
     settings: ALSSettings
     placements: tuple[Placement, Placement]
-    cuts: tuple[Cut, Cut]
+    cuts: Cuts
     heavy_cells: tuple[int, int]
     fingerprint: str
 
@@ -91,10 +95,13 @@ class Work:
         settings: ALSSettings,
         interactions: Interactions,
         listeners: npt.NDArray[np.int64],
-        cuts: tuple[Cut, Cut],
-        start: FittedALS | None,
+        cuts: Cuts,
+        made_from: str,
     ) -> Self:
-        """Place the rows of ``interactions``; the arguments are those of `crossfade.cluster.als.fit_on`."""
+        """Place the rows of ``interactions``.
+
+        made_from  as `made_from` says it; the other arguments are those of `crossfade.cluster.als.fit_on`
+        """
         pairs = np.diff(interactions.indptr), listeners
         placements = Placement.of(pairs[0], cuts[0].blocks), Placement.of(pairs[1], cuts[1].blocks)
         heavy = [
@@ -102,10 +109,10 @@ class Work:
             for side, placement in enumerate(placements)
         ]
         identity = Identity(
-            kind="als-on-cluster",
+            kind="als-in-blocks",
             version=1,
-            inputs={**digests_of(interactions), **({} if start is None else {"start": start.space.space_id})},
-            settings={**as_table(settings), "cuts": [list(cut) for cut in cuts]},
+            inputs={"fit": made_from},
+            settings={"cuts": [list(cut) for cut in cuts]},
         )
         return cls(
             folder=folder,
@@ -198,6 +205,27 @@ class Turn:
     def made(self) -> int:
         """The state of the new vectors."""
         return self.turn + 2
+
+
+def made_from(settings: ALSSettings, interactions: Interactions, start: FittedALS | None) -> str:
+    """Return the fingerprint of all that the vectors of a fit are made from, wherever and in whatever blocks."""
+    inputs = {**digests_of(interactions), **({} if start is None else {"start": start.space.space_id})}
+    return Identity(kind="als-on-cluster", version=1, inputs=inputs, settings=as_table(settings)).fingerprint
+
+
+def cuts_begun(folder: Path, fit: str) -> Cuts | None:
+    """Return how the sides are cut of the fit ``fit`` that began in ``folder``; None if none did."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        begun = json.loads((folder / CUTS).read_text(encoding="utf-8"))
+        if begun["made from"] == fit:
+            users, items = (Cut(scheme, int(blocks)) for scheme, blocks in begun["cuts"])
+            return users, items
+    return None
+
+
+def begin(folder: Path, fit: str, cuts: Cuts) -> None:
+    """Note how the sides are cut, for a run that goes on from the states, perhaps on other machines."""
+    write_file(folder / CUTS, json.dumps({"made from": fit, "cuts": cuts}).encode())
 
 
 def in_pieces(interactions: Interactions, pieces: int) -> list[int]:

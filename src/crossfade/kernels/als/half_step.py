@@ -9,6 +9,8 @@ cⱼ. Results are the same bytes on one processor and on many: each row is solve
 added up in a fixed order.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -96,6 +98,18 @@ class FixedSide(NamedTuple):
         if self.turn is not None:
             turn(self.vectors, self.turn.T, threads)
 
+    @contextlib.contextmanager
+    def turned_like_it(self, solved: Floats, threads: int) -> Iterator[None]:
+        """Turn rows that are solved as this side was; with a frozen coordinate back, which is as before then."""
+        kept = solved[:, self.frozen].copy() if self.frozen >= 0 else None
+        if self.turn is not None:
+            turn(solved, self.turn, threads)
+        yield
+        if kept is not None:
+            if self.turn is not None:
+                turn(solved, self.turn.T, threads)
+            solved[:, self.frozen] = kept
+
 
 def half_step(
     rows: CSR,
@@ -126,9 +140,6 @@ def half_step(
     """
     width, enough = fixed.vectors.shape[1], np.float32(tolerance * tolerance)
     blocks = (0,) * (width // WIDTH) if width <= SHORT else ()
-    kept = solved[:, fixed.frozen].copy() if fixed.frozen >= 0 else None
-    if fixed.turn is not None:
-        turn(solved, fixed.turn, threads)
     gram = fixed.gram if fixed.axes is None else fixed.gram[:0, :0]
     equations = Equations.of(rows, fixed.vectors, gram, penalties, alpha, counted, fixed.frozen)
     conditioned = fixed.solver == "pcg"
@@ -141,11 +152,8 @@ def half_step(
         else:
             solve_by_gradients(*piece, equations, conditioned, steps, enough, solved, blocks)
 
-    each(solve, balanced(rows.indptr, width), threads)
-    if kept is not None:
-        if fixed.turn is not None:
-            turn(solved, fixed.turn.T, threads)
-        solved[:, fixed.frozen] = kept
+    with fixed.turned_like_it(solved, threads):
+        each(solve, balanced(rows.indptr, width), threads)
 
 
 def add_to_sums(
@@ -174,21 +182,15 @@ def half_step_of_sums(
     """Do what `half_step` does, from the ``sums`` of all entries of each row; ``fixed`` needs no vectors."""
     gram, square = aligned(*fixed.gram.shape), np.float32(tolerance * tolerance)
     gram[:] = fixed.gram
-    kept = solved[:, fixed.frozen].copy() if fixed.frozen >= 0 else None
-    if fixed.turn is not None:
-        turn(solved, fixed.turn, threads)
     shared, regularized = constant(gram), constant(penalties.astype(np.float32))
     how = Steps(0 if fixed.solver == "cholesky" else steps, fixed.solver == "pcg", square)
     even = balanced(np.arange(len(sums) + 1), 0)
-    each(
-        lambda piece: solve_sums(*piece, constant(sums), shared, regularized, fixed.frozen, factors, how, solved),
-        even,
-        threads,
-    )
-    if kept is not None:
-        if fixed.turn is not None:
-            turn(solved, fixed.turn.T, threads)
-        solved[:, fixed.frozen] = kept
+    with fixed.turned_like_it(solved, threads):
+        each(
+            lambda piece: solve_sums(*piece, constant(sums), shared, regularized, fixed.frozen, factors, how, solved),
+            even,
+            threads,
+        )
 
 
 def gram_matrix(vectors: Floats, threads: int) -> Matrix:
