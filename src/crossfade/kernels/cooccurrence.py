@@ -26,15 +26,24 @@ import numpy.typing as npt
 
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.draws import drawn, fraction
-from crossfade.kernels.lanes import Floats
+from crossfade.kernels.draws import STEP, drawn, fraction, mixed
+from crossfade.kernels.lanes import WIDTH, Floats, prefetch
 from crossfade.kernels.search.best import Keys, keep_largest, key_of, lay_out, room
 
 Starts = npt.NDArray[np.int64]
 Sums = npt.NDArray[np.float64]
+Words = npt.NDArray[np.uint64]
+
+BITS = 24
+"""Of a draw, those that `fraction` sees."""
+
+SHIFT = np.uint64(64 - BITS)
 
 TILE = 64
 """Scores that are compared with the worst of the best at once."""
+
+AHEAD = 8
+"""Users whose histories are on their way while that of one is added up: they lie all over memory."""
 
 LISTED = 4
 """Sums are listed as they are touched if at most one in this many can be."""
@@ -66,19 +75,22 @@ class Pivots(NamedTuple):
 
     indptr, items, weights  (users + 1,), (n,) ascending in each user, (n,)
     places, draws           (n,) where each stands in the histories, and its draw
+    before                  for each entry of `Matrix.users`: the first of its user's pivots that is not before it
     chances                 (items,) float32 p
     sampled                 items from this number on have p = 1
-    rows                    (items,) int32: the numbers that draws are made for
+    keys, limits            (items,) what is added to a stream for a draw; draws of `BITS` below the limit are hits
     """
 
     indptr: Starts
     items: Rows
     weights: Floats
     places: Starts
-    draws: npt.NDArray[np.uint64]
+    draws: Words
+    before: Starts
     chances: Floats
     sampled: int
-    rows: Rows
+    keys: Words
+    limits: Words
 
 
 class Measure(NamedTuple):
@@ -121,20 +133,27 @@ def draw_pivots(matrix: Matrix, chances: Floats, users: npt.NDArray[np.uint64], 
     items = np.empty(count, dtype=np.int32)
     places = np.empty(count, dtype=np.int64)
     draws = np.empty(count, dtype=np.uint64)
+    before = np.empty(len(matrix.users), dtype=np.int64)
+    keys, limits = np.empty(len(chances), dtype=np.uint64), np.empty(len(chances), dtype=np.uint64)
     sampled = 0
     for item in range(len(chances)):
+        keys[item] = STEP * np.uint64(rows[item] + 1)
+        limits[item] = np.uint64(np.ceil(min(np.float64(chances[item]), 1.0) * 2.0**BITS))
         if chances[item] < 1:
             sampled = item + 1
-    count = 0
+    count, next_entry = 0, matrix.item_indptr[:-1].copy()
     for user in range(len(users)):
         for entry in range(matrix.indptr[user], matrix.indptr[user + 1]):
             item = matrix.items[entry]
+            before[next_entry[item]] = count
+            next_entry[item] += 1
             draw = drawn(users[user], rows[item])
             if fraction(draw) < chances[item]:
                 items[count], places[count], draws[count] = item, entry, draw
                 count += 1
         indptr[user + 1] = count
-    return Pivots(indptr, items, matrix.weights[places], places, draws, chances, sampled, rows)
+    weights = matrix.weights[places]
+    return Pivots(indptr, items, weights, places, draws, before, chances, sampled, keys, limits)
 
 
 @jit
@@ -150,9 +169,12 @@ def nearest_items(
     touched = np.empty(items // LISTED + 1, dtype=np.int32)
     keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
-        listing, count = _can_be_listed(item, matrix, items), 0
-        for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+        listing, count, after = _can_be_listed(item, matrix, items), 0, matrix.item_indptr[item + 1]
+        for entry in range(matrix.item_indptr[item], after):
             user = matrix.users[entry]
+            if entry + AHEAD < after:
+                coming = matrix.users[entry + AHEAD]
+                _fetch(matrix.items, matrix.weights, matrix.indptr[coming], matrix.indptr[coming + 1])
             start, end = matrix.indptr[user], matrix.indptr[user + 1]
             weight, stands = matrix.item_weights[entry], matrix.stands[user]
             count = _add_up(
@@ -186,11 +208,12 @@ def nearest_by_sample(
     """`nearest_items` by DIMSUM; emitted[item] (items,) becomes how many pairs were drawn with it as their pivot."""
     items = len(order)
     totals, together = np.zeros(items), np.zeros(items if measure.counted else 0)
-    touched = np.empty(items // LISTED + 1, dtype=np.int32)
+    touched, drew = np.empty(items // LISTED + 1, dtype=np.int32), np.empty(items, dtype=np.int32)
+    weighs = np.empty(items, dtype=np.float32)
     keys = np.empty(room(lists.shape[1]), dtype=np.int64)
     for item in range(first, last):
         chance, listing = pivots.chances[item], _can_be_listed(item, matrix, items)
-        count, hits = _add_drawn(item, matrix, pivots, listing, totals, together, touched)
+        count, hits = _add_drawn(item, matrix, pivots, listing, totals, together, touched, drew, weighs)
         emitted[item] = hits
         listed = touched[:count]
         _make_up(chance, not listing, listed, pivots.chances, totals)
@@ -220,10 +243,11 @@ def partial_sums(
     """
     items = len(pivots.chances)
     totals, together = np.zeros(items), np.zeros(items if counted else 0)
-    touched = np.empty(items, dtype=np.int32)
+    touched, drew = np.empty(items, dtype=np.int32), np.empty(items, dtype=np.int32)
+    weighs = np.empty(items, dtype=np.float32)
     written, drawn_pairs = 0, 0
     for item in range(first, last):
-        count, hits = _add_drawn(item, matrix, pivots, True, totals, together, touched)
+        count, hits = _add_drawn(item, matrix, pivots, True, totals, together, touched, drew, weighs)
         for place in range(count):
             other = touched[place]
             others[written + place], sums[written + place] = other, totals[other]
@@ -285,38 +309,63 @@ def _add_drawn(
     totals: Sums,
     together: Sums,
     touched: Rows,
+    drew: Rows,
+    weighs: Floats,
 ) -> tuple[int, int]:
-    """Add up the pairs of ``item`` that are drawn; gives how many sums are listed, and pairs with it as their pivot."""
-    chance, count, hits = pivots.chances[item], 0, 0
-    for entry in range(matrix.item_indptr[item], matrix.item_indptr[item + 1]):
+    """Add up the pairs of ``item`` that are drawn; gives how many sums are listed, and pairs with it as their pivot.
+
+    drew, weighs  (items,) room for the pairs that one user draws, which are written down without a branch: a processor
+                  cannot foresee them
+    """
+    count, hits, key, limit = 0, 0, pivots.keys[item], pivots.limits[item]
+    draws, after = pivots.draws.view(np.float32), matrix.item_indptr[item + 1]
+    for entry in range(matrix.item_indptr[item], after):
+        if entry + 2 * AHEAD < after:
+            begun, at = pivots.indptr[matrix.users[entry + 2 * AHEAD]], pivots.before[entry + 2 * AHEAD]
+            _fetch(pivots.items, pivots.weights, begun, at + 1)
+            for place in range(2 * begun, 2 * at + 2, WIDTH):
+                prefetch(draws, place)
+        if entry + AHEAD < after:
+            coming, at = matrix.users[entry + AHEAD], pivots.before[entry + AHEAD]
+            if at < pivots.indptr[coming + 1] and pivots.items[at] == item:
+                _fetch(matrix.items, matrix.weights, pivots.places[at] + 1, matrix.indptr[coming + 1])
         user = matrix.users[entry]
         weight, stands = matrix.item_weights[entry], matrix.stands[user]
-        at, end = pivots.indptr[user], pivots.indptr[user + 1]
+        begun, at = pivots.indptr[user], pivots.before[entry]
         # With the pivots before it.
-        begun = at
-        while at < end and pivots.items[at] < item:
-            if item < pivots.sampled and fraction(drawn(pivots.draws[at], pivots.rows[item])) < chance:
-                product = np.float64(weight) * pivots.weights[at]
-                count = _add(pivots.items[at], product, stands, listing, totals, together, touched, count)
-            at += 1
+        others, weights = pivots.items[begun:at], pivots.weights[begun:at]
         if item >= pivots.sampled:
-            others, weights = pivots.items[begun:at], pivots.weights[begun:at]
             count = _add_up(others, weights, weight, stands, listing, totals, together, touched, count)
-        if at == end or pivots.items[at] != item:
+        else:
+            found = 0
+            for place in range(len(others)):
+                drew[found], weighs[found] = others[place], weights[place]
+                found += (mixed(pivots.draws[begun + place] + key) >> SHIFT) < limit
+            count = _add_up(drew[:found], weighs[:found], weight, stands, listing, totals, together, touched, count)
+        if at == pivots.indptr[user + 1] or pivots.items[at] != item:
             continue
         # As a pivot, with what comes after it.
-        place, end = pivots.places[at] + 1, matrix.indptr[user + 1]
-        while place < end and matrix.items[place] < pivots.sampled:
-            other = matrix.items[place]
-            if fraction(drawn(pivots.draws[at], pivots.rows[other])) < pivots.chances[other]:
-                product = np.float64(weight) * matrix.weights[place]
-                count = _add(other, product, stands, listing, totals, together, touched, count)
-                hits += 1
-            place += 1
-        others, weights = matrix.items[place:end], matrix.weights[place:end]
+        start, end, stream = pivots.places[at] + 1, matrix.indptr[user + 1], pivots.draws[at]
+        others, weights = matrix.items[start:end], matrix.weights[start:end]
+        sampled, found = 0, 0
+        while sampled < len(others) and others[sampled] < pivots.sampled:
+            other = others[sampled]
+            drew[found], weighs[found] = other, weights[sampled]
+            found += (mixed(stream + pivots.keys[other]) >> SHIFT) < pivots.limits[other]
+            sampled += 1
+        count = _add_up(drew[:found], weighs[:found], weight, stands, listing, totals, together, touched, count)
+        others, weights = others[sampled:], weights[sampled:]
         count = _add_up(others, weights, weight, stands, listing, totals, together, touched, count)
-        hits += end - place
+        hits += found + len(others)
     return count, hits
+
+
+@jit(inline=True)
+def _fetch(items: Rows, weights: Floats, start: int, end: int) -> None:
+    """Have entries brought into the cache."""
+    for place in range(start, end, WIDTH):
+        prefetch(items.view(np.float32), place)
+        prefetch(weights, place)
 
 
 @jit(inline=True)
@@ -359,27 +408,6 @@ def _add_up(
     else:
         for place in range(len(numbers)):
             totals[numbers[place]] += factor * weights[place]
-    return count
-
-
-@jit(inline=True)
-def _add(
-    other: int,
-    product: np.float64,
-    stands: np.float32,
-    listing: bool,
-    totals: Sums,
-    together: Sums,
-    touched: Rows,
-    count: int,
-) -> int:
-    """`_add_up` for one."""
-    if listing and totals[other] == 0:
-        touched[count] = other
-        count += 1
-    totals[other] += product
-    if len(together):
-        together[other] += stands
     return count
 
 
