@@ -26,31 +26,19 @@ import numpy.typing as npt
 
 from crossfade.core.ids import Rows
 from crossfade.kernels.compile import jit
-from crossfade.kernels.draws import STEP, drawn, fraction, mixed
+from crossfade.kernels.cooccurrence_lists import Measure, Sums, keep_best
+from crossfade.kernels.draws import BITS, SHIFT, STEP, drawn, fraction, mixed
 from crossfade.kernels.lanes import WIDTH, Floats, prefetch
-from crossfade.kernels.search.best import Keys, keep_largest, key_of, lay_out, room
+from crossfade.kernels.search.best import room
 
 Starts = npt.NDArray[np.int64]
-Sums = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
-
-BITS = 24
-"""Of a draw, those that `fraction` sees."""
-
-SHIFT = np.uint64(64 - BITS)
-
-TILE = 64
-"""Scores that are compared with the worst of the best at once."""
 
 AHEAD = 8
 """Users whose histories are on their way while that of one is added up: they lie all over memory."""
 
 LISTED = 4
 """Sums are listed as they are touched if at most one in this many can be."""
-
-
-NEARLY = np.float32(1.00001)
-"""More than rounding can add to a score."""
 
 
 class Matrix(NamedTuple):
@@ -91,22 +79,6 @@ class Pivots(NamedTuple):
     sampled: int
     keys: Words
     limits: Words
-
-
-class Measure(NamedTuple):
-    """How sums become a similarity.
-
-        jaccard  together / (listeners_i + listeners_j - together), else total · scale_i · scale_j
-        shrunk   times together / (together + shrinkage)
-
-    counted  whether `together` is needed beside the total; if it is not, the total stands for it
-    """
-
-    jaccard: bool
-    counted: bool
-    shrinkage: np.float32
-    scales: Floats
-    listeners: Floats
 
 
 @jit
@@ -190,7 +162,7 @@ def nearest_items(
             )
         at = item - first
         listed = touched[:count]
-        _keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
+        keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
 
 
 @jit
@@ -220,7 +192,7 @@ def nearest_by_sample(
         if measure.counted:
             _make_up(chance, not listing, listed, pivots.chances, together)
         at = item - first
-        _keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
+        keep_best(item, not listing, listed, totals, together, measure, order, keys, lists[at], scores[at])
 
 
 @jit
@@ -297,7 +269,7 @@ def nearest_of_parts(
         _make_up(chances[item], False, listed, chances, totals)
         if measure.counted:
             _make_up(chances[item], False, listed, chances, together)
-        _keep_best(item, False, listed, totals, together, measure, order, keys, lists[at], scores[at])
+        keep_best(item, False, listed, totals, together, measure, order, keys, lists[at], scores[at])
 
 
 @jit(inline=True)
@@ -420,78 +392,3 @@ def _make_up(chance: np.float32, everywhere: bool, touched: Rows, chances: Float
     else:
         for place in range(len(touched)):
             sums[touched[place]] *= np.float32(1) / (chance * chances[touched[place]])
-
-
-@jit(inline=True)
-def _similarity(item: int, other: int, total: np.float64, shared: np.float64, measure: Measure) -> np.float32:
-    if measure.jaccard:
-        found = shared / (measure.listeners[item] + measure.listeners[other] - shared)
-    else:
-        found = total * (measure.scales[item] * measure.scales[other])
-    return np.float32(found * (shared / (shared + measure.shrinkage)))
-
-
-@jit
-def _keep_best(
-    item: int,
-    everywhere: bool,
-    touched: Rows,
-    totals: Sums,
-    together: Sums,
-    measure: Measure,
-    order: Rows,
-    keys: Keys,
-    best: Rows,
-    best_scores: Floats,
-) -> None:
-    """Write the list of ``item`` from all sums, or from the ``touched`` ones, and set them to 0."""
-    shares = together if measure.counted else totals
-    totals[item] = 0
-    count, worst, k = 0, np.float32(0), len(best)
-    if everywhere:
-        for start in range(0, len(totals), TILE):
-            end = min(start + TILE, len(totals))
-            if _any_above(item, start, end, totals, worst, measure):
-                for other in range(start, end):
-                    if totals[other] > 0:
-                        found = _similarity(item, other, totals[other], shares[other], measure)
-                        if found >= worst and found > 0:
-                            keys[count] = key_of(found, order[other])
-                            count += 1
-                            if count == len(keys):
-                                worst, count = keep_largest(keys, count, k), k
-        totals[:] = 0
-        together[:] = 0
-    else:
-        for place in range(len(touched)):
-            other = touched[place]
-            if totals[other] > 0:
-                found = _similarity(item, other, totals[other], shares[other], measure)
-                if found >= worst and found > 0:
-                    keys[count] = key_of(found, order[other])
-                    count += 1
-                    if count == len(keys):
-                        worst, count = keep_largest(keys, count, k), k
-            totals[other] = 0
-            if measure.counted:
-                together[other] = 0
-    if measure.counted:
-        together[item] = 0
-    lay_out(keys, count, k, best[:0], best, best_scores)
-
-
-@jit(inline=True)
-def _any_above(item: int, start: int, end: int, totals: Sums, worst: np.float32, measure: Measure) -> bool:
-    """Whether one of the items ``start`` to ``end`` may reach ``worst``: by a bound that costs no division."""
-    above, sums = 0, totals[start:end]
-    # Counting has no early way out, which lets LLVM compare many at once.
-    if measure.jaccard:
-        slack, own = np.float32(1 + worst) * NEARLY, measure.listeners[item]
-        listeners = measure.listeners[start:end]
-        for place in range(len(sums)):
-            above += 1 if sums[place] * slack > worst * (own + listeners[place]) else 0
-    else:
-        bar, scales = worst / (measure.scales[item] * NEARLY), measure.scales[start:end]
-        for place in range(len(sums)):
-            above += 1 if sums[place] * scales[place] > bar else 0
-    return above > 0

@@ -16,7 +16,10 @@ STEP = np.uint64(0x9E3779B97F4A7C15)
 
 FIRST, SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 LAST = np.uint64(0x7FFFFFFFFFFFFFFF)
-UNIT = np.float32(2.0**-24)
+BITS = 24
+"""Of a draw, those that make a fraction: as many as float32 holds exactly."""
+
+SHIFT, UNIT = np.uint64(64 - BITS), np.float32(2.0**-BITS)
 
 
 @jit(inline=True)
@@ -36,7 +39,7 @@ def drawn(stream: np.uint64, number: int) -> np.uint64:
 @jit(inline=True)
 def fraction(draw: np.uint64) -> np.float32:
     """A draw as a number from 0 to below 1, even, in steps of 2⁻²⁴."""
-    return np.float32(np.int64(draw >> np.uint64(40))) * UNIT
+    return np.float32(np.int64(draw >> SHIFT)) * UNIT
 
 
 @jit

@@ -25,6 +25,7 @@ from crossfade.core.ids import Rows
 from crossfade.core.interactions import Interactions
 from crossfade.core.settings import Range
 from crossfade.kernels import cooccurrence as kernels
+from crossfade.kernels.cooccurrence_lists import Measure
 from crossfade.kernels.draws import draw_entries, streams
 from crossfade.kernels.lanes import Floats
 from crossfade.kernels.transposing import transposed
@@ -75,7 +76,7 @@ class Columns(NamedTuple):
     lengths    (items,) float32, by row: BM25's k₁ (1 - b + b L_i / L)
     steps      (items,) float32, by row: weights are multiples of it
     chances    (items,) float32, by number: p of DIMSUM, 1 for all where nothing is drawn
-    scales     (items,) float32, by number; see `crossfade.kernels.cooccurrence.Measure`
+    scales     (items,) float32, by number; see `Measure`
     listeners  (items,) float32, by number
     step       (1,) float32: how many users a history stands for is a multiple of it
     """
@@ -90,9 +91,9 @@ class Columns(NamedTuple):
     listeners: Floats
     step: Floats
 
-    def measure(self, settings: CooccurrenceSettings) -> kernels.Measure:
+    def measure(self, settings: CooccurrenceSettings) -> Measure:
         """What makes similarities of sums."""
-        return kernels.Measure(
+        return Measure(
             jaccard=settings.measure == "jaccard",
             counted=settings.shrinkage > 0 and not settings.has_ones,
             shrinkage=np.float32(settings.shrinkage),
