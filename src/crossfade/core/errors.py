@@ -61,7 +61,7 @@ class SpaceMismatchError(ArtifactError):
 
 
 class BusyError(CrossfadeError):
-    """Another process is writing in this home."""
+    """Another process is writing in this home, or from another home to the store that both share."""
 
     exit_code = 8
 

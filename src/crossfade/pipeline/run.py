@@ -75,10 +75,10 @@ def run(
     """Bring the release of ``home`` up to date; ``watch`` is told what is done.
 
     With ``models`` only these are fitted, and surfaces are built from them; the others of ``[run] models`` are in the
-    release as they are in the active one. With ``full`` no earlier fit is kept or started from. ``on`` is the master of
-    a Spark cluster that carries out the steps, whatever the settings say. What arrived over HTTP becomes an import
-    first. Raises BusyError while another process writes in this home, SettingsError for a model that does not exist,
-    and the error of a step that fails; what was finished stays, and the next run goes on from there.
+    release as they are in the active one. With ``full`` no earlier fit is kept or started from. ``on``, the master
+    of a Spark cluster or "hadoop", carries out the steps, whatever the settings say. What arrived over HTTP becomes an
+    import first. Raises BusyError while another process writes in this home, SettingsError for a model that does not
+    exist, and the error of a step that fails; what was finished stays, and the next run goes on from there.
     """
     _import_live(home)
     with home.locked("run"):
